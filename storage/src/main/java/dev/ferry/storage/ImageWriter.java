@@ -1,0 +1,49 @@
+package dev.ferry.storage;
+
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.VolumeEntry;
+
+/**
+ * An image on its way into the store. It does not exist before {@link #commit}, and is whole and
+ * durable after it. Files and volumes may be written by several threads, one run of bytes each.
+ */
+public interface ImageWriter extends AutoCloseable {
+    /** Where the buffers for {@link ByteSink#write} come from. */
+    BufferPool buffers();
+
+    /** One of CRIU's files. */
+    ByteSink file(String name);
+
+    /** An entry of a volume that has no content of its own: folder, symlink, fifo, hard link. */
+    void entry(String volume, VolumeEntry entry);
+
+    /** A regular file of a volume; size and chunks of the entry are filled in by the writer. */
+    ByteSink regular(String volume, VolumeEntry entry);
+
+    /**
+     * A regular file that is as it was in the previous image: its chunks are taken from there.
+     *
+     * @param unchanged an entry of the previous image's manifest
+     */
+    void unchanged(String volume, VolumeEntry unchanged);
+
+    /** Bytes taken in so far, and bytes sent to the store so far. */
+    long bytesIn();
+
+    long bytesSent();
+
+    /**
+     * All runs of bytes are closed: waits until every chunk is durable, then writes the manifest,
+     * create-only.
+     *
+     * @param image facts that the writer can't know (id, job, incarnation, times, requirements);
+     *     byte and chunk counts are filled in
+     * @return the image as recorded in the manifest
+     * @throws dev.ferry.common.FerryException STORE_*, or OBJECT_EXISTS when the image's id is taken
+     */
+    Image commit(Image image);
+
+    /** Gives up, if not committed: no manifest is written; packs that were sent are swept later. */
+    @Override
+    void close();
+}
