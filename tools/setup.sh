@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# Installs what Ferry needs on a Debian machine: tools/setup.sh node|demo|test
+#
+#   node  runs and saves jobs: CRIU >= 4.2 in $FERRY_TOOLS, runc, iproute2, iptables, nftables, and the C compiler the build needs
+#   demo  node + the demo's PyTorch
+#   test  demo (the end-to-end tests run the same training)
+#
+# Done once: a stamp in $FERRY_TOOLS says so. A second caller waits for the first. Only apt, only signed packages; needs root when something is missing.
+# Exit status: 0 everything is there, 69 something can't be had (said in one line).
+set -euo pipefail
+
+FERRY_SCRIPTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=common.sh
+. "$FERRY_SCRIPTS/common.sh"
+# shellcheck source=criu-install.sh
+. "$FERRY_SCRIPTS/criu-install.sh"
+
+# Raised when the list below changes: stamps of older setups are then worth nothing.
+readonly SETUP_VERSION=1
+readonly LOCK_SECONDS=1800
+
+role=${1:?usage: setup.sh node|demo|test}
+case $role in
+    node | demo | test) ;;
+    *) say "setup: unknown role '$role': node, demo or test"; exit 64 ;;
+esac
+stamp=$FERRY_TOOLS/setup-$role.stamp
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+# missing_packages: prints the Debian packages whose commands are not there, however they were installed.
+missing_packages() {
+    type -P runc >/dev/null || echo runc
+    type -P ip >/dev/null || echo iproute2
+    type -P iptables >/dev/null || echo iptables
+    type -P nft >/dev/null || echo nftables
+    type -P perl >/dev/null || echo perl-base
+    type -P gcc >/dev/null || echo gcc
+    compgen -G '/usr/lib/*/libc.a' >/dev/null || compgen -G '/usr/lib*/libc.a' >/dev/null || echo libc6-dev
+    [[ -x $FERRY_TOOLS/criu/bin/criu ]] || type -P patchelf >/dev/null || echo patchelf
+    [[ $role == node ]] || has_torch || echo python3-torch
+}
+
+# The demo runs /usr/bin/python3: a PyTorch of a virtual environment is of no use to it.
+has_torch() {
+    [[ -x /usr/bin/python3 ]] && /usr/bin/python3 -c 'import importlib.util, sys; sys.exit(importlib.util.find_spec("torch") is None)' 2>/dev/null
+}
+
+install_packages() {
+    [[ $# -gt 0 ]] || return 0
+    type -P apt-get >/dev/null ||
+        unavailable "missing here: $*; this setup knows only Debian's apt: install them by hand and run this again"
+    [[ $EUID -eq 0 ]] || unavailable "missing here: $*; run as root, or: apt-get install --no-install-recommends $*"
+    say "installing $* ..."
+    if ! logged apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update; then
+        say "warning: apt-get update failed, going on with the package lists that are there"
+    fi
+    if ! DEBIAN_FRONTEND=noninteractive logged apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o Dpkg::Options::=--force-confold \
+        install -y --no-install-recommends "$@"; then
+        log_tail "$FERRY_LOG"
+        unavailable "apt-get could not install $*: is the network there? (log: $FERRY_LOG)"
+    fi
+}
+
+is_done() {
+    [[ -r $stamp && $(<"$stamp") == "$SETUP_VERSION" && -x $FERRY_TOOLS/criu/bin/criu && -z $(missing_packages) ]]
+}
+
+! is_done || exit 0
+
+mkdir -p "$FERRY_TOOLS" 2>/dev/null || true
+[[ -w $FERRY_TOOLS ]] ||
+    unavailable "$FERRY_TOOLS can't be written: run this as root, or set FERRY_TOOLS to a folder of your own"
+FERRY_LOG=$FERRY_TOOLS/setup.log
+exec 9>"$FERRY_TOOLS/.setup.lock"
+if ! flock -n 9; then
+    say "waiting for another setup to end ..."
+    flock -w "$LOCK_SECONDS" 9 || unavailable "another setup has held $FERRY_TOOLS/.setup.lock for $((LOCK_SECONDS / 60)) minutes"
+    ! is_done || exit 0
+fi
+printf '%(%F %T)T setup for %s\n' -1 "$role" >"$FERRY_LOG"
+
+mapfile -t packages < <(missing_packages)
+install_packages "${packages[@]}"
+[[ $EUID -eq 0 ]] || unavailable "CRIU can be set up by root only: run this as root"
+criu_install
+printf '%s\n' "$SETUP_VERSION" >"$stamp.new"
+mv "$stamp.new" "$stamp"
+say "ready: CRIU $(<"$FERRY_TOOLS/criu/version") in $FERRY_TOOLS/criu"
