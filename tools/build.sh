@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Builds the product into cli/target/dist: lib/*.jar, and aot/ROLE.aot that make its processes start faster.
+#
+#   tools/build.sh             builds
+#   tools/build.sh --if-stale  builds only when a source is newer than the last build
+#
+# Maven's output goes to a log in the build folder; its end is shown when the build fails. Two callers at once: the second waits and finds it done.
+# Exit status: 0 built, 69 a tool is missing or nothing can be downloaded, 1 the sources don't compile.
+set -euo pipefail
+
+FERRY_SCRIPTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=common.sh
+. "$FERRY_SCRIPTS/common.sh"
+root=${FERRY_SCRIPTS%/*}
+dist=$root/cli/target/dist
+stamp=$dist/.built
+
+# is_stale: true if there is no build or a source is newer than it. Looks at file times only, so it takes milliseconds.
+is_stale() {
+    [[ -e $stamp ]] || return 0
+    [[ -n $(find "$root"/pom.xml "$root"/*/pom.xml "$root"/*/src/main "$FERRY_SCRIPTS" "$root/ferry" -newer "$stamp" -print -quit 2>/dev/null) ]]
+}
+
+[[ ${1:-} != --if-stale ]] || is_stale || exit 0
+
+type -P mvn >/dev/null || unavailable "Maven is missing: apt-get install maven"
+type -P gcc >/dev/null || unavailable "gcc is missing: apt-get install gcc libc6-dev"
+compgen -G "${FERRY_JAVA_HOME:-/usr/lib/jvm/*}/bin/javac" >/dev/null ||
+    unavailable "$FERRY_JAVA_HOME holds no compiler: install a JDK, not a JRE"
+
+# The lock is the root pom itself: nothing to clean up, and `mvn clean` doesn't remove it.
+exec 9<"$root/pom.xml"
+if ! flock -n 9; then
+    say "waiting for another build to end ..."
+    flock -w 1200 9 || unavailable "another build has been running for 20 minutes"
+    is_stale || exit 0
+fi
+
+mkdir -p "$root/target"
+FERRY_LOG=$root/target/build.log
+printf '%(%F %T)T build\n' -1 >"$FERRY_LOG"
+started=$SECONDS
+first=
+[[ -d ${HOME:-/root}/.m2/repository/io/grpc ]] || first=" (the first time Maven downloads the libraries: a few minutes)"
+say "building$first ..."
+# The stamp's time is the start, so that a source edited meanwhile is seen as newer. Old jars go first: a running process keeps the files it has
+# open, where jars rewritten in place would break it.
+rm -rf "$dist"
+touch "$root/target/build-started"
+# Maven finds the JDK to compile with by itself in the usual folders; the variable tells it of others.
+if ! JAVA25_HOME=${FERRY_JAVA_HOME:-} logged mvn -B -ntp -q -f "$root/pom.xml" -DskipTests package; then
+    if grep -qE 'Could not (transfer|resolve|find) |Unknown host|offline mode|Cannot find matching toolchain|No toolchain' "$FERRY_LOG"; then
+        log_tail "$FERRY_LOG" 5
+        unavailable "the build could not get what it needs (log: $FERRY_LOG)"
+    fi
+    grep -E '^\[ERROR\]' "$FERRY_LOG" | head -n 20 | sed 's/^/    | /' >&2 || log_tail "$FERRY_LOG"
+    say "the build failed (log: $FERRY_LOG)"
+    exit 1
+fi
+"$FERRY_SCRIPTS/aot.sh" >>"$FERRY_LOG" 2>&1 </dev/null 9>&- || say "warning: no AOT caches, so commands start more slowly (log: $FERRY_LOG)"
+mv "$root/target/build-started" "$stamp"
+say "built in $((SECONDS - started)) s"

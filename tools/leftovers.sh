@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Lists what a run of Ferry could leave behind on this machine, one line each, sorted: tools/leftovers.sh [MARK]
+#
+# Mounts, named network namespaces, network links, cgroups with ferry in their name, and processes: those in such a cgroup, and those that have
+# FERRY_TEST_RUN=MARK in their environment. Compare a listing before a run with one after it.
+set -euo pipefail
+mark=${1:-}
+
+{
+    # Mounts that belong to other container engines and to logins come and go by themselves.
+    while read -r _ _ _ _ point _; do
+        case $point in
+            /run/user/* | /var/lib/docker/* | /run/docker/* | /var/lib/containers/* | /run/containerd/* | /snap/*) ;;
+            *) printf 'mount %s\n' "$point" ;;
+        esac
+    done </proc/self/mountinfo
+    for namespace in /run/netns/*; do
+        [[ ! -e $namespace ]] || printf 'network namespace %s\n' "${namespace##*/}"
+    done
+    for link in /sys/class/net/*; do
+        [[ ! -e $link ]] || printf 'network link %s\n' "${link##*/}"
+    done
+    while read -r _ _ _ _ point _; do
+        [[ $point == /sys/fs/cgroup* ]] || continue
+        find "$point" -xdev -type d -iname '*ferry*' -printf 'cgroup %p\n' 2>/dev/null || true
+    done < <(grep -E ' - cgroup2? ' /proc/self/mountinfo)
+    for process in /proc/[0-9]*; do
+        if [[ -n $mark ]] && grep -qzFx "FERRY_TEST_RUN=$mark" "$process/environ" 2>/dev/null; then
+            found=yes
+        elif grep -qi ferry "$process/cgroup" 2>/dev/null; then
+            found=yes
+        else
+            continue
+        fi
+        # The listing itself and those it was called by are part of the run's own shell.
+        [[ $found != yes || ${process#/proc/} == "$$" || ${process#/proc/} == "${FERRY_TEST_SHELL:-}" || ${process#/proc/} == "$BASHPID" ]] ||
+            printf 'process %s %s\n' "${process#/proc/}" "$(tr '\0' ' ' 2>/dev/null <"$process/cmdline" | cut -c1-160)"
+    done
+} | sort -u
