@@ -26,14 +26,12 @@ mark=${1:-}
     done < <(grep -E ' - cgroup2? ' /proc/self/mountinfo)
     for process in /proc/[0-9]*; do
         if [[ -n $mark ]] && grep -qzFx "FERRY_TEST_RUN=$mark" "$process/environ" 2>/dev/null; then
-            found=yes
-        elif grep -qi ferry "$process/cgroup" 2>/dev/null; then
-            found=yes
+            :
+        elif grep -qi ferry "$process/cgroup" 2>/dev/null && ! cmp -s "$process/cgroup" /proc/self/cgroup; then
+            :
         else
             continue
         fi
-        # The listing itself and those it was called by are part of the run's own shell.
-        [[ $found != yes || ${process#/proc/} == "$$" || ${process#/proc/} == "${FERRY_TEST_SHELL:-}" || ${process#/proc/} == "$BASHPID" ]] ||
-            printf 'process %s %s\n' "${process#/proc/}" "$(tr '\0' ' ' 2>/dev/null <"$process/cmdline" | cut -c1-160)"
+        printf 'process %s %s\n' "${process#/proc/}" "$(tr '\0' ' ' 2>/dev/null <"$process/cmdline" | cut -c1-160)"
     done
 } | sort -u

@@ -30,17 +30,16 @@ done
 "$FERRY_SCRIPTS/setup.sh" test
 "$FERRY_SCRIPTS/build.sh" --if-stale
 
-# Every process of the run inherits the mark; this shell and its listings are left out by their numbers.
-FERRY_TEST_RUN=$(cat /proc/sys/kernel/random/uuid)
-export FERRY_TEST_RUN
+# Every process of the run inherits the mark in its environment; this shell and its listings don't have it.
+mark=$(cat /proc/sys/kernel/random/uuid)
 work=$(mktemp -d "${TMPDIR:-/tmp}/ferry-test.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-FERRY_TEST_SHELL=$$ "$FERRY_SCRIPTS/leftovers.sh" >"$work/before"
+"$FERRY_SCRIPTS/leftovers.sh" "$mark" >"$work/before"
 touch "$work/started"
 
 say "running the tests (mvn verify) ..."
 status=0
-JAVA25_HOME=${FERRY_JAVA_HOME:-} mvn -B -ntp -fae -f "$root/pom.xml" "${arguments[@]}" verify </dev/null || status=$?
+FERRY_TEST_RUN=$mark JAVA25_HOME=${FERRY_JAVA_HOME:-} mvn -B -ntp -fae -f "$root/pom.xml" "${arguments[@]}" verify </dev/null || status=$?
 
 # skipped_tests: prints the tests that were skipped though this machine has what they need.
 skipped_tests() {
@@ -59,7 +58,7 @@ skipped_tests() {
 left_behind() {
     local end=$((SECONDS + SETTLE_SECONDS))
     while :; do
-        FERRY_TEST_SHELL=$$ "$FERRY_SCRIPTS/leftovers.sh" "$FERRY_TEST_RUN" >"$work/after"
+        "$FERRY_SCRIPTS/leftovers.sh" "$mark" >"$work/after"
         comm -13 "$work/before" "$work/after" >"$work/left"
         [[ -s $work/left && $SECONDS -lt $end ]] || break
         sleep 0.5
