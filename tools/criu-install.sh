@@ -96,6 +96,11 @@ suite_apt() {
         -o APT::Sandbox::User=root -o Acquire::Languages=none -o Acquire::Retries=3 "$@"
 }
 
+# apt_reason: prints the line of apt's last complaint that says most.
+apt_reason() {
+    grep -E '^[EW]:' "$FERRY_LOG" | grep -E 'Failed to fetch|GPG error|not signed|not valid' | tail -n 1 || grep -E '^[EW]:' "$FERRY_LOG" | tail -n 1 || true
+}
+
 # criu_from_suite MIRROR SUITE: unpacks that suite's criu with all it is linked with, and accepts it if it works.
 # Returns 1, with CRIU_REASON set, if it doesn't.
 criu_from_suite() {
@@ -113,7 +118,7 @@ criu_from_suite() {
     : >"$SUITE_WORK/status"
     printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "$mirror" "$suite" >"$SUITE_WORK/sources.list"
     if ! logged suite_apt apt-get -o APT::Update::Error-Mode=any update; then
-        CRIU_REASON="its package list can't be had: $(grep -E '^[EW]:' "$FERRY_LOG" | tail -n 1)"
+        CRIU_REASON="its package list can't be had: $(apt_reason)"
         return 1
     fi
     candidate=$(suite_apt apt-cache policy criu 2>>"$FERRY_LOG" | sed -n 's/^ *Candidate: *//p')
@@ -130,7 +135,7 @@ criu_from_suite() {
     mapfile -t closure < <(suite_apt apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
         --no-replaces --no-enhances criu 2>>"$FERRY_LOG" | grep -E '^[a-z0-9]' | sort -u)
     if ! (cd "$SUITE_WORK/packages" && logged suite_apt apt-get download "${closure[@]}"); then
-        CRIU_REASON="its packages can't be downloaded: $(grep -E '^[EW]:' "$FERRY_LOG" | tail -n 1)"
+        CRIU_REASON="its packages can't be downloaded: $(apt_reason)"
         return 1
     fi
     folder=$FERRY_TOOLS/criu-$version-$suite
