@@ -28,12 +28,14 @@ criu=$1
 folder=$2
 count=$folder/count
 mkdir "$folder/images"
+# Messages go to descriptor 3: bash itself would write to stderr that its child was killed, which is what a dump does.
+exec 3>&2 2>/dev/null
 ip link set lo up
 
 failed() {
     local log=$folder/images/$2
-    echo "$1" >&2
-    [[ ! -e $log ]] || grep -E 'Error|Warn' "$log" | tail -n 5 >&2 || true
+    echo "$1" >&3
+    [[ ! -e $log ]] || grep -E 'Error|Warn' "$log" | tail -n 5 >&3 || true
     exit 1
 }
 
@@ -75,7 +77,7 @@ reached 3 10 || failed "the self-test's process did not start" none
 "$criu" dump -t "$process" -D "$folder/images" -o dump.log -v2 --manage-cgroups=ignore --tcp-established \
     >/dev/null 2>&1 || failed "criu dump failed" dump.log
 # The number is free for the restored process only when the old one was reaped.
-{ wait "$process" || true; } 2>/dev/null
+wait "$process" || true
 before=$(cat "$count")
 "$criu" restore -d -D "$folder/images" -o restore.log -v2 --manage-cgroups=ignore --tcp-established \
     >/dev/null 2>&1 || failed "criu restore failed" restore.log
