@@ -77,6 +77,7 @@ reached 3 10 || failed "the self-test's process did not start" none
 "$criu" dump -t "$process" -D "$folder/images" -o dump.log -v2 --manage-cgroups=ignore --tcp-established \
     >/dev/null 2>&1 || failed "criu dump failed" dump.log
 # The number is free for the restored process only when the old one was reaped.
+kill -KILL "$process" || true
 wait "$process" || true
 before=$(cat "$count")
 "$criu" restore -d -D "$folder/images" -o restore.log -v2 --manage-cgroups=ignore --tcp-established \
