@@ -7,10 +7,10 @@ set -euo pipefail
 mark=${1:-}
 
 {
-    # Mounts that belong to other container engines and to logins come and go by themselves.
+    # Mounts of other container engines and of logins come and go by themselves; `ip netns` mounts its folder once and for good.
     while read -r _ _ _ _ point _; do
         case $point in
-            /run/user/* | /var/lib/docker/* | /run/docker/* | /var/lib/containers/* | /run/containerd/* | /snap/*) ;;
+            /run/netns | /run/user/* | /var/lib/docker/* | /run/docker/* | /var/lib/containers/* | /run/containerd/* | /snap/*) ;;
             *) printf 'mount %s\n' "$point" ;;
         esac
     done </proc/self/mountinfo
@@ -32,6 +32,8 @@ mark=${1:-}
         else
             continue
         fi
-        printf 'process %s %s\n' "${process#/proc/}" "$(tr '\0' ' ' 2>/dev/null <"$process/cmdline" | cut -c1-160)"
+        command=$(tr '\0' ' ' 2>/dev/null <"$process/cmdline" | cut -c1-160) || command=
+        # A zombie has no command line; its parent is listed for it.
+        [[ -z $command ]] || printf 'process %s %s\n' "${process#/proc/}" "$command"
     done
 } | sort -u
