@@ -50,7 +50,7 @@ touch "$root/target/build-started"
 # Maven finds the JDK to compile with by itself in the usual folders; the variable tells it of others.
 if ! JAVA25_HOME=${FERRY_JAVA_HOME:-} logged mvn -B -ntp -q -f "$root/pom.xml" -Dstyle.color=never -DskipTests package; then
     if grep -qE 'Could not (transfer|resolve|find) |Unknown host|offline mode|Cannot find matching toolchain|No toolchain' "$FERRY_LOG"; then
-        grep -m 1 -E '^.{0,12}\[ERROR\]' "$FERRY_LOG" | cut -c1-700 | sed 's/^[^[]*/    | /' >&2 || true
+        grep -m 1 -E '^.{0,12}\[ERROR\]' "$FERRY_LOG" | sed 's/\x1b\[[0-9;]*m//g; s/^/    | /' | cut -c1-700 >&2 || true
         unavailable "the build could not get what it needs: is the network there? (log: $FERRY_LOG)"
     fi
     grep -E '^\[ERROR\]' "$FERRY_LOG" | head -n 20 | sed 's/^/    | /' >&2 || log_tail "$FERRY_LOG"
