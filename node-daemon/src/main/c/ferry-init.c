@@ -1,0 +1,182 @@
+/*
+ * ferry-init: two small jobs that must not depend on anything but the kernel.
+ *
+ *   ferry-init run CMD ARG...
+ *     First process of a job's sandbox. Sends the job's output to the log, starts the command,
+ *     passes signals on to it, reaps what it leaves behind and writes its exit status to a file,
+ *     durably, so that the status is known even if no daemon was there to see it.
+ *
+ *   ferry-init enter [--cgroup FILE]... [--bind-root DIR] -- PROGRAM ARG...
+ *     Joins control groups, gives itself a mount namespace of its own in which DIR is a read-only
+ *     mount point, and becomes PROGRAM (criu restore).
+ *
+ * Static, no allocation after start: it is in every image, so it must be small and never change
+ * its behaviour under a running job.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CONTROL "/.ferry/ctl"
+#define LOG "/.ferry/log/output.log"
+
+enum { EXIT_SETUP = 70, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 };
+
+static void fail(const char *what, const char *which)
+{
+	dprintf(2, "ferry-init: %s %s: %s\n", what, which, strerror(errno));
+	_exit(EXIT_SETUP);
+}
+
+/* Old content or new content after a crash, never something between. */
+static int write_durably(const char *name, const char *text)
+{
+	char path[128], temporary[128];
+	snprintf(path, sizeof path, "%s/%s", CONTROL, name);
+	snprintf(temporary, sizeof temporary, "%s/%s.new", CONTROL, name);
+	int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (file < 0)
+		return -1;
+	size_t length = strlen(text);
+	if (write(file, text, length) != (ssize_t)length || fsync(file) < 0) {
+		close(file);
+		return -1;
+	}
+	close(file);
+	if (rename(temporary, path) < 0)
+		return -1;
+	int folder = open(CONTROL, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (folder >= 0) {
+		fsync(folder);
+		close(folder);
+	}
+	return 0;
+}
+
+static void open_output(void)
+{
+	int null = open("/dev/null", O_RDONLY);
+	if (null < 0 || dup2(null, 0) < 0)
+		fail("open", "/dev/null");
+	if (null > 2)
+		close(null);
+	int log = open(LOG, O_WRONLY | O_CREAT | O_APPEND, 0644);
+	if (log < 0 || dup2(log, 1) < 0 || dup2(log, 2) < 0)
+		fail("open", LOG);
+	if (log > 2)
+		close(log);
+}
+
+/* The pipe closes by itself when exec succeeds, and carries errno when it does not. */
+static pid_t start(char **command, const sigset_t *mask)
+{
+	int report[2];
+	if (pipe2(report, O_CLOEXEC) < 0)
+		fail("pipe", "");
+	pid_t child = fork();
+	if (child < 0)
+		fail("fork", "");
+	if (child == 0) {
+		sigprocmask(SIG_SETMASK, mask, NULL);
+		setsid();
+		execvp(command[0], command);
+		int error = errno;
+		if (write(report[1], &error, sizeof error) < 0)
+			_exit(EXIT_SETUP);
+		_exit(error == ENOENT ? EXIT_NOT_FOUND : EXIT_NOT_EXECUTABLE);
+	}
+	close(report[1]);
+	int error = 0;
+	ssize_t got;
+	do
+		got = read(report[0], &error, sizeof error);
+	while (got < 0 && errno == EINTR);
+	close(report[0]);
+	char text[512];
+	if (got == (ssize_t)sizeof error) {
+		snprintf(text, sizeof text, "%s: %s\n", command[0], strerror(error));
+		write_durably("exec-error", text);
+	} else {
+		snprintf(text, sizeof text, "%d\n", child);
+		write_durably("started", text);
+	}
+	return child;
+}
+
+static int run(char **command)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	open_output();
+	pid_t child = start(command, &before);
+	for (;;) {
+		int number = sigwaitinfo(&all, NULL);
+		if (number < 0)
+			continue;
+		if (number != SIGCHLD) {
+			kill(child, number);
+			continue;
+		}
+		int status;
+		pid_t ended;
+		while ((ended = waitpid(-1, &status, WNOHANG)) > 0) {
+			if (ended != child)
+				continue;
+			int code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+			char text[16];
+			snprintf(text, sizeof text, "%d\n", code);
+			if (write_durably("exit", text) < 0)
+				dprintf(2, "ferry-init: can't record the exit status %d: %s\n", code, strerror(errno));
+			return code;
+		}
+	}
+}
+
+static int enter(int count, char **argument)
+{
+	int at = 0;
+	for (; at < count && strcmp(argument[at], "--") != 0; at += 2) {
+		const char *value = argument[at + 1];
+		if (strcmp(argument[at], "--cgroup") == 0) {
+			int file = open(value, O_WRONLY | O_CLOEXEC);
+			if (file < 0 || write(file, "0", 1) != 1)
+				fail("join the control group", value);
+			close(file);
+		} else if (strcmp(argument[at], "--bind-root") == 0) {
+			if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+				fail("make a mount namespace for", value);
+			if (mount(value, value, NULL, MS_BIND, NULL) < 0 ||
+			    mount("none", value, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
+				fail("mount", value);
+		} else {
+			errno = EINVAL;
+			fail("unknown option", argument[at]);
+		}
+	}
+	if (at + 1 >= count) {
+		errno = EINVAL;
+		fail("missing", "-- PROGRAM");
+	}
+	execvp(argument[at + 1], argument + at + 1);
+	fail("execute", argument[at + 1]);
+	return EXIT_SETUP;
+}
+
+int main(int count, char **argument)
+{
+	if (count >= 3 && strcmp(argument[1], "run") == 0)
+		return run(argument + 2);
+	if (count >= 4 && strcmp(argument[1], "enter") == 0)
+		return enter(count - 2, argument + 2);
+	dprintf(2, "usage: ferry-init run CMD ARG... | enter [--cgroup FILE]... [--bind-root DIR] -- PROGRAM ARG...\n");
+	return 2;
+}

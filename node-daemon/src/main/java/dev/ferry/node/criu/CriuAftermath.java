@@ -1,0 +1,90 @@
+package dev.ferry.node.criu;
+
+import dev.ferry.node.cgroup.JobCgroup;
+import dev.ferry.node.posix.Posix;
+import dev.ferry.node.posix.PosixException;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What must be done after a criu that died in the middle of a dump: its own children live on and hold
+ * pipes, and the job's TCP connections are left in repair mode. Both are undone before the job may
+ * go on. (The kernel lets the job run from the moment in which its tracer dies, so a job that receives
+ * on a TCP connection within the next milliseconds may see EPERM: docs/sandbox.md.)
+ */
+public final class CriuAftermath {
+    private static final Logger LOG = LoggerFactory.getLogger(CriuAftermath.class);
+    private static final String MARK = "FERRY_CRIU_RUN";
+    private static final int SIGKILL = 9;
+    private static final int SIGNALLED = 128;
+    private static final Duration FREEZE = Duration.ofSeconds(5);
+
+    private CriuAftermath() {}
+
+    /** Put into criu's environment, which its children inherit: how they are found again. */
+    static Map<String, String> mark(Path runFolder) {
+        return Map.of(MARK, runFolder.toString());
+    }
+
+    /** Whether criu ended without its own rolling back: killed, aborted, or past its deadline. */
+    static boolean isNeeded(int status) {
+        return status < 0 || status >= SIGNALLED;
+    }
+
+    /** Undoes what a dead dump left in a job that shall go on. The job is frozen afterwards. */
+    public static void clean(Path runFolder, JobCgroup cgroup) throws IOException {
+        // First of all: the dead tracer may have left the job running.
+        cgroup.freeze(FREEZE);
+        killLeftovers(runFolder);
+        int mended = 0;
+        for (int pid : cgroup.processes()) {
+            mended += endTcpRepair(pid);
+        }
+        LOG.warn("criu died in the middle of a run in {}; {} TCP connections of the job were taken out of repair mode", runFolder, mended);
+    }
+
+    /** Kills every process that a run of criu left. */
+    public static void killLeftovers(Path runFolder) throws IOException {
+        byte[] mark = (MARK + "=" + runFolder).getBytes(StandardCharsets.UTF_8);
+        try (DirectoryStream<Path> processes = Files.newDirectoryStream(Path.of("/proc"), "[0-9]*")) {
+            for (Path process : processes) {
+                if (hasVariable(process, mark)) {
+                    Posix.kill(Integer.parseInt(process.getFileName().toString()), SIGKILL);
+                }
+            }
+        }
+    }
+
+    private static boolean hasVariable(Path process, byte[] wanted) {
+        try {
+            String environment = Files.readString(process.resolve("environ"), StandardCharsets.ISO_8859_1);
+            return ("\0" + environment).contains("\0" + new String(wanted, StandardCharsets.ISO_8859_1) + "\0");
+        } catch (IOException gone) {
+            return false;
+        }
+    }
+
+    private static int endTcpRepair(int pid) {
+        int mended = 0;
+        try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(Path.of("/proc", Integer.toString(pid), "fd"))) {
+            for (Path descriptor : descriptors) {
+                if (Files.readSymbolicLink(descriptor).toString().startsWith("socket:")
+                        && Posix.endTcpRepair(pid, Integer.parseInt(descriptor.getFileName().toString()))) {
+                    mended++;
+                }
+            }
+        } catch (PosixException refused) {
+            LOG.warn("a connection of process {} could not be looked at: {}", pid, refused.getMessage());
+        } catch (IOException gone) {
+            LOG.debug("process {} ended", pid);
+        }
+        return mended;
+    }
+}

@@ -1,0 +1,105 @@
+package dev.ferry.node.criu;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.node.cgroup.JobCgroup;
+import dev.ferry.node.posix.Posix;
+import dev.ferry.node.sandbox.JobFolder;
+import dev.ferry.node.sandbox.JobProcess;
+import dev.ferry.node.sandbox.NativeHelper;
+import dev.ferry.node.sandbox.RootPlan;
+import dev.ferry.node.sandbox.ToolProcess;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.storage.ImageReader;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/** One restore of a job from an image into folders and a control group that are there already. */
+public final class CriuRestore {
+    private static final int SIGKILL = 9;
+
+    private final CriuBinary criu;
+
+    public CriuRestore(CriuBinary criu) {
+        this.criu = criu;
+    }
+
+    /**
+     * What came back.
+     *
+     * @param bytes read from the image by CRIU
+     */
+    public record Restored(JobProcess process, long bytes) {}
+
+    /**
+     * Restores the job; it runs when this returns.
+     *
+     * @param run name of the folder for this run's socket and log
+     * @throws FerryException RESTORE_*, or the image's own error (CHUNK_CORRUPT ...); no process of the
+     *     job is left then
+     */
+    public Restored restore(String run, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageReader image, Duration atMost)
+            throws IOException, InterruptedException {
+        Path runFolder = folder.criu(run);
+        Files.createDirectories(runFolder);
+        Path helper = folder.path().resolve("ferry-init");
+        NativeHelper.install(helper);
+        Path pidFile = runFolder.resolve("pid");
+        Files.deleteIfExists(pidFile);
+        List<String> command = new ArrayList<>(List.of(helper.toString(), "enter"));
+        for (Path file : cgroup.joinFiles()) {
+            command.addAll(List.of("--cgroup", file.toString()));
+        }
+        command.addAll(List.of("--bind-root", folder.root().toString(), "--"));
+        command.addAll(CriuRun.command(criu, "restore", runFolder, folder.root()));
+        command.addAll(List.of("--restore-detached", "--pidfile", pidFile.toString()));
+        for (RootPlan.Bind bind : plan.binds()) {
+            command.addAll(List.of("--external", "mnt[" + bind.key() + "]:" + bind.source()));
+        }
+        boolean alive = false;
+        try (ServeSession session = new ServeSession(runFolder, image)) {
+            session.start();
+            ToolProcess process = ToolProcess.start(command, runFolder, runFolder.resolve("restore.out"), CriuAftermath.mark(runFolder));
+            int status = process.await(atMost);
+            if (CriuAftermath.isNeeded(status)) {
+                CriuAftermath.killLeftovers(runFolder);
+            }
+            if (status == 0 && session.failure() == null) {
+                session.finish(CriuRun.PIPES_END);
+            }
+            Throwable ours = session.failure();
+            if (ours instanceof FerryException known) {
+                throw known;
+            }
+            if (status == -1) {
+                throw new FerryException(ErrorCode.RESTORE_TIMEOUT, "CRIU did not restore the job within " + atMost.toSeconds() + " s and was killed");
+            }
+            if (status != 0) {
+                throw CriuLog.read(runFolder.resolve("restore.log"), process.outputLines()).restoreFailure(status);
+            }
+            if (ours != null) {
+                throw new FerryException(ErrorCode.RESTORE_FAILED, "The image could not be given to CRIU: " + ours, ours);
+            }
+            JobProcess job = JobProcess.of(Integer.parseInt(Files.readString(pidFile).trim()));
+            alive = true;
+            return new Restored(job, session.bytes());
+        } finally {
+            if (!alive) {
+                end(cgroup);
+            }
+        }
+    }
+
+    /** Half a job must not live: everything that CRIU made is in the control group. */
+    private static void end(JobCgroup cgroup) throws IOException {
+        for (int round = 0; round < 20 && !cgroup.processes().isEmpty(); round++) {
+            for (int pid : cgroup.processes()) {
+                Posix.kill(pid, SIGKILL);
+            }
+            boolean ignored = cgroup.awaitEmpty(Duration.ofMillis(250));
+        }
+    }
+}

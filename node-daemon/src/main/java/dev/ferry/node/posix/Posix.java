@@ -1,0 +1,223 @@
+package dev.ferry.node.posix;
+
+import java.io.IOException;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.OptionalLong;
+import jnr.posix.POSIX;
+import jnr.posix.POSIXFactory;
+
+/**
+ * System calls on plain descriptors and process ids. Calls block their thread in native code, so
+ * they are made on platform threads.
+ */
+public final class Posix {
+    private static final POSIX LIBC = POSIXFactory.getNativePOSIX();
+    private static final int F_SETPIPE_SZ = 1031;
+    private static final int F_GETFL = 3;
+    private static final int F_SETFL = 4;
+    private static final int O_NONBLOCK = 2048;
+    private static final short POLLIN = 1;
+    private static final long SYS_PIDFD_OPEN = 434;
+    private static final long SYS_PIDFD_GETFD = 438;
+    private static final int IPPROTO_TCP = 6;
+    private static final int TCP_REPAIR = 19;
+    private static final int START_TIME_FIELD_AFTER_NAME = 19;
+
+    private Posix() {}
+
+    static POSIX libc() {
+        return LIBC;
+    }
+
+    /**
+     * Reads into a direct buffer from its position and moves the position.
+     *
+     * @return bytes read; 0 at the end of the file
+     */
+    public static int read(int descriptor, ByteBuffer into) throws PosixException {
+        long count = LIBC.read(descriptor, into, into.remaining());
+        if (count < 0) {
+            throw new PosixException("read", LIBC.errno());
+        }
+        into.position(into.position() + (int) count);
+        return (int) count;
+    }
+
+    /** Writes all of a direct buffer. */
+    public static void write(int descriptor, ByteBuffer from) throws PosixException {
+        while (from.hasRemaining()) {
+            long count = LIBC.write(descriptor, from, from.remaining());
+            if (count < 0) {
+                throw new PosixException("write", LIBC.errno());
+            }
+            from.position(from.position() + (int) count);
+        }
+    }
+
+    /** Closes a descriptor; an error of close is not one of the data path and is ignored. */
+    public static void close(int descriptor) {
+        int ignored = LIBC.close(descriptor);
+    }
+
+    /** Asks for a pipe of so many bytes; the kernel's limits may give less, which is not an error. */
+    public static void growPipe(int descriptor, int bytes) {
+        try {
+            long ignored =
+                    Native.check(
+                            "fcntl(F_SETPIPE_SZ)",
+                            (state, arena) -> (int) Native.FCNTL.invokeExact(state, descriptor, F_SETPIPE_SZ, bytes));
+        } catch (PosixException limited) {
+            // A smaller pipe is slower, nothing else.
+        }
+    }
+
+    public static void setNonBlocking(int descriptor) throws PosixException {
+        long flags =
+                Native.check("fcntl(F_GETFL)", (state, arena) -> (int) Native.FCNTL.invokeExact(state, descriptor, F_GETFL, 0));
+        int wanted = (int) flags | O_NONBLOCK;
+        long ignored =
+                Native.check("fcntl(F_SETFL)", (state, arena) -> (int) Native.FCNTL.invokeExact(state, descriptor, F_SETFL, wanted));
+    }
+
+    /**
+     * Waits until a descriptor can be read, has ended, or the time is over.
+     *
+     * @return false when the time is over
+     */
+    public static boolean awaitReadable(int descriptor, Duration atMost) throws PosixException {
+        long count =
+                Native.check(
+                        "poll",
+                        (state, arena) -> {
+                            MemorySegment request = arena.allocate(8, 4);
+                            request.set(ValueLayout.JAVA_INT, 0, descriptor);
+                            request.set(ValueLayout.JAVA_SHORT, 4, POLLIN);
+                            int millis = (int) Math.min(Integer.MAX_VALUE, atMost.toMillis());
+                            return (int) Native.POLL.invokeExact(state, request, 1L, millis);
+                        });
+        return count > 0;
+    }
+
+    /** Sends a signal to a process of the host's PID namespace; one that is gone is not an error. */
+    public static void kill(int pid, int signal) throws PosixException {
+        if (LIBC.kill(pid, signal) < 0) {
+            PosixException failed = new PosixException("kill " + pid, LIBC.errno());
+            if (!failed.noSuchProcess()) {
+                throw failed;
+            }
+        }
+    }
+
+    /**
+     * Waits until a process is gone, also one that is not our child.
+     *
+     * @return false when the time is over and it still lives
+     */
+    public static boolean awaitDeath(int pid, Duration atMost) throws PosixException {
+        int descriptor;
+        try {
+            descriptor = pidfd(pid);
+        } catch (PosixException failed) {
+            if (failed.noSuchProcess()) {
+                return true;
+            }
+            throw failed;
+        }
+        try {
+            return awaitReadable(descriptor, atMost);
+        } finally {
+            close(descriptor);
+        }
+    }
+
+    private static int pidfd(int pid) throws PosixException {
+        return (int) Native.check("pidfd_open", (state, arena) -> (long) Native.PIDFD_OPEN.invokeExact(state, SYS_PIDFD_OPEN, pid, 0));
+    }
+
+    /**
+     * Switches TCP's repair mode off on a socket of another process. A checkpoint that died in its middle
+     * leaves it on, and every receive fails with EPERM then.
+     *
+     * @return whether it was on
+     */
+    public static boolean endTcpRepair(int pid, int descriptor) throws PosixException {
+        int process = pidfd(pid);
+        try {
+            int socket =
+                    (int) Native.check("pidfd_getfd", (state, arena) -> (long) Native.PIDFD_GETFD.invokeExact(state, SYS_PIDFD_GETFD, process, descriptor, 0));
+            try {
+                return endTcpRepair(socket);
+            } finally {
+                close(socket);
+            }
+        } finally {
+            close(process);
+        }
+    }
+
+    private static boolean endTcpRepair(int socket) throws PosixException {
+        boolean[] on = new boolean[1];
+        try {
+            long asked =
+                    Native.check(
+                            "getsockopt(TCP_REPAIR)",
+                            (state, arena) -> {
+                                MemorySegment value = arena.allocate(ValueLayout.JAVA_INT);
+                                MemorySegment length = arena.allocateFrom(ValueLayout.JAVA_INT, Integer.BYTES);
+                                int result = (int) Native.GETSOCKOPT.invokeExact(state, socket, IPPROTO_TCP, TCP_REPAIR, value, length);
+                                on[0] = value.get(ValueLayout.JAVA_INT, 0) == 1;
+                                return result;
+                            });
+        } catch (PosixException notTcp) {
+            return false;
+        }
+        if (on[0]) {
+            long ended =
+                    Native.check(
+                            "setsockopt(TCP_REPAIR)",
+                            (state, arena) ->
+                                    (int) Native.SETSOCKOPT.invokeExact(
+                                            state, socket, IPPROTO_TCP, TCP_REPAIR, arena.allocateFrom(ValueLayout.JAVA_INT, 0), Integer.BYTES));
+        }
+        return on[0];
+    }
+
+    /**
+     * When a process began, in clock ticks since boot: together with the pid and the boot id it names
+     * one process for ever. Empty: there is no such process, or it is dead and only waits to be reaped.
+     */
+    public static OptionalLong startTime(int pid) throws IOException {
+        String stat;
+        try {
+            stat = Files.readString(Path.of("/proc", Integer.toString(pid), "stat"));
+        } catch (NoSuchFileException gone) {
+            return OptionalLong.empty();
+        } catch (IOException raced) {
+            // ESRCH on read: it died between open and read.
+            return OptionalLong.empty();
+        }
+        // The name in parentheses may hold spaces; fields are counted after it.
+        String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);
+        if (fields[0].equals("Z") || fields[0].equals("X")) {
+            return OptionalLong.empty();
+        }
+        return OptionalLong.of(Long.parseLong(fields[START_TIME_FIELD_AFTER_NAME]));
+    }
+
+    /** Names this boot of the machine: a pid from another boot means nothing. */
+    public static String bootId() throws IOException {
+        return Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).trim();
+    }
+
+    public static void makeFifo(Path path, int mode) throws PosixException {
+        if (LIBC.mkfifo(path.toString(), mode) < 0) {
+            throw new PosixException("mkfifo " + path, LIBC.errno());
+        }
+    }
+}

@@ -1,0 +1,65 @@
+package dev.ferry.node.sandbox;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** The folder of one job on a node, and what lies where in it. */
+public record JobFolder(Path path) {
+    /** Skeleton of the sandbox's root. */
+    public Path root() {
+        return path.resolve("root");
+    }
+
+    /** What runc reads. */
+    public Path bundle() {
+        return path.resolve("bundle");
+    }
+
+    /** Where CRIU's socket and logs of one run lie. */
+    public Path criu(String run) {
+        return path.resolve("criu-" + run);
+    }
+
+    public Path control() {
+        return path.resolve("ctl");
+    }
+
+    public Path log() {
+        return path.resolve("log").resolve("output.log");
+    }
+
+    /** Names of the volumes that travel with the job, in the image and in this folder. */
+    public static Iterable<String> volumeNames() {
+        return java.util.List.of("ctl", "log", "tmp", "work");
+    }
+
+    public Path volume(String name) {
+        return path.resolve(name);
+    }
+
+    /** Where each volume is seen in the sandbox. */
+    Map<String, Path> volumes() {
+        Map<String, Path> volumes = new LinkedHashMap<>();
+        volumes.put("/tmp", volume("tmp"));
+        volumes.put("/scratch", volume("work"));
+        volumes.put("/.ferry/ctl", volume("ctl"));
+        volumes.put("/.ferry/log", volume("log"));
+        return volumes;
+    }
+
+    /** Makes the empty volumes of a job's first life. */
+    public void createVolumes(int uid, int gid) throws IOException {
+        for (String name : volumeNames()) {
+            Path volume = volume(name);
+            Files.createDirectories(volume);
+            Files.setAttribute(volume, "unix:uid", uid);
+            Files.setAttribute(volume, "unix:gid", gid);
+            Files.setPosixFilePermissions(volume, PosixFilePermissions.fromString("rwxr-xr-x"));
+        }
+        Files.setAttribute(volume("tmp"), "unix:mode", 01777);
+    }
+}

@@ -1,0 +1,87 @@
+package dev.ferry.node.sandbox;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.node.cgroup.JobCgroup;
+import dev.ferry.node.posix.Posix;
+import dev.ferry.node.posix.PosixException;
+import dev.ferry.proto.v1.ErrorCode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.OptionalInt;
+import java.util.OptionalLong;
+
+/**
+ * The first process of a job's sandbox, in a form that survives the daemon: pid, start time and
+ * boot together name one process for ever.
+ *
+ * @param pid in the host's PID namespace
+ * @param startTime clock ticks since boot
+ */
+public record JobProcess(int pid, long startTime, String bootId) {
+    private static final int SIGKILL = 9;
+
+    public static JobProcess of(int pid) throws IOException {
+        OptionalLong start = Posix.startTime(pid);
+        if (start.isEmpty()) {
+            // It ended at once; a start time that no process has makes it a dead one.
+            return new JobProcess(pid, -1, Posix.bootId());
+        }
+        return new JobProcess(pid, start.getAsLong(), Posix.bootId());
+    }
+
+    public boolean isAlive() throws IOException {
+        OptionalLong start = Posix.startTime(pid);
+        return start.isPresent() && start.getAsLong() == startTime && Posix.bootId().equals(bootId);
+    }
+
+    /** Passes a signal to the job's command through ferry-init. */
+    public void signal(int number) throws IOException {
+        if (isAlive()) {
+            Posix.kill(pid, number);
+        }
+    }
+
+    /** Waits for the end without looking again and again. */
+    public boolean awaitDeath(Duration atMost) throws IOException {
+        if (!isAlive()) {
+            return true;
+        }
+        try {
+            return Posix.awaitDeath(pid, atMost);
+        } catch (PosixException raced) {
+            return !isAlive();
+        }
+    }
+
+    /**
+     * Kills the job, frozen or not, and waits until no process of it is left: a PID namespace dies with
+     * its first process.
+     *
+     * @throws FerryException INTERNAL when processes are left after the time (stuck in the kernel)
+     */
+    public void kill(JobCgroup cgroup, Duration atMost) throws IOException {
+        if (isAlive()) {
+            Posix.kill(pid, SIGKILL);
+        }
+        for (int left : cgroup.processes()) {
+            Posix.kill(left, SIGKILL);
+        }
+        cgroup.letTheKilledDie();
+        if (!awaitDeath(atMost) || !cgroup.awaitEmpty(atMost)) {
+            throw new FerryException(
+                    ErrorCode.INTERNAL, "Processes " + cgroup.processes() + " of control group " + cgroup.path() + " did not die within " + atMost.toSeconds() + " s of SIGKILL");
+        }
+    }
+
+    /** What ferry-init wrote at the end: 0-255, 128 + signal; empty: it wrote nothing. */
+    public static OptionalInt exitStatus(Path control) throws IOException {
+        try {
+            return OptionalInt.of(Integer.parseInt(Files.readString(control.resolve("exit")).trim()));
+        } catch (NoSuchFileException none) {
+            return OptionalInt.empty();
+        }
+    }
+}

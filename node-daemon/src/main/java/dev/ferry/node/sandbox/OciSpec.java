@@ -1,0 +1,108 @@
+package dev.ferry.node.sandbox;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.ferry.proto.v1.JobSpec;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+
+/** The config.json that runc reads (OCI runtime specification 1.0). */
+final class OciSpec {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+    // What container engines leave to root by default, without MKNOD: a job needs no device nodes of its own.
+    private static final List<String> CAPABILITIES =
+            List.of(
+                    "CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE",
+                    "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT");
+    private static final List<String> MASKED =
+            List.of("/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware");
+    private static final List<String> READ_ONLY = List.of("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
+
+    private OciSpec() {}
+
+    /**
+     * @param environment what the daemon adds to the job's own environment
+     */
+    static byte[] toJson(JobSpec spec, RootPlan plan, Path root, String cgroupPath, Map<String, String> environment) throws IOException {
+        Map<String, Object> document = new LinkedHashMap<>();
+        document.put("ociVersion", "1.0.2");
+        document.put("process", process(spec, environment));
+        document.put("root", Map.of("path", root.toString(), "readonly", true));
+        document.put("hostname", hostName(spec));
+        document.put("mounts", mounts(plan));
+        document.put("linux", linux(spec, plan, cgroupPath));
+        return JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(document);
+    }
+
+    private static Map<String, Object> process(JobSpec spec, Map<String, String> environment) {
+        Map<String, String> all = new LinkedHashMap<>();
+        all.put("PATH", DEFAULT_PATH);
+        all.put("HOME", spec.getWorkdir().isEmpty() ? "/scratch" : spec.getWorkdir());
+        all.put("LANG", "C.UTF-8");
+        all.putAll(spec.getEnvironmentMap());
+        all.putAll(environment);
+        List<String> arguments = new ArrayList<>(List.of("/.ferry/ctl/ferry-init", "run"));
+        arguments.addAll(spec.getCommandList());
+        Map<String, Object> process = new LinkedHashMap<>();
+        process.put("terminal", false);
+        process.put("user", Map.of("uid", spec.getUid(), "gid", spec.getGid()));
+        process.put("args", arguments);
+        process.put("env", all.entrySet().stream().map(entry -> entry.getKey() + "=" + entry.getValue()).toList());
+        process.put("cwd", spec.getWorkdir().isEmpty() ? "/scratch" : spec.getWorkdir());
+        process.put("noNewPrivileges", true);
+        process.put("capabilities", Map.of("bounding", CAPABILITIES, "permitted", CAPABILITIES, "effective", CAPABILITIES));
+        return process;
+    }
+
+    private static List<Map<String, Object>> mounts(RootPlan plan) {
+        List<Map<String, Object>> mounts = new ArrayList<>();
+        mounts.add(mount("/proc", "proc", "proc", List.of("nosuid", "noexec", "nodev")));
+        mounts.add(mount("/dev", "tmpfs", "tmpfs", List.of("nosuid", "strictatime", "mode=755", "size=65536k")));
+        mounts.add(mount("/dev/pts", "devpts", "devpts", List.of("nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620")));
+        mounts.add(mount("/dev/shm", "tmpfs", "shm", List.of("nosuid", "noexec", "nodev", "mode=1777")));
+        mounts.add(mount("/sys", "sysfs", "sysfs", List.of("nosuid", "noexec", "nodev", "ro")));
+        mounts.add(mount("/run", "tmpfs", "tmpfs", List.of("nosuid", "nodev", "mode=755", "size=65536k")));
+        for (RootPlan.Bind bind : plan.binds()) {
+            mounts.add(mount(bind.destination(), "bind", bind.source().toString(), List.of("bind", "nosuid", "nodev", bind.readOnly() ? "ro" : "rw")));
+        }
+        return mounts;
+    }
+
+    private static Map<String, Object> mount(String destination, String type, String source, List<String> options) {
+        return Map.of("destination", destination, "type", type, "source", source, "options", options);
+    }
+
+    private static Map<String, Object> linux(JobSpec spec, RootPlan plan, String cgroupPath) {
+        List<Map<String, Object>> namespaces = new ArrayList<>();
+        for (String type : List.of("pid", "mount", "ipc", "uts", "network")) {
+            namespaces.add(Map.of("type", type));
+        }
+        Map<String, Object> linux = new LinkedHashMap<>();
+        linux.put("cgroupsPath", cgroupPath);
+        if (spec.getUid() != 0 || spec.getGid() != 0) {
+            // A job of another user gets a user namespace with the same ids as outside: its kernel
+            // objects belong to that namespace, so that CRIU can save them without CAP_SYS_RESOURCE.
+            namespaces.add(Map.of("type", "user"));
+            List<Map<String, Integer>> same = List.of(Map.of("containerID", 0, "hostID", 0, "size", Integer.MAX_VALUE));
+            linux.put("uidMappings", same);
+            linux.put("gidMappings", same);
+        }
+        linux.put("namespaces", namespaces);
+        linux.put("seccomp", SeccompProfile.toOci());
+        List<String> masked = new ArrayList<>(MASKED);
+        masked.addAll(plan.masks());
+        linux.put("maskedPaths", masked);
+        linux.put("readonlyPaths", READ_ONLY);
+        return linux;
+    }
+
+    private static String hostName(JobSpec spec) {
+        String name = spec.getName().replaceAll("[^A-Za-z0-9-]", "-");
+        return name.isEmpty() ? "job" : name.substring(0, Math.min(63, name.length()));
+    }
+}

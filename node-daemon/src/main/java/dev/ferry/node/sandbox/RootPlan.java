@@ -1,0 +1,165 @@
+package dev.ferry.node.sandbox;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.Mount;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+
+/**
+ * What a job sees as its file system: a skeleton folder with the base's top-level symlinks, and a
+ * bind mount for each of its top-level folders (read-only), for each volume that travels with the
+ * job, and for each mount from outside.
+ *
+ * @param links top-level symlinks of the skeleton and their targets
+ * @param binds in the order in which they must be mounted
+ * @param masks paths in the sandbox that are hidden by an empty folder
+ */
+public record RootPlan(Map<String, String> links, List<Bind> binds, List<String> masks) {
+    private static final Set<String> NOT_SHOWN = Set.of("dev", "proc", "sys", "run", "tmp", "boot", "lost+found", ".ferry", "scratch");
+
+    /** Folders that are made anew in each sandbox. */
+    static final List<String> OWN_FOLDERS = List.of("dev", "proc", "sys", "run", "tmp", "scratch", ".ferry");
+
+    /**
+     * @param destination absolute path in the sandbox
+     */
+    public record Bind(Path source, String destination, boolean readOnly) {
+        /** Name of the mount in CRIU's image: the same wherever its source lies. */
+        public String key() {
+            return "ferry" + destination.replace('/', ':');
+        }
+    }
+
+    /**
+     * @param hidden folders of this machine that no job may see (the daemon's own)
+     * @throws FerryException MOUNT_REFUSED when a source is missing or a destination can't be mounted on
+     */
+    public static RootPlan of(JobSpec spec, JobFolder folder, List<Path> hidden) throws IOException {
+        Path base = spec.getRootfs().isEmpty() ? Path.of("/") : Path.of(spec.getRootfs());
+        if (!Files.isDirectory(base)) {
+            throw refused("--rootfs " + base + " is not a folder on this node");
+        }
+        Map<String, String> links = new LinkedHashMap<>();
+        Map<String, Bind> binds = new TreeMap<>(Comparator.comparingLong(RootPlan::depth).thenComparing(Comparator.naturalOrder()));
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(base)) {
+            for (Path entry : entries) {
+                String name = entry.getFileName().toString();
+                if (NOT_SHOWN.contains(name)) {
+                    continue;
+                }
+                if (Files.isSymbolicLink(entry)) {
+                    links.put(name, Files.readSymbolicLink(entry).toString());
+                } else if (Files.isDirectory(entry)) {
+                    binds.put("/" + name, new Bind(entry, "/" + name, true));
+                }
+            }
+        }
+        folder.volumes().forEach((destination, source) -> binds.put(destination, new Bind(source, destination, false)));
+        List<Mount> outside = new ArrayList<>(spec.getMountsList());
+        if (!spec.getWorkdir().isEmpty()) {
+            outside.add(Mount.newBuilder().setSource(spec.getWorkdir()).setDestination(spec.getWorkdir()).build());
+        }
+        for (Mount mount : outside) {
+            Bind bind = outside(mount);
+            checkDestination(bind, binds.keySet(), links, base);
+            binds.put(bind.destination(), bind);
+        }
+        return new RootPlan(links, List.copyOf(binds.values()), masks(base, hidden, binds));
+    }
+
+    /** Makes the skeleton folder: symlinks, and a mount point for everything that is mounted at its top. */
+    public void makeSkeleton(Path root) throws IOException {
+        Files.createDirectories(root);
+        for (Map.Entry<String, String> link : links.entrySet()) {
+            Path at = root.resolve(link.getKey());
+            if (!Files.isSymbolicLink(at)) {
+                Files.createSymbolicLink(at, Path.of(link.getValue()));
+            }
+        }
+        for (String name : OWN_FOLDERS) {
+            Files.createDirectories(root.resolve(name));
+        }
+        for (Bind bind : binds) {
+            if (!below(bind.destination(), binds)) {
+                makeMountPoint(root.resolve(bind.destination().substring(1)), bind.source());
+            }
+        }
+    }
+
+    private static void makeMountPoint(Path at, Path source) throws IOException {
+        if (Files.isDirectory(source)) {
+            Files.createDirectories(at);
+        } else if (!Files.exists(at)) {
+            Files.createDirectories(at.getParent());
+            Files.createFile(at);
+        }
+    }
+
+    /** Whether another bind lies above a destination, so that its mount point is that one's business. */
+    private static boolean below(String destination, List<Bind> binds) {
+        return binds.stream().anyMatch(other -> destination.startsWith(other.destination() + "/"));
+    }
+
+    private static Bind outside(Mount mount) {
+        Path source = Path.of(mount.getSource());
+        String destination = Path.of(mount.getDestination()).normalize().toString();
+        if (!source.isAbsolute() || !destination.startsWith("/") || destination.equals("/")) {
+            throw refused("mount " + mount.getSource() + ":" + mount.getDestination() + ": both must be absolute paths, and the destination not /");
+        }
+        if (!Files.exists(source)) {
+            throw refused("mount source " + source + " does not exist on this node");
+        }
+        try {
+            // CRIU can't bring back a bind mount whose source is a symlink.
+            return new Bind(source.toRealPath(), destination, mount.getReadOnly());
+        } catch (IOException unreadable) {
+            throw new FerryException(ErrorCode.MOUNT_REFUSED, "mount source " + source + " can't be resolved: " + unreadable, unreadable);
+        }
+    }
+
+    private static void checkDestination(Bind bind, Set<String> taken, Map<String, String> links, Path base) {
+        String destination = bind.destination();
+        String top = destination.substring(1).split("/", 2)[0];
+        if (taken.contains(destination) || Set.of("proc", "sys", "dev", ".ferry").contains(top) || links.containsKey(top)) {
+            throw refused("mount destination " + destination + " is taken by the sandbox itself");
+        }
+        if (taken.contains("/" + top) && !Set.of("tmp", "scratch").contains(top)) {
+            Path underneath = base.resolve(destination.substring(1));
+            if (!Files.exists(underneath)) {
+                throw refused(
+                        "mount destination " + destination + " does not exist in " + base + ", whose /" + top + " is read-only in the sandbox; create it there, or use a destination under a new top-level folder");
+            }
+        }
+    }
+
+    private static List<String> masks(Path base, List<Path> hidden, Map<String, Bind> binds) {
+        List<String> masks = new ArrayList<>();
+        for (Path path : hidden) {
+            Path absolute = path.toAbsolutePath().normalize();
+            if (base.toString().equals("/") && absolute.getNameCount() > 0 && binds.containsKey("/" + absolute.getName(0)) && !binds.containsKey(absolute.toString())
+                    && Files.isDirectory(absolute) && !NOT_SHOWN.contains(absolute.getName(0).toString())) {
+                masks.add(absolute.toString());
+            }
+        }
+        return masks;
+    }
+
+    private static long depth(String path) {
+        return path.chars().filter(c -> c == '/').count();
+    }
+
+    private static FerryException refused(String message) {
+        return new FerryException(ErrorCode.MOUNT_REFUSED, message);
+    }
+}

@@ -1,0 +1,113 @@
+package dev.ferry.node.sandbox;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.node.cgroup.JobCgroup;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.JobSpec;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * Makes sandboxes by runc. runc's only task is the start: afterwards the job is known by its first
+ * process, its control group and its folder, the same for a started and for a restored job.
+ */
+public final class Sandbox {
+    private static final long LOOK_NANOS = 1_000_000;
+
+    private final Path runc;
+    private final Path runcState;
+
+    /**
+     * @param runcState where runc keeps its own records; only while a start is under way
+     */
+    public Sandbox(Path runc, Path runcState) {
+        this.runc = runc;
+        this.runcState = runcState;
+    }
+
+    /**
+     * Starts a job: folders and control group are there already.
+     *
+     * @param id unique on this node
+     * @param environment what the daemon adds to the job's environment
+     * @throws FerryException START_FAILED with runc's lines, COMMAND_NOT_FOUND when the command can't be
+     *     executed; nothing of the job is alive then
+     */
+    public JobProcess start(
+            String id, JobSpec spec, JobFolder folder, RootPlan plan, JobCgroup cgroup, Map<String, String> environment, Duration atMost)
+            throws IOException, InterruptedException {
+        Files.createDirectories(folder.bundle());
+        Files.createDirectories(runcState);
+        NativeHelper.install(folder.control().resolve("ferry-init"));
+        Files.write(folder.bundle().resolve("config.json"), OciSpec.toJson(spec, plan, folder.root(), cgroup.path(), environment));
+        Path pidFile = folder.path().resolve("runc.pid");
+        Path output = folder.path().resolve("runc.log");
+        long end = System.nanoTime() + atMost.toNanos();
+        ToolProcess run =
+                ToolProcess.start(
+                        List.of(runc.toString(), "--root", runcState.toString(), "run", "--detach", "--bundle", folder.bundle().toString(),
+                                "--pid-file", pidFile.toString(), id),
+                        folder.path(), output, Map.of());
+        int status = run.await(atMost);
+        if (status != 0) {
+            List<String> lines = run.outputLines();
+            destroy(id, folder, cgroup);
+            throw new FerryException(
+                    ErrorCode.START_FAILED,
+                    status == -1 ? "runc did not make the sandbox within " + atMost.toSeconds() + " s" : "runc could not make the sandbox (exit status " + status + ")",
+                    lines.subList(Math.max(0, lines.size() - 6), lines.size()), null);
+        }
+        JobProcess process = JobProcess.of(Integer.parseInt(Files.readString(pidFile).trim()));
+        awaitCommand(id, spec, folder, cgroup, process, end);
+        return process;
+    }
+
+    private void awaitCommand(String id, JobSpec spec, JobFolder folder, JobCgroup cgroup, JobProcess process, long end)
+            throws IOException, InterruptedException {
+        Path started = folder.control().resolve("started");
+        Path refused = folder.control().resolve("exec-error");
+        while (!Files.exists(started)) {
+            if (Files.exists(refused)) {
+                String reason = Files.readString(refused).trim();
+                destroy(id, folder, cgroup);
+                throw new FerryException(ErrorCode.COMMAND_NOT_FOUND, "The job's command can't be executed in its sandbox: " + reason);
+            }
+            boolean over = System.nanoTime() > end;
+            if ((over || !process.isAlive()) && !Files.exists(started) && !Files.exists(refused)) {
+                List<String> lines = Files.exists(folder.log()) ? Files.readAllLines(folder.log(), java.nio.charset.StandardCharsets.ISO_8859_1) : List.of();
+                destroy(id, folder, cgroup);
+                throw new FerryException(
+                        ErrorCode.START_FAILED,
+                        over ? "The command " + spec.getCommand(0) + " was not started in time" : "The sandbox's first process ended before it started " + spec.getCommand(0),
+                        lines, null);
+            }
+            LockSupport.parkNanos(LOOK_NANOS);
+        }
+    }
+
+    /** Ends whatever a failed start left, and makes runc forget it. */
+    public void destroy(String id, JobFolder folder, JobCgroup cgroup) throws IOException, InterruptedException {
+        for (int pid : cgroup.processes()) {
+            dev.ferry.node.posix.Posix.kill(pid, 9);
+        }
+        forget(id, folder);
+        boolean ignored = cgroup.awaitEmpty(Duration.ofSeconds(5));
+    }
+
+    /** Removes runc's record of a sandbox whose processes are dead. */
+    public void forget(String id, JobFolder folder) throws IOException, InterruptedException {
+        Path record = runcState.resolve(id);
+        if (Files.exists(record)) {
+            // runc removes the control groups too, which the job's cleaning up expects.
+            int ignored =
+                    ToolProcess.start(List.of(runc.toString(), "--root", runcState.toString(), "delete", "--force", id), runcState, runcState.resolve(id + ".delete.log"), Map.of())
+                            .await(Duration.ofSeconds(10));
+            Files.deleteIfExists(runcState.resolve(id + ".delete.log"));
+        }
+    }
+}

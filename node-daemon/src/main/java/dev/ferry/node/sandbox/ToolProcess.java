@@ -1,0 +1,79 @@
+package dev.ferry.node.sandbox;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * One run of a tool (runc, criu) with a deadline: killed when it is over, its output in a file.
+ * Output never goes to a pipe of ours: a tool that outlives us must not die of it.
+ */
+public final class ToolProcess {
+    private static final long KILL_SECONDS = 10;
+
+    private final Process process;
+    private final Path output;
+
+    private ToolProcess(Process process, Path output) {
+        this.process = process;
+        this.output = output;
+    }
+
+    /**
+     * @param output standard output and error
+     */
+    public static ToolProcess start(List<String> command, Path folder, Path output, Map<String, String> environment) throws IOException {
+        ProcessBuilder builder =
+                new ProcessBuilder(command)
+                        .directory(folder.toFile())
+                        .redirectErrorStream(true)
+                        .redirectInput(Path.of("/dev/null").toFile())
+                        .redirectOutput(output.toFile());
+        builder.environment().putAll(environment);
+        return new ToolProcess(builder.start(), output);
+    }
+
+    public long pid() {
+        return process.pid();
+    }
+
+    /**
+     * Waits for the end.
+     *
+     * @return the exit status, or -1 when the deadline came first and the tool was killed
+     */
+    public int await(Duration atMost) throws InterruptedException {
+        try {
+            if (process.waitFor(atMost.toMillis(), TimeUnit.MILLISECONDS)) {
+                return process.exitValue();
+            }
+        } finally {
+            if (process.isAlive()) {
+                kill();
+            }
+        }
+        return -1;
+    }
+
+    public boolean isAlive() {
+        return process.isAlive();
+    }
+
+    /** Kills the tool and waits until it is gone. */
+    public void kill() throws InterruptedException {
+        process.destroyForcibly();
+        boolean ignored = process.waitFor(KILL_SECONDS, TimeUnit.SECONDS);
+    }
+
+    public List<String> outputLines() {
+        try {
+            return Files.readString(output, java.nio.charset.StandardCharsets.ISO_8859_1).lines().filter(line -> !line.isBlank()).toList();
+        } catch (IOException gone) {
+            return List.of();
+        }
+    }
+}

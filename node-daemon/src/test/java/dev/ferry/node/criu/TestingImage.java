@@ -1,0 +1,163 @@
+package dev.ferry.node.criu;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ChunkList;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.Manifest;
+import dev.ferry.proto.v1.StoredFile;
+import dev.ferry.proto.v1.VolumeEntry;
+import dev.ferry.storage.BufferPool;
+import dev.ferry.storage.ByteSink;
+import dev.ferry.storage.ByteSource;
+import dev.ferry.storage.ImageReader;
+import dev.ferry.storage.ImageWriter;
+import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/** An image in memory, for CRIU's files only. Fails on demand. */
+final class TestingImage {
+    private final BufferPool buffers = new BufferPool(16, 1 << 20);
+    private final Map<String, ByteArrayOutputStream> files = new ConcurrentHashMap<>();
+    private final AtomicLong bytes = new AtomicLong();
+    private volatile long failAfterBytes = Long.MAX_VALUE;
+    private volatile @Nullable String damaged;
+
+    TestingImage failAfter(long count) {
+        failAfterBytes = count;
+        return this;
+    }
+
+    /** Reading this file fails as a corrupt chunk does. */
+    TestingImage damage(String name) {
+        damaged = name;
+        return this;
+    }
+
+    boolean holdsEveryBuffer() {
+        return buffers.available() == buffers.count();
+    }
+
+    ImageWriter writer() {
+        return new Writer();
+    }
+
+    ImageReader reader() {
+        return new Reader();
+    }
+
+    private final class Writer implements ImageWriter {
+        @Override
+        public BufferPool buffers() {
+            return buffers;
+        }
+
+        @Override
+        public ByteSink file(String name) {
+            ByteArrayOutputStream content = new ByteArrayOutputStream();
+            files.put(name, content);
+            return new ByteSink() {
+                @Override
+                public void write(ByteBuffer owned) {
+                    byte[] copy = new byte[owned.remaining()];
+                    owned.get(copy);
+                    buffers.give(owned);
+                    if (bytes.addAndGet(copy.length) > failAfterBytes) {
+                        throw new FerryException(ErrorCode.STORE_UNREACHABLE, "the test's store is gone");
+                    }
+                    content.writeBytes(copy);
+                }
+
+                @Override
+                public void close() {}
+            };
+        }
+
+        @Override
+        public void entry(String volume, VolumeEntry entry) {
+            throw new AssertionError("no volumes here");
+        }
+
+        @Override
+        public ByteSink regular(String volume, VolumeEntry entry) {
+            throw new AssertionError("no volumes here");
+        }
+
+        @Override
+        public void unchanged(String volume, VolumeEntry unchanged) {
+            throw new AssertionError("no volumes here");
+        }
+
+        @Override
+        public long bytesIn() {
+            return bytes.get();
+        }
+
+        @Override
+        public long bytesSent() {
+            return bytes.get();
+        }
+
+        @Override
+        public Image commit(Image image) {
+            return image;
+        }
+
+        @Override
+        public void close() {}
+    }
+
+    private final class Reader implements ImageReader {
+        @Override
+        public Manifest manifest() {
+            return Manifest.getDefaultInstance();
+        }
+
+        @Override
+        public Optional<StoredFile> file(String name) {
+            // The name is carried where a real image has chunk names.
+            return Optional.ofNullable(files.get(name))
+                    .map(
+                            content ->
+                                    StoredFile.newBuilder()
+                                            .setName(name)
+                                            .setSize(content.size())
+                                            .setChunks(ChunkList.newBuilder().setHashes(com.google.protobuf.ByteString.copyFromUtf8(name)))
+                                            .build());
+        }
+
+        @Override
+        public ByteSource open(ChunkList chunks) {
+            String name = chunks.getHashes().toString(StandardCharsets.UTF_8);
+            ByteBuffer content = ByteBuffer.wrap(files.get(name).toByteArray());
+            return new ByteSource() {
+                @Override
+                public @Nullable ByteBuffer next() {
+                    if (name.equals(damaged)) {
+                        throw new FerryException(ErrorCode.CHUNK_CORRUPT, "the test damaged " + name);
+                    }
+                    if (!content.hasRemaining()) {
+                        return null;
+                    }
+                    int length = Math.min(content.remaining(), 1 << 18);
+                    ByteBuffer part = ByteBuffer.allocateDirect(length);
+                    part.put(content.slice(content.position(), length)).flip();
+                    content.position(content.position() + length);
+                    return part;
+                }
+
+                @Override
+                public void close() {}
+            };
+        }
+
+        @Override
+        public void close() {}
+    }
+}

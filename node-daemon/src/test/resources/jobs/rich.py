@@ -1,0 +1,85 @@
+"""Holds one of everything that must survive a move, checks it all at each step, and counts.
+
+4 processes, 8 threads in each child, TCP and unix sockets, a memfd, a shared mapping, a deleted
+open file, a file lock, a fifo, a zombie.
+"""
+import fcntl
+import mmap
+import os
+import socket
+import threading
+import time
+
+PORT = 4321
+CHILDREN = 3
+
+shared = mmap.mmap(-1, 4096)
+memfd = os.memfd_create("memfd")
+os.write(memfd, b"memfd content")
+ghost = open("/tmp/ghost", "w+")
+ghost.write("ghost!")
+ghost.flush()
+os.unlink("/tmp/ghost")
+lock = open("/scratch/lock", "w")
+fcntl.flock(lock, fcntl.LOCK_EX)
+os.mkfifo("/scratch/fifo")
+fifo = os.open("/scratch/fifo", os.O_RDWR)
+listening = socket.socket(socket.AF_UNIX)
+listening.bind("/scratch/sock")
+listening.listen(1)
+server = socket.socket()
+server.bind(("127.0.0.1", PORT))
+server.listen(CHILDREN)
+
+
+def retry(call, *arguments):
+    """A restore may interrupt a system call, as SIGSTOP and SIGCONT do."""
+    while True:
+        try:
+            return call(*arguments)
+        except InterruptedError:
+            continue
+
+
+def child():
+    for _ in range(7):
+        threading.Thread(target=lambda: [time.sleep(0.1) for _ in iter(int, 1)], daemon=True).start()
+    peer = socket.create_connection(("127.0.0.1", PORT))
+    number = 0
+    while True:
+        retry(peer.sendall, b"%08d" % number)
+        number += 1
+        time.sleep(0.05)
+
+
+children = []
+for _ in range(CHILDREN):
+    pid = os.fork()
+    if pid == 0:
+        child()
+    children.append(pid)
+if os.fork() == 0:
+    os._exit(3)
+
+peers = [retry(server.accept)[0] for _ in children]
+step = 0
+with open("/scratch/count", "a") as count:
+    while True:
+        for peer in peers:
+            message = b""
+            while len(message) < 8:
+                message += retry(peer.recv, 8 - len(message))
+            assert int(message) == step, (message, step)
+        if step:
+            assert shared[0:8] == b"%08d" % (step - 1)
+        shared[0:8] = b"%08d" % step
+        ghost.seek(0)
+        assert ghost.read() == "ghost!"
+        assert os.pread(memfd, 99, 0) == b"memfd content"
+        assert open("/proc/locks").read().count("FLOCK") >= 1
+        os.write(fifo, b"x")
+        assert os.read(fifo, 1) == b"x"
+        count.write("%d\n" % step)
+        count.flush()
+        print("step", step, flush=True)
+        step += 1
