@@ -1,0 +1,78 @@
+package dev.ferry.node.journal;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import dev.ferry.common.DurableFile;
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.JobJournal;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/**
+ * The record of one job, in its folder. Each change is durable before it counts: what the file says
+ * is what a daemon that comes after us will believe.
+ */
+public final class Journal {
+    private static final int FORMAT = 1;
+    private static final String FILE = "journal";
+
+    private final Path file;
+    private JobJournal record;
+
+    private Journal(Path file, JobJournal record) {
+        this.file = file;
+        this.record = record;
+    }
+
+    /** A new job's record; nothing is written before the first change. */
+    public static Journal create(Path folder, String job) {
+        return new Journal(folder.resolve(FILE), JobJournal.newBuilder().setFormatVersion(FORMAT).setJob(job).build());
+    }
+
+    /**
+     * The record of a job's folder; empty when it has none.
+     *
+     * @throws FerryException FORMAT_UNKNOWN when a newer Ferry wrote it
+     */
+    public static Optional<Journal> open(Path folder) throws IOException {
+        Path file = folder.resolve(FILE);
+        Optional<byte[]> content = DurableFile.read(file);
+        if (content.isEmpty()) {
+            return Optional.empty();
+        }
+        JobJournal record;
+        try {
+            record = JobJournal.parseFrom(content.get());
+        } catch (InvalidProtocolBufferException damaged) {
+            throw new FerryException(ErrorCode.INTERNAL, "The journal " + file + " is damaged: " + damaged.getMessage(), damaged);
+        }
+        if (record.getFormatVersion() != FORMAT) {
+            throw new FerryException(
+                    ErrorCode.FORMAT_UNKNOWN, "The journal " + file + " has format " + record.getFormatVersion() + "; this Ferry knows format " + FORMAT);
+        }
+        return Optional.of(new Journal(file, record));
+    }
+
+    public synchronized JobJournal get() {
+        return record;
+    }
+
+    /** Makes a change durable. */
+    public synchronized JobJournal change(Consumer<JobJournal.Builder> change) {
+        JobJournal.Builder builder = record.toBuilder();
+        change.accept(builder);
+        JobJournal changed = builder.build();
+        try {
+            Files.createDirectories(file.getParent());
+            DurableFile.write(file, changed.toByteArray());
+        } catch (IOException failed) {
+            throw new UncheckedIOException("can't write the journal " + file, failed);
+        }
+        record = changed;
+        return changed;
+    }
+}

@@ -1,0 +1,167 @@
+package dev.ferry.node.volumes;
+
+import com.google.protobuf.ByteString;
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.EntryKind;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Manifest;
+import dev.ferry.proto.v1.StoredVolume;
+import dev.ferry.proto.v1.VolumeEntry;
+import dev.ferry.storage.ByteSink;
+import dev.ferry.storage.ImageWriter;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Takes the folders of a frozen job into an image. The job stands still meanwhile, so that nothing can
+ * change or be exchanged under our hands.
+ *
+ * <p>A file whose inode, size and times are as in the previous image is not read again. Two cases are
+ * excepted, because writes would go unseen: files that the job has mapped shared and writable (their
+ * pages change without a new change time), and files that were changed less than a second before the
+ * previous image (the clock of change times is coarse).
+ */
+public final class VolumeCapture {
+    private static final long COARSE_NANOS = 1_000_000_000;
+    private static final int TYPE_MASK = 0170000;
+    private static final int TYPE_FIFO = 0010000;
+    private static final int TYPE_SOCKET = 0140000;
+
+    private final ImageWriter image;
+    private final Map<String, Map<ByteString, VolumeEntry>> previous = new HashMap<>();
+    private final long previousCreatedNanos;
+    private final Set<Long> mappedInodes;
+    private long bytes;
+
+    /**
+     * @param before the job's previous image, if it was made on this node
+     * @param mappedInodes inodes that the job has mapped shared and writable
+     */
+    public VolumeCapture(ImageWriter image, @Nullable Manifest before, Set<Long> mappedInodes) {
+        this.image = image;
+        this.mappedInodes = mappedInodes;
+        previousCreatedNanos = before == null ? 0 : TimeUnit.MILLISECONDS.toNanos(before.getImage().getCreatedAt());
+        if (before != null) {
+            for (StoredVolume volume : before.getVolumesList()) {
+                Map<ByteString, VolumeEntry> entries = new HashMap<>();
+                volume.getEntriesList().forEach(entry -> entries.put(entry.getPath(), entry));
+                previous.put(volume.getName(), entries);
+            }
+        }
+    }
+
+    /** Bytes of file content, read or known. */
+    public long bytes() {
+        return bytes;
+    }
+
+    /**
+     * @throws FerryException DISK errors name the file; the image's own errors pass through
+     */
+    public void capture(String name, Path folder) throws IOException, InterruptedException {
+        walk(name, folder, folder, new HashMap<>());
+    }
+
+    private void walk(String volume, Path root, Path file, Map<Object, ByteString> linked) throws IOException, InterruptedException {
+        Map<String, Object> facts = Files.readAttributes(file, "unix:*", LinkOption.NOFOLLOW_LINKS);
+        int mode = (Integer) facts.get("mode");
+        if ((mode & TYPE_MASK) == TYPE_SOCKET) {
+            // CRIU makes it anew when its owner lives; one without an owner is of no use.
+            return;
+        }
+        ByteString path = VolumePaths.relative(root, file);
+        VolumeEntry.Builder entry =
+                VolumeEntry.newBuilder()
+                        .setPath(path)
+                        .setMode(mode & 07777)
+                        .setUid((Integer) facts.get("uid"))
+                        .setGid((Integer) facts.get("gid"))
+                        .setModifiedAt(nanos(facts.get("lastModifiedTime")));
+        if ((Boolean) facts.get("isSymbolicLink")) {
+            image.entry(volume, entry.setKind(EntryKind.SYMLINK).setTarget(ByteString.copyFromUtf8(Files.readSymbolicLink(file).toString())).build());
+        } else if ((Boolean) facts.get("isDirectory")) {
+            image.entry(volume, entry.setKind(EntryKind.DIRECTORY).build());
+            try (DirectoryStream<Path> children = Files.newDirectoryStream(file)) {
+                for (Path child : children) {
+                    walk(volume, root, child, linked);
+                }
+            }
+        } else if ((Boolean) facts.get("isRegularFile")) {
+            regular(volume, file, entry, facts, linked);
+        } else if ((mode & TYPE_MASK) == TYPE_FIFO) {
+            image.entry(volume, entry.setKind(EntryKind.FIFO).build());
+        } else {
+            throw new FerryException(ErrorCode.DUMP_OPEN_DEVICE, "The device node " + file + " in the job's folders can't be saved; remove it");
+        }
+    }
+
+    private void regular(String volume, Path file, VolumeEntry.Builder entry, Map<String, Object> facts, Map<Object, ByteString> linked)
+            throws IOException, InterruptedException {
+        long inode = ((Number) facts.get("ino")).longValue();
+        long size = ((Number) facts.get("size")).longValue();
+        if ((Integer) facts.get("nlink") > 1) {
+            ByteString first = linked.putIfAbsent(inode, entry.getPath());
+            if (first != null) {
+                image.entry(volume, entry.setKind(EntryKind.HARD_LINK).setTarget(first).build());
+                return;
+            }
+        }
+        boolean mapped = mappedInodes.contains(inode);
+        entry.setKind(EntryKind.REGULAR).setSourceInode(inode).setSourceChangedAt(mapped ? 0 : nanos(facts.get("ctime")));
+        bytes += size;
+        VolumeEntry before = previous.getOrDefault(volume, Map.of()).get(entry.getPath());
+        if (before != null && unchanged(before, entry, size)) {
+            image.unchanged(volume, entry.setSize(size).setChunks(before.getChunks()).build());
+            return;
+        }
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
+                ByteSink sink = image.regular(volume, entry.build())) {
+            while (true) {
+                ByteBuffer buffer = image.buffers().take();
+                if (fill(channel, buffer) == 0) {
+                    image.buffers().give(buffer);
+                    break;
+                }
+                sink.write(buffer.flip());
+            }
+        }
+    }
+
+    private int fill(FileChannel channel, ByteBuffer buffer) throws IOException {
+        try {
+            while (buffer.hasRemaining() && channel.read(buffer) >= 0) {
+                continue;
+            }
+            return buffer.position();
+        } catch (IOException failed) {
+            image.buffers().give(buffer);
+            throw failed;
+        }
+    }
+
+    private boolean unchanged(VolumeEntry before, VolumeEntry.Builder now, long size) {
+        return before.getKind() == EntryKind.REGULAR
+                && now.getSourceChangedAt() != 0
+                && before.getSourceChangedAt() == now.getSourceChangedAt()
+                && before.getSourceInode() == now.getSourceInode()
+                && before.getSize() == size
+                && before.getModifiedAt() == now.getModifiedAt()
+                && before.getSourceChangedAt() < previousCreatedNanos - COARSE_NANOS;
+    }
+
+    private static long nanos(Object time) {
+        return ((FileTime) time).to(TimeUnit.NANOSECONDS);
+    }
+}

@@ -1,0 +1,116 @@
+package dev.ferry.node.volumes;
+
+import com.google.protobuf.ByteString;
+import dev.ferry.node.posix.Posix;
+import dev.ferry.proto.v1.StoredVolume;
+import dev.ferry.proto.v1.VolumeEntry;
+import dev.ferry.storage.ByteSource;
+import dev.ferry.storage.ImageReader;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
+import java.util.concurrent.TimeUnit;
+
+/** Makes a job's folders anew from an image, in empty folders in which nothing runs. */
+public final class VolumeRestore {
+    private final ImageReader image;
+    private long bytes;
+
+    public VolumeRestore(ImageReader image) {
+        this.image = image;
+    }
+
+    public long bytes() {
+        return bytes;
+    }
+
+    /**
+     * @param folder does not exist yet
+     */
+    public void restore(StoredVolume volume, Path folder) throws IOException {
+        for (VolumeEntry entry : volume.getEntriesList()) {
+            make(entry, folder);
+        }
+        // Last, deepest first: making a file changes its folder's time, and a folder may forbid writing.
+        for (VolumeEntry entry : volume.getEntriesList().reversed()) {
+            owner(entry, VolumePaths.resolve(folder, entry.getPath()));
+        }
+    }
+
+    private void make(VolumeEntry entry, Path folder) throws IOException {
+        Path file = VolumePaths.resolve(folder, entry.getPath());
+        switch (entry.getKind()) {
+            case DIRECTORY -> Files.createDirectories(file);
+            case SYMLINK -> Files.createSymbolicLink(file, Path.of(entry.getTarget().toStringUtf8()));
+            case HARD_LINK -> Files.createLink(file, VolumePaths.resolve(folder, entry.getTarget()));
+            case FIFO -> Posix.makeFifo(file, entry.getMode());
+            case REGULAR -> content(entry, file);
+            case ENTRY_KIND_UNSPECIFIED, UNRECOGNIZED -> throw new IOException("entry '" + name(entry.getPath()) + "' is of a kind this Ferry does not know");
+        }
+    }
+
+    /** Runs of zeros stay holes. */
+    private void content(VolumeEntry entry, Path file) throws IOException {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+                ByteSource source = image.open(entry.getChunks())) {
+            long at = 0;
+            ByteBuffer next;
+            while ((next = source.next()) != null) {
+                int length = next.remaining();
+                if (!isZero(next)) {
+                    long to = at;
+                    while (next.hasRemaining()) {
+                        to += channel.write(next, to);
+                    }
+                }
+                at += length;
+            }
+            if (at != entry.getSize()) {
+                throw new IOException("file '" + name(entry.getPath()) + "' has " + at + " bytes in the image instead of " + entry.getSize());
+            }
+            if (channel.size() < at) {
+                channel.write(ByteBuffer.wrap(new byte[1]), at - 1);
+            }
+            bytes += at;
+        }
+    }
+
+    private static boolean isZero(ByteBuffer buffer) {
+        int at = buffer.position();
+        for (; at + Long.BYTES <= buffer.limit(); at += Long.BYTES) {
+            if (buffer.getLong(at) != 0) {
+                return false;
+            }
+        }
+        for (; at < buffer.limit(); at++) {
+            if (buffer.get(at) != 0) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private static void owner(VolumeEntry entry, Path file) throws IOException {
+        Files.setAttribute(file, "unix:uid", entry.getUid(), LinkOption.NOFOLLOW_LINKS);
+        Files.setAttribute(file, "unix:gid", entry.getGid(), LinkOption.NOFOLLOW_LINKS);
+        switch (entry.getKind()) {
+            case SYMLINK -> {
+                // A link has no mode, and nobody looks at its time.
+            }
+            case DIRECTORY, REGULAR, FIFO, HARD_LINK -> {
+                Files.setAttribute(file, "unix:mode", entry.getMode(), LinkOption.NOFOLLOW_LINKS);
+                Files.setAttribute(file, "lastModifiedTime", FileTime.from(entry.getModifiedAt(), TimeUnit.NANOSECONDS), LinkOption.NOFOLLOW_LINKS);
+            }
+            case ENTRY_KIND_UNSPECIFIED, UNRECOGNIZED -> throw new IOException("entry '" + name(entry.getPath()) + "' is of a kind this Ferry does not know");
+        }
+    }
+
+    private static String name(ByteString path) {
+        return path.toStringUtf8();
+    }
+}

@@ -1,0 +1,5 @@
+/** Folders that travel with a job. */
+@NullMarked
+package dev.ferry.node.volumes;
+
+import org.jspecify.annotations.NullMarked;
