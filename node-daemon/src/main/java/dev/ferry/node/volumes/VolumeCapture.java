@@ -14,10 +14,8 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
-import java.nio.file.attribute.FileTime;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
@@ -35,9 +33,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class VolumeCapture {
     private static final long COARSE_NANOS = 1_000_000_000;
-    private static final int TYPE_MASK = 0170000;
-    private static final int TYPE_FIFO = 0010000;
-    private static final int TYPE_SOCKET = 0140000;
 
     private final ImageWriter image;
     private final Map<String, Map<ByteString, VolumeEntry>> previous = new HashMap<>();
@@ -75,9 +70,9 @@ public final class VolumeCapture {
     }
 
     private void walk(String volume, Path root, Path file, Map<Object, ByteString> linked) throws IOException, InterruptedException {
-        Map<String, Object> facts = Files.readAttributes(file, "unix:*", LinkOption.NOFOLLOW_LINKS);
-        int mode = (Integer) facts.get("mode");
-        if ((mode & TYPE_MASK) == TYPE_SOCKET) {
+        FileFacts facts = FileFacts.of(file);
+        int mode = facts.mode();
+        if (facts.isSocket()) {
             // CRIU makes it anew when its owner lives; one without an owner is of no use.
             return;
         }
@@ -86,32 +81,32 @@ public final class VolumeCapture {
                 VolumeEntry.newBuilder()
                         .setPath(path)
                         .setMode(mode & 07777)
-                        .setUid((Integer) facts.get("uid"))
-                        .setGid((Integer) facts.get("gid"))
-                        .setModifiedAt(nanos(facts.get("lastModifiedTime")));
-        if ((Boolean) facts.get("isSymbolicLink")) {
+                        .setUid(facts.uid())
+                        .setGid(facts.gid())
+                        .setModifiedAt(facts.modifiedNanos());
+        if (facts.isSymlink()) {
             image.entry(volume, entry.setKind(EntryKind.SYMLINK).setTarget(ByteString.copyFromUtf8(Files.readSymbolicLink(file).toString())).build());
-        } else if ((Boolean) facts.get("isDirectory")) {
+        } else if (facts.isDirectory()) {
             image.entry(volume, entry.setKind(EntryKind.DIRECTORY).build());
             try (DirectoryStream<Path> children = Files.newDirectoryStream(file)) {
                 for (Path child : children) {
                     walk(volume, root, child, linked);
                 }
             }
-        } else if ((Boolean) facts.get("isRegularFile")) {
+        } else if (facts.isRegular()) {
             regular(volume, file, entry, facts, linked);
-        } else if ((mode & TYPE_MASK) == TYPE_FIFO) {
+        } else if (facts.isFifo()) {
             image.entry(volume, entry.setKind(EntryKind.FIFO).build());
         } else {
             throw new FerryException(ErrorCode.DUMP_OPEN_DEVICE, "The device node " + file + " in the job's folders can't be saved; remove it");
         }
     }
 
-    private void regular(String volume, Path file, VolumeEntry.Builder entry, Map<String, Object> facts, Map<Object, ByteString> linked)
+    private void regular(String volume, Path file, VolumeEntry.Builder entry, FileFacts facts, Map<Object, ByteString> linked)
             throws IOException, InterruptedException {
-        long inode = ((Number) facts.get("ino")).longValue();
-        long size = ((Number) facts.get("size")).longValue();
-        if ((Integer) facts.get("nlink") > 1) {
+        long inode = facts.inode();
+        long size = facts.size();
+        if (facts.links() > 1) {
             ByteString first = linked.putIfAbsent(inode, entry.getPath());
             if (first != null) {
                 image.entry(volume, entry.setKind(EntryKind.HARD_LINK).setTarget(first).build());
@@ -119,14 +114,14 @@ public final class VolumeCapture {
             }
         }
         boolean mapped = mappedInodes.contains(inode);
-        entry.setKind(EntryKind.REGULAR).setSourceInode(inode).setSourceChangedAt(mapped ? 0 : nanos(facts.get("ctime")));
+        entry.setKind(EntryKind.REGULAR).setSourceInode(inode).setSourceChangedAt(mapped ? 0 : facts.changedNanos());
         bytes += size;
         VolumeEntry before = previous.getOrDefault(volume, Map.of()).get(entry.getPath());
         if (before != null && unchanged(before, entry, size)) {
             image.unchanged(volume, entry.setSize(size).setChunks(before.getChunks()).build());
             return;
         }
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, java.nio.file.LinkOption.NOFOLLOW_LINKS);
                 ByteSink sink = image.regular(volume, entry.build())) {
             while (true) {
                 ByteBuffer buffer = image.buffers().take();
@@ -159,9 +154,5 @@ public final class VolumeCapture {
                 && before.getSize() == size
                 && before.getModifiedAt() == now.getModifiedAt()
                 && before.getSourceChangedAt() < previousCreatedNanos - COARSE_NANOS;
-    }
-
-    private static long nanos(Object time) {
-        return ((FileTime) time).to(TimeUnit.NANOSECONDS);
     }
 }
