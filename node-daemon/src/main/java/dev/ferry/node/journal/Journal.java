@@ -57,6 +57,11 @@ public final class Journal {
         return Optional.of(new Journal(file, record));
     }
 
+    /** Whether a name in a job's folder is the record's own, also while it is being written. */
+    public static boolean isItsFile(String name) {
+        return name.equals(FILE) || name.equals(FILE + ".new");
+    }
+
     public synchronized JobJournal get() {
         return record;
     }

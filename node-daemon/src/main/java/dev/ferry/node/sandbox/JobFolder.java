@@ -9,6 +9,9 @@ import java.util.Map;
 
 /** The folder of one job on a node, and what lies where in it. */
 public record JobFolder(Path path) {
+    /** Begin of the names of files that hold parts of logs that were cut off. */
+    public static final String LOG_CUT = "log-cut-";
+
     /** Skeleton of the sandbox's root. */
     public Path root() {
         return path.resolve("root");
@@ -30,6 +33,11 @@ public record JobFolder(Path path) {
 
     public Path log() {
         return path.resolve("log").resolve("output.log");
+    }
+
+    /** Where the part of a life's log lies that the next life does not have. */
+    public Path logCut(long incarnation) {
+        return path.resolve(LOG_CUT + incarnation);
     }
 
     /** Names of the volumes that travel with the job, in the image and in this folder. */

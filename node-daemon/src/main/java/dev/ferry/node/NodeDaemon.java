@@ -1,0 +1,137 @@
+package dev.ferry.node;
+
+import dev.ferry.common.Durations;
+import dev.ferry.common.FerryException;
+import dev.ferry.common.Sizes;
+import dev.ferry.node.cgroup.CgroupLayout;
+import dev.ferry.node.criu.CriuBinary;
+import dev.ferry.node.doctor.Machine;
+import dev.ferry.node.jobs.JobRegistry;
+import dev.ferry.node.jobs.NodeContext;
+import dev.ferry.node.link.CoordinatorLink;
+import dev.ferry.node.sandbox.Sandbox;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.NodeFacts;
+import dev.ferry.proto.v1.Resources;
+import dev.ferry.storage.BufferPool;
+import dev.ferry.storage.Images;
+import dev.ferry.storage.ObjectStore;
+import dev.ferry.storage.Stores;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * The daemon of one node: takes up the jobs that an earlier daemon left, connects to the coordinator and
+ * does what it orders. Closing it leaves the jobs running.
+ */
+public final class NodeDaemon implements AutoCloseable {
+    private static final int BUFFER_BYTES = Images.WINDOW_BYTES;
+
+    private final FileChannel lock;
+    private final ObjectStore store;
+    private final JobRegistry registry;
+    private final CoordinatorLink link;
+
+    private NodeDaemon(FileChannel lock, ObjectStore store, JobRegistry registry, CoordinatorLink link) {
+        this.lock = lock;
+        this.store = store;
+        this.registry = registry;
+        this.link = link;
+    }
+
+    /**
+     * Returns as soon as the node's jobs are taken up; the coordinator may be out of reach.
+     *
+     * @throws FerryException NOT_PRIVILEGED, TOOL_MISSING, WRONG_STATE when another daemon has the data
+     *     folder, STORE_* when the store's address is unusable
+     */
+    public static NodeDaemon start(NodeConfig config) throws IOException {
+        if (!Machine.isRoot()) {
+            throw new FerryException(ErrorCode.NOT_PRIVILEGED, "The node's daemon makes sandboxes and needs to run as root");
+        }
+        Path data = Path.of(config.data());
+        Files.createDirectories(data);
+        FileChannel lock = lock(data);
+        try {
+            CgroupLayout layout = CgroupLayout.ofThisMachine();
+            CriuBinary criu = CriuBinary.find(config.criu().isEmpty() ? null : Path.of(config.criu()));
+            Path runc = Machine.findRunc(config.runc());
+            NodeFacts facts = Machine.facts(layout, criu, runc);
+            ObjectStore store = Stores.open(config.store());
+            int buffers = (int) Math.max(8, Sizes.parse(config.spoolMemory()) / BUFFER_BYTES);
+            CoordinatorLink link = new CoordinatorLink(config.name(), config.coordinator(), facts, capacity(config));
+            NodeContext context =
+                    new NodeContext(
+                            config.name(),
+                            data,
+                            layout,
+                            config.cgroup(),
+                            new Sandbox(runc, data.resolve("runc")),
+                            criu,
+                            new Images(store),
+                            new BufferPool(buffers, BUFFER_BYTES),
+                            facts,
+                            List.of(data),
+                            Durations.parse(config.freezeTimeout()),
+                            link);
+            JobRegistry registry = new JobRegistry(context);
+            registry.recover();
+            link.start(registry);
+            return new NodeDaemon(lock, store, registry, link);
+        } catch (IOException | RuntimeException failed) {
+            lock.close();
+            throw failed;
+        }
+    }
+
+    private static FileChannel lock(Path data) throws IOException {
+        FileChannel channel = FileChannel.open(data.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        FileLock held = null;
+        try {
+            held = channel.tryLock();
+        } catch (OverlappingFileLockException ours) {
+            // Another daemon in this very process.
+        }
+        if (held == null) {
+            channel.close();
+            throw new FerryException(ErrorCode.WRONG_STATE, "Another daemon uses the folder " + data + "; give each node its own 'data'");
+        }
+        return channel;
+    }
+
+    private static Resources capacity(NodeConfig config) {
+        Resources machine = Machine.resources();
+        Resources.Builder capacity = machine.toBuilder();
+        if (config.cpus() > 0) {
+            capacity.setCpuMillis(Math.round(config.cpus() * 1000));
+        }
+        if (!config.memory().isEmpty()) {
+            capacity.setMemoryBytes(Sizes.parse(config.memory()));
+        }
+        return capacity.build();
+    }
+
+    /**
+     * Waits until the coordinator has welcomed this node.
+     *
+     * @return false when the time is over
+     */
+    public boolean awaitRegistered(Duration atMost) throws InterruptedException {
+        return link.awaitWelcome(atMost);
+    }
+
+    @Override
+    public void close() throws IOException {
+        link.close();
+        registry.close();
+        store.close();
+        lock.close();
+    }
+}

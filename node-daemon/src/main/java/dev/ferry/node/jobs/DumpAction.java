@@ -1,0 +1,154 @@
+package dev.ferry.node.jobs;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.node.criu.CriuDump;
+import dev.ferry.node.sandbox.JobFolder;
+import dev.ferry.node.sandbox.JobProcess;
+import dev.ferry.node.volumes.SharedMappings;
+import dev.ferry.node.volumes.VolumeCapture;
+import dev.ferry.proto.v1.Command;
+import dev.ferry.proto.v1.CommandResult;
+import dev.ferry.proto.v1.DumpJob;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.LocalState;
+import dev.ferry.proto.v1.Manifest;
+import dev.ferry.storage.ImageWriter;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Saves a running job into an image. The job stands still from the freeze until CRIU and the walk of its
+ * folders have taken all; then it goes on (checkpoint), or stays frozen until the coordinator's word (the
+ * image must be committed before anything is killed). Any failure on the way thaws it.
+ */
+final class DumpAction {
+    private static final Logger LOG = LoggerFactory.getLogger(DumpAction.class);
+
+    private final LocalJob job;
+    private final Command command;
+    private final DumpJob order;
+    private final Phases phases;
+    private final long end;
+
+    DumpAction(LocalJob job, Command command, Phases phases) {
+        this.job = job;
+        this.command = command;
+        order = command.getDump();
+        this.phases = phases;
+        end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(command.getDeadlineMillis());
+    }
+
+    /** Folder of CRIU's socket and log for a command's dump. */
+    static String runFolder(Command command) {
+        return "dump-" + command.getDump().getSequence();
+    }
+
+    void run(CommandResult.Builder result) throws Exception {
+        JobProcess process = job.process().orElseThrow(() -> new FerryException(ErrorCode.WRONG_STATE, "Job " + job.id() + " has no process here"));
+        requireAlive(process);
+        boolean captured = false;
+        try (ImageWriter image = job.context().images().write(order.getImage(), previousId(), job.context().buffers())) {
+            Manifest before = previous();
+            long frozenAt = System.nanoTime();
+            phases.measure("freeze", () -> job.cgroup().freeze(job.context().freezeTimeout()));
+            long logBytes = Files.exists(job.folder().log()) ? Files.size(job.folder().log()) : 0;
+            phases.measure("dump", image::bytesIn, 0, () -> capture(process, image, before));
+            long frozen = System.nanoTime() - frozenAt;
+            captured = true;
+            if (!order.getStayFrozen()) {
+                job.cgroup().thaw(job.context().freezeTimeout());
+                frozen = System.nanoTime() - frozenAt;
+            }
+            Image facts = ImageFacts.of(job, command, logBytes, frozen);
+            Image stored = phases.measure("upload", image::bytesSent, 0, () -> image.commit(facts));
+            result.setImage(stored);
+            if (order.getStayFrozen()) {
+                job.enter(LocalState.LOCAL_FROZEN, record -> {});
+            }
+        } catch (Exception failed) {
+            goOn(captured && !order.getStayFrozen());
+            requireAlive(process);
+            throw failed;
+        } finally {
+            Trees.delete(job.folder().criu(runFolder(command)));
+        }
+    }
+
+    /** CRIU and the walk of the folders work at the same time. */
+    private Void capture(JobProcess process, ImageWriter image, @Nullable Manifest before) throws Exception {
+        FutureTask<Void> folders = new FutureTask<>(() -> captureFolders(image, before));
+        Thread walker = Thread.ofPlatform().daemon().name("folders " + job.id()).start(folders);
+        try {
+            new CriuDump(job.context().criu())
+                    .dump(runFolder(command), process, job.cgroup(), job.folder(), job.plan(order.getSpec()), image, left(), pid -> {});
+            return folders.get(left().toMillis(), TimeUnit.MILLISECONDS);
+        } catch (ExecutionException failed) {
+            throw failed.getCause() instanceof Exception cause ? cause : failed;
+        } catch (java.util.concurrent.TimeoutException late) {
+            throw new FerryException(ErrorCode.DUMP_TIMEOUT, "The job's folders were not read within the deadline", late);
+        } finally {
+            // The walk reads a frozen job's files: it must be over before the job may go on.
+            walker.interrupt();
+            walker.join();
+        }
+    }
+
+    private Void captureFolders(ImageWriter image, @Nullable Manifest before) throws IOException, InterruptedException {
+        long start = System.nanoTime();
+        VolumeCapture capture = new VolumeCapture(image, before, SharedMappings.inodes(job.cgroup().processes()));
+        for (String volume : JobFolder.volumeNames()) {
+            capture.capture(volume, job.folder().volume(volume));
+        }
+        phases.record("folders", System.nanoTime() - start, capture.bytes());
+        return null;
+    }
+
+    private Optional<String> previousId() {
+        return order.getPreviousImage().isEmpty() ? Optional.empty() : Optional.of(order.getPreviousImage());
+    }
+
+    /** Unchanged files are only known by inode and times on the node that saw them; elsewhere all is read. */
+    private @Nullable Manifest previous() {
+        if (order.getPreviousImage().isEmpty()) {
+            return null;
+        }
+        try {
+            Manifest manifest = job.context().images().manifest(order.getPreviousImage());
+            boolean sameLife = manifest.getImage().getNode().equals(job.context().node()) && manifest.getImage().getIncarnation() == command.getIncarnation();
+            return sameLife ? manifest : null;
+        } catch (FerryException unreadable) {
+            LOG.warn("image {} can't be used to save work: {}", order.getPreviousImage(), unreadable.getMessage());
+            return null;
+        }
+    }
+
+    private void requireAlive(JobProcess process) throws IOException {
+        if (!process.isAlive()) {
+            throw new FerryException(ErrorCode.WRONG_STATE, "Job " + job.id() + " ended by itself before it was saved");
+        }
+    }
+
+    private void goOn(boolean goesAlready) {
+        if (goesAlready) {
+            return;
+        }
+        try {
+            job.cgroup().thaw(job.context().freezeTimeout());
+        } catch (IOException | RuntimeException failed) {
+            LOG.error("job {} could not be thawed after a failed dump", job.id(), failed);
+        }
+    }
+
+    private Duration left() {
+        return Duration.ofNanos(Math.max(1, end - System.nanoTime()));
+    }
+}

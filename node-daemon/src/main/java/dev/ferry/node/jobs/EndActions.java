@@ -1,0 +1,81 @@
+package dev.ferry.node.jobs;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.node.sandbox.JobProcess;
+import dev.ferry.proto.v1.Command;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.LocalState;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.OptionalInt;
+
+/** Thaw, kill, forget, and what is done when a job ended by itself. Each may be done twice. */
+final class EndActions {
+    private static final Duration SOON = Duration.ofSeconds(30);
+
+    private EndActions() {}
+
+    static void thaw(LocalJob job, Phases phases) throws Exception {
+        if (!job.isAlive()) {
+            ended(job);
+            return;
+        }
+        phases.measure("thaw", () -> job.cgroup().thaw(job.context().freezeTimeout()));
+        job.enter(LocalState.LOCAL_RUNNING, record -> {});
+    }
+
+    static void kill(LocalJob job, Command command, Phases phases) throws Exception {
+        boolean wasFrozen = job.state() == LocalState.LOCAL_FROZEN;
+        Duration atMost = Duration.ofMillis(Math.max(1, command.getDeadlineMillis()));
+        phases.measure("kill", () -> killProcesses(job, atMost));
+        job.releaseKernel();
+        if (command.getKill().getDiscard() && !job.record().getDiscarded()) {
+            // The log of a frozen job is in its image as it is; any other may have gone on after its image.
+            if (!wasFrozen) {
+                LogCut.keep(job, 0);
+            }
+            job.clearFolder();
+        }
+        job.enter(LocalState.LOCAL_KILLED, record -> record.clearPid().setDiscarded(command.getKill().getDiscard() || record.getDiscarded()));
+    }
+
+    private static void killProcesses(LocalJob job, Duration atMost) throws IOException {
+        Optional<JobProcess> process = job.process();
+        if (process.isPresent()) {
+            process.get().kill(job.cgroup(), atMost);
+        } else {
+            killGroup(job, atMost);
+        }
+    }
+
+    /** Kills whatever is in the job's control group, when its first process is not known. */
+    static void killGroup(LocalJob job, Duration atMost) throws IOException {
+        new JobProcess(0, -1, "none").kill(job.cgroup(), atMost);
+    }
+
+    static void forget(LocalJob job) throws Exception {
+        if (job.isAlive()) {
+            throw new FerryException(ErrorCode.WRONG_STATE, "Job " + job.id() + " still runs here and can't be forgotten");
+        }
+        job.releaseKernel();
+        job.clearFolder();
+        job.change(record -> record.setDiscarded(true));
+    }
+
+    /** The job's first process is gone: finds out how it ended and frees what it held. */
+    static void ended(LocalJob job) throws IOException, InterruptedException {
+        OptionalInt status = JobProcess.exitStatus(job.folder().control());
+        long memoryKills = job.cgroup().exists() ? job.cgroup().outOfMemoryKills() : 0;
+        String detail = memoryKills > 0 ? "the kernel killed " + memoryKills + " of its processes: memory limit reached" : "";
+        killGroup(job, SOON);
+        job.releaseKernel();
+        if (status.isPresent()) {
+            job.enter(LocalState.LOCAL_EXITED, record -> record.setExitStatus(status.getAsInt()).setDetail(detail));
+        } else {
+            job.enter(
+                    LocalState.LOCAL_LOST,
+                    record -> record.setDetail(detail.isEmpty() ? "its processes are gone without an exit status" : detail));
+        }
+    }
+}

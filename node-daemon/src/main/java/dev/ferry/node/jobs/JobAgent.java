@@ -1,0 +1,287 @@
+package dev.ferry.node.jobs;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.node.sandbox.JobProcess;
+import dev.ferry.proto.v1.Command;
+import dev.ferry.proto.v1.CommandResult;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.JobJournal;
+import dev.ferry.proto.v1.JobReport;
+import dev.ferry.proto.v1.LocalState;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.locks.LockSupport;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Does what is ordered for one job, one order after the other, on a thread of its own. An order is in the
+ * journal before its first act and its result before it is said; an order that comes twice is answered
+ * by its recorded result.
+ */
+final class JobAgent {
+    private static final Logger LOG = LoggerFactory.getLogger(JobAgent.class);
+    private static final Duration WATCH_ROUND = Duration.ofMinutes(10);
+    private static final int MOST_RESULTS = 64;
+
+    private final LocalJob job;
+    private final BlockingQueue<Runnable> work = new LinkedBlockingQueue<>();
+    private final Set<String> waiting = new HashSet<>();
+    private final Thread thread;
+    private volatile boolean closed;
+
+    JobAgent(LocalJob job) {
+        this.job = job;
+        thread = Thread.ofPlatform().daemon().name("job " + job.id()).unstarted(this::loop);
+    }
+
+    /** Goes on where an earlier daemon stopped, then takes orders. */
+    void start() {
+        work.add(() -> guarded("recovery", () -> Recovery.run(job, this::finish)));
+        work.add(this::watch);
+        thread.start();
+    }
+
+    private void loop() {
+        while (!closed) {
+            try {
+                work.take().run();
+            } catch (InterruptedException end) {
+                return;
+            }
+        }
+    }
+
+    /** Takes an order; its result goes to the outbox. */
+    void submit(Command command) {
+        Optional<CommandResult> known = recorded(command.getId());
+        if (known.isPresent()) {
+            job.context().outbox().result(known.get());
+            return;
+        }
+        synchronized (waiting) {
+            boolean open = job.record().hasOpenCommand() && job.record().getOpenCommand().getId().equals(command.getId());
+            if (open || !waiting.add(command.getId())) {
+                return;
+            }
+        }
+        work.add(() -> execute(command));
+    }
+
+    JobReport report() {
+        return job.report();
+    }
+
+    JobJournal record() {
+        return job.record();
+    }
+
+    Path log() {
+        return job.folder().log();
+    }
+
+    /** Orders that have no acknowledged result. */
+    List<String> openCommands() {
+        JobJournal record = job.record();
+        List<String> open = new ArrayList<>(record.getResultsList().stream().map(CommandResult::getId).toList());
+        if (record.hasOpenCommand()) {
+            open.add(record.getOpenCommand().getId());
+        }
+        synchronized (waiting) {
+            waiting.stream().filter(id -> !open.contains(id)).forEach(open::add);
+        }
+        return open;
+    }
+
+    List<CommandResult> unacknowledged() {
+        return job.record().getResultsList();
+    }
+
+    void acknowledged(String command) {
+        if (recorded(command).isPresent()) {
+            job.change(record -> removeResult(record, command));
+        }
+    }
+
+    private static void removeResult(JobJournal.Builder record, String command) {
+        List<CommandResult> kept = record.getResultsList().stream().filter(result -> !result.getId().equals(command)).toList();
+        record.clearResults().addAllResults(kept);
+    }
+
+    private Optional<CommandResult> recorded(String command) {
+        return job.record().getResultsList().stream().filter(result -> result.getId().equals(command)).findFirst();
+    }
+
+    private void execute(Command command) {
+        Optional<CommandResult> known = recorded(command.getId());
+        if (known.isPresent()) {
+            job.context().outbox().result(known.get());
+            return;
+        }
+        CommandResult.Builder result = CommandResult.newBuilder().setId(command.getId());
+        try (Phases phases = new Phases(command.getId(), job.context().outbox())) {
+            try {
+                LOG.info("job {}: {} begins", job.id(), command.getId());
+                Fence.check(job, command);
+                open(command);
+                act(command, phases, result);
+                watch();
+            } catch (Exception | LinkageError failed) {
+                LOG.warn("job {}: {} failed", job.id(), command.getId(), failed);
+                result.setError(Failures.detail(failed, fallback(command)));
+                afterFailure(command);
+            }
+            result.addAllPhases(phases.done());
+        }
+        finish(result);
+    }
+
+    /** The order and what it makes of the job are on disk before its first act. */
+    private void open(Command command) {
+        job.change(
+                record -> {
+                    record.setOpenCommand(command);
+                    record.setIncarnation(command.getIncarnation());
+                    record.setHighestIncarnation(Math.max(record.getHighestIncarnation(), command.getIncarnation()));
+                    switch (command.getActionCase()) {
+                        case START -> creating(record.setSpec(command.getStart().getSpec()));
+                        case RESTORE -> creating(record.setSpec(command.getRestore().getSpec()));
+                        case DUMP, THAW, KILL, SIGNAL, FORGET, ACTION_NOT_SET -> {}
+                    }
+                });
+    }
+
+    private static void creating(JobJournal.Builder record) {
+        record.setState(LocalState.LOCAL_CREATING).setSince(System.currentTimeMillis());
+        record.clearPid().clearStartTime().clearBootId().clearExitStatus().clearDetail().clearDiscarded();
+    }
+
+    private void act(Command command, Phases phases, CommandResult.Builder result) throws Exception {
+        switch (command.getActionCase()) {
+            case START -> StartAction.run(job, command, phases, result);
+            case DUMP -> new DumpAction(job, command, phases).run(result);
+            case THAW -> EndActions.thaw(job, phases);
+            case KILL -> EndActions.kill(job, command, phases);
+            case RESTORE -> new RestoreAction(job, command, phases).run();
+            case SIGNAL -> signal(command);
+            case FORGET -> EndActions.forget(job);
+            case ACTION_NOT_SET -> throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Command " + command.getId() + " says nothing to do, or something this Ferry does not know");
+        }
+    }
+
+    private void signal(Command command) throws IOException {
+        JobProcess process = job.process().orElse(null);
+        if (process == null || !process.isAlive()) {
+            throw new FerryException(ErrorCode.WRONG_STATE, "Job " + job.id() + " does not run on node " + job.context().node());
+        }
+        process.signal(command.getSignal().getSignal());
+    }
+
+    private void afterFailure(Command command) {
+        guarded(
+                "cleaning up after " + command.getId(),
+                () -> {
+                    boolean creates = command.hasStart() || command.hasRestore();
+                    if (creates && job.state() == LocalState.LOCAL_CREATING && job.record().getIncarnation() == command.getIncarnation()) {
+                        job.enter(LocalState.LOCAL_KILLED, record -> record.clearPid().setDiscarded(true));
+                    } else if (isLive(job.state()) && !job.isAlive()) {
+                        EndActions.ended(job);
+                    }
+                });
+    }
+
+    private static ErrorCode fallback(Command command) {
+        return switch (command.getActionCase()) {
+            case START -> ErrorCode.START_FAILED;
+            case DUMP -> ErrorCode.DUMP_FAILED;
+            case RESTORE -> ErrorCode.RESTORE_FAILED;
+            case THAW, KILL, SIGNAL, FORGET, ACTION_NOT_SET -> ErrorCode.INTERNAL;
+        };
+    }
+
+    /** Records a result, then says it. */
+    void finish(CommandResult.Builder result) {
+        CommandResult whole = result.setJob(job.report()).build();
+        job.change(
+                record -> {
+                    removeResult(record, whole.getId());
+                    if (record.getOpenCommand().getId().equals(whole.getId())) {
+                        record.clearOpenCommand();
+                    }
+                    record.addResults(whole);
+                    if (record.getResultsCount() > MOST_RESULTS) {
+                        record.removeResults(0);
+                    }
+                });
+        synchronized (waiting) {
+            waiting.remove(whole.getId());
+        }
+        if (whole.hasError()) {
+            LOG.info("job {}: {} failed: {}", job.id(), whole.getId(), whole.getError().getMessage());
+        } else {
+            LOG.info("job {}: {} done, now {}", job.id(), whole.getId(), job.state());
+        }
+        job.context().outbox().result(whole);
+    }
+
+    private static boolean isLive(LocalState state) {
+        return state == LocalState.LOCAL_RUNNING || state == LocalState.LOCAL_FROZEN;
+    }
+
+    /** Waits for the death of the job's first process, on a thread that only waits. */
+    private void watch() {
+        Optional<JobProcess> process = job.process();
+        if (process.isEmpty() || !isLive(job.state())) {
+            return;
+        }
+        Thread unused = Thread.ofPlatform().daemon().name("watch " + job.id()).start(() -> awaitDeath(process.get()));
+    }
+
+    private void awaitDeath(JobProcess process) {
+        try {
+            while (!closed && !process.awaitDeath(WATCH_ROUND)) {
+                LOG.debug("job {} lives", job.id());
+            }
+            work.add(() -> guarded("the end of " + process, () -> end(process)));
+        } catch (IOException failed) {
+            LOG.error("job {} can't be watched", job.id(), failed);
+        }
+    }
+
+    private void end(JobProcess process) throws IOException, InterruptedException {
+        boolean itsLife = job.process().equals(Optional.of(process)) && isLive(job.state());
+        if (itsLife) {
+            EndActions.ended(job);
+            LOG.info("job {} ended: {}", job.id(), job.state());
+            job.context().outbox().report(job.report());
+        }
+    }
+
+    /** An act that may fail. */
+    interface Act {
+        void run() throws Exception;
+    }
+
+    private void guarded(String what, Act act) {
+        try {
+            act.run();
+        } catch (Exception failed) {
+            LOG.error("job {}: {} failed", job.id(), what, failed);
+        }
+    }
+
+    /** Stops taking orders. The one that is being worked on is left to the journal. */
+    void close() {
+        closed = true;
+        thread.interrupt();
+        LockSupport.unpark(thread);
+    }
+}

@@ -1,0 +1,119 @@
+package dev.ferry.node.jobs;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.node.journal.Journal;
+import dev.ferry.node.sandbox.JobFolder;
+import dev.ferry.proto.v1.Command;
+import dev.ferry.proto.v1.CommandResult;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.JobReport;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Pattern;
+
+/** All jobs that this node knows, each with its agent. */
+public final class JobRegistry implements AutoCloseable {
+    private static final Pattern JOB_ID = Pattern.compile("[a-z0-9][a-z0-9-]{0,62}");
+
+    private final NodeContext context;
+    private final Path folder;
+    private final Map<String, JobAgent> agents = new ConcurrentHashMap<>();
+
+    public JobRegistry(NodeContext context) {
+        this.context = context;
+        folder = context.data().resolve("jobs");
+    }
+
+    /** Takes up every job that an earlier daemon left; returns before they are all dealt with. */
+    public void recover() throws IOException {
+        Files.createDirectories(folder);
+        try (DirectoryStream<Path> folders = Files.newDirectoryStream(folder, Files::isDirectory)) {
+            for (Path jobFolder : folders) {
+                String id = jobFolder.getFileName().toString();
+                Optional<Journal> journal = Journal.open(jobFolder);
+                if (journal.isPresent()) {
+                    agents.put(id, agent(id, journal.get()));
+                }
+            }
+        }
+    }
+
+    private JobAgent agent(String id, Journal journal) {
+        JobAgent agent = new JobAgent(new LocalJob(context, id, journal, new JobFolder(folder.resolve(id))));
+        agent.start();
+        return agent;
+    }
+
+    /** Takes an order; its result comes by the outbox. */
+    public void submit(Command command) {
+        String id = command.getJob();
+        if (!JOB_ID.matcher(id).matches()) {
+            refuse(command, new FerryException(ErrorCode.INVALID_ARGUMENT, "'" + id + "' is not the id of a job"));
+            return;
+        }
+        boolean creates = command.hasStart() || command.hasRestore();
+        JobAgent agent = agents.get(id);
+        if (agent == null && !creates) {
+            if (command.hasKill() || command.hasForget()) {
+                // What was never here is as dead as it can be.
+                context.outbox().result(CommandResult.newBuilder().setId(command.getId()).setJob(absent(command)).build());
+            } else {
+                refuse(command, new FerryException(ErrorCode.JOB_NOT_FOUND, "Node " + context.node() + " knows nothing of job " + id));
+            }
+            return;
+        }
+        agents.computeIfAbsent(id, job -> agent(job, Journal.create(folder.resolve(job), job))).submit(command);
+    }
+
+    private static JobReport absent(Command command) {
+        return JobReport.newBuilder()
+                .setJob(command.getJob())
+                .setIncarnation(command.getIncarnation())
+                .setState(dev.ferry.proto.v1.LocalState.LOCAL_KILLED)
+                .setSince(System.currentTimeMillis())
+                .build();
+    }
+
+    private void refuse(Command command, FerryException why) {
+        context.outbox().result(CommandResult.newBuilder().setId(command.getId()).setError(why.detail()).build());
+    }
+
+    public void acknowledged(String command) {
+        agents.values().forEach(agent -> agent.acknowledged(command));
+    }
+
+    /** Every job of which more than its record is here. */
+    public List<JobReport> reports() {
+        return agents.values().stream().filter(agent -> !agent.record().getDiscarded()).map(JobAgent::report).toList();
+    }
+
+    public List<String> openCommands() {
+        return agents.values().stream().flatMap(agent -> agent.openCommands().stream()).toList();
+    }
+
+    public List<CommandResult> unacknowledged() {
+        return agents.values().stream().flatMap(agent -> agent.unacknowledged().stream()).toList();
+    }
+
+    /** The state of a job here; empty when nothing of it is here. */
+    public Optional<JobReport> report(String job) {
+        return Optional.ofNullable(agents.get(job)).filter(agent -> !agent.record().getDiscarded()).map(JobAgent::report);
+    }
+
+    /** Where a job's log lies, whether or not there is one. */
+    public Optional<Path> log(String job) {
+        return Optional.ofNullable(agents.get(job)).map(JobAgent::log);
+    }
+
+    /** Stops taking orders; jobs run on. */
+    @Override
+    public void close() {
+        agents.values().forEach(JobAgent::close);
+    }
+}

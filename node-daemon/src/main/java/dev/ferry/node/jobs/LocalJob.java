@@ -1,0 +1,133 @@
+package dev.ferry.node.jobs;
+
+import dev.ferry.node.cgroup.JobCgroup;
+import dev.ferry.node.journal.Journal;
+import dev.ferry.node.sandbox.JobFolder;
+import dev.ferry.node.sandbox.JobProcess;
+import dev.ferry.node.sandbox.RootPlan;
+import dev.ferry.proto.v1.JobJournal;
+import dev.ferry.proto.v1.JobReport;
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.LocalState;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.function.Consumer;
+
+/** One job as this node holds it: its record, its folder, its control group. */
+final class LocalJob {
+    private final NodeContext context;
+    private final String id;
+    private final Journal journal;
+    private final JobFolder folder;
+    private final JobCgroup cgroup;
+
+    LocalJob(NodeContext context, String id, Journal journal, JobFolder folder) {
+        this.context = context;
+        this.id = id;
+        this.journal = journal;
+        this.folder = folder;
+        cgroup = new JobCgroup(context.layout(), context.cgroup() + "/" + id);
+    }
+
+    NodeContext context() {
+        return context;
+    }
+
+    String id() {
+        return id;
+    }
+
+    JobFolder folder() {
+        return folder;
+    }
+
+    JobCgroup cgroup() {
+        return cgroup;
+    }
+
+    JobJournal record() {
+        return journal.get();
+    }
+
+    LocalState state() {
+        return journal.get().getState();
+    }
+
+    JobJournal change(Consumer<JobJournal.Builder> change) {
+        return journal.change(change);
+    }
+
+    /** A change of state with its time. */
+    JobJournal enter(LocalState state, Consumer<JobJournal.Builder> more) {
+        return journal.change(
+                record -> {
+                    record.setState(state).setSince(System.currentTimeMillis());
+                    more.accept(record);
+                });
+    }
+
+    /** The sandbox's first process, as recorded; empty before there was one. */
+    Optional<JobProcess> process() {
+        JobJournal record = journal.get();
+        return record.getPid() == 0
+                ? Optional.empty()
+                : Optional.of(new JobProcess(record.getPid(), record.getStartTime(), record.getBootId()));
+    }
+
+    boolean isAlive() throws IOException {
+        Optional<JobProcess> process = process();
+        return process.isPresent() && process.get().isAlive();
+    }
+
+    static void setProcess(JobJournal.Builder record, JobProcess process) {
+        record.setPid(process.pid()).setStartTime(process.startTime()).setBootId(process.bootId());
+    }
+
+    RootPlan plan(JobSpec spec) throws IOException {
+        return RootPlan.of(spec, folder, context.hidden());
+    }
+
+    /** The name that runc and CRIU's folders know this life by. */
+    String runName() {
+        return context.cgroup().replace('/', '-') + "-" + id;
+    }
+
+    JobReport report() {
+        JobJournal record = journal.get();
+        JobReport.Builder report =
+                JobReport.newBuilder()
+                        .setJob(id)
+                        .setIncarnation(record.getIncarnation())
+                        .setState(record.getState())
+                        .setSince(record.getSince())
+                        .setDetail(record.getDetail());
+        if (record.hasExitStatus()) {
+            report.setExitStatus(record.getExitStatus());
+        }
+        return report.build();
+    }
+
+    /** Removes everything of an earlier life but the record and the parts of logs that were cut off. */
+    void clearFolder() throws IOException {
+        if (!Files.isDirectory(folder.path())) {
+            return;
+        }
+        try (DirectoryStream<Path> entries = Files.newDirectoryStream(folder.path())) {
+            for (Path entry : entries) {
+                String name = entry.getFileName().toString();
+                if (!Journal.isItsFile(name) && !name.startsWith(JobFolder.LOG_CUT)) {
+                    Trees.delete(entry);
+                }
+            }
+        }
+    }
+
+    /** The control group and runc's record go when no process is left. */
+    void releaseKernel() throws IOException, InterruptedException {
+        context.sandbox().forget(runName(), folder);
+        cgroup.remove();
+    }
+}

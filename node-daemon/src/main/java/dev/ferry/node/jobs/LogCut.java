@@ -1,0 +1,40 @@
+package dev.ferry.node.jobs;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What a life had written to its log after the image from which the next life goes on. */
+final class LogCut {
+    private static final Logger LOG = LoggerFactory.getLogger(LogCut.class);
+
+    private LogCut() {}
+
+    /**
+     * Keeps the end of the log that lies here, if there is more of it than the image knows.
+     *
+     * @param from length of the log that the next life has
+     */
+    static void keep(LocalJob job, long from) throws IOException {
+        Path log = job.folder().log();
+        if (!Files.exists(log) || Files.size(log) <= from) {
+            return;
+        }
+        Path cut = job.folder().logCut(job.record().getIncarnation());
+        try (FileChannel source = FileChannel.open(log, StandardOpenOption.READ);
+                FileChannel target =
+                        FileChannel.open(cut, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
+            long at = from;
+            long size = source.size();
+            while (at < size) {
+                at += source.transferTo(at, size - at, target);
+            }
+            target.force(true);
+        }
+        LOG.info("job {}: the log after byte {} is kept in {}", job.id(), from, cut);
+    }
+}

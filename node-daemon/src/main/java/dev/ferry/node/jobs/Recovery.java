@@ -1,0 +1,165 @@
+package dev.ferry.node.jobs;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.node.criu.CriuAftermath;
+import dev.ferry.node.sandbox.JobProcess;
+import dev.ferry.proto.v1.Command;
+import dev.ferry.proto.v1.CommandResult;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.JobJournal;
+import dev.ferry.proto.v1.LocalState;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What a daemon does with a job that an earlier daemon left. Each state of the journal has one
+ * continuation:
+ *
+ * <ul>
+ *   <li>a start or restore that was not finished: taken over if its command runs, else killed and removed
+ *   <li>a dump: finished if its image is whole in the store and the job stood still since, else undone
+ *   <li>a kill, thaw or forget: done again
+ *   <li>running or frozen: left as it is, if the process still lives
+ * </ul>
+ */
+final class Recovery {
+    private static final Logger LOG = LoggerFactory.getLogger(Recovery.class);
+    private static final Duration SOON = Duration.ofSeconds(30);
+
+    private final LocalJob job;
+    private final Command open;
+    private final CommandResult.Builder result;
+
+    private Recovery(LocalJob job) {
+        this.job = job;
+        open = job.record().getOpenCommand();
+        result = CommandResult.newBuilder().setId(open.getId());
+    }
+
+    /**
+     * @param finish takes the result of the order that was open
+     */
+    static void run(LocalJob job, Consumer<CommandResult.Builder> finish) throws Exception {
+        JobJournal record = job.record();
+        if (record.hasOpenCommand()) {
+            Recovery recovery = new Recovery(job);
+            LOG.info("job {}: {} was left open by an earlier daemon", job.id(), record.getOpenCommand().getId());
+            try {
+                recovery.resolve();
+            } catch (Exception failed) {
+                LOG.warn("job {}: {} could not be taken up", job.id(), record.getOpenCommand().getId(), failed);
+                recovery.result.setError(Failures.detail(failed, ErrorCode.INTERNAL));
+            }
+            finish.accept(recovery.result);
+        }
+        LocalState state = job.state();
+        boolean live = state == LocalState.LOCAL_RUNNING || state == LocalState.LOCAL_FROZEN;
+        if (live && !job.isAlive()) {
+            EndActions.ended(job);
+            job.context().outbox().report(job.report());
+        } else if (state == LocalState.LOCAL_RUNNING && job.cgroup().isFrozen()) {
+            job.cgroup().thaw(job.context().freezeTimeout());
+        }
+    }
+
+    private void resolve() throws Exception {
+        try (Phases phases = new Phases(open.getId(), job.context().outbox())) {
+            switch (open.getActionCase()) {
+                case START -> resolveStart();
+                case RESTORE -> resolveRestore();
+                case DUMP -> resolveDump();
+                case THAW -> EndActions.thaw(job, phases);
+                case KILL -> EndActions.kill(job, open, phases);
+                case FORGET -> EndActions.forget(job);
+                case SIGNAL, ACTION_NOT_SET ->
+                        throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, "The daemon was restarted; whether the signal was sent is not known");
+            }
+            result.addAllPhases(phases.done());
+        }
+    }
+
+    private void resolveStart() throws Exception {
+        if (job.state() != LocalState.LOCAL_CREATING) {
+            return;
+        }
+        Optional<JobProcess> started = startedProcess();
+        if (started.isPresent()) {
+            job.enter(LocalState.LOCAL_RUNNING, record -> LocalJob.setProcess(record, started.get()));
+            return;
+        }
+        undoCreation(null);
+        throw new FerryException(ErrorCode.START_FAILED, "The daemon of node " + job.context().node() + " was restarted before the job's command ran");
+    }
+
+    /** The sandbox that runc made, if its command runs or has ended. */
+    private Optional<JobProcess> startedProcess() throws IOException {
+        Path pidFile = job.folder().path().resolve("runc.pid");
+        if (!Files.exists(pidFile) || !Files.exists(job.folder().control().resolve("started"))) {
+            return Optional.empty();
+        }
+        int pid = Integer.parseInt(Files.readString(pidFile).trim());
+        boolean ours = job.cgroup().processes().contains(pid) || Files.exists(job.folder().control().resolve("exit"));
+        return ours ? Optional.of(JobProcess.of(pid)) : Optional.empty();
+    }
+
+    private void resolveRestore() throws Exception {
+        if (job.state() != LocalState.LOCAL_CREATING) {
+            return;
+        }
+        undoCreation(job.folder().criu(RestoreAction.runFolder(open)));
+        throw new FerryException(ErrorCode.RESTORE_FAILED, "The daemon of node " + job.context().node() + " was restarted in the middle of the restore; the image is untouched");
+    }
+
+    private void undoCreation(@org.jspecify.annotations.Nullable Path criuRun) throws Exception {
+        if (criuRun != null) {
+            CriuAftermath.killLeftovers(criuRun);
+        }
+        EndActions.killGroup(job, SOON);
+        job.releaseKernel();
+        job.clearFolder();
+        job.enter(LocalState.LOCAL_KILLED, record -> record.clearPid().setDiscarded(true));
+    }
+
+    private void resolveDump() throws Exception {
+        if (job.state() == LocalState.LOCAL_FROZEN) {
+            result.setImage(job.context().images().manifest(open.getDump().getImage()).getImage());
+            return;
+        }
+        Path run = job.folder().criu(DumpAction.runFolder(open));
+        boolean stoodStill = job.isAlive() && job.cgroup().isFrozen();
+        Optional<Image> image = wholeImage();
+        if (image.isPresent() && (stoodStill || !open.getDump().getStayFrozen())) {
+            result.setImage(image.get());
+            if (open.getDump().getStayFrozen()) {
+                job.enter(LocalState.LOCAL_FROZEN, record -> {});
+            }
+            Trees.delete(run);
+            return;
+        }
+        if (job.isAlive()) {
+            CriuAftermath.clean(run, job.cgroup());
+            job.cgroup().thaw(job.context().freezeTimeout());
+        } else {
+            CriuAftermath.killLeftovers(run);
+        }
+        Trees.delete(run);
+        throw new FerryException(
+                ErrorCode.DUMP_FAILED, "The daemon of node " + job.context().node() + " was restarted in the middle of the dump" + (job.isAlive() ? "; the job runs on" : ""));
+    }
+
+    private Optional<Image> wholeImage() {
+        try {
+            return Optional.of(job.context().images().manifest(open.getDump().getImage()).getImage());
+        } catch (FerryException none) {
+            LOG.info("job {}: image {} was not finished: {}", job.id(), open.getDump().getImage(), none.getMessage());
+            return Optional.empty();
+        }
+    }
+}

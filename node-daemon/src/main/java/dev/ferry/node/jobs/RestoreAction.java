@@ -1,0 +1,79 @@
+package dev.ferry.node.jobs;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.node.criu.CriuRestore;
+import dev.ferry.node.sandbox.RootPlan;
+import dev.ferry.node.volumes.VolumeRestore;
+import dev.ferry.proto.v1.Command;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.LocalState;
+import dev.ferry.proto.v1.StoredVolume;
+import dev.ferry.storage.ImageReader;
+import java.nio.file.Files;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+
+/** Brings a job back from an image: folders first, then processes. After a failure nothing of it is left. */
+final class RestoreAction {
+    private final LocalJob job;
+    private final Command command;
+    private final Phases phases;
+    private final long end;
+
+    RestoreAction(LocalJob job, Command command, Phases phases) {
+        this.job = job;
+        this.command = command;
+        this.phases = phases;
+        end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(command.getDeadlineMillis());
+    }
+
+    static String runFolder(Command command) {
+        return "restore-" + command.getIncarnation();
+    }
+
+    void run() throws Exception {
+        JobSpec spec = command.getRestore().getSpec();
+        try (ImageReader image = job.context().images().read(command.getRestore().getImage())) {
+            checkThatItIsOurs(image);
+            // Names every mount source that is missing here, before anything is fetched.
+            RootPlan plan = job.plan(spec);
+            LogCut.keep(job, image.manifest().getImage().getLogBytes());
+            job.clearFolder();
+            Files.createDirectories(job.folder().path());
+            VolumeRestore volumes = new VolumeRestore(image);
+            phases.measure("folders", volumes::bytes, 0, () -> restoreFolders(image, volumes));
+            plan.makeSkeleton(job.folder().root());
+            Limits.of(spec).apply(job.cgroup());
+            CriuRestore.Restored restored =
+                    phases.measure(
+                            "restore",
+                            () -> 0,
+                            image.manifest().getImage().getBytes(),
+                            () ->
+                                    new CriuRestore(job.context().criu())
+                                            .restore(runFolder(command), job.cgroup(), job.folder(), plan, image, Duration.ofNanos(Math.max(1, end - System.nanoTime()))));
+            job.enter(LocalState.LOCAL_RUNNING, record -> LocalJob.setProcess(record, restored.process()));
+            Trees.delete(job.folder().criu(runFolder(command)));
+        } catch (Exception failed) {
+            job.releaseKernel();
+            job.clearFolder();
+            throw failed;
+        }
+    }
+
+    private void checkThatItIsOurs(ImageReader image) {
+        String owner = image.manifest().getImage().getJob();
+        if (!owner.equals(job.id())) {
+            throw new FerryException(
+                    ErrorCode.INVALID_ARGUMENT, "Image " + command.getRestore().getImage() + " is of job " + owner + ", not of " + job.id());
+        }
+    }
+
+    private Void restoreFolders(ImageReader image, VolumeRestore volumes) throws Exception {
+        for (StoredVolume volume : image.manifest().getVolumesList()) {
+            volumes.restore(volume, job.folder().volume(volume.getName()));
+        }
+        return null;
+    }
+}

@@ -1,0 +1,40 @@
+package dev.ferry.node.jobs;
+
+import java.io.IOException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+
+/** Folders as a whole. */
+final class Trees {
+    private Trees() {}
+
+    /** Deletes a file or a folder with all it holds, without following symlinks; a missing one is no error. */
+    static void delete(Path tree) throws IOException {
+        try {
+            Files.walkFileTree(
+                    tree,
+                    new SimpleFileVisitor<>() {
+                        @Override
+                        public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
+                            Files.deleteIfExists(file);
+                            return FileVisitResult.CONTINUE;
+                        }
+
+                        @Override
+                        public FileVisitResult postVisitDirectory(Path folder, @org.jspecify.annotations.Nullable IOException failure) throws IOException {
+                            if (failure != null) {
+                                throw failure;
+                            }
+                            Files.deleteIfExists(folder);
+                            return FileVisitResult.CONTINUE;
+                        }
+                    });
+        } catch (NoSuchFileException gone) {
+            // Nothing to delete.
+        }
+    }
+}

@@ -1,0 +1,154 @@
+package dev.ferry.node.link;
+
+import dev.ferry.node.jobs.JobRegistry;
+import dev.ferry.node.jobs.Outbox;
+import dev.ferry.proto.v1.CommandProgress;
+import dev.ferry.proto.v1.CommandResult;
+import dev.ferry.proto.v1.FromNode;
+import dev.ferry.proto.v1.Hello;
+import dev.ferry.proto.v1.JobReport;
+import dev.ferry.proto.v1.NodeFacts;
+import dev.ferry.proto.v1.Resources;
+import io.grpc.ManagedChannel;
+import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The daemon's one connection to the coordinator: dials out, says what is here, takes orders, and does it
+ * again whenever the connection is lost, as long as the daemon lives.
+ */
+public final class CoordinatorLink implements Outbox, AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(CoordinatorLink.class);
+    private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
+    private static final Duration LONGEST_PAUSE = Duration.ofSeconds(3);
+
+    private final String node;
+    private final String coordinator;
+    private final NodeFacts facts;
+    private final Resources capacity;
+    private final CountDownLatch welcomed = new CountDownLatch(1);
+    private final CountDownLatch closing = new CountDownLatch(1);
+    private final Thread dialer;
+    private volatile @Nullable JobRegistry registry;
+    private volatile @Nullable LinkSession session;
+    private volatile String lastTrouble = "";
+
+    public CoordinatorLink(String node, String coordinator, NodeFacts facts, Resources capacity) {
+        this.node = node;
+        this.coordinator = coordinator;
+        this.facts = facts;
+        this.capacity = capacity;
+        dialer = Thread.ofPlatform().daemon().name("link").unstarted(this::dial);
+    }
+
+    public void start(JobRegistry jobs) {
+        registry = jobs;
+        dialer.start();
+    }
+
+    /**
+     * @return false when the time is over
+     */
+    public boolean awaitWelcome(Duration atMost) throws InterruptedException {
+        return welcomed.await(atMost.toMillis(), TimeUnit.MILLISECONDS);
+    }
+
+    private void dial() {
+        JobRegistry jobs = Objects.requireNonNull(registry);
+        ManagedChannel channel = NettyChannelBuilder.forTarget(coordinator).usePlaintext().maxInboundMessageSize(64 << 20).build();
+        Duration pause = FIRST_PAUSE;
+        try {
+            while (closing.getCount() > 0) {
+                LinkSession next = new LinkSession(jobs, this::onWelcome);
+                session = next;
+                next.open(channel, () -> hello(jobs));
+                boolean worked = next.awaitEnd();
+                session = null;
+                pause = worked ? FIRST_PAUSE : min(pause.multipliedBy(2), LONGEST_PAUSE);
+                complain(next.trouble());
+                long jitter = ThreadLocalRandom.current().nextLong(1 + pause.toMillis() / 4);
+                boolean ended = closing.await(pause.toMillis() + jitter, TimeUnit.MILLISECONDS);
+                if (!ended) {
+                    // A channel that waits for its own back-off would answer at once with its last error.
+                    channel.resetConnectBackoff();
+                }
+            }
+        } catch (InterruptedException closed) {
+            Thread.currentThread().interrupt();
+        } finally {
+            channel.shutdownNow();
+        }
+    }
+
+    private Hello hello(JobRegistry jobs) {
+        return Hello.newBuilder()
+                .setNode(node)
+                .setFacts(facts)
+                .setCapacity(capacity)
+                .addAllJobs(jobs.reports())
+                .addAllOpenCommands(jobs.openCommands())
+                .build();
+    }
+
+    private void onWelcome() {
+        LOG.info("node {} is registered with the coordinator at {}", node, coordinator);
+        lastTrouble = "";
+        welcomed.countDown();
+    }
+
+    /** Says the same trouble once, not at every try. */
+    private void complain(String trouble) {
+        if (closing.getCount() > 0 && !trouble.equals(lastTrouble)) {
+            LOG.warn("the coordinator at {} is out of reach, jobs run on: {}", coordinator, trouble);
+            lastTrouble = trouble;
+        }
+    }
+
+    private static Duration min(Duration one, Duration other) {
+        return one.compareTo(other) < 0 ? one : other;
+    }
+
+    @Override
+    public void result(CommandResult result) {
+        send(FromNode.newBuilder().setResult(result).build());
+    }
+
+    @Override
+    public void progress(CommandProgress progress) {
+        send(FromNode.newBuilder().setProgress(progress).build());
+    }
+
+    @Override
+    public void report(JobReport report) {
+        send(FromNode.newBuilder().setJobReport(report).build());
+    }
+
+    private void send(FromNode message) {
+        LinkSession open = session;
+        if (open != null) {
+            open.send(message);
+        }
+    }
+
+    @Override
+    public void close() {
+        closing.countDown();
+        LinkSession open = session;
+        if (open != null) {
+            open.end("the daemon ends");
+        }
+        dialer.interrupt();
+        try {
+            boolean ignored = dialer.join(Duration.ofSeconds(5));
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,175 @@
+package dev.ferry.node.link;
+
+import dev.ferry.node.jobs.JobRegistry;
+import dev.ferry.proto.v1.FromNode;
+import dev.ferry.proto.v1.Heartbeat;
+import dev.ferry.proto.v1.Hello;
+import dev.ferry.proto.v1.NodeLinkGrpc;
+import dev.ferry.proto.v1.ToNode;
+import dev.ferry.proto.v1.Welcome;
+import io.grpc.ManagedChannel;
+import io.grpc.Status;
+import io.grpc.stub.ClientCallStreamObserver;
+import io.grpc.stub.ClientResponseObserver;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** One stream to the coordinator, from Hello to its end. */
+final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
+    private static final Logger LOG = LoggerFactory.getLogger(LinkSession.class);
+    private static final long WELCOME_SECONDS = 10;
+    private static final int MISSED_HEARTBEATS = 5;
+
+    private final JobRegistry jobs;
+    private final Runnable onWelcome;
+    private final LogStreams logs;
+    private final CountDownLatch ended = new CountDownLatch(1);
+    private final CountDownLatch welcome = new CountDownLatch(1);
+    private final AtomicLong answered = new AtomicLong();
+    private final Object sending = new Object();
+    private volatile @Nullable ClientCallStreamObserver<FromNode> stream;
+    private volatile long heartbeatMillis = 1000;
+    private volatile String trouble = "";
+
+    LinkSession(JobRegistry jobs, Runnable onWelcome) {
+        this.jobs = jobs;
+        this.onWelcome = onWelcome;
+        logs = new LogStreams(jobs, this::sendWhenReady);
+    }
+
+    void open(ManagedChannel channel, Supplier<Hello> hello) {
+        var requests = NodeLinkGrpc.newStub(channel).connect(this);
+        // Hello is made after the stream is ours: a result that comes in between is in it or follows it.
+        requests.onNext(FromNode.newBuilder().setHello(hello.get()).build());
+        jobs.unacknowledged().forEach(result -> send(FromNode.newBuilder().setResult(result).build()));
+    }
+
+    /**
+     * Sends heartbeats until the stream is at its end or no longer answers.
+     *
+     * @return whether the coordinator ever answered
+     */
+    boolean awaitEnd() throws InterruptedException {
+        boolean worked = welcome.await(WELCOME_SECONDS, TimeUnit.SECONDS) && welcome.getCount() == 0 && ended.getCount() > 0;
+        if (!worked) {
+            end("no welcome within " + WELCOME_SECONDS + " s");
+        }
+        long sequence = 0;
+        while (!ended.await(heartbeatMillis, TimeUnit.MILLISECONDS)) {
+            sequence++;
+            if (sequence - answered.get() > MISSED_HEARTBEATS) {
+                end("no answer to " + MISSED_HEARTBEATS + " heartbeats");
+                break;
+            }
+            send(FromNode.newBuilder().setHeartbeat(Heartbeat.newBuilder().setSequence(sequence)).build());
+        }
+        logs.close();
+        return worked;
+    }
+
+    String trouble() {
+        return trouble;
+    }
+
+    void end(String why) {
+        if (trouble.isEmpty()) {
+            trouble = why;
+        }
+        ClientCallStreamObserver<FromNode> open = stream;
+        if (open != null) {
+            open.cancel(why, null);
+        }
+        finish();
+    }
+
+    private void finish() {
+        welcome.countDown();
+        ended.countDown();
+        synchronized (sending) {
+            sending.notifyAll();
+        }
+    }
+
+    /** Says a message, or drops it when the stream is at its end. */
+    void send(FromNode message) {
+        ClientCallStreamObserver<FromNode> open = stream;
+        if (open == null || ended.getCount() == 0) {
+            return;
+        }
+        synchronized (sending) {
+            try {
+                open.onNext(message);
+            } catch (IllegalStateException over) {
+                LOG.debug("a message was dropped, the stream is at its end", over);
+            }
+        }
+    }
+
+    /**
+     * Waits until the stream has room, so that a long log does not fill our memory.
+     *
+     * @return false when the stream is at its end
+     */
+    private boolean sendWhenReady(FromNode message) throws InterruptedException {
+        synchronized (sending) {
+            ClientCallStreamObserver<FromNode> open = stream;
+            while (open != null && !open.isReady() && ended.getCount() > 0) {
+                sending.wait(heartbeatMillis);
+            }
+        }
+        send(message);
+        return ended.getCount() > 0;
+    }
+
+    @Override
+    public void beforeStart(ClientCallStreamObserver<FromNode> requests) {
+        stream = requests;
+        requests.setOnReadyHandler(
+                () -> {
+                    synchronized (sending) {
+                        sending.notifyAll();
+                    }
+                });
+    }
+
+    @Override
+    public void onNext(ToNode message) {
+        switch (message.getMessageCase()) {
+            case WELCOME -> welcomed(message.getWelcome());
+            case COMMAND -> jobs.submit(message.getCommand());
+            case ACKNOWLEDGED -> jobs.acknowledged(message.getAcknowledged().getId());
+            case HEARTBEAT_REPLY -> answered.set(message.getHeartbeatReply().getSequence());
+            case LOG_REQUEST -> logs.open(message.getLogRequest());
+            case LOG_CANCEL -> logs.cancel(message.getLogCancel().getRequest());
+            case MESSAGE_NOT_SET -> LOG.warn("the coordinator says something this Ferry does not know");
+        }
+    }
+
+    private void welcomed(Welcome terms) {
+        heartbeatMillis = Math.max(50, terms.getHeartbeatMillis());
+        welcome.countDown();
+        onWelcome.run();
+    }
+
+    @Override
+    public void onError(Throwable failure) {
+        Status status = Status.fromThrowable(failure);
+        if (trouble.isEmpty()) {
+            trouble = status.getCode() + (status.getDescription() == null ? "" : ": " + status.getDescription());
+        }
+        finish();
+    }
+
+    @Override
+    public void onCompleted() {
+        if (trouble.isEmpty()) {
+            trouble = "the coordinator ended the stream";
+        }
+        finish();
+    }
+}

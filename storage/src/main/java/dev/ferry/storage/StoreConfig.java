@@ -1,0 +1,58 @@
+package dev.ferry.storage;
+
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Where images lie. All parts of a cluster are given the same.
+ *
+ * @param url {@code file:///folder} (a folder that every node sees) or {@code s3://bucket/prefix}
+ * @param endpoint of the S3 server, for example https://s3.example.org:9000; empty: Amazon's
+ * @param region of the bucket; empty: us-east-1
+ * @param accessKey empty: AWS_ACCESS_KEY_ID of the environment
+ * @param secretKey empty: secretKeyFile, else AWS_SECRET_ACCESS_KEY of the environment
+ * @param secretKeyFile a file that holds the secret key
+ * @param pathStyle true: the bucket is in the path; false: in the host name
+ * @param caFile PEM file of the authority that signed the server's certificate; empty: the system's
+ */
+public record StoreConfig(
+        String url, String endpoint, String region, String accessKey, String secretKey, String secretKeyFile, boolean pathStyle, String caFile) {
+    public static StoreConfig defaults() {
+        return ofUrl("file:///var/lib/ferry/store");
+    }
+
+    /** A store that needs nothing but its address. */
+    public static StoreConfig ofUrl(String url) {
+        return new StoreConfig(url, "", "", "", "", "", true, "");
+    }
+
+    /** One line for each thing that is wrong, beginning with the key. */
+    public List<String> problems() {
+        List<String> problems = new ArrayList<>();
+        try {
+            URI address = new URI(url);
+            boolean folder = "file".equals(address.getScheme()) && address.getPath() != null && address.getPath().startsWith("/");
+            boolean bucket = "s3".equals(address.getScheme()) && address.getHost() != null;
+            if (!folder && !bucket) {
+                problems.add("url: '" + url + "' must be file:///folder or s3://bucket/prefix");
+            }
+        } catch (URISyntaxException malformed) {
+            problems.add("url: '" + url + "' is not an address: " + malformed.getReason());
+        }
+        if (!endpoint.isEmpty() && !endpoint.matches("https?://.+")) {
+            problems.add("endpoint: '" + endpoint + "' must begin with http:// or https://");
+        }
+        if (!secretKey.isEmpty() && !secretKeyFile.isEmpty()) {
+            problems.add("secretKey: give either secretKey or secretKeyFile");
+        }
+        return problems;
+    }
+
+    /** Without the secret. */
+    @Override
+    public String toString() {
+        return url + (endpoint.isEmpty() ? "" : " at " + endpoint);
+    }
+}

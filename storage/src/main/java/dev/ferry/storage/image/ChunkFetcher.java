@@ -1,0 +1,93 @@
+package dev.ferry.storage.image;
+
+import com.github.luben.zstd.Zstd;
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.storage.Images;
+import dev.ferry.storage.ObjectStore;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Semaphore;
+
+/**
+ * Fetches chunks, several neighbours of a pack by one request, on threads of its own, and verifies each
+ * before it is given out. How much is fetched ahead is bounded for all readers of the process together.
+ */
+public final class ChunkFetcher {
+    private static final int THREADS = 6;
+    private static final int AHEAD = 48;
+
+    private final ObjectStore store;
+    private final ExecutorService threads =
+            Executors.newFixedThreadPool(THREADS, work -> Thread.ofPlatform().daemon().name("fetch").unstarted(work));
+    private final Semaphore ahead = new Semaphore(AHEAD);
+
+    public ChunkFetcher(ObjectStore store) {
+        this.store = store;
+    }
+
+    /** One chunk that is wanted. */
+    record Wanted(ChunkName name, int length, ChunkPlace place) {}
+
+    /** Whether one more group may be fetched before it is asked for; {@link #consumed} gives the right back. */
+    boolean mayFetchAhead() {
+        return ahead.tryAcquire();
+    }
+
+    void consumed() {
+        ahead.release();
+    }
+
+    /** Fetches neighbours of one pack; the plain bytes come in order. */
+    CompletableFuture<List<byte[]>> fetch(String image, List<Wanted> neighbours) {
+        return CompletableFuture.supplyAsync(() -> fetchNow(image, neighbours), threads);
+    }
+
+    List<byte[]> fetchNow(String image, List<Wanted> neighbours) {
+        Wanted first = neighbours.getFirst();
+        Wanted last = neighbours.getLast();
+        long from = first.place().offset();
+        byte[] stored = new byte[(int) (last.place().offset() + last.place().stored() - from)];
+        try {
+            store.read(first.place().pack(), from, ByteBuffer.wrap(stored));
+        } catch (FerryException failed) {
+            if (failed.code() != ErrorCode.CHUNK_MISSING) {
+                throw failed;
+            }
+            throw new FerryException(
+                    ErrorCode.CHUNK_MISSING, "Image " + image + ": chunk " + first.name() + " should be at byte " + from + " of pack " + first.place().pack() + ": " + failed.getMessage(), failed);
+        }
+        return neighbours.stream().map(wanted -> plain(image, wanted, stored, (int) (wanted.place().offset() - from))).toList();
+    }
+
+    private static byte[] plain(String image, Wanted wanted, byte[] stored, int at) {
+        byte[] plain;
+        int length = wanted.place().stored();
+        if (wanted.length() > Images.WINDOW_BYTES) {
+            throw corrupt(image, wanted, "its length is impossible");
+        }
+        if (length == wanted.length()) {
+            plain = Arrays.copyOfRange(stored, at, at + length);
+        } else {
+            plain = new byte[wanted.length()];
+            long size = Zstd.decompressByteArray(plain, 0, plain.length, stored, at, length);
+            if (Zstd.isError(size) || size != plain.length) {
+                throw corrupt(image, wanted, "it can't be decompressed");
+            }
+        }
+        if (!ChunkName.of(ChunkName.sha256().digest(plain)).equals(wanted.name())) {
+            throw corrupt(image, wanted, "its bytes are not those that were written");
+        }
+        return plain;
+    }
+
+    private static FerryException corrupt(String image, Wanted wanted, String why) {
+        return new FerryException(
+                ErrorCode.CHUNK_CORRUPT,
+                "Image " + image + ": chunk " + wanted.name() + " at byte " + wanted.place().offset() + " of pack " + wanted.place().pack() + " is damaged: " + why);
+    }
+}

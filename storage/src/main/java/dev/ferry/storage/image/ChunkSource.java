@@ -1,0 +1,154 @@
+package dev.ferry.storage.image;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ChunkList;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Manifest;
+import dev.ferry.storage.ByteSource;
+import dev.ferry.storage.Images;
+import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import org.jspecify.annotations.Nullable;
+
+/** One run of bytes of an image, in order, with the next groups of chunks on their way. */
+final class ChunkSource implements ByteSource {
+    private static final int GROUP = 4;
+    private static final int MOST_AHEAD = 8;
+    private static final ByteBuffer ZEROS = ByteBuffer.allocateDirect(Images.WINDOW_BYTES).asReadOnlyBuffer();
+
+    private final StoredImageReader image;
+    private final ChunkFetcher fetcher;
+    private final ChunkList chunks;
+    private final Deque<Group> groups = new ArrayDeque<>();
+    private final Deque<byte[]> ready = new ArrayDeque<>();
+    private @Nullable ByteBuffer window;
+    private int planned;
+    private int zeros;
+    private long skip;
+    private int zeroLength;
+
+    /**
+     * Chunks that follow each other and are had together.
+     *
+     * @param content null: a window of zeros
+     * @param counted whether it holds a right to be fetched ahead
+     */
+    private record Group(@Nullable CompletableFuture<List<byte[]>> content, int zeroLength, boolean counted) {}
+
+    ChunkSource(StoredImageReader image, ChunkFetcher fetcher, ChunkList chunks, long offset) {
+        this.image = image;
+        this.fetcher = fetcher;
+        this.chunks = chunks;
+        skip = offset;
+        while (planned < chunks.getLengthsCount() && skip >= chunks.getLengths(planned)) {
+            skip -= chunks.getLengths(planned++);
+        }
+    }
+
+    @Override
+    public @Nullable ByteBuffer next() {
+        ByteBuffer next = nextWhole();
+        if (next != null && skip > 0) {
+            next.position((int) Math.min(skip, next.limit()));
+            skip = 0;
+        }
+        return next;
+    }
+
+    private @Nullable ByteBuffer nextWhole() {
+        if (ready.isEmpty() && zeros == 0 && !advance()) {
+            return null;
+        }
+        if (zeros > 0) {
+            zeros--;
+            return ZEROS.duplicate().limit(zeroLength);
+        }
+        ByteBuffer target = window == null ? image.takeWindow() : window;
+        window = target;
+        return target.clear().put(ready.removeFirst()).flip();
+    }
+
+    /** Takes the next group, after it has ordered those behind it. */
+    private boolean advance() {
+        fillAhead();
+        Group group = groups.pollFirst();
+        if (group == null) {
+            return false;
+        }
+        CompletableFuture<List<byte[]>> content = group.content();
+        if (content == null) {
+            zeros = 1;
+            zeroLength = group.zeroLength();
+            return true;
+        }
+        try {
+            ready.addAll(content.join());
+        } catch (CompletionException failed) {
+            if (failed.getCause() instanceof FerryException known) {
+                throw known;
+            }
+            throw new FerryException(ErrorCode.INTERNAL, "A chunk can't be read: " + failed.getCause(), failed);
+        } finally {
+            if (group.counted()) {
+                fetcher.consumed();
+            }
+        }
+        return true;
+    }
+
+    private void fillAhead() {
+        while (planned < chunks.getLengthsCount() && groups.size() < MOST_AHEAD) {
+            if (chunks.getStored(planned) == 0) {
+                groups.add(new Group(null, chunks.getLengths(planned++), false));
+                continue;
+            }
+            // The group that is asked for now needs no right, so that every reader gets on.
+            boolean counted = !groups.isEmpty();
+            if (counted && !fetcher.mayFetchAhead()) {
+                return;
+            }
+            groups.add(new Group(fetcher.fetch(image.manifest().getImage().getId(), neighbours()), 0, counted));
+        }
+    }
+
+    private List<ChunkFetcher.Wanted> neighbours() {
+        Manifest manifest = image.manifest();
+        List<ChunkFetcher.Wanted> group = new ArrayList<>();
+        while (planned < chunks.getLengthsCount() && group.size() < GROUP) {
+            int stored = chunks.getStored(planned);
+            String pack = stored == 0 ? "" : manifest.getPacks(chunks.getPack(planned));
+            if (stored == 0 || (!group.isEmpty() && !follows(group.getLast().place(), pack, chunks.getOffset(planned)))) {
+                break;
+            }
+            group.add(
+                    new ChunkFetcher.Wanted(
+                            ChunkName.of(chunks.getHashes(), planned), chunks.getLengths(planned), new ChunkPlace(pack, chunks.getOffset(planned), stored)));
+            planned++;
+        }
+        return group;
+    }
+
+    private static boolean follows(ChunkPlace before, String pack, long offset) {
+        return before.pack().equals(pack) && before.offset() + before.stored() == offset;
+    }
+
+    @Override
+    public void close() {
+        for (Group group : groups) {
+            if (group.counted()) {
+                fetcher.consumed();
+            }
+        }
+        groups.clear();
+        ready.clear();
+        if (window != null) {
+            image.giveWindow(window);
+            window = null;
+        }
+    }
+}

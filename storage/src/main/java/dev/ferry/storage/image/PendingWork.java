@@ -1,0 +1,35 @@
+package dev.ferry.storage.image;
+
+/**
+ * Counts windows between their hand-over and their end. Those that lie on the heap and not in a buffer of
+ * the pool are bounded in bytes: handing over waits while there are too many.
+ */
+final class PendingWork {
+    private static final long MOST_HEAP_BYTES = 16 << 20;
+
+    private long windows;
+    private long heapBytes;
+
+    /**
+     * @param onHeap bytes of the window that no pool bounds
+     */
+    synchronized void begin(int onHeap) throws InterruptedException {
+        while (onHeap > 0 && heapBytes > 0 && heapBytes + onHeap > MOST_HEAP_BYTES) {
+            wait();
+        }
+        heapBytes += onHeap;
+        windows++;
+    }
+
+    synchronized void end(int onHeap) {
+        heapBytes -= onHeap;
+        windows--;
+        notifyAll();
+    }
+
+    synchronized void awaitNone() throws InterruptedException {
+        while (windows > 0) {
+            wait();
+        }
+    }
+}

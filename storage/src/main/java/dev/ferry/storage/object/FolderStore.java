@@ -1,0 +1,235 @@
+package dev.ferry.storage.object;
+
+import dev.ferry.common.DurableFile;
+import dev.ferry.common.FerryException;
+import dev.ferry.common.Ids;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.storage.ObjectStore;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Objects as files of a folder, which may be a network file system. An object is written beside its
+ * place, made durable, and takes its name in one step: by rename, or by link when it must be the first.
+ */
+public final class FolderStore implements ObjectStore {
+    private static final String UNFINISHED = ".unfinished";
+    private static final int SLICE = 1 << 20;
+
+    private final Path root;
+
+    public FolderStore(Path root) {
+        this.root = root;
+    }
+
+    @Override
+    public void put(String key, ByteBuffer content) {
+        Path target = path(key);
+        attempt(
+                "write",
+                key,
+                () -> {
+                    Path temporary = unfinished(content);
+                    try {
+                        makeParents(target);
+                        Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+                        DurableFile.syncFolder(parent(target));
+                    } finally {
+                        Files.deleteIfExists(temporary);
+                    }
+                    return true;
+                });
+    }
+
+    @Override
+    public void create(String key, ByteBuffer content) {
+        Path target = path(key);
+        attempt(
+                "create",
+                key,
+                () -> {
+                    Path temporary = unfinished(content);
+                    try {
+                        makeParents(target);
+                        Files.createLink(target, temporary);
+                        DurableFile.syncFolder(parent(target));
+                    } catch (FileAlreadyExistsException taken) {
+                        throw new FerryException(ErrorCode.OBJECT_EXISTS, "Object " + key + " is already in " + describe(), taken);
+                    } finally {
+                        Files.deleteIfExists(temporary);
+                    }
+                    return true;
+                });
+    }
+
+    private Path unfinished(ByteBuffer content) throws IOException {
+        Path folder = root.resolve(UNFINISHED);
+        Files.createDirectories(folder);
+        Path temporary = folder.resolve(Ids.random(16));
+        ByteBuffer rest = content.duplicate();
+        try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            while (rest.hasRemaining()) {
+                // In slices: the JDK keeps a direct buffer of the size of the largest write for each thread.
+                ByteBuffer slice = rest.slice(rest.position(), Math.min(SLICE, rest.remaining()));
+                rest.position(rest.position() + channel.write(slice));
+            }
+            channel.force(true);
+        } catch (IOException failed) {
+            Files.deleteIfExists(temporary);
+            throw failed;
+        }
+        return temporary;
+    }
+
+    /** New folders must survive a crash as well as the file in them. */
+    private void makeParents(Path target) throws IOException {
+        Path parent = parent(target);
+        if (Files.isDirectory(parent)) {
+            return;
+        }
+        Path above = parent;
+        List<Path> made = new ArrayList<>();
+        while (!Files.isDirectory(above)) {
+            made.add(above);
+            above = parent(above);
+        }
+        Files.createDirectories(parent);
+        for (Path folder : made) {
+            DurableFile.syncFolder(parent(folder));
+        }
+    }
+
+    private static Path parent(Path path) {
+        Path parent = path.getParent();
+        if (parent == null) {
+            throw new IllegalArgumentException(path + " has no parent");
+        }
+        return parent;
+    }
+
+    @Override
+    public Optional<byte[]> get(String key) {
+        return attempt("read", key, () -> DurableFile.read(path(key)));
+    }
+
+    @Override
+    public void read(String key, long offset, ByteBuffer into) {
+        attempt(
+                "read",
+                key,
+                () -> {
+                    try (FileChannel channel = FileChannel.open(path(key), StandardOpenOption.READ)) {
+                        long at = offset;
+                        while (into.hasRemaining()) {
+                            int count = channel.read(into, at);
+                            if (count < 0) {
+                                throw new FerryException(
+                                        ErrorCode.CHUNK_MISSING, "Object " + key + " in " + describe() + " ends at byte " + channel.size() + "; bytes from " + offset + " were asked for");
+                            }
+                            at += count;
+                        }
+                        return true;
+                    } catch (NoSuchFileException missing) {
+                        throw new FerryException(ErrorCode.CHUNK_MISSING, "Object " + key + " is not in " + describe(), missing);
+                    }
+                });
+    }
+
+    @Override
+    public List<String> list(String prefix) {
+        int slash = prefix.lastIndexOf('/');
+        Path from = slash < 0 ? root : path(prefix.substring(0, slash));
+        List<String> keys = new ArrayList<>();
+        attempt(
+                "list",
+                prefix,
+                () -> {
+                    if (Files.isDirectory(from)) {
+                        Files.walkFileTree(
+                                from,
+                                new SimpleFileVisitor<>() {
+                                    @Override
+                                    public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes) {
+                                        return folder.equals(root.resolve(UNFINISHED)) ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
+                                    }
+
+                                    @Override
+                                    public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+                                        String key = root.relativize(file).toString();
+                                        if (key.startsWith(prefix)) {
+                                            keys.add(key);
+                                        }
+                                        return FileVisitResult.CONTINUE;
+                                    }
+                                });
+                    }
+                    return true;
+                });
+        keys.sort(null);
+        return keys;
+    }
+
+    @Override
+    public long delete(String key) {
+        return attempt(
+                "delete",
+                key,
+                () -> {
+                    Path file = path(key);
+                    try {
+                        long size = Files.size(file);
+                        Files.delete(file);
+                        return size;
+                    } catch (NoSuchFileException none) {
+                        return 0L;
+                    }
+                });
+    }
+
+    @Override
+    public String describe() {
+        return "file://" + root;
+    }
+
+    private Path path(String key) {
+        Path path = root.resolve(key).normalize();
+        if (key.isEmpty() || !path.startsWith(root) || path.equals(root)) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "'" + key + "' is not the key of an object");
+        }
+        return path;
+    }
+
+    private interface Action<T> {
+        T run() throws IOException;
+    }
+
+    private <T> T attempt(String verb, String key, Action<T> action) {
+        try {
+            return action.run();
+        } catch (IOException failed) {
+            String message = String.valueOf(failed.getMessage());
+            boolean full = message.contains("No space left") || message.contains("quota exceeded") || message.contains("File too large");
+            ErrorCode code = full ? ErrorCode.STORE_FULL : failed instanceof AccessDeniedException ? ErrorCode.STORE_REFUSED : ErrorCode.STORE_UNREACHABLE;
+            throw new FerryException(code, "Can't " + verb + " " + key + " in " + describe() + ": " + failed, failed);
+        }
+    }
+
+    @Override
+    public void close() {
+        // Nothing is held open.
+    }
+}

@@ -1,0 +1,198 @@
+package dev.ferry.storage.object;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.storage.ObjectStore;
+import dev.ferry.storage.StoreConfig;
+import io.minio.GetObjectArgs;
+import io.minio.GetObjectResponse;
+import io.minio.ListObjectsArgs;
+import io.minio.MinioClient;
+import io.minio.PutObjectArgs;
+import io.minio.RemoveObjectArgs;
+import io.minio.Result;
+import io.minio.StatObjectArgs;
+import io.minio.errors.MinioException;
+import io.minio.messages.Item;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Objects in a bucket of any S3 server. */
+public final class S3Store implements ObjectStore {
+    private static final Logger LOG = LoggerFactory.getLogger(S3Store.class);
+    private static final int READ_PIECE = 64 << 10;
+
+    private final MinioClient client;
+    private final String bucket;
+    private final String prefix;
+    private final S3Retry retry;
+
+    private S3Store(MinioClient client, String bucket, String prefix, String description) {
+        this.client = client;
+        this.bucket = bucket;
+        this.prefix = prefix;
+        retry = new S3Retry(description);
+    }
+
+    public static S3Store open(StoreConfig config) {
+        URI address = URI.create(config.url());
+        String path = address.getPath() == null ? "" : address.getPath().replaceAll("^/+|/+$", "");
+        return new S3Store(S3Client.of(config), address.getHost(), path.isEmpty() ? "" : path + "/", config.toString());
+    }
+
+    @Override
+    public void put(String key, ByteBuffer content) {
+        retry.run(
+                "write",
+                key,
+                () -> {
+                    Object written = client.putObject(arguments(key, content, Map.of()));
+                    return written;
+                });
+    }
+
+    @Override
+    public void create(String key, ByteBuffer content) {
+        try {
+            retry.run(
+                    "create",
+                    key,
+                    () -> {
+                        Object written = client.putObject(arguments(key, content, Map.of("If-None-Match", "*")));
+                        return written;
+                    });
+        } catch (FerryException failed) {
+            // The answer to an earlier try may have been lost: then the object is our own.
+            if (failed.code() != ErrorCode.OBJECT_EXISTS || !retry.lastWasRetried() || !isOurs(key, content)) {
+                throw failed;
+            }
+        }
+    }
+
+    private boolean isOurs(String key, ByteBuffer content) {
+        return get(key).map(there -> ByteBuffer.wrap(there).equals(content.duplicate())).orElse(false);
+    }
+
+    private PutObjectArgs arguments(String key, ByteBuffer content, Map<String, String> headers) {
+        ByteBuffer rest = content.duplicate();
+        byte[] bytes;
+        if (rest.hasArray() && rest.arrayOffset() == 0 && rest.position() == 0) {
+            bytes = rest.array();
+        } else {
+            bytes = new byte[rest.remaining()];
+            rest.get(bytes);
+        }
+        return PutObjectArgs.builder().bucket(bucket).object(prefix + key).data(bytes, content.remaining()).extraHeaders(headers).build();
+    }
+
+    @Override
+    public Optional<byte[]> get(String key) {
+        return retry.run(
+                "read",
+                key,
+                () -> {
+                    try (GetObjectResponse object = client.getObject(GetObjectArgs.builder().bucket(bucket).object(prefix + key).build())) {
+                        return Optional.of(object.readAllBytes());
+                    } catch (MinioException failed) {
+                        if (S3Retry.isMissing(failed)) {
+                            return Optional.<byte[]>empty();
+                        }
+                        throw failed;
+                    }
+                });
+    }
+
+    @Override
+    public void read(String key, long offset, ByteBuffer into) {
+        int start = into.position();
+        long length = into.remaining();
+        boolean found =
+                retry.run(
+                        "read",
+                        key,
+                        () -> {
+                            into.position(start);
+                            try (GetObjectResponse object =
+                                    client.getObject(GetObjectArgs.builder().bucket(bucket).object(prefix + key).offset(offset).length(length).build())) {
+                                fill(object, into);
+                                return true;
+                            } catch (MinioException failed) {
+                                if (S3Retry.isMissing(failed)) {
+                                    return false;
+                                }
+                                throw failed;
+                            }
+                        });
+        if (!found) {
+            throw new FerryException(ErrorCode.CHUNK_MISSING, "Object " + key + " is not in " + describe() + " or ends before byte " + (offset + length));
+        }
+    }
+
+    private static void fill(GetObjectResponse object, ByteBuffer into) throws IOException {
+        byte[] piece = new byte[(int) Math.min(READ_PIECE, into.remaining())];
+        while (into.hasRemaining()) {
+            int count = object.read(piece, 0, Math.min(piece.length, into.remaining()));
+            if (count < 0) {
+                throw new IOException("the server's answer ended " + into.remaining() + " bytes early");
+            }
+            into.put(piece, 0, count);
+        }
+    }
+
+    @Override
+    public List<String> list(String keyPrefix) {
+        return retry.run(
+                "list",
+                keyPrefix,
+                () -> {
+                    List<String> keys = new ArrayList<>();
+                    for (Result<Item> item : client.listObjects(ListObjectsArgs.builder().bucket(bucket).prefix(prefix + keyPrefix).recursive(true).build())) {
+                        keys.add(item.get().objectName().substring(prefix.length()));
+                    }
+                    keys.sort(null);
+                    return keys;
+                });
+    }
+
+    @Override
+    public long delete(String key) {
+        return retry.run(
+                "delete",
+                key,
+                () -> {
+                    long size;
+                    try {
+                        size = client.statObject(StatObjectArgs.builder().bucket(bucket).object(prefix + key).build()).size();
+                    } catch (MinioException failed) {
+                        if (S3Retry.isMissing(failed)) {
+                            return 0L;
+                        }
+                        throw failed;
+                    }
+                    client.removeObject(RemoveObjectArgs.builder().bucket(bucket).object(prefix + key).build());
+                    return size;
+                });
+    }
+
+    @Override
+    public String describe() {
+        return retry.store();
+    }
+
+    @Override
+    public void close() {
+        try {
+            client.close();
+        } catch (Exception unclosed) {
+            // Connections that are left are closed by the end of the process.
+            LOG.debug("the client of {} was not closed", describe(), unclosed);
+        }
+    }
+}
