@@ -45,6 +45,12 @@ public final class FerryException extends RuntimeException {
         this.detail = detail;
     }
 
+    /** What is wrong and where. */
+    @Override
+    public String getMessage() {
+        return detail.getMessage();
+    }
+
     public ErrorCode code() {
         return detail.getCode();
     }

@@ -32,7 +32,7 @@ final class Fence {
             }
             case DUMP -> require(job, command, LocalState.LOCAL_RUNNING);
             case THAW -> require(job, command, LocalState.LOCAL_FROZEN, LocalState.LOCAL_RUNNING);
-            case KILL, SIGNAL, FORGET, ACTION_NOT_SET -> {}
+            case KILL, SIGNAL, FORGET, CHECK, ACTION_NOT_SET -> {}
         }
     }
 

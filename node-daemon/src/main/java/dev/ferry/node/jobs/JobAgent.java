@@ -154,7 +154,7 @@ final class JobAgent {
                     switch (command.getActionCase()) {
                         case START -> creating(record.setSpec(command.getStart().getSpec()));
                         case RESTORE -> creating(record.setSpec(command.getRestore().getSpec()));
-                        case DUMP, THAW, KILL, SIGNAL, FORGET, ACTION_NOT_SET -> {}
+                        case DUMP, THAW, KILL, SIGNAL, FORGET, CHECK, ACTION_NOT_SET -> {}
                     }
                 });
     }
@@ -173,7 +173,7 @@ final class JobAgent {
             case RESTORE -> new RestoreAction(job, command, phases).run();
             case SIGNAL -> signal(command);
             case FORGET -> EndActions.forget(job);
-            case ACTION_NOT_SET -> throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Command " + command.getId() + " says nothing to do, or something this Ferry does not know");
+            case CHECK, ACTION_NOT_SET -> throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Command " + command.getId() + " says nothing to do, or something this Ferry does not know");
         }
     }
 
@@ -203,7 +203,7 @@ final class JobAgent {
             case START -> ErrorCode.START_FAILED;
             case DUMP -> ErrorCode.DUMP_FAILED;
             case RESTORE -> ErrorCode.RESTORE_FAILED;
-            case THAW, KILL, SIGNAL, FORGET, ACTION_NOT_SET -> ErrorCode.INTERNAL;
+            case THAW, KILL, SIGNAL, FORGET, CHECK, ACTION_NOT_SET -> ErrorCode.INTERNAL;
         };
     }
 

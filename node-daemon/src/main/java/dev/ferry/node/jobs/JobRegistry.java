@@ -3,6 +3,7 @@ package dev.ferry.node.jobs;
 import dev.ferry.common.FerryException;
 import dev.ferry.node.journal.Journal;
 import dev.ferry.node.sandbox.JobFolder;
+import dev.ferry.node.sandbox.RootPlan;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
@@ -57,6 +58,10 @@ public final class JobRegistry implements AutoCloseable {
             refuse(command, new FerryException(ErrorCode.INVALID_ARGUMENT, "'" + id + "' is not the id of a job"));
             return;
         }
+        if (command.hasCheck()) {
+            check(command);
+            return;
+        }
         boolean creates = command.hasStart() || command.hasRestore();
         JobAgent agent = agents.get(id);
         if (agent == null && !creates) {
@@ -69,6 +74,16 @@ public final class JobRegistry implements AutoCloseable {
             return;
         }
         agents.computeIfAbsent(id, job -> agent(job, Journal.create(folder.resolve(job), job))).submit(command);
+    }
+
+    /** Looks whether what a job needs from outside is here; nothing is made or written. */
+    private void check(Command command) {
+        try {
+            RootPlan ignored = RootPlan.of(command.getCheck().getSpec(), new JobFolder(folder.resolve(command.getJob())), context.hidden());
+            context.outbox().result(CommandResult.newBuilder().setId(command.getId()).build());
+        } catch (IOException | RuntimeException unfit) {
+            context.outbox().result(CommandResult.newBuilder().setId(command.getId()).setError(Failures.detail(unfit, ErrorCode.MOUNT_REFUSED)).build());
+        }
     }
 
     private static JobReport absent(Command command) {

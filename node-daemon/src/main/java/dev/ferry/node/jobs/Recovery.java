@@ -78,7 +78,7 @@ final class Recovery {
                 case THAW -> EndActions.thaw(job, phases);
                 case KILL -> EndActions.kill(job, open, phases);
                 case FORGET -> EndActions.forget(job);
-                case SIGNAL, ACTION_NOT_SET ->
+                case SIGNAL, CHECK, ACTION_NOT_SET ->
                         throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, "The daemon was restarted; whether the signal was sent is not known");
             }
             result.addAllPhases(phases.done());

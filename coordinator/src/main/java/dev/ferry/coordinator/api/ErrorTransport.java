@@ -1,0 +1,50 @@
+package dev.ferry.coordinator.api;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import dev.ferry.common.Errors;
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.ErrorDetail;
+import io.grpc.Metadata;
+import io.grpc.Status;
+import io.grpc.StatusRuntimeException;
+
+/** Errors on their way over gRPC: the status that fits the code, and the whole detail in the trailers. */
+public final class ErrorTransport {
+    /** Trailer that holds an ErrorDetail message. */
+    static final Metadata.Key<byte[]> KEY = Metadata.Key.of("ferry-error-bin", Metadata.BINARY_BYTE_MARSHALLER);
+
+    private ErrorTransport() {}
+
+    public static StatusRuntimeException toStatus(Throwable failure) {
+        ErrorDetail detail = Errors.detailOf(failure);
+        Metadata trailers = new Metadata();
+        trailers.put(KEY, detail.toByteArray());
+        Status.Code code = Status.Code.valueOf(Errors.meaning(detail.getCode()).getGrpcStatus());
+        return code.toStatus().withDescription(detail.getMessage()).asRuntimeException(trailers);
+    }
+
+    /**
+     * The error behind a status.
+     *
+     * @param server address that was asked, for the message when nobody answered there
+     */
+    public static FerryException toError(StatusRuntimeException failure, String server) {
+        Metadata trailers = failure.getTrailers();
+        byte[] detail = trailers == null ? null : trailers.get(KEY);
+        if (detail != null) {
+            try {
+                return new FerryException(ErrorDetail.parseFrom(detail));
+            } catch (InvalidProtocolBufferException unreadable) {
+                return new FerryException(ErrorCode.INTERNAL, "The coordinator at " + server + " answered with an error that can't be read: " + failure.getStatus(), failure);
+            }
+        }
+        String said = failure.getStatus().getDescription() == null ? failure.getStatus().getCode().name() : failure.getStatus().getDescription();
+        return switch (failure.getStatus().getCode()) {
+            case UNAVAILABLE -> new FerryException(ErrorCode.COORDINATOR_UNREACHABLE, "No coordinator answers at " + server + ": " + said, failure);
+            case DEADLINE_EXCEEDED -> new FerryException(ErrorCode.DEADLINE_EXCEEDED, "The coordinator at " + server + " did not answer in time", failure);
+            case CANCELLED -> new FerryException(ErrorCode.CANCELLED, "The call to " + server + " was cancelled: " + said, failure);
+            default -> new FerryException(ErrorCode.INTERNAL, "The coordinator at " + server + " failed: " + failure.getStatus(), failure);
+        };
+    }
+}

@@ -1,0 +1,189 @@
+package dev.ferry.coordinator.api;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.common.Ids;
+import dev.ferry.coordinator.nodes.CommandDesk;
+import dev.ferry.coordinator.nodes.NodeDirectory;
+import dev.ferry.coordinator.operations.OperationEngine;
+import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.*;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+
+/** All that can be asked of a coordinator, once for gRPC and HTTP: a request in, an answer or a FerryException out. */
+public final class FerryApi {
+    private static final int MOST_OPERATIONS = 200;
+    private static final Duration SIGNAL = Duration.ofSeconds(10);
+
+    private final StateStore store;
+    private final OperationEngine engine;
+    private final CommandDesk desk;
+    private final NodeDirectory directory;
+    private final Verbs verbs;
+    private final ImageVerbs images;
+    private final Server server;
+
+    public FerryApi(
+            StateStore store, OperationEngine engine, CommandDesk desk, NodeDirectory directory, Verbs verbs, ImageVerbs images, Server server) {
+        this.store = store;
+        this.engine = engine;
+        this.desk = desk;
+        this.directory = directory;
+        this.verbs = verbs;
+        this.images = images;
+        this.server = server;
+    }
+
+    public Server server() {
+        return server;
+    }
+
+    public Job run(RunJobRequest request) {
+        return verbs.run(request.getSpec());
+    }
+
+    public ListJobsResponse jobs(ListJobsRequest request) {
+        return ListJobsResponse.newBuilder().addAllJobs(store.transact(request.getAll() ? Transaction::allJobs : Transaction::liveJobs)).build();
+    }
+
+    public Job job(GetJobRequest request) {
+        return store.transact(state -> JobNames.job(state, request.getJob()));
+    }
+
+    /** Passes a signal to a running job and waits for its node's word. */
+    public Job signal(SignalJobRequest request) {
+        Job job = store.transact(state -> JobNames.job(state, request.getJob()));
+        if (request.getSignal() < 1 || request.getSignal() > 64) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, request.getSignal() + " is not the number of a signal");
+        }
+        if (job.getState() != JobState.RUNNING) {
+            throw new FerryException(ErrorCode.WRONG_STATE, "Job " + job.getId() + " is " + job.getState() + "; only a running job can be sent a signal");
+        }
+        Command command =
+                Command.newBuilder()
+                        .setId("req-" + Ids.random(10))
+                        .setJob(job.getId())
+                        .setIncarnation(job.getIncarnation())
+                        .setDeadlineMillis(SIGNAL.toMillis())
+                        .setSignal(SignalProcess.newBuilder().setSignal(request.getSignal()))
+                        .build();
+        CommandDesk.Open order = desk.order(job.getNode(), command, told -> {});
+        try {
+            CommandResult result = order.answer().get(SIGNAL.toMillis(), TimeUnit.MILLISECONDS);
+            desk.acknowledge(job.getNode(), command.getId());
+            if (result.hasError()) {
+                throw new FerryException(result.getError());
+            }
+            return job;
+        } catch (TimeoutException late) {
+            throw new FerryException(ErrorCode.NODE_DOWN, "Node " + job.getNode() + " has not answered within " + SIGNAL.toSeconds() + " s; whether the signal was sent is not known", late);
+        } catch (ExecutionException impossible) {
+            throw new IllegalStateException(impossible);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            throw new FerryException(ErrorCode.CANCELLED, "The call was interrupted", interrupted);
+        } finally {
+            desk.drop(order);
+        }
+    }
+
+    public Operation cancel(CancelJobRequest request) {
+        return verbs.cancel(request.getJob());
+    }
+
+    public Operation checkpoint(CheckpointJobRequest request) {
+        return verbs.checkpoint(request.getJob());
+    }
+
+    public Operation suspend(SuspendJobRequest request) {
+        return verbs.suspend(request.getJob());
+    }
+
+    public Operation resume(ResumeJobRequest request) {
+        return verbs.resume(request.getJob(), request.getNode());
+    }
+
+    public Operation migrate(MigrateJobRequest request) {
+        return verbs.migrate(request.getJob(), request.getTo(), "operator");
+    }
+
+    public Operation restore(RestoreJobRequest request) {
+        return verbs.restore(request.getJobOrImage(), request.getNode());
+    }
+
+    public ListImagesResponse images(ListImagesRequest request) {
+        return ListImagesResponse.newBuilder().addAllImages(images.list(request.getJob())).build();
+    }
+
+    public ImageDetails image(GetImageRequest request) {
+        return images.details(request.getImage());
+    }
+
+    public VerifyImageResponse verifyImage(GetImageRequest request) {
+        return images.verify(request.getImage());
+    }
+
+    public DeleteImageResponse deleteImage(GetImageRequest request) {
+        return images.delete(request.getImage());
+    }
+
+    public ListNodesResponse nodes() {
+        return ListNodesResponse.newBuilder().addAllNodes(store.transact(directory::all)).build();
+    }
+
+    public Node node(GetNodeRequest request) {
+        return store.transact(state -> directory.complete(state, NodeDirectory.node(state, request.getNode())));
+    }
+
+    /** Closes a node to new jobs and moves those that are there away; one that can't be moved stays and says why. */
+    public DrainNodeResponse drain(GetNodeRequest request) {
+        Node node = directory.drain(request.getNode());
+        List<Operation> moves = new ArrayList<>();
+        for (String job : node.getJobsList()) {
+            try {
+                moves.add(verbs.migrate(job, "", "drain of " + node.getName()));
+            } catch (FerryException stays) {
+                store.transact(
+                        state -> {
+                            state.job(job).ifPresent(there -> state.put(there.toBuilder().setReason("not moved by the drain of " + node.getName() + ": " + stays.getMessage()).build()));
+                            return true;
+                        });
+            }
+        }
+        return DrainNodeResponse.newBuilder().setNode(node).addAllOperations(moves).build();
+    }
+
+    public Node undrain(GetNodeRequest request) {
+        return directory.undrain(request.getNode());
+    }
+
+    public Node declareDead(DeclareNodeDeadRequest request) {
+        if (!request.getChecked()) {
+            throw new FerryException(
+                    ErrorCode.INVALID_ARGUMENT, "Declaring a node dead lets its jobs start elsewhere: confirm that you have checked that nothing runs there any more");
+        }
+        return directory.declareDead(request.getNode(), "an operator");
+    }
+
+    public ListOperationsResponse operations(ListOperationsRequest request) {
+        return store.transact(
+                state -> {
+                    List<Operation> found =
+                            request.getOpenOnly()
+                                    ? state.openOperations().stream()
+                                            .filter(open -> request.getJob().isEmpty() || open.getJob().equals(JobNames.job(state, request.getJob()).getId()))
+                                            .toList()
+                                    : state.operations(request.getJob().isEmpty() ? "" : JobNames.job(state, request.getJob()).getId(), MOST_OPERATIONS);
+                    return ListOperationsResponse.newBuilder().addAllOperations(found.stream().map(engine::withProgress).toList()).build();
+                });
+    }
+
+    public Operation operation(GetOperationRequest request) {
+        return engine.withProgress(store.transact(state -> JobNames.operation(state, request.getOperation())));
+    }
+}

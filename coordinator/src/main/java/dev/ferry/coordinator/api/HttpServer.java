@@ -1,0 +1,169 @@
+package dev.ferry.coordinator.api;
+
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Message;
+import com.google.protobuf.util.JsonFormat;
+import dev.ferry.common.Errors;
+import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.Coordinator;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.ErrorDetail;
+import dev.ferry.storage.ObjectStore;
+import io.vertx.core.Vertx;
+import io.vertx.core.VertxOptions;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpMethod;
+import io.vertx.core.http.HttpServerOptions;
+import io.vertx.ext.web.Router;
+import io.vertx.ext.web.RoutingContext;
+import io.vertx.ext.web.handler.BodyHandler;
+import java.net.InetSocketAddress;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The HTTP side: the verbs as JSON, their description, metrics and health. */
+public final class HttpServer implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(HttpServer.class);
+    private static final long START_SECONDS = 10;
+    private static final long STORE_SECONDS = 5;
+    private static final long MOST_BODY = 4 << 20;
+    private static final JsonFormat.Printer PRINTER = JsonFormat.printer().alwaysPrintFieldsWithNoPresence();
+    private static final JsonFormat.Parser PARSER = JsonFormat.parser();
+
+    private final Vertx vertx;
+    private final Router router;
+    private final io.vertx.core.http.HttpServer server;
+    private final ExecutorService calls = Executors.newVirtualThreadPerTaskExecutor();
+
+    private HttpServer(Vertx vertx, Router router, io.vertx.core.http.HttpServer server) {
+        this.vertx = vertx;
+        this.router = router;
+        this.server = server;
+    }
+
+    /** Takes the port; until {@link #serve} every request is answered by 503. */
+    public static HttpServer bind(String address) {
+        InetSocketAddress where = Coordinator.address(address);
+        Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1).setWorkerPoolSize(1).setInternalBlockingPoolSize(1));
+        Router router = Router.router(vertx);
+        try {
+            io.vertx.core.http.HttpServer server =
+                    vertx.createHttpServer(new HttpServerOptions().setHost(where.getHostString()).setPort(where.getPort()))
+                            .requestHandler(router)
+                            .listen()
+                            .toCompletionStage()
+                            .toCompletableFuture()
+                            .get(START_SECONDS, TimeUnit.SECONDS);
+            return new HttpServer(vertx, router, server);
+        } catch (ExecutionException | TimeoutException failed) {
+            vertx.close();
+            throw new FerryException(ErrorCode.CONFIG_INVALID, "httpListen: can't listen on " + address + ": " + failed.getCause(), failed);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            throw new FerryException(ErrorCode.CANCELLED, "The start was interrupted", interrupted);
+        }
+    }
+
+    public int port() {
+        return server.actualPort();
+    }
+
+    public String address() {
+        return "http port " + port();
+    }
+
+    /** Begins to answer. */
+    public void serve(FerryApi api, Metrics metrics, ObjectStore objects) {
+        List<Route> routes = Route.all(api);
+        String description = OpenApi.describe(routes, api.server().getVersion()).encodePrettily();
+        router.route().handler(BodyHandler.create(false).setBodyLimit(MOST_BODY));
+        for (Route route : routes) {
+            router.route(HttpMethod.valueOf(route.method()), route.path().replaceAll("\\{(\\w+)\\}", ":$1")).handler(context -> call(context, route));
+        }
+        router.get("/openapi.json").handler(context -> json(context, 200, description));
+        router.get("/healthz").handler(context -> context.response().end("ok\n"));
+        router.get("/readyz").handler(context -> later(context, () -> ready(context, api, objects)));
+        router.get("/metrics").handler(context -> later(context, () -> context.response().putHeader("content-type", "text/plain; version=0.0.4").end(metrics.scrape())));
+        router.route().handler(context -> fail(context, 404, new FerryException(ErrorCode.INVALID_ARGUMENT, "There is nothing at " + context.request().method() + " " + context.request().path() + "; /openapi.json lists all").detail()));
+    }
+
+    private void later(RoutingContext context, Runnable work) {
+        Future<?> unused =
+                calls.submit(
+                        () -> {
+                            try {
+                                work.run();
+                            } catch (RuntimeException failed) {
+                                ErrorDetail detail = Errors.detailOf(failed);
+                                if (!(failed instanceof FerryException)) {
+                                    LOG.error("a call failed", failed);
+                                }
+                                fail(context, Errors.meaning(detail.getCode()).getHttpStatus(), detail);
+                            }
+                        });
+    }
+
+    private void call(RoutingContext context, Route route) {
+        later(
+                context,
+                () -> {
+                    Message.Builder request = route.request().newBuilderForType();
+                    String body = context.body().asString();
+                    if (body != null && !body.isBlank()) {
+                        try {
+                            PARSER.merge(body, request);
+                        } catch (InvalidProtocolBufferException malformed) {
+                            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "The body is not what is asked for: " + malformed.getMessage(), malformed);
+                        }
+                    }
+                    context.queryParams().forEach(parameter -> Route.set(request, parameter.getKey(), parameter.getValue()));
+                    context.pathParams().forEach((name, value) -> Route.set(request, name, value));
+                    json(context, 200, print(route.call().apply(request.build())));
+                });
+    }
+
+    private static String print(Message message) {
+        try {
+            return PRINTER.print(message);
+        } catch (InvalidProtocolBufferException impossible) {
+            throw new IllegalStateException(impossible);
+        }
+    }
+
+    private void ready(RoutingContext context, FerryApi api, ObjectStore objects) {
+        Future<?> look = calls.submit(() -> objects.get("probe/none"));
+        try {
+            Object found = look.get(STORE_SECONDS, TimeUnit.SECONDS);
+            LOG.trace("{} {}", found, api.nodes().getNodesCount());
+            context.response().end("ready\n");
+        } catch (ExecutionException | TimeoutException failed) {
+            boolean ignored = look.cancel(true);
+            Throwable cause = failed.getCause() == null ? failed : failed.getCause();
+            context.response().setStatusCode(503).end("not ready: the object store: " + cause.getMessage() + "\n");
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static void fail(RoutingContext context, int status, ErrorDetail detail) {
+        ErrorDetail whole = detail.getAdvice().isEmpty() ? detail.toBuilder().setAdvice(Errors.meaning(detail.getCode()).getAdvice()).build() : detail;
+        json(context, status, print(whole));
+    }
+
+    private static void json(RoutingContext context, int status, String document) {
+        var unused = context.response().setStatusCode(status).putHeader("content-type", "application/json").end(Buffer.buffer(document));
+    }
+
+    @Override
+    public void close() throws Exception {
+        calls.shutdownNow();
+        vertx.close().toCompletionStage().toCompletableFuture().get(START_SECONDS, TimeUnit.SECONDS);
+    }
+}

@@ -1,0 +1,95 @@
+package dev.ferry.coordinator.api;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.JobStates;
+import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.proto.v1.DeleteImageResponse;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.ImageDetails;
+import dev.ferry.proto.v1.ImagePart;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.Manifest;
+import dev.ferry.proto.v1.StoredFile;
+import dev.ferry.proto.v1.StoredVolume;
+import dev.ferry.proto.v1.VerifyImageResponse;
+import dev.ferry.storage.Images;
+import java.util.List;
+import java.util.Optional;
+
+/** What is asked of images: the catalogue is in the state store, the images themselves in the object store. */
+public final class ImageVerbs {
+    private final StateStore store;
+    private final Images images;
+
+    public ImageVerbs(StateStore store, Images images) {
+        this.store = store;
+        this.images = images;
+    }
+
+    /**
+     * @param job empty: of all jobs
+     */
+    public List<Image> list(String job) {
+        return store.transact(state -> state.images(job.isEmpty() ? "" : JobNames.job(state, job).getId()));
+    }
+
+    private Image find(String id) {
+        return store.transact(state -> state.image(id)).orElseThrow(() -> new FerryException(ErrorCode.IMAGE_NOT_FOUND, "There is no image '" + id + "'"));
+    }
+
+    public ImageDetails details(String id) {
+        Image image = find(id);
+        Manifest manifest = images.manifest(id);
+        ImageDetails.Builder details = ImageDetails.newBuilder().setImage(image).setSpec(manifest.getSpec());
+        for (StoredFile file : manifest.getFilesList()) {
+            details.addParts(ImagePart.newBuilder().setName(file.getName()).setBytes(file.getSize()).setChunks(file.getChunks().getLengthsCount()));
+        }
+        for (StoredVolume volume : manifest.getVolumesList()) {
+            long bytes = volume.getEntriesList().stream().mapToLong(entry -> entry.getSize()).sum();
+            long chunks = volume.getEntriesList().stream().mapToLong(entry -> entry.getChunks().getLengthsCount()).sum();
+            details.addParts(ImagePart.newBuilder().setName(volume.getName() + "/ (" + volume.getEntriesCount() + " entries)").setBytes(bytes).setChunks(chunks));
+        }
+        return details.build();
+    }
+
+    public VerifyImageResponse verify(String id) {
+        Image image = find(id);
+        Images.Verification found = images.verify(id);
+        return VerifyImageResponse.newBuilder().setImage(image).setChunks(found.chunks()).setBytes(found.bytes()).addAllDamage(found.damage()).build();
+    }
+
+    /**
+     * @throws FerryException IMAGE_IN_USE when it is the only way back for a job, or an operation works on the job
+     */
+    public DeleteImageResponse delete(String id) {
+        store.transact(
+                state -> {
+                    Image image = state.image(id).orElseThrow(() -> new FerryException(ErrorCode.IMAGE_NOT_FOUND, "There is no image '" + id + "'"));
+                    Optional<Job> job = state.job(image.getJob());
+                    if (job.isPresent()) {
+                        refuseIfUsed(job.get(), id);
+                    }
+                    // The catalogue first: what is not in it is not offered, whatever becomes of the rest.
+                    state.deleteImage(id);
+                    job.filter(owner -> owner.getLatestImage().equals(id))
+                            .ifPresent(
+                                    owner -> {
+                                        List<Image> left = state.images(owner.getId());
+                                        state.put(owner.toBuilder().setLatestImage(left.isEmpty() ? "" : left.getLast().getId()).build());
+                                    });
+                    return true;
+                });
+        return DeleteImageResponse.newBuilder().setImage(id).setFreedBytes(images.delete(id)).build();
+    }
+
+    private static void refuseIfUsed(Job job, String id) {
+        if (!job.getOperation().isEmpty()) {
+            throw new FerryException(ErrorCode.IMAGE_IN_USE, "Operation " + job.getOperation() + " works on job " + job.getId());
+        }
+        boolean onlyWay = job.getLatestImage().equals(id) && !JobStates.isEnded(job.getState()) && !JobStates.isOnNode(job.getState());
+        if (onlyWay) {
+            throw new FerryException(ErrorCode.IMAGE_IN_USE, "Job " + job.getId() + " is " + JobStates.name(job.getState()) + " and comes back from image " + id);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+package dev.ferry.coordinator.operations;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.placement.Placement;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationKind;
+import dev.ferry.proto.v1.Requirements;
+import dev.ferry.proto.v1.Step;
+import dev.ferry.proto.v1.StepState;
+import java.util.HashSet;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/** The steps that the coordinator does by itself, each in the transaction that also records its end. */
+final class LocalSteps {
+    private static final int MOST_RESTORES = 4;
+
+    private LocalSteps() {}
+
+    /** First placement of a job; waits for room. */
+    static Outcome place(Transaction state, Operation.Builder operation, Job job) {
+        if (job.getState() != JobState.PENDING) {
+            return Outcome.failed(new FerryException(ErrorCode.CANCELLED, "Job " + job.getId() + " was cancelled before it had a place").detail());
+        }
+        try {
+            String node = Placement.choose(state, new Placement.Request(job.getSpec(), Optional.empty(), "", Set.of(), operation.getId()));
+            operation.setTargetNode(node);
+            state.put(job.toBuilder().setState(JobState.STARTING).setNode(node).setIncarnation(1).clearReason().build());
+            return Outcome.done("node " + node);
+        } catch (FerryException none) {
+            if (none.code() == ErrorCode.NODE_NOT_FOUND || none.code() == ErrorCode.NEVER_FITS) {
+                return Outcome.failed(none.detail());
+            }
+            if (!job.getReason().equals(none.getMessage())) {
+                state.put(job.toBuilder().setReason(none.getMessage()).build());
+            }
+            return Outcome.waitFor(none.getMessage());
+        }
+    }
+
+    /** The target of a saved job, or of one that is about to be saved. */
+    static Outcome reserve(Transaction state, Operation.Builder operation, Job job) {
+        Set<String> refused = nodes(operation, StepName.CHECK, StepState.STEP_FAILED);
+        Optional<Step> lastRefusal = operation.getStepsList().stream().filter(step -> step.getName().equals(StepName.CHECK.name())).reduce((one, other) -> other);
+        if (operation.getTargetFixed() && lastRefusal.isPresent()) {
+            return Outcome.failed(lastRefusal.get().getError());
+        }
+        Set<String> notHere = new HashSet<>(refused);
+        if (operation.getKind() == OperationKind.MIGRATE) {
+            notHere.add(job.getNode());
+        }
+        String asked = operation.getTargetFixed() ? operation.getTargetNode() : "";
+        operation.clearTargetNode();
+        try {
+            String node = Placement.choose(state, new Placement.Request(withoutPin(job, operation), requirements(state, operation, job), asked, notHere, operation.getId()));
+            operation.setTargetNode(node);
+            return Outcome.done("node " + node);
+        } catch (FerryException none) {
+            return Outcome.failed(lastRefusal.map(Step::getError).filter(error -> none.code() == ErrorCode.NO_CAPACITY).orElse(none.detail()));
+        }
+    }
+
+    /** A migration leaves the node that the job asked for at its start; that is what the operator wants. */
+    private static dev.ferry.proto.v1.JobSpec withoutPin(Job job, Operation.Builder operation) {
+        return operation.getKind() == OperationKind.MIGRATE ? job.getSpec().toBuilder().clearNode().build() : job.getSpec();
+    }
+
+    /** What the next image needs is what the last one needed, and what its node has. */
+    private static Optional<Requirements> requirements(Transaction state, Operation.Builder operation, Job job) {
+        if (!operation.getImage().isEmpty()) {
+            return state.image(operation.getImage()).map(Image::getRequirements);
+        }
+        return state.node(job.getNode())
+                .map(
+                        node ->
+                                Requirements.newBuilder()
+                                        .setArchitecture(node.getFacts().getArchitecture())
+                                        .addAllCpuFeatures(node.getFacts().getCpuFeaturesList())
+                                        .setKernel(node.getFacts().getKernel())
+                                        .setCriuVersion(node.getFacts().getCriuVersion())
+                                        .setGpus(job.getSpec().getGpus())
+                                        .setGpuModel(node.getFacts().getGpuModelsCount() > 0 ? node.getFacts().getGpuModels(0) : "")
+                                        .setGpuDriver(node.getFacts().getGpuDriver())
+                                        .build());
+    }
+
+    /** The point of no return. */
+    static Outcome commit(Transaction state, Operation.Builder operation, Job job) {
+        boolean fromImage = operation.getKind() == OperationKind.RESUME || operation.getKind() == OperationKind.RESTORE;
+        if (job.getIncarnation() != operation.getIncarnation()) {
+            return Outcome.failed(
+                    new FerryException(ErrorCode.STALE_INCARNATION, "Job " + job.getId() + " is in life " + job.getIncarnation() + "; this operation was for life " + operation.getIncarnation()).detail());
+        }
+        boolean alive = job.getState() == JobState.RUNNING || job.getState() == JobState.UNREACHABLE;
+        if (!fromImage && !alive) {
+            return Outcome.failed(new FerryException(ErrorCode.WRONG_STATE, "Job " + job.getId() + " is " + job.getState() + " by now").detail());
+        }
+        if (fromImage && alive) {
+            return Outcome.failed(new FerryException(ErrorCode.WRONG_STATE, "Job " + job.getId() + " is " + job.getState()).detail());
+        }
+        Job.Builder next = job.toBuilder().setLatestImage(operation.getImage()).clearReason();
+        return switch (operation.getKind()) {
+            case CHECKPOINT -> {
+                state.put(next.build());
+                yield Outcome.done("image " + operation.getImage() + " is the job's latest");
+            }
+            case SUSPEND -> {
+                state.put(next.setState(JobState.SUSPENDED).build());
+                yield Outcome.done("image " + operation.getImage() + " is the job now");
+            }
+            case MIGRATE, RESUME, RESTORE -> {
+                state.put(nextLife(next, operation.getTargetNode()));
+                yield Outcome.done("life " + next.getIncarnation() + " on node " + operation.getTargetNode());
+            }
+            case START, CANCEL, OPERATION_KIND_UNSPECIFIED, UNRECOGNIZED -> throw new IllegalStateException("nothing to commit in " + operation.getKind());
+        };
+    }
+
+    private static Job nextLife(Job.Builder job, String node) {
+        return job.setIncarnation(job.getIncarnation() + 1)
+                .setNode(node)
+                .setState(JobState.RESTORING)
+                .clearExitStatus()
+                .clearEndedAt()
+                .clearError()
+                .build();
+    }
+
+    /** After a restore that failed with a receipt: nothing of that life is left. */
+    static Outcome fallBack(Transaction state, Operation.Builder operation, Job job) {
+        long tries = operation.getStepsList().stream().filter(step -> step.getName().equals(StepName.RESTORE.name())).count();
+        Step last = operation.getStepsList().stream().filter(step -> step.getName().equals(StepName.RESTORE.name())).reduce((one, other) -> other).orElseThrow();
+        boolean imageIsBad = isOfTheImage(last.getError().getCode());
+        if (tries >= MOST_RESTORES || imageIsBad || last.getError().getCode() == ErrorCode.DEADLINE_EXCEEDED) {
+            return Outcome.failed(last.getError());
+        }
+        boolean onlyThere = operation.getTargetFixed() && operation.getKind() != OperationKind.MIGRATE;
+        Set<String> tried = nodes(operation, StepName.RESTORE, StepState.STEP_FAILED);
+        String before = operation.getTargetNode();
+        operation.clearTargetNode();
+        Job unplaced = job.toBuilder().setState(JobState.SUSPENDED).build();
+        Job stored = state.put(unplaced);
+        Optional<Requirements> needs = state.image(operation.getImage()).map(Image::getRequirements);
+        Optional<String> node = onlyThere ? Optional.of(before) : choose(state, operation, job, needs, tried).or(() -> choose(state, operation, job, needs, Set.of()));
+        if (node.isEmpty()) {
+            return Outcome.failed(last.getError());
+        }
+        operation.setTargetNode(node.get());
+        state.put(nextLife(stored.toBuilder(), node.get()));
+        return Outcome.done("life " + (job.getIncarnation() + 1) + " on node " + node.get());
+    }
+
+    /** Another node would fail in the same way. */
+    private static boolean isOfTheImage(ErrorCode code) {
+        return code == ErrorCode.CHUNK_CORRUPT || code == ErrorCode.CHUNK_MISSING || code == ErrorCode.MANIFEST_CORRUPT || code == ErrorCode.IMAGE_NOT_FOUND || code == ErrorCode.FORMAT_UNKNOWN;
+    }
+
+    private static Optional<String> choose(Transaction state, Operation.Builder operation, Job job, Optional<Requirements> needs, Set<String> notHere) {
+        try {
+            return Optional.of(Placement.choose(state, new Placement.Request(withoutPin(job, operation), needs, "", notHere, operation.getId())));
+        } catch (FerryException none) {
+            return Optional.empty();
+        }
+    }
+
+    private static Set<String> nodes(Operation.Builder operation, StepName name, StepState end) {
+        return operation.getStepsList().stream().filter(step -> step.getName().equals(name.name()) && step.getState() == end).map(Step::getNode).collect(Collectors.toSet());
+    }
+}

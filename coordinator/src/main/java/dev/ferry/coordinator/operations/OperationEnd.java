@@ -1,0 +1,60 @@
+package dev.ferry.coordinator.operations;
+
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.ErrorDetail;
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationKind;
+import dev.ferry.proto.v1.OperationState;
+import dev.ferry.proto.v1.PhaseTime;
+import dev.ferry.proto.v1.Step;
+import dev.ferry.proto.v1.StepState;
+import java.util.Optional;
+import java.util.Set;
+
+/** The last write of an operation. */
+final class OperationEnd {
+    /** Phases of a dump in which the job stands still, when it is not thawed after it. */
+    private static final Set<String> STILL = Set.of("freeze", "dump", "upload");
+
+    private OperationEnd() {}
+
+    static void write(Transaction state, Operation.Builder operation, boolean succeeded) {
+        operation.setState(succeeded ? OperationState.SUCCEEDED : OperationState.FAILED_OPERATION).setEndedAt(System.currentTimeMillis());
+        Job job = state.job(operation.getJob()).orElseThrow();
+        Job.Builder free = job.toBuilder().clearOperation();
+        if (succeeded) {
+            operation.setOutageMicros(outage(state, operation));
+        } else {
+            cause(operation).ifPresent(operation::setError);
+            if (operation.getKind() == OperationKind.START && (job.getState() == JobState.PENDING || job.getState() == JobState.STARTING)) {
+                free.setState(JobState.FAILED).setError(operation.getError()).setEndedAt(System.currentTimeMillis());
+            }
+        }
+        state.put(free.build());
+    }
+
+    /** The first thing that went wrong is the cause of the rest, unless a fall-back mended it. */
+    private static Optional<ErrorDetail> cause(Operation.Builder operation) {
+        return operation.getStepsList().stream().filter(step -> step.getState() == StepState.STEP_FAILED && step.hasError()).findFirst().map(Step::getError);
+    }
+
+    private static long outage(Transaction state, Operation.Builder operation) {
+        if (operation.getKind() == OperationKind.CHECKPOINT) {
+            return state.image(operation.getImage()).map(Image::getFreezeMicros).orElse(0L);
+        }
+        Optional<Step> dump = last(operation, StepName.DUMP);
+        Optional<Step> restore = last(operation, StepName.RESTORE);
+        if (operation.getKind() != OperationKind.MIGRATE || dump.isEmpty() || restore.isEmpty()) {
+            return 0;
+        }
+        long still = dump.get().getPhasesList().stream().filter(phase -> STILL.contains(phase.getName())).mapToLong(PhaseTime::getMicros).sum();
+        return still + (restore.get().getEndedAt() - dump.get().getEndedAt()) * 1000;
+    }
+
+    private static Optional<Step> last(Operation.Builder operation, StepName name) {
+        return operation.getStepsList().stream().filter(step -> step.getName().equals(name.name())).reduce((one, other) -> other);
+    }
+}

@@ -1,0 +1,43 @@
+package dev.ferry.coordinator.operations;
+
+/** The steps that operations are made of. */
+public enum StepName {
+    /** Finds a node with room for a job that has never run; waits while there is none. */
+    PLACE("the coordinator", "finds a node that has room; waits while there is none"),
+    /** Finds and reserves the node that a saved job goes to. */
+    RESERVE("the coordinator", "finds and reserves a node that has room and what the image needs"),
+    /** Asks the target for what facts don't tell: mount sources, root file system. */
+    CHECK("the target", "says whether it has the mounts and files that the job needs from outside; changes nothing"),
+    /** The first start. */
+    START("the target", "makes the sandbox and starts the command"),
+    /** Freeze and save; the job stays frozen when it shall not go on here. */
+    DUMP("the source", "freezes the job, saves it, and sends the image to the store"),
+    /** The conditional write that decides: before it the job belongs to its old place, after it never again. */
+    COMMIT("the coordinator", "records the image and, where the job moves, its next life: the point of no return"),
+    /** Ends what is left at the old place; its receipt is the proof that the next life may begin. */
+    KILL("the source", "kills the frozen processes and removes the job's folders; the receipt allows the next life"),
+    /** Undoes a freeze. */
+    THAW("the source", "lets the job run on where it is"),
+    /** Brings the job back from its image. */
+    RESTORE("the target", "brings the job back from the image"),
+    /** Chooses another node after a restore that failed. */
+    FALL_BACK("the coordinator", "chooses another node, the source among them, and a further life");
+
+    private final String actor;
+    private final String does;
+
+    StepName(String actor, String does) {
+        this.actor = actor;
+        this.does = does;
+    }
+
+    /** Who does it, for people. */
+    public String actor() {
+        return actor;
+    }
+
+    /** What it does, for people. */
+    public String does() {
+        return does;
+    }
+}

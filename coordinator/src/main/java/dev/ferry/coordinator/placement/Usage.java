@@ -1,0 +1,96 @@
+package dev.ferry.coordinator.placement;
+
+import dev.ferry.coordinator.JobStates;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.Resources;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/** What is taken of each node: by the jobs on it, and by those that an operation brings there. */
+public final class Usage {
+    private static final long DEFAULT_CPU_MILLIS = 1000;
+    private static final long DEFAULT_MEMORY = 1L << 30;
+
+    private final Map<String, Resources> byNode = new HashMap<>();
+
+    private Usage() {}
+
+    public static Usage of(Transaction state) {
+        return of(state, "");
+    }
+
+    /**
+     * @param but an operation whose own reservation does not count
+     */
+    static Usage of(Transaction state, String but) {
+        Usage usage = new Usage();
+        for (Job job : state.liveJobs()) {
+            if (JobStates.isOnNode(job.getState())) {
+                usage.add(job.getNode(), job.getSpec());
+            }
+        }
+        for (Operation operation : state.openOperations()) {
+            if (operation.getId().equals(but)) {
+                continue;
+            }
+            Optional<Job> job = state.job(operation.getJob());
+            boolean moves = job.isPresent() && !operation.getTargetNode().isEmpty();
+            boolean counted = moves && JobStates.isOnNode(job.get().getState()) && job.get().getNode().equals(operation.getTargetNode());
+            if (moves && !counted) {
+                usage.add(operation.getTargetNode(), job.get().getSpec());
+            }
+        }
+        return usage;
+    }
+
+    private void add(String node, JobSpec spec) {
+        Resources wanted = wanted(spec);
+        Resources now = of(node);
+        byNode.put(
+                node,
+                Resources.newBuilder()
+                        .setCpuMillis(now.getCpuMillis() + wanted.getCpuMillis())
+                        .setMemoryBytes(now.getMemoryBytes() + wanted.getMemoryBytes())
+                        .setGpus(now.getGpus() + wanted.getGpus())
+                        .build());
+    }
+
+    public Resources of(String node) {
+        return byNode.getOrDefault(node, Resources.getDefaultInstance());
+    }
+
+    /** What a job asks for, with the defaults of job.proto. */
+    public static Resources wanted(JobSpec spec) {
+        return Resources.newBuilder()
+                .setCpuMillis(spec.getCpuMillis() == 0 ? DEFAULT_CPU_MILLIS : spec.getCpuMillis())
+                .setMemoryBytes(spec.getMemoryBytes() == 0 ? DEFAULT_MEMORY : spec.getMemoryBytes())
+                .setGpus(spec.getGpus())
+                .build();
+    }
+
+    /** What does not fit, for people; empty: it fits. */
+    static String lack(Resources wanted, Resources capacity, Resources taken) {
+        if (wanted.getCpuMillis() > capacity.getCpuMillis() - taken.getCpuMillis()) {
+            return cpus(wanted.getCpuMillis()) + " CPUs wanted, " + cpus(capacity.getCpuMillis() - taken.getCpuMillis()) + " of " + cpus(capacity.getCpuMillis()) + " free";
+        }
+        if (wanted.getMemoryBytes() > capacity.getMemoryBytes() - taken.getMemoryBytes()) {
+            return size(wanted.getMemoryBytes()) + " of memory wanted, " + size(capacity.getMemoryBytes() - taken.getMemoryBytes()) + " of " + size(capacity.getMemoryBytes()) + " free";
+        }
+        if (wanted.getGpus() > capacity.getGpus() - taken.getGpus()) {
+            return wanted.getGpus() + " GPUs wanted, " + (capacity.getGpus() - taken.getGpus()) + " of " + capacity.getGpus() + " free";
+        }
+        return "";
+    }
+
+    private static String cpus(long millis) {
+        return millis % 1000 == 0 ? Long.toString(millis / 1000) : Double.toString(millis / 1000.0);
+    }
+
+    private static String size(long bytes) {
+        return dev.ferry.common.Sizes.format(Math.max(0, bytes));
+    }
+}

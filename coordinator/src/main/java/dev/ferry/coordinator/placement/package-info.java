@@ -1,0 +1,5 @@
+/** Which node takes a job. */
+@NullMarked
+package dev.ferry.coordinator.placement;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,24 @@
+package dev.ferry.coordinator.store;
+
+import java.util.function.Consumer;
+import java.util.function.Function;
+
+/**
+ * Jobs, operations, images and nodes, durable. A transaction is seen by all or by none, and is on disk when
+ * the call returns. Transactions run one after the other, so that what one has read is still so when it
+ * writes. Safe for threads.
+ */
+public interface StateStore extends AutoCloseable {
+    /**
+     * Runs a transaction; an exception undoes it and passes through.
+     *
+     * @throws dev.ferry.common.FerryException DISK_FULL, INTERNAL when the database fails
+     */
+    <T> T transact(Function<Transaction, T> work);
+
+    /** Is told the keys (ids of jobs and operations, names of nodes) that each transaction has changed, after it. */
+    void onChange(Consumer<Iterable<String>> listener);
+
+    @Override
+    void close();
+}

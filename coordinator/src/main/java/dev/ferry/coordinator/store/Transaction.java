@@ -1,0 +1,62 @@
+package dev.ferry.coordinator.store;
+
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.Node;
+import dev.ferry.proto.v1.Operation;
+import java.util.List;
+import java.util.Optional;
+
+/** What can be read and written in one transaction. */
+public interface Transaction {
+    Optional<Job> job(String id);
+
+    /** Jobs that have not ended, by age. */
+    List<Job> liveJobs();
+
+    /** All jobs, by age. */
+    List<Job> allJobs();
+
+    /** Jobs whose name or id begins so. */
+    List<Job> jobsLike(String prefix);
+
+    /** Writes a job; its version is raised by one. */
+    Job put(Job job);
+
+    Optional<Operation> operation(String id);
+
+    /** Operations that have not ended, by age. */
+    List<Operation> openOperations();
+
+    /**
+     * Operations, the newest first.
+     *
+     * @param job only on this job; empty: on all
+     */
+    List<Operation> operations(String job, int atMost);
+
+    /** Operations whose id begins so. */
+    List<Operation> operationsLike(String prefix);
+
+    /** Writes an operation; its version is raised by one. */
+    Operation put(Operation operation);
+
+    Optional<Image> image(String id);
+
+    /**
+     * Images in the order of their sequence.
+     *
+     * @param job only of this job; empty: of all
+     */
+    List<Image> images(String job);
+
+    void put(Image image);
+
+    void deleteImage(String id);
+
+    Optional<Node> node(String name);
+
+    List<Node> nodes();
+
+    void put(Node node);
+}
