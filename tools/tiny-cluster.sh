@@ -66,7 +66,7 @@ start_node() {
 name: tiny
 data: $work/node
 coordinator: $address
-cgroup: /$group
+cgroup: $group
 store:
   url: file://$work/store
 YAML

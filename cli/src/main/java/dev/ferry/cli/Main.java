@@ -1,11 +1,48 @@
 package dev.ferry.cli;
 
+import dev.ferry.cli.output.Failure;
+import dev.ferry.common.Errors;
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
+import java.util.Arrays;
+import picocli.CommandLine;
+
 /** Entry of the {@code ferry} command. */
 public final class Main {
     private Main() {}
 
     public static void main(String[] arguments) {
-        System.err.println("ferry: no command is built in yet");
-        System.exit(69);
+        int status = commandLine().execute(arguments);
+        System.out.flush();
+        System.exit(status);
+    }
+
+    /** The whole command, ready to be executed or asked about. */
+    public static CommandLine commandLine() {
+        CommandLine command = new CommandLine(new FerryCommand());
+        command.setCaseInsensitiveEnumValuesAllowed(true);
+        command.setUsageHelpAutoWidth(true);
+        command.setExecutionExceptionHandler((failure, line, parsed) -> Failure.print(failure, wantsJson(parsed.originalArgs())));
+        command.setParameterExceptionHandler(
+                (failure, words) -> {
+                    CommandLine of = failure.getCommandLine();
+                    String help = "'" + of.getCommandSpec().qualifiedName() + " --help' shows what it takes";
+                    FerryException error = new FerryException(
+                            new FerryException(ErrorCode.INVALID_ARGUMENT, String.valueOf(failure.getMessage())).detail().toBuilder().setAdvice(help).build());
+                    return Failure.print(error, wantsJson(Arrays.asList(words)));
+                });
+        return command;
+    }
+
+    private static boolean wantsJson(java.util.List<String> words) {
+        int options = words.indexOf("--");
+        java.util.List<String> own = options < 0 ? words : words.subList(0, options);
+        int at = own.indexOf("-o");
+        return (at >= 0 && at + 1 < own.size() && own.get(at + 1).equals("json")) || own.contains("-o=json") || own.contains("-ojson") || own.contains("--output=json");
+    }
+
+    /** Exit status of an error. */
+    public static int statusOf(FerryException failure) {
+        return Errors.meaning(failure.code()).getExitStatus();
     }
 }

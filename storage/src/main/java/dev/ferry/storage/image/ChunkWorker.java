@@ -50,7 +50,7 @@ final class ChunkWorker {
     ByteBuffer stored(ByteBuffer window) {
         // The compressor wants memory outside the heap.
         ByteBuffer plain = window.isDirect() ? window : outside.clear().put(window.duplicate()).flip();
-        int size = compressor.compressDirectByteBuffer(compressed, 0, compressed.capacity(), plain, plain.position(), plain.remaining());
-        return size < plain.remaining() ? compressed.clear().limit(size) : plain.duplicate();
+        int size = compressor.compressDirectByteBuffer(compressed.clear(), 0, compressed.capacity(), plain, plain.position(), plain.remaining());
+        return size < plain.remaining() ? compressed.limit(size) : plain.duplicate();
     }
 }

@@ -1,0 +1,242 @@
+package dev.ferry.cli.cluster;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.node.cgroup.CgroupLayout;
+import dev.ferry.node.cgroup.JobCgroup;
+import dev.ferry.proto.v1.ErrorCode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A coordinator and some nodes as processes of this machine: each node in a network namespace of its own
+ * with its own folders, runc records and control group, joined by a bridge. Its names depend only on its
+ * data folder, so that a start after a crash finds and takes over what the last one left.
+ */
+public final class LocalCluster implements AutoCloseable {
+    private static final Duration READY = Duration.ofSeconds(60);
+    private static final Duration ORDERLY = Duration.ofSeconds(15);
+    private static final int NODE_PORT = 7070;
+    private static final Pattern COORDINATOR_READY = Pattern.compile("^ready grpc=(\\S+) http=(\\S+)$", Pattern.MULTILINE);
+
+    /**
+     * What is wanted.
+     *
+     * @param store address of the object store; empty: a folder below data
+     * @param grpc address for operators, port 0: any that is free
+     * @param http address of the HTTP API, port 0: any that is free
+     * @param settings more keys for the coordinator's configuration
+     */
+    public record Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings) {
+        /** On ephemeral ports of the loopback interface, with a store of its own. */
+        public static Plan of(Path data, int nodes) {
+            return new Plan(data, nodes, "", "127.0.0.1:0", "127.0.0.1:0", Map.of());
+        }
+    }
+
+    private final Plan plan;
+    private final String id;
+    private final ClusterNetwork network;
+    private final CgroupLayout layout;
+    private final Map<Integer, Part> nodes = new LinkedHashMap<>();
+    private @Nullable Part coordinator;
+    private String grpc;
+    private String http;
+
+    private LocalCluster(Plan plan) throws IOException {
+        this.plan = plan;
+        id = HexFormat.of().toHexDigits((short) plan.data().toAbsolutePath().normalize().toString().hashCode());
+        network = new ClusterNetwork(id, plan.nodes());
+        layout = CgroupLayout.ofThisMachine();
+        grpc = plan.grpc();
+        http = plan.http();
+    }
+
+    /**
+     * Starts all parts; they are ready when this returns.
+     *
+     * @throws FerryException START_FAILED with the output of the part that failed; nothing is left running
+     */
+    public static LocalCluster start(Plan plan) throws IOException {
+        LocalCluster cluster = new LocalCluster(plan);
+        try {
+            cluster.killStrays();
+            for (String folder : List.of("logs", "conf")) {
+                Files.createDirectories(plan.data().resolve(folder));
+            }
+            cluster.network.create();
+            cluster.startCoordinator();
+            for (int node = 1; node <= plan.nodes(); node++) {
+                cluster.launchNode(node);
+            }
+            for (int node = 1; node <= plan.nodes(); node++) {
+                cluster.awaitNode(node);
+            }
+            return cluster;
+        } catch (IOException | RuntimeException failed) {
+            cluster.stopProcesses();
+            cluster.network.remove();
+            throw failed;
+        }
+    }
+
+    /** Daemons that an earlier cluster of this folder left when it was killed. */
+    private void killStrays() {
+        String mark = plan.data().resolve("conf").toString();
+        ProcessHandle.allProcesses()
+                .filter(process -> process.pid() != ProcessHandle.current().pid())
+                .filter(process -> commandLine(process.pid()).contains(mark + "/"))
+                .forEach(ProcessHandle::destroyForcibly);
+    }
+
+    private static String commandLine(long pid) {
+        try {
+            return Files.readString(Path.of("/proc", Long.toString(pid), "cmdline"), java.nio.charset.StandardCharsets.ISO_8859_1).replace('\0', ' ');
+        } catch (IOException gone) {
+            return "";
+        }
+    }
+
+    /** Starts the coordinator, again at the same address. */
+    public void startCoordinator() throws IOException {
+        Map<String, String> settings = new LinkedHashMap<>();
+        settings.put("data", plan.data().resolve("coordinator").toString());
+        settings.put("grpcListen", "\"" + grpc + "," + network.hostAddress() + ":" + NODE_PORT + "\"");
+        settings.put("httpListen", "\"" + http + "\"");
+        settings.putAll(plan.settings());
+        Path config = write("coordinator", settings);
+        Part part = Part.start("The coordinator", List.of(), List.of("coordinator", "--config", config.toString()), logOf("coordinator"));
+        coordinator = part;
+        Matcher ready = part.await(COORDINATOR_READY, READY);
+        grpc = ready.group(1);
+        http = ready.group(2);
+    }
+
+    /** Starts a node's daemon and waits until it is registered. */
+    public void startNode(int node) throws IOException {
+        launchNode(node);
+        awaitNode(node);
+    }
+
+    private void launchNode(int node) throws IOException {
+        Map<String, String> settings = new LinkedHashMap<>();
+        settings.put("name", nodeName(node));
+        settings.put("data", nodeData(node).toString());
+        settings.put("coordinator", network.hostAddress() + ":" + NODE_PORT);
+        settings.put("cgroup", cgroup() + "/" + nodeName(node));
+        Path config = write(nodeName(node), settings);
+        nodes.put(node, Part.start("Node " + nodeName(node), network.enter(node), List.of("node", "--config", config.toString()), logOf(nodeName(node))));
+    }
+
+    private void awaitNode(int node) throws IOException {
+        Matcher ignored = node(node).await(Pattern.compile("^ready name=" + nodeName(node) + "$", Pattern.MULTILINE), READY);
+    }
+
+    private Path write(String name, Map<String, String> settings) throws IOException {
+        StringBuilder yaml = new StringBuilder();
+        settings.forEach((key, value) -> yaml.append(key).append(": ").append(value).append('\n'));
+        yaml.append("store:\n  url: \"").append(store()).append("\"\n");
+        Path file = plan.data().resolve("conf").resolve(name + ".yaml");
+        Files.writeString(file, yaml);
+        return file;
+    }
+
+    private String store() {
+        return plan.store().isEmpty() ? "file://" + plan.data().toAbsolutePath().resolve("store") : plan.store();
+    }
+
+    public Path logOf(String part) {
+        return plan.data().resolve("logs").resolve(part + ".log");
+    }
+
+    public static String nodeName(int node) {
+        return "node-" + node;
+    }
+
+    public Path nodeData(int node) {
+        return plan.data().resolve(nodeName(node));
+    }
+
+    private String cgroup() {
+        return "ferry-" + id;
+    }
+
+    /** Address for operators. */
+    public String server() {
+        return grpc;
+    }
+
+    /** Address of the HTTP API. */
+    public String httpAddress() {
+        return http;
+    }
+
+    public Part coordinator() {
+        return Optional.ofNullable(coordinator).orElseThrow(() -> new IllegalStateException("the coordinator was not started"));
+    }
+
+    public Part node(int node) {
+        return Optional.ofNullable(nodes.get(node)).orElseThrow(() -> new IllegalStateException("node " + node + " was not started"));
+    }
+
+    /** Host pids of the processes of a job on a node. */
+    public List<Integer> jobProcesses(int node, String job) {
+        return new JobCgroup(layout, cgroup() + "/" + nodeName(node) + "/" + job).processes();
+    }
+
+    private void stopProcesses() {
+        List<Part> all = new ArrayList<>(nodes.values());
+        Optional.ofNullable(coordinator).ifPresent(all::add);
+        // All at once: each gets its signal before the first is waited for.
+        List<Thread> stops = all.stream().map(part -> Thread.ofPlatform().start(() -> part.stop(ORDERLY))).toList();
+        for (Thread stop : stops) {
+            try {
+                stop.join();
+            } catch (InterruptedException interrupted) {
+                Thread.currentThread().interrupt();
+                all.forEach(Part::kill);
+            }
+        }
+    }
+
+    /** Ends all parts, kills what is left of jobs, and removes network and control groups; folders stay. */
+    @Override
+    public void close() throws IOException {
+        stopProcesses();
+        network.remove();
+        for (Path hierarchy : layout.hierarchies()) {
+            killBelow(hierarchy.resolve(cgroup()));
+        }
+        new JobCgroup(layout, cgroup()).remove();
+    }
+
+    private static void killBelow(Path group) throws IOException {
+        if (!Files.isDirectory(group)) {
+            return;
+        }
+        try (var below = Files.walk(group)) {
+            for (Path processes : below.filter(file -> file.endsWith("cgroup.procs")).toList()) {
+                for (String pid : Files.readAllLines(processes)) {
+                    boolean ignored = ProcessHandle.of(Long.parseLong(pid)).map(ProcessHandle::destroyForcibly).orElse(false);
+                }
+            }
+        }
+    }
+
+    /** Refuses what can't work, before anything is made. */
+    public static void requireRoot() throws IOException {
+        if (!dev.ferry.node.doctor.Machine.isRoot()) {
+            throw new FerryException(ErrorCode.NOT_PRIVILEGED, "Nodes make sandboxes and network namespaces: this needs root");
+        }
+    }
+}

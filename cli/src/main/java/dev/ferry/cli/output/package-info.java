@@ -1,0 +1,5 @@
+/** How answers are shown. */
+@NullMarked
+package dev.ferry.cli.output;
+
+import org.jspecify.annotations.NullMarked;

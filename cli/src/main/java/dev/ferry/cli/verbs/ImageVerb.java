@@ -1,0 +1,149 @@
+package dev.ferry.cli.verbs;
+
+import dev.ferry.cli.Client;
+import dev.ferry.cli.output.Table;
+import dev.ferry.cli.output.Texts;
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.DeleteImageResponse;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.GetImageRequest;
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.ImageDetails;
+import dev.ferry.proto.v1.ImagePart;
+import dev.ferry.proto.v1.ListImagesRequest;
+import dev.ferry.proto.v1.ListImagesResponse;
+import dev.ferry.proto.v1.Mount;
+import dev.ferry.proto.v1.VerifyImageResponse;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code ferry image}. */
+@Command(
+        name = "image",
+        description = "Shows, checks or deletes one image.",
+        subcommands = {ImageVerb.Show.class, ImageVerb.Verify.class, ImageVerb.Delete.class},
+        footer = {"", "Example:", "  ferry image verify j-abcdefgh.3"})
+public final class ImageVerb implements Runnable {
+    @Spec private CommandSpec spec;
+
+    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    private boolean help;
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "Say what to do with the image: show, verify or delete");
+    }
+
+    /** {@code ferry images}. */
+    @Command(name = "images", description = "Lists images.", footer = {"", "Example:", "  ferry images train"})
+    public static final class Listing implements Callable<Integer> {
+        @Mixin private final ServerOption server = new ServerOption();
+
+        @Parameters(paramLabel = "JOB", arity = "0..1", description = "Only of this job.", defaultValue = "")
+        private String job = "";
+
+        @Override
+        public Integer call() {
+            try (Client client = server.connect()) {
+                ListImagesResponse answer = client.ask(stub -> stub.listImages(ListImagesRequest.newBuilder().setJob(job).build()));
+                server.print(answer, () -> table(answer));
+                return 0;
+            }
+        }
+
+        private static String table(ListImagesResponse images) {
+            Table table = new Table("IMAGE", "LIFE", "NODE", "AGE", "SIZE", "MEMORY", "SENT", "FROZEN");
+            for (Image image : images.getImagesList()) {
+                table.row(
+                        image.getId(), Long.toString(image.getIncarnation()), image.getNode(), Texts.ago(image.getCreatedAt()), Texts.bytes(image.getBytes()),
+                        Texts.bytes(image.getMemoryBytes()), Texts.bytes(image.getSentBytes()), Texts.micros(image.getFreezeMicros()));
+            }
+            return table.toString();
+        }
+    }
+
+    /** {@code ferry image show}. */
+    @Command(name = "show", description = "Shows what is in an image and what it needs.", footer = {"", "Example:", "  ferry image show j-abcdefgh.3"})
+    public static final class Show implements Callable<Integer> {
+        @Mixin private final ServerOption server = new ServerOption();
+
+        @Parameters(paramLabel = "IMAGE", description = "Id of an image, as 'ferry images' lists it.")
+        private String image = "";
+
+        @Override
+        public Integer call() {
+            try (Client client = server.connect()) {
+                ImageDetails answer = client.ask(stub -> stub.getImage(GetImageRequest.newBuilder().setImage(image).build()));
+                server.print(answer, () -> text(answer));
+                return 0;
+            }
+        }
+
+        private static String text(ImageDetails details) {
+            Image image = details.getImage();
+            StringBuilder text = new StringBuilder();
+            text.append("image   ").append(image.getId()).append(", life ").append(image.getIncarnation()).append(", made ").append(Texts.at(image.getCreatedAt())).append(" on ").append(image.getNode()).append(" by ").append(image.getOperation()).append('\n');
+            text.append("size    ").append(Texts.bytes(image.getBytes())).append(" (").append(Texts.bytes(image.getMemoryBytes())).append(" of memory, ").append(Texts.bytes(image.getZeroBytes())).append(" of zeros), ").append(Texts.bytes(image.getSentBytes())).append(" sent\n");
+            text.append("chunks  ").append(image.getChunks()).append(", of which the store had ").append(image.getKnownChunks()).append('\n');
+            text.append("log     ").append(Texts.bytes(image.getLogBytes())).append(" at the freeze\n");
+            text.append("needs   ").append(image.getRequirements().getArchitecture()).append(", kernel ").append(image.getRequirements().getKernel()).append(", CRIU ").append(image.getRequirements().getCriuVersion()).append(", ").append(image.getRequirements().getCpuFeaturesCount()).append(" CPU features, ").append(image.getRequirements().getGpus()).append(" GPUs\n");
+            for (Mount mount : image.getRequirements().getMountsList()) {
+                text.append("        mount ").append(mount.getSource()).append(" (not in the image)\n");
+            }
+            Table table = new Table("PART", "SIZE", "CHUNKS");
+            for (ImagePart part : details.getPartsList()) {
+                table.row(part.getName(), Texts.bytes(part.getBytes()), Long.toString(part.getChunks()));
+            }
+            return text.append(table).toString();
+        }
+    }
+
+    /** {@code ferry image verify}. */
+    @Command(name = "verify", description = "Reads every chunk of an image and checks it.", footer = {"", "Example:", "  ferry image verify j-abcdefgh.3"})
+    public static final class Verify implements Callable<Integer> {
+        @Mixin private final ServerOption server = new ServerOption();
+
+        @Parameters(paramLabel = "IMAGE", description = "Id of an image.")
+        private String image = "";
+
+        @Override
+        public Integer call() {
+            try (Client client = server.connect()) {
+                VerifyImageResponse answer = client.ask(stub -> stub.verifyImage(GetImageRequest.newBuilder().setImage(image).build()));
+                server.print(answer, () -> text(answer));
+                return answer.getDamageCount() == 0 ? 0 : dev.ferry.cli.Main.statusOf(new FerryException(ErrorCode.CHUNK_CORRUPT, image));
+            }
+        }
+
+        private static String text(VerifyImageResponse found) {
+            if (found.getDamageCount() == 0) {
+                return found.getImage().getId() + " is whole: " + found.getChunks() + " chunks, " + Texts.bytes(found.getBytes()) + " read and checked\n";
+            }
+            return found.getImage().getId() + " is DAMAGED:\n  " + String.join("\n  ", found.getDamageList()) + "\n";
+        }
+    }
+
+    /** {@code ferry image delete}. */
+    @Command(name = "delete", description = "Deletes an image.", footer = {"", "Example:", "  ferry image delete j-abcdefgh.3"})
+    public static final class Delete implements Callable<Integer> {
+        @Mixin private final ServerOption server = new ServerOption();
+
+        @Parameters(paramLabel = "IMAGE", description = "Id of an image.")
+        private String image = "";
+
+        @Override
+        public Integer call() {
+            try (Client client = server.connect()) {
+                DeleteImageResponse answer = client.ask(stub -> stub.deleteImage(GetImageRequest.newBuilder().setImage(image).build()));
+                server.print(answer, () -> answer.getImage() + " deleted, " + Texts.bytes(answer.getFreedBytes()) + " freed\n");
+                return 0;
+            }
+        }
+    }
+}

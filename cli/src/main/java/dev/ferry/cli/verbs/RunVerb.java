@@ -1,0 +1,144 @@
+package dev.ferry.cli.verbs;
+
+import dev.ferry.cli.Client;
+import dev.ferry.common.FerryException;
+import dev.ferry.common.Sizes;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Mount;
+import dev.ferry.proto.v1.RunJobRequest;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code ferry run}. */
+@Command(
+        name = "run",
+        description = "Runs a command as a job.",
+        footer = {"", "Example:", "  ferry run --name train --cpus 2 --memory 4GiB --mount /data:/data:ro -- python3 /data/train.py"})
+public final class RunVerb implements Callable<Integer> {
+    @Mixin private final ServerOption server = new ServerOption();
+
+    @Option(names = "--name", description = "Name of the job; else its id.", defaultValue = "")
+    private String name = "";
+
+    @Option(names = "--workdir", paramLabel = "DIR", description = "Folder of the node that the job works in; else a scratch folder that travels with the job.", defaultValue = "")
+    private String workdir = "";
+
+    @Option(names = "--mount", paramLabel = "SRC:DST[:ro]", description = "A folder or file of the node that the job sees; it is not in the job's images.")
+    private List<String> mounts = new ArrayList<>();
+
+    @Option(names = "--env", paramLabel = "K=V", description = "A variable of the job's environment.")
+    private List<String> environment = new ArrayList<>();
+
+    @Option(names = "--cpus", paramLabel = "N", description = "CPUs, also a part of one; default 1.", defaultValue = "0")
+    private double cpus;
+
+    @Option(names = "--memory", paramLabel = "SIZE", description = "Memory, for example 512MiB; default 1GiB.", defaultValue = "")
+    private String memory = "";
+
+    @Option(names = "--gpus", paramLabel = "N", description = "GPUs; default none.", defaultValue = "0")
+    private int gpus;
+
+    @Option(names = "--user", paramLabel = "UID[:GID]", description = "User that the job runs as; default root.", defaultValue = "0")
+    private String user = "0";
+
+    @Option(names = "--rootfs", paramLabel = "DIR", description = "Folder of the node that is the job's root file system; else the node's own, read-only.", defaultValue = "")
+    private String rootfs = "";
+
+    @Option(names = "--node", description = "Only on this node.", defaultValue = "")
+    private String node = "";
+
+    @Option(names = "--detach", description = "Print the job's id and return; the default.")
+    private boolean detach;
+
+    @Option(names = "--wait", paramLabel = "running", description = "Return when the job runs.", defaultValue = "")
+    private String until = "";
+
+    @Option(names = "--follow", description = "Show the job's output until it ends; the exit status is the job's.")
+    private boolean follow;
+
+    @Parameters(paramLabel = "CMD", arity = "1..*", description = "The command and its arguments, behind '--'.")
+    private List<String> command = new ArrayList<>();
+
+    @Override
+    public Integer call() {
+        if (!until.isEmpty() && !until.equals("running")) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--wait takes 'running', not '" + until + "'");
+        }
+        try (Client client = server.connect()) {
+            Job job = client.ask(stub -> stub.runJob(RunJobRequest.newBuilder().setSpec(spec()).build()));
+            if (follow) {
+                System.err.println("job " + job.getId());
+                JobVerbs.copyLog(client, job.getId(), 0, true);
+                return JobVerbs.awaitEnd(client, job.getId());
+            }
+            if (!until.isEmpty()) {
+                job = JobVerbs.awaitState(client, job.getId(), state -> state == JobState.RUNNING);
+                JobVerbs.refuseFailed(job);
+            }
+            Job shown = job;
+            server.print(shown, () -> shown.getId() + "\n");
+            return 0;
+        }
+    }
+
+    private JobSpec spec() {
+        JobSpec.Builder spec =
+                JobSpec.newBuilder()
+                        .setName(name)
+                        .addAllCommand(command)
+                        .setWorkdir(workdir.isEmpty() ? "" : absolute(workdir))
+                        .putAllEnvironment(variables())
+                        .setCpuMillis(Math.round(cpus * 1000))
+                        .setMemoryBytes(memory.isEmpty() ? 0 : Sizes.parse(memory))
+                        .setGpus(gpus)
+                        .setRootfs(rootfs.isEmpty() ? "" : absolute(rootfs))
+                        .setNode(node);
+        mounts.forEach(mount -> spec.addMounts(mount(mount)));
+        String[] ids = user.split(":", 2);
+        int uid = number("--user", ids[0]);
+        return spec.setUid(uid).setGid(ids.length > 1 ? number("--user", ids[1]) : uid).build();
+    }
+
+    private Map<String, String> variables() {
+        Map<String, String> variables = new LinkedHashMap<>();
+        for (String variable : environment) {
+            int equals = variable.indexOf('=');
+            if (equals < 1) {
+                throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--env " + variable + ": write NAME=VALUE");
+            }
+            variables.put(variable.substring(0, equals), variable.substring(equals + 1));
+        }
+        return variables;
+    }
+
+    static Mount mount(String text) {
+        String[] parts = text.split(":", -1);
+        boolean readOnly = parts.length == 3 && parts[2].equals("ro");
+        if (parts.length < 2 || parts.length > 3 || (parts.length == 3 && !readOnly && !parts[2].equals("rw"))) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--mount " + text + ": write SOURCE:DESTINATION or SOURCE:DESTINATION:ro");
+        }
+        return Mount.newBuilder().setSource(absolute(parts[0])).setDestination(parts[1]).setReadOnly(readOnly).build();
+    }
+
+    private static String absolute(String path) {
+        return Path.of(path).toAbsolutePath().normalize().toString();
+    }
+
+    private static int number(String option, String text) {
+        if (!text.matches("\\d{1,9}")) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, option + ": '" + text + "' is not a number; Ferry takes numeric ids");
+        }
+        return Integer.parseInt(text);
+    }
+}

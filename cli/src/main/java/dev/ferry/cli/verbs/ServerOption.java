@@ -1,0 +1,44 @@
+package dev.ferry.cli.verbs;
+
+import com.google.protobuf.MessageOrBuilder;
+import dev.ferry.cli.Client;
+import dev.ferry.cli.output.Json;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Option;
+
+/** What every verb that asks a coordinator takes. */
+public final class ServerOption {
+    /** For whom the output is. */
+    public enum Output {
+        table,
+        json
+    }
+
+    @Option(names = "--server", paramLabel = "HOST:PORT", description = "Address of the coordinator; else FERRY_SERVER, else 127.0.0.1:7070.")
+    private @Nullable String server;
+
+    @Option(names = {"-o", "--output"}, paramLabel = "FORMAT", description = "table (for people) or json.", defaultValue = "table")
+    private Output output = Output.table;
+
+    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    private boolean help;
+
+    Client connect() {
+        String environment = System.getenv("FERRY_SERVER");
+        return new Client(server != null ? server : environment != null && !environment.isEmpty() ? environment : "127.0.0.1:7070");
+    }
+
+    boolean json() {
+        return output == Output.json;
+    }
+
+    /** Prints an answer in the form that was asked for. */
+    void print(MessageOrBuilder message, Supplier<String> forPeople) {
+        if (json()) {
+            System.out.println(Json.print(message));
+        } else {
+            System.out.print(forPeople.get());
+        }
+    }
+}

@@ -1,0 +1,146 @@
+package dev.ferry.cli.verbs;
+
+import dev.ferry.cli.Client;
+import dev.ferry.cli.cluster.LocalCluster;
+import dev.ferry.common.DurableFile;
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.GetJobRequest;
+import dev.ferry.proto.v1.GetOperationRequest;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.ListJobsRequest;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationState;
+import dev.ferry.proto.v1.ResumeJobRequest;
+import dev.ferry.proto.v1.SuspendJobRequest;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code ferry up}. */
+@Command(
+        name = "up",
+        description = {
+            "Runs a small cluster on this machine in the foreground: a coordinator and some nodes.",
+            "Ctrl-C or SIGTERM suspends the running jobs and stops all of it; the next start with the same folder goes on with them."
+        },
+        footer = {"", "Example:", "  ferry up --nodes 2 --data /var/lib/ferry/up"})
+public final class UpVerb implements Callable<Integer> {
+    private static final int MOST_NODES = 9;
+
+    @Option(names = "--nodes", paramLabel = "N", description = "How many nodes; default 2.", defaultValue = "2")
+    private int nodes;
+
+    @Option(names = "--data", paramLabel = "DIR", description = "Folder for all state; default /var/lib/ferry/up.", defaultValue = "/var/lib/ferry/up")
+    private Path data = Path.of("/var/lib/ferry/up");
+
+    @Option(names = "--store", paramLabel = "URL", description = "Object store, file:///folder or s3://bucket/prefix; default a folder in DIR.", defaultValue = "")
+    private String store = "";
+
+    @Option(names = "--listen", paramLabel = "HOST:PORT", description = "Address for the command line; default 127.0.0.1:7070.", defaultValue = "127.0.0.1:7070")
+    private String listen = "127.0.0.1:7070";
+
+    @Option(names = "--http", paramLabel = "HOST:PORT", description = "Address of the HTTP API; default 127.0.0.1:7080.", defaultValue = "127.0.0.1:7080")
+    private String http = "127.0.0.1:7080";
+
+    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    private boolean help;
+
+    @Override
+    public Integer call() throws Exception {
+        if (nodes < 1 || nodes > MOST_NODES) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--nodes must be between 1 and " + MOST_NODES);
+        }
+        LocalCluster.requireRoot();
+        Path folder = data.toAbsolutePath().normalize();
+        Files.createDirectories(folder);
+        CountDownLatch asked = new CountDownLatch(1);
+        CountDownLatch ended = new CountDownLatch(1);
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(asked, ended)));
+        try (LocalCluster cluster = LocalCluster.start(new LocalCluster.Plan(folder, nodes, store, listen, http, Map.of()))) {
+            try (Client client = new Client(cluster.server())) {
+                resume(client, folder);
+                announce(cluster, folder);
+                asked.await();
+                System.out.println("suspending running jobs ...");
+                suspend(client, folder);
+            }
+            System.out.println("stopping ...");
+        } finally {
+            ended.countDown();
+        }
+        return 0;
+    }
+
+    private static void stop(CountDownLatch asked, CountDownLatch ended) {
+        asked.countDown();
+        try {
+            // However long the jobs take to be saved: a second signal of an impatient operator is SIGKILL.
+            ended.await();
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void announce(LocalCluster cluster, Path folder) {
+        String option = cluster.server().equals("127.0.0.1:7070") ? "" : " --server " + cluster.server();
+        System.out.println("ready grpc=" + cluster.server() + " http=" + cluster.httpAddress() + " nodes=" + nodes + " data=" + folder);
+        System.out.println("try:  ferry run" + option + " --name hello -- sh -c 'i=0; while :; do i=$((i+1)); echo $i; sleep 1; done'");
+        System.out.println("      ferry ps" + option + "   ferry migrate" + option + " hello   ferry logs -f" + option + " hello");
+        System.out.flush();
+    }
+
+    private static Path suspendedList(Path folder) {
+        return folder.resolve("suspended-at-stop");
+    }
+
+    private static void suspend(Client client, Path folder) throws IOException {
+        List<String> suspended = new ArrayList<>();
+        List<Operation> begun = new ArrayList<>();
+        for (Job job : client.ask(stub -> stub.listJobs(ListJobsRequest.getDefaultInstance())).getJobsList()) {
+            if (job.getState() != JobState.RUNNING) {
+                continue;
+            }
+            try {
+                begun.add(client.ask(stub -> stub.suspendJob(SuspendJobRequest.newBuilder().setJob(job.getId()).build())));
+            } catch (FerryException busy) {
+                System.err.println("ferry: job " + job.getId() + " is not suspended: " + busy.getMessage());
+            }
+        }
+        for (Operation operation : begun) {
+            Operation end = client.follow(stub -> stub.watchOperation(GetOperationRequest.newBuilder().setOperation(operation.getId()).build()), told -> {});
+            if (end.getState() == OperationState.SUCCEEDED) {
+                System.out.println("  " + end.getJob() + " is in image " + end.getImage());
+                suspended.add(end.getJob());
+            } else {
+                System.err.println("ferry: job " + end.getJob() + " could not be suspended and ends now: " + end.getError().getMessage());
+            }
+        }
+        DurableFile.write(suspendedList(folder), String.join("\n", suspended).getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Jobs that the last stop suspended go on; those that an operator suspended stay so. */
+    private static void resume(Client client, Path folder) throws IOException {
+        for (String job : DurableFile.read(suspendedList(folder)).map(content -> new String(content, StandardCharsets.UTF_8)).orElse("").lines().toList()) {
+            try {
+                Job now = client.ask(stub -> stub.getJob(GetJobRequest.newBuilder().setJob(job).build()));
+                if (now.getState() == JobState.SUSPENDED) {
+                    Operation begun = client.ask(stub -> stub.resumeJob(ResumeJobRequest.newBuilder().setJob(job).build()));
+                    System.out.println("job " + job + " goes on (" + begun.getId() + ")");
+                }
+            } catch (FerryException stays) {
+                System.err.println("ferry: job " + job + " stays suspended: " + stays.getMessage());
+            }
+        }
+        Files.deleteIfExists(suspendedList(folder));
+    }
+}

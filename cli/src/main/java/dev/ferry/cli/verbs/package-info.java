@@ -1,0 +1,5 @@
+/** What operators type. */
+@NullMarked
+package dev.ferry.cli.verbs;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,133 @@
+package dev.ferry.node.doctor;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.common.Sizes;
+import dev.ferry.node.NodeConfig;
+import dev.ferry.node.cgroup.CgroupLayout;
+import dev.ferry.node.criu.CriuBinary;
+import dev.ferry.storage.ObjectStore;
+import dev.ferry.storage.Stores;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** Looks at everything that a node needs, and at last saves and restores a small job. */
+public final class Doctor {
+    private static final long LITTLE_ROOM = 1L << 30;
+
+    private final NodeConfig config;
+    private final List<Check> checks = new ArrayList<>();
+
+    private Doctor(NodeConfig config) {
+        this.config = config;
+    }
+
+    /** Every check, in the order in which one builds on another. */
+    public static List<Check> run(NodeConfig config) {
+        Doctor doctor = new Doctor(config);
+        doctor.look();
+        return doctor.checks;
+    }
+
+    private interface Look {
+        Check at() throws Exception;
+    }
+
+    private void check(String name, String advice, Look look) {
+        try {
+            checks.add(look.at());
+        } catch (FerryException failed) {
+            checks.add(Check.missing(name, failed.getMessage(), advice.isEmpty() ? failed.advice() : advice));
+        } catch (Exception failed) {
+            checks.add(Check.missing(name, failed.toString(), advice));
+        }
+    }
+
+    private void look() {
+        check("root", "", () -> Machine.isRoot() ? Check.ok("root", "runs as root") : Check.missing("root", "does not run as root", "run the daemon and this command as root"));
+        check("kernel", "", this::kernel);
+        check("cgroups", "mount cgroup2, or the v1 hierarchies freezer, cpu, memory and devices", this::cgroups);
+        check("runc", "install the package runc", () -> Check.ok("runc", Machine.findRunc(config.runc()) + ", " + version(Machine.findRunc(config.runc()))));
+        check("criu", "", () -> Check.ok("criu", criu().path() + ", version " + criu().version()));
+        check("criu check", "read what 'criu check --all' says", this::criuCheck);
+        check("dirty pages", "", this::dirtyTracking);
+        check("gpu", "", Doctor::gpu);
+        check("room", "", this::room);
+        check("store", "", this::store);
+        boolean fit = checks.stream().noneMatch(check -> check.status() == Check.Status.MISSING);
+        if (fit) {
+            check("save, restore", "read the lines above; 'dmesg' may say more", () -> SelfTest.run(config, criu()));
+        }
+    }
+
+    private static String version(Path runc) {
+        return Machine.run(runc.toString(), "--version").lines().findFirst().orElse("tells no version");
+    }
+
+    private CriuBinary criu() {
+        return CriuBinary.find(configured());
+    }
+
+    private @Nullable Path configured() {
+        return config.criu().isEmpty() ? null : Path.of(config.criu());
+    }
+
+    private Check kernel() throws IOException {
+        String release = Files.readString(Path.of("/proc/sys/kernel/osrelease")).trim();
+        String[] parts = release.split("[^0-9]+", -1);
+        int major = Integer.parseInt(parts[0]);
+        int minor = Integer.parseInt(parts[1]);
+        boolean enough = major > 5 || (major == 5 && minor >= 9);
+        return enough ? Check.ok("kernel", release) : Check.missing("kernel", release, "Linux 5.9 or newer is needed (CAP_CHECKPOINT_RESTORE, pidfd_getfd)");
+    }
+
+    private Check cgroups() throws IOException {
+        CgroupLayout layout = CgroupLayout.ofThisMachine();
+        String freezer = layout.unified().isPresent() ? "cgroup.freeze of v2" : "v1 freezer";
+        return Check.ok("cgroups", layout.kind() + ", jobs are frozen by " + freezer);
+    }
+
+    private Check criuCheck() {
+        CriuBinary.Answer answer = criu().ask("check");
+        if (answer.status() == 0) {
+            return Check.ok("criu check", "all that is needed works");
+        }
+        String first = answer.text().lines().filter(line -> line.contains("Error")).findFirst().orElse("exit status " + answer.status());
+        // On some machines a check of something that Ferry does not use fails; the self-test decides.
+        return Check.warning("criu check", first, "the test at the end tells whether it matters");
+    }
+
+    private Check dirtyTracking() {
+        boolean there = criu().ask("check", "--feature", "mem_dirty_track").status() == 0;
+        return there ? Check.ok("dirty pages", "the kernel tracks them") : Check.ok("dirty pages", "not tracked by this kernel; unchanged memory is found by its hash");
+    }
+
+    private static Check gpu() {
+        boolean driver = Files.isDirectory(Path.of("/proc/driver/nvidia"));
+        return driver
+                ? Check.warning("gpu", "an NVIDIA driver is there", "jobs with GPUs can't be saved yet by this version")
+                : Check.ok("gpu", "no NVIDIA driver: this node takes jobs without GPUs");
+    }
+
+    private Check room() throws IOException {
+        Path folder = Path.of(config.data());
+        Optional<Path> existing = Optional.of(folder);
+        while (existing.isPresent() && !Files.isDirectory(existing.get())) {
+            existing = Optional.ofNullable(existing.get().getParent());
+        }
+        long free = Files.getFileStore(existing.orElse(Path.of("/"))).getUsableSpace();
+        String found = Sizes.format(free) + " free for " + folder;
+        return free < LITTLE_ROOM ? Check.warning("room", found, "jobs' scratch folders and logs lie there: give it more room") : Check.ok("room", found);
+    }
+
+    private Check store() {
+        try (ObjectStore store = Stores.open(config.store())) {
+            Stores.probe(store);
+            return Check.ok("store", store.describe() + " can be written and read");
+        }
+    }
+}
