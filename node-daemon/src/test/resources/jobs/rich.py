@@ -1,18 +1,22 @@
 """Holds one of everything that must survive a move, checks it all at each step, and counts.
 
 4 processes, 8 threads in each child, TCP and unix sockets, a memfd, a shared mapping, a deleted
-open file, a file lock, a fifo, a zombie.
+open file, a file lock, a fifo, a zombie. Argument: MiB of memory that can't be compressed.
 """
 import fcntl
 import mmap
 import os
 import socket
+import sys
 import threading
 import time
+import zlib
 
 PORT = 4321
 CHILDREN = 3
 
+memory = [os.urandom(1 << 20) for _ in range(int(sys.argv[1]) if len(sys.argv) > 1 else 1)]
+sums = [zlib.crc32(piece) for piece in memory]
 shared = mmap.mmap(-1, 4096)
 memfd = os.memfd_create("memfd")
 os.write(memfd, b"memfd content")
@@ -76,6 +80,8 @@ with open("/scratch/count", "a") as count:
         ghost.seek(0)
         assert ghost.read() == "ghost!"
         assert os.pread(memfd, 99, 0) == b"memfd content"
+        for piece in range(step % 16, len(memory), 16):
+            assert zlib.crc32(memory[piece]) == sums[piece], ("memory", piece)
         assert open("/proc/locks").read().count("FLOCK") >= 1
         os.write(fifo, b"x")
         assert os.read(fifo, 1) == b"x"

@@ -84,8 +84,8 @@ public final class LogRelay {
         reading.queue.add(data);
     }
 
-    /** Whoever reads from a node whose stream is new asks again: requests of the old stream are forgotten. */
-    void nodeIsBack(String node) {
+    /** Whoever reads from a node whose stream is over or new asks again: requests of the old stream are forgotten. */
+    void streamChanged(String node) {
         readings.values().stream()
                 .filter(reading -> reading.node.equals(node))
                 .forEach(reading -> reading.queue.add(LogData.newBuilder().setRequest(reading.request).setEnd(true).build()));

@@ -79,7 +79,7 @@ public final class NodeLinkService extends NodeLinkGrpc.NodeLinkImplBase {
                                         .build());
                         reconciler.hello(hello);
                         desk.resend(hello.getNode());
-                        logs.nodeIsBack(hello.getNode());
+                        logs.streamChanged(hello.getNode());
                     });
         }
 
@@ -123,6 +123,7 @@ public final class NodeLinkService extends NodeLinkGrpc.NodeLinkImplBase {
                 later(
                         () -> {
                             desk.closed(open);
+                            logs.streamChanged(open.node());
                             if (!desk.isConnected(open.node())) {
                                 directory.silent(open.node());
                                 LOG.info("the stream of node {} has ended", open.node());

@@ -1,0 +1,141 @@
+package dev.ferry.chaos;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationState;
+import dev.ferry.proto.v1.Step;
+import dev.ferry.proto.v1.StepState;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** kill -9 of each part at each step of a migration: the job ends up running once, without gap or repeat. */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class MigrationCrashIT {
+    private static final List<String> STEPS = List.of("RESERVE", "CHECK", "DUMP", "COMMIT", "KILL", "RESTORE");
+    private static final long LOOK_NANOS = 1_000_000;
+
+    @TempDir static Path folder;
+    private Scene scene;
+
+    enum Victim {
+        COORDINATOR,
+        SOURCE,
+        TARGET,
+        CRIU
+    }
+
+    @BeforeAll
+    void open() throws Exception {
+        scene = new Scene(folder);
+    }
+
+    @AfterAll
+    void close() throws Exception {
+        scene.close();
+    }
+
+    static Stream<Arguments> killings() {
+        List<Arguments> all = new ArrayList<>();
+        for (Victim victim : Victim.values()) {
+            for (String step : STEPS) {
+                boolean criuRuns = step.equals("DUMP") || step.equals("RESTORE");
+                if (victim != Victim.CRIU || criuRuns) {
+                    all.add(Arguments.of(victim, step));
+                }
+            }
+        }
+        return all.stream();
+    }
+
+    @ParameterizedTest(name = "{0} killed at {1}")
+    @MethodSource("killings")
+    void jobRunsOnceAfterKill(Victim victim, String step) throws Exception {
+        Job job = scene.run("counter.py", 512, "64");
+        int source = Scene.nodeNumber(job.getNode());
+        Operation begun = scene.migrate(job.getId());
+        boolean reached = awaitStep(begun, step);
+        kill(victim, source, step);
+        Operation ended = scene.awaitEnd(begun);
+        scene.assertRunsOnceWithoutGap(job.getId());
+        assertThat(ended.getStepsList()).as(ended.toString()).allSatisfy(each -> assertThat(each.getState()).isNotEqualTo(StepState.STEP_OPEN));
+        if (ended.getState() == OperationState.FAILED_OPERATION) {
+            assertThat(ended.getError().getMessage()).as("the record says what happened").isNotEmpty();
+            assertThat(scene.job(job.getId()).getNode()).isEqualTo(job.getNode());
+        }
+        assertThat(reached).as("step %s was seen", step).isTrue();
+        scene.cancel(job.getId());
+    }
+
+    /** Returns as soon as a step is open, or has been: some take only milliseconds. */
+    private boolean awaitStep(Operation begun, String step) {
+        long end = System.nanoTime() + Scene.SOON.toNanos();
+        while (System.nanoTime() < end) {
+            Operation now = scene.operation(begun.getId());
+            if (now.getStepsList().stream().map(Step::getName).anyMatch(step::equals)) {
+                return true;
+            }
+            if (now.getState() != OperationState.OPEN) {
+                return false;
+            }
+            LockSupport.parkNanos(LOOK_NANOS);
+        }
+        return false;
+    }
+
+    private void kill(Victim victim, int source, String step) throws Exception {
+        int target = 3 - source;
+        switch (victim) {
+            case COORDINATOR -> {
+                scene.cluster.coordinator().kill();
+                scene.cluster.startCoordinator();
+                scene.reconnect();
+            }
+            case SOURCE -> {
+                scene.cluster.node(source).kill();
+                scene.cluster.startNode(source);
+            }
+            case TARGET -> {
+                scene.cluster.node(target).kill();
+                scene.cluster.startNode(target);
+            }
+            case CRIU -> killCriu(step.equals("DUMP") ? "dump" : "restore");
+        }
+    }
+
+    private static void killCriu(String verb) throws Exception {
+        long end = System.nanoTime() + Scene.SOON.toNanos();
+        while (System.nanoTime() < end) {
+            Optional<ProcessHandle> criu = ProcessHandle.allProcesses().filter(process -> isCriu(process.pid(), verb)).findFirst();
+            if (criu.isPresent()) {
+                criu.get().destroyForcibly();
+                return;
+            }
+            LockSupport.parkNanos(LOOK_NANOS);
+        }
+        throw new AssertionError("no criu " + verb + " was seen");
+    }
+
+    private static boolean isCriu(long pid, String verb) {
+        try {
+            String command = Files.readString(Path.of("/proc", Long.toString(pid), "cmdline"), java.nio.charset.StandardCharsets.ISO_8859_1);
+            return command.contains("criu\0" + verb + "\0") && command.contains(folder.toString());
+        } catch (java.io.IOException gone) {
+            return false;
+        }
+    }
+
+}
