@@ -53,7 +53,7 @@ final class Scene implements AutoCloseable {
                         .setMemoryBytes(memoryMebibytes << 20)
                         .addMounts(Mount.newBuilder().setSource(JOBS.toString()).setDestination("/jobs").setReadOnly(true));
         Job job = ask(stub -> stub.runJob(RunJobRequest.newBuilder().setSpec(spec).build()));
-        await().atMost(SOON).until(() -> log(job.getId()).size() >= 3);
+        await().atMost(SOON).until(() -> log(job.getId()).size() >= 3 && job(job.getId()).getOperation().isEmpty());
         return job(job.getId());
     }
 

@@ -28,6 +28,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
@@ -44,6 +45,7 @@ public final class Coordinator implements AutoCloseable {
 
     private final Deque<AutoCloseable> parts = new ArrayDeque<>();
     private final io.grpc.Server grpc;
+    private final InetSocketAddress first;
     private final HttpServer http;
 
     private Coordinator(CoordinatorConfig config) throws IOException {
@@ -75,12 +77,14 @@ public final class Coordinator implements AutoCloseable {
             FerryService service = new FerryService(api, store, changes, new LogReader(store, changes, relay, images));
             // Operations first: their orders are known before any daemon's result comes in.
             engine.resumeAll();
-            NettyServerBuilder builder = null;
-            for (String listen : config.grpcListen().split(",", -1)) {
-                builder = builder == null ? NettyServerBuilder.forAddress(address(listen.trim())) : builder.addListenAddress(address(listen.trim()));
+            String[] listens = config.grpcListen().split(",", -1);
+            first = address(listens[0].trim());
+            NettyServerBuilder builder = NettyServerBuilder.forAddress(first);
+            for (String listen : Arrays.asList(listens).subList(1, listens.length)) {
+                builder.addListenAddress(address(listen.trim()));
             }
             grpc =
-                    java.util.Objects.requireNonNull(builder)
+                    builder
                             .executor(Executors.newVirtualThreadPerTaskExecutor())
                             .maxInboundMessageSize(MOST_MESSAGE)
                             .permitKeepAliveTime(5, TimeUnit.SECONDS)
@@ -152,8 +156,14 @@ public final class Coordinator implements AutoCloseable {
         }
     }
 
+    /** Port of the first address in grpcListen; the server itself gives its sockets in no order. */
     public int grpcPort() {
-        return grpc.getPort();
+        return grpc.getListenSockets().stream()
+                .map(InetSocketAddress.class::cast)
+                .filter(bound -> bound.getAddress().equals(first.getAddress()) && (first.getPort() == 0 || first.getPort() == bound.getPort()))
+                .findFirst()
+                .orElseThrow()
+                .getPort();
     }
 
     public int httpPort() {
