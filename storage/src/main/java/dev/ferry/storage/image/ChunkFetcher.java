@@ -1,6 +1,7 @@
 package dev.ferry.storage.image;
 
 import com.github.luben.zstd.Zstd;
+import com.github.luben.zstd.ZstdException;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.storage.Images;
@@ -74,9 +75,13 @@ public final class ChunkFetcher {
             plain = Arrays.copyOfRange(stored, at, at + length);
         } else {
             plain = new byte[wanted.length()];
-            long size = Zstd.decompressByteArray(plain, 0, plain.length, stored, at, length);
-            if (Zstd.isError(size) || size != plain.length) {
-                throw corrupt(image, wanted, "it can't be decompressed");
+            try {
+                long size = Zstd.decompressByteArray(plain, 0, plain.length, stored, at, length);
+                if (size != plain.length) {
+                    throw corrupt(image, wanted, "it has " + size + " bytes, not " + plain.length);
+                }
+            } catch (ZstdException damaged) {
+                throw corrupt(image, wanted, "it can't be decompressed (" + damaged.getMessage() + ")");
             }
         }
         if (!ChunkName.of(ChunkName.sha256().digest(plain)).equals(wanted.name())) {

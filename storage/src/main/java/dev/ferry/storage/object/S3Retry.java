@@ -6,8 +6,10 @@ import io.minio.errors.ErrorResponseException;
 import io.minio.errors.MinioException;
 import io.minio.errors.ServerException;
 import java.io.IOException;
+import java.security.GeneralSecurityException;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
+import javax.net.ssl.SSLException;
 
 /**
  * Tries a request a few times when the server or the network may do better next time, and says in
@@ -46,7 +48,8 @@ final class S3Retry {
         for (int attempt = 1; ; attempt++) {
             try {
                 return request.run();
-            } catch (MinioException | IOException failed) {
+            } catch (MinioException | IOException | IllegalStateException wrapped) {
+                Exception failed = unwrap(wrapped);
                 boolean again = attempt < TRIES && mayDoBetter(failed);
                 if (!again) {
                     throw translate(verb, key, failed, attempt);
@@ -55,6 +58,19 @@ final class S3Retry {
                 pause(attempt, verb, key, failed);
             }
         }
+    }
+
+    /** The SDK's blocking calls hand some failures of the network on inside an IllegalStateException. */
+    private static Exception unwrap(Exception failed) {
+        if (failed instanceof IllegalStateException state) {
+            return switch (state.getCause()) {
+                case MinioException answer -> answer;
+                case IOException network -> network;
+                case GeneralSecurityException untrusted -> new SSLException(untrusted);
+                case null, default -> throw state;
+            };
+        }
+        return failed;
     }
 
     private void pause(int attempt, String verb, String key, Exception cause) {
@@ -77,7 +93,7 @@ final class S3Retry {
             int status = answer.response().code();
             return status >= 500 && status != 501 && status != 507 || status == 429 || TRANSIENT.contains(String.valueOf(answer.errorResponse().code()));
         }
-        return !Thread.currentThread().isInterrupted();
+        return !(failed instanceof SSLException) && !Thread.currentThread().isInterrupted();
     }
 
     private FerryException translate(String verb, String key, Exception failed, int tries) {
@@ -95,6 +111,10 @@ final class S3Retry {
         Throwable root = failed;
         while (root.getCause() != null && !(failed instanceof ServerException)) {
             root = root.getCause();
+        }
+        if (failed instanceof SSLException) {
+            return new FerryException(
+                    ErrorCode.STORE_REFUSED, what + ": its certificate is not trusted here (store.caFile names the authority that signed it): " + root.getMessage(), failed);
         }
         return new FerryException(ErrorCode.STORE_UNREACHABLE, what + " after " + tries + (tries == 1 ? " try: " : " tries: ") + root, failed);
     }

@@ -1,0 +1,370 @@
+package dev.ferry.storage.image;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.google.protobuf.ByteString;
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ChunkList;
+import dev.ferry.proto.v1.EntryKind;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.VolumeEntry;
+import dev.ferry.storage.BufferPool;
+import dev.ferry.storage.ByteSink;
+import dev.ferry.storage.ByteSource;
+import dev.ferry.storage.ImageReader;
+import dev.ferry.storage.ImageWriter;
+import dev.ferry.storage.Images;
+import dev.ferry.storage.ObjectStore;
+import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.stream.IntStream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** Images in any store: what is read is what was written, and what is damaged is named. */
+abstract class ImagesContract {
+    private static final int WINDOW = Images.WINDOW_BYTES;
+    private static final int BUFFERS = 8;
+    private static final String JOB = "j-aaaaaaaa";
+
+    private final Random random = new Random(7);
+    private final BufferPool buffers = new BufferPool(BUFFERS, WINDOW);
+    private ObjectStore store;
+    private Images images;
+
+    abstract ObjectStore open() throws Exception;
+
+    @BeforeEach
+    void openStore() throws Exception {
+        store = open();
+        images = new Images(store);
+    }
+
+    @AfterEach
+    void buffersAreBack() {
+        assertThat(buffers.available()).isEqualTo(BUFFERS);
+        store.close();
+    }
+
+    private byte[] noise(int bytes) {
+        byte[] noise = new byte[bytes];
+        random.nextBytes(noise);
+        return noise;
+    }
+
+    private static String id(int sequence) {
+        return JOB + "." + sequence;
+    }
+
+    /** In pieces of a length that fits nothing. */
+    private void write(ByteSink sink, byte[] content, int piece) throws InterruptedException {
+        try (sink) {
+            for (int at = 0; at < content.length; at += piece) {
+                sink.write(buffers.take().put(content, at, Math.min(piece, content.length - at)).flip());
+            }
+        }
+    }
+
+    private Image commit(String id, Optional<String> previous, byte[] content) throws InterruptedException {
+        try (ImageWriter writer = images.write(id, previous, buffers)) {
+            write(writer.file("pages-1.img"), content, 100_001);
+            return writer.commit(Image.newBuilder().setJob(JOB).build());
+        }
+    }
+
+    private static byte[] read(ByteSource source) {
+        ByteArrayOutputStream all = new ByteArrayOutputStream();
+        try (source) {
+            for (ByteBuffer piece = source.next(); piece != null; piece = source.next()) {
+                byte[] bytes = new byte[piece.remaining()];
+                piece.get(bytes);
+                all.writeBytes(bytes);
+            }
+        }
+        return all.toByteArray();
+    }
+
+    private byte[] read(String id, String file) {
+        try (ImageReader reader = images.read(id)) {
+            return read(reader.open(reader.file(file).orElseThrow().getChunks()));
+        }
+    }
+
+    private static void assertRefused(ErrorCode code, String naming, ThrowingCallable call) {
+        assertThatThrownBy(call)
+                .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).as(refused.getMessage()).isEqualTo(code))
+                .hasMessageContaining(naming);
+    }
+
+    @Test
+    void everyLengthComesBack() throws Exception {
+        int[] lengths = {0, 1, 4095, WINDOW - 1, WINDOW, WINDOW + 1, 3 * WINDOW, 3 * WINDOW + 17};
+        List<byte[]> contents = Arrays.stream(lengths).mapToObj(this::noise).toList();
+        try (ImageWriter writer = images.write(id(1), Optional.empty(), buffers)) {
+            for (int i = 0; i < lengths.length; i++) {
+                write(writer.file("file-" + i), contents.get(i), 1 + random.nextInt(WINDOW));
+            }
+            Image image = writer.commit(Image.newBuilder().setJob(JOB).setIncarnation(3).build());
+            assertThat(image.getBytes()).isEqualTo(Arrays.stream(lengths).sum());
+        }
+        for (int i = 0; i < lengths.length; i++) {
+            assertThat(read(id(1), "file-" + i)).as("length %d", lengths[i]).isEqualTo(contents.get(i));
+        }
+        assertThat(images.manifest(id(1)).getImage().getIncarnation()).isEqualTo(3);
+    }
+
+    @Test
+    void manyRunsAtOnceNeedNoMoreBuffersThanThereAre() throws Exception {
+        int runs = 3 * BUFFERS;
+        List<byte[]> contents = IntStream.range(0, runs).mapToObj(run -> noise(2 * WINDOW + run)).toList();
+        try (ImageWriter writer = images.write(id(1), Optional.empty(), buffers);
+                ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            List<Future<Boolean>> writers =
+                    IntStream.range(0, runs)
+                            .mapToObj(
+                                    run -> {
+                                        ByteSink sink = writer.file("file-" + run);
+                                        return threads.submit(
+                                                () -> {
+                                                    write(sink, contents.get(run), 70_000);
+                                                    return true;
+                                                });
+                                    })
+                            .toList();
+            for (Future<Boolean> each : writers) {
+                assertThat(each.get()).isTrue();
+            }
+            Image ignored = writer.commit(Image.getDefaultInstance());
+        }
+        for (int run = 0; run < runs; run++) {
+            assertThat(read(id(1), "file-" + run)).isEqualTo(contents.get(run));
+        }
+    }
+
+    @Test
+    void zerosCostNothing() throws Exception {
+        byte[] content = new byte[5 * WINDOW + 99];
+        Image image = commit(id(1), Optional.empty(), content);
+        assertThat(image.getZeroBytes()).isEqualTo(content.length);
+        assertThat(image.getSentBytes()).isZero();
+        assertThat(read(id(1), "pages-1.img")).isEqualTo(content);
+    }
+
+    @Test
+    void whatThePreviousImageHasIsNotSentAgain() throws Exception {
+        byte[] content = noise(8 * WINDOW);
+        Image first = commit(id(1), Optional.empty(), content);
+        content[3 * WINDOW + 5]++;
+        Image second = commit(id(2), Optional.of(id(1)), content);
+        assertThat(first.getKnownChunks()).isZero();
+        assertThat(second.getChunks()).isEqualTo(8);
+        assertThat(second.getKnownChunks()).isEqualTo(7);
+        assertThat(second.getSentBytes()).isBetween(1L, (long) WINDOW);
+        assertThat(read(id(2), "pages-1.img")).isEqualTo(content);
+    }
+
+    @Test
+    void theSameWindowTwiceIsSentOnce() throws Exception {
+        byte[] window = noise(WINDOW);
+        byte[] content = new byte[6 * WINDOW];
+        for (int i = 0; i < 6; i++) {
+            System.arraycopy(window, 0, content, i * WINDOW, WINDOW);
+        }
+        assertThat(commit(id(1), Optional.empty(), content).getSentBytes()).isLessThanOrEqualTo(WINDOW);
+        assertThat(read(id(1), "pages-1.img")).isEqualTo(content);
+    }
+
+    @Test
+    void filesOfVolumesComeBackFromAnyOffset() throws Exception {
+        byte[] log = noise(2 * WINDOW + 1000);
+        VolumeEntry entry = VolumeEntry.newBuilder().setPath(ByteString.copyFromUtf8("output")).setKind(EntryKind.REGULAR).setMode(0644).build();
+        VolumeEntry folder = VolumeEntry.newBuilder().setPath(ByteString.EMPTY).setKind(EntryKind.DIRECTORY).build();
+        try (ImageWriter writer = images.write(id(1), Optional.empty(), buffers)) {
+            writer.entry("log", folder);
+            write(writer.regular("log", entry), log, 100_000);
+            Image ignored = writer.commit(Image.getDefaultInstance());
+        }
+        for (long offset : List.of(0L, 1L, (long) WINDOW, WINDOW + 7L, log.length - 1L, (long) log.length, log.length + 5L)) {
+            byte[] tail = Arrays.copyOfRange(log, (int) Math.min(offset, log.length), log.length);
+            assertThat(read(images.openVolumeFile(id(1), "log", "output", offset).orElseThrow())).as("from %d", offset).isEqualTo(tail);
+        }
+        assertThat(images.openVolumeFile(id(1), "log", "other", 0)).isEmpty();
+        VolumeEntry before = images.manifest(id(1)).getVolumes(0).getEntries(1);
+        try (ImageWriter writer = images.write(id(2), Optional.of(id(1)), buffers)) {
+            writer.unchanged("log", before);
+            assertThat(writer.commit(Image.getDefaultInstance()).getSentBytes()).isZero();
+        }
+        assertThat(read(images.openVolumeFile(id(2), "log", "output", 0).orElseThrow())).isEqualTo(log);
+    }
+
+    @Test
+    void anImageThatWasNotCommittedIsNot() throws Exception {
+        try (ImageWriter writer = images.write(id(1), Optional.empty(), buffers)) {
+            write(writer.file("pages-1.img"), noise(3 * WINDOW), WINDOW);
+        }
+        assertThat(images.list(Optional.empty())).isEmpty();
+        assertRefused(ErrorCode.IMAGE_NOT_FOUND, id(1), () -> images.read(id(1)));
+    }
+
+    @Test
+    void anOpenRunPreventsTheCommit() throws Exception {
+        try (ImageWriter writer = images.write(id(1), Optional.empty(), buffers)) {
+            ByteSink open = writer.file("pages-1.img");
+            open.write(buffers.take().put(noise(10)).flip());
+            assertRefused(ErrorCode.INTERNAL, id(1), () -> writer.commit(Image.getDefaultInstance()));
+        }
+        assertThat(images.list(Optional.empty())).isEmpty();
+    }
+
+    @Test
+    void anIdIsTakenOnce() throws Exception {
+        byte[] content = noise(WINDOW);
+        Image ignored = commit(id(1), Optional.empty(), content);
+        assertRefused(ErrorCode.OBJECT_EXISTS, "manifest", () -> commit(id(1), Optional.empty(), noise(WINDOW)));
+        assertThat(read(id(1), "pages-1.img")).isEqualTo(content);
+    }
+
+    @Test
+    void aStoreThatFailsAPackFailsTheImageAndGivesAllBuffersBack() {
+        for (ErrorCode code : List.of(ErrorCode.STORE_FULL, ErrorCode.STORE_UNREACHABLE)) {
+            Images failing = new Images(new FaultyStore(store, key -> key.startsWith("packs/"), code));
+            // More than the packs that may wait, so that the writer meets the failure in the middle.
+            byte[] window = noise(WINDOW);
+            assertRefused(
+                    code,
+                    "packs/" + JOB,
+                    () -> {
+                        try (ImageWriter writer = failing.write(id(1), Optional.empty(), buffers)) {
+                            try (ByteSink sink = writer.file("pages-1.img")) {
+                                for (int i = 0; i < 600; i++) {
+                                    window[i]++;
+                                    sink.write(buffers.take().put(window).flip());
+                                }
+                            }
+                            Image ignored = writer.commit(Image.getDefaultInstance());
+                        }
+                    });
+            assertThat(buffers.available()).isEqualTo(BUFFERS);
+        }
+        assertThat(images.list(Optional.empty())).isEmpty();
+    }
+
+    @Test
+    void aStoreThatFailsTheManifestLeavesNoImage() {
+        Images failing = new Images(new FaultyStore(store, key -> key.startsWith("images/"), ErrorCode.STORE_FULL));
+        assertRefused(
+                ErrorCode.STORE_FULL,
+                "images/",
+                () -> {
+                    try (ImageWriter writer = failing.write(id(1), Optional.empty(), buffers)) {
+                        write(writer.file("pages-1.img"), noise(WINDOW), WINDOW);
+                        Image ignored = writer.commit(Image.getDefaultInstance());
+                    }
+                });
+        assertThat(images.list(Optional.empty())).isEmpty();
+    }
+
+    @Test
+    void aDamagedChunkIsNamedWhenItIsReadAndWhenItIsVerified() throws Exception {
+        Image ignored = commit(id(1), Optional.empty(), noise(4 * WINDOW));
+        assertThat(images.verify(id(1)).damage()).isEmpty();
+        ChunkList chunks = images.manifest(id(1)).getFiles(0).getChunks();
+        String pack = images.manifest(id(1)).getPacks(0);
+        byte[] content = store.get(pack).orElseThrow();
+        content[(int) chunks.getOffset(2) + 1000]++;
+        store.put(pack, ByteBuffer.wrap(content));
+        String name = ChunkName.of(chunks.getHashes(), 2).toString();
+        assertRefused(ErrorCode.CHUNK_CORRUPT, name, () -> read(id(1), "pages-1.img"));
+        assertRefused(ErrorCode.CHUNK_CORRUPT, pack, () -> read(id(1), "pages-1.img"));
+        assertThat(images.verify(id(1)).damage()).singleElement().asString().contains(name);
+    }
+
+    @Test
+    void aDamagedCompressedChunkIsNamed() throws Exception {
+        byte[] text = new byte[WINDOW];
+        for (int at = 0; at < text.length; at++) {
+            text[at] = (byte) (at / 100);
+        }
+        Image ignored = commit(id(1), Optional.empty(), text);
+        String pack = images.manifest(id(1)).getPacks(0);
+        byte[] content = store.get(pack).orElseThrow();
+        assertThat(content.length).isLessThan(WINDOW / 10);
+        for (int at = 0; at < content.length; at += 97) {
+            byte[] damaged = content.clone();
+            damaged[at] ^= 0x10;
+            store.put(pack, ByteBuffer.wrap(damaged));
+            // A bit of the frame's header may carry no meaning: then the bytes are right.
+            List<String> damage = images.verify(id(1)).damage();
+            assertThat(damage.size()).isLessThanOrEqualTo(1);
+            if (damage.isEmpty()) {
+                assertThat(read(id(1), "pages-1.img")).isEqualTo(text);
+            }
+        }
+    }
+
+    @Test
+    void aPackThatIsGoneIsNamed() throws Exception {
+        Image ignored = commit(id(1), Optional.empty(), noise(WINDOW));
+        String pack = images.manifest(id(1)).getPacks(0);
+        assertThat(store.delete(pack)).isPositive();
+        assertRefused(ErrorCode.CHUNK_MISSING, pack, () -> read(id(1), "pages-1.img"));
+        assertThat(images.verify(id(1)).damage()).hasSize(1);
+    }
+
+    @Test
+    void aManifestThatWasTouchedIsRefused() throws Exception {
+        Image ignored = commit(id(1), Optional.empty(), noise(10));
+        String key = Keys.manifest(id(1));
+        byte[] manifest = store.get(key).orElseThrow();
+        for (int at : List.of(0, 10, manifest.length - 1)) {
+            byte[] damaged = manifest.clone();
+            damaged[at]++;
+            store.put(key, ByteBuffer.wrap(damaged));
+            assertRefused(ErrorCode.MANIFEST_CORRUPT, id(1), () -> images.read(id(1)));
+        }
+        store.put(key, ByteBuffer.wrap(Arrays.copyOf(manifest, 20)));
+        assertRefused(ErrorCode.MANIFEST_CORRUPT, id(1), () -> images.read(id(1)));
+    }
+
+    @Test
+    void aPreviousImageThatCantBeReadCostsOnlyTheSaving() throws Exception {
+        byte[] content = noise(2 * WINDOW);
+        Image ignored = commit(id(1), Optional.empty(), content);
+        store.put(Keys.manifest(id(1)), ByteBuffer.wrap(new byte[100]));
+        assertThat(commit(id(2), Optional.of(id(1)), content).getKnownChunks()).isZero();
+        assertThat(read(id(2), "pages-1.img")).isEqualTo(content);
+    }
+
+    @Test
+    void deletingKeepsWhatOtherImagesUse() throws Exception {
+        byte[] content = noise(4 * WINDOW);
+        Image first = commit(id(1), Optional.empty(), content);
+        content[0]++;
+        Image second = commit(id(2), Optional.of(id(1)), content);
+        assertThat(images.delete(id(1))).isLessThan(first.getSentBytes());
+        assertRefused(ErrorCode.IMAGE_NOT_FOUND, id(1), () -> images.delete(id(1)));
+        assertThat(read(id(2), "pages-1.img")).isEqualTo(content);
+        assertThat(images.delete(id(2))).isGreaterThan(first.getSentBytes() + second.getSentBytes());
+        assertThat(store.list("")).isEmpty();
+    }
+
+    @Test
+    void imagesAreListedByJob() throws Exception {
+        Image ignored = commit(id(10), Optional.empty(), noise(1));
+        Image ignoredToo = commit(id(2), Optional.empty(), noise(1));
+        Image other = commit("j-bbbbbbbb.1", Optional.empty(), noise(1));
+        assertThat(images.list(Optional.of(JOB))).extracting(Image::getId).containsExactly(id(2), id(10));
+        assertThat(images.list(Optional.empty())).extracting(Image::getId).containsExactly(id(2), id(10), other.getId());
+    }
+}
