@@ -99,10 +99,12 @@ public final class VolumeRestore {
         Files.setAttribute(file, "unix:uid", entry.getUid(), LinkOption.NOFOLLOW_LINKS);
         Files.setAttribute(file, "unix:gid", entry.getGid(), LinkOption.NOFOLLOW_LINKS);
         switch (entry.getKind()) {
-            case SYMLINK -> {
-                // A link has no mode, and nobody looks at its time.
+            case SYMLINK, HARD_LINK -> {
+                // A symbolic link has no mode, and nobody looks at its time; the other names of a file share what its first has.
             }
-            case DIRECTORY, REGULAR, FIFO, HARD_LINK -> {
+            // By name and mode only: the JDK opens the file for all else, and opening a FIFO waits for one who writes.
+            case FIFO -> Files.setAttribute(file, "unix:mode", entry.getMode());
+            case DIRECTORY, REGULAR -> {
                 Files.setAttribute(file, "unix:mode", entry.getMode(), LinkOption.NOFOLLOW_LINKS);
                 Files.setAttribute(file, "lastModifiedTime", FileTime.from(entry.getModifiedAt(), TimeUnit.NANOSECONDS), LinkOption.NOFOLLOW_LINKS);
             }
