@@ -1,7 +1,8 @@
 """Holds one of everything that must survive a move, checks it all at each step, and counts.
 
 4 processes, 8 threads in each child, TCP and unix sockets, a memfd, a shared mapping, a deleted
-open file, a file lock, a fifo, a zombie. Argument: MiB of memory that can't be compressed.
+open file, a file lock, a fifo, a zombie. Arguments: MiB of memory that can't be compressed, spread over
+the processes; "shared" to have all of it before the forks instead, seen by each process.
 """
 import fcntl
 import mmap
@@ -15,8 +16,22 @@ import zlib
 PORT = 4321
 CHILDREN = 3
 
-memory = [os.urandom(1 << 20) for _ in range(int(sys.argv[1]) if len(sys.argv) > 1 else 1)]
-sums = [zlib.crc32(piece) for piece in memory]
+
+class Memory:
+    """Some MiB of noise, a sixteenth of which is checked at a time."""
+
+    def __init__(self, mebibytes):
+        self.pieces = [os.urandom(1 << 20) for _ in range(mebibytes)]
+        self.sums = [zlib.crc32(piece) for piece in self.pieces]
+
+    def check(self, step):
+        for piece in range(step % 16, len(self.pieces), 16):
+            assert zlib.crc32(self.pieces[piece]) == self.sums[piece], ("memory", piece)
+
+
+mebibytes = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+inherited = Memory(mebibytes if "shared" in sys.argv else 0)
+own_mebibytes = 0 if "shared" in sys.argv else mebibytes // (CHILDREN + 1)
 shared = mmap.mmap(-1, 4096)
 memfd = os.memfd_create("memfd")
 os.write(memfd, b"memfd content")
@@ -46,11 +61,14 @@ def retry(call, *arguments):
 
 
 def child():
+    own = Memory(own_mebibytes)
     for _ in range(7):
         threading.Thread(target=lambda: [time.sleep(0.1) for _ in iter(int, 1)], daemon=True).start()
     peer = socket.create_connection(("127.0.0.1", PORT))
     number = 0
     while True:
+        own.check(number)
+        inherited.check(number)
         retry(peer.sendall, b"%08d" % number)
         number += 1
         time.sleep(0.05)
@@ -65,6 +83,7 @@ for _ in range(CHILDREN):
 if os.fork() == 0:
     os._exit(3)
 
+own = Memory(own_mebibytes)
 peers = [retry(server.accept)[0] for _ in children]
 step = 0
 with open("/scratch/count", "a") as count:
@@ -80,8 +99,8 @@ with open("/scratch/count", "a") as count:
         ghost.seek(0)
         assert ghost.read() == "ghost!"
         assert os.pread(memfd, 99, 0) == b"memfd content"
-        for piece in range(step % 16, len(memory), 16):
-            assert zlib.crc32(memory[piece]) == sums[piece], ("memory", piece)
+        own.check(step)
+        inherited.check(step)
         assert open("/proc/locks").read().count("FLOCK") >= 1
         os.write(fifo, b"x")
         assert os.read(fifo, 1) == b"x"

@@ -15,8 +15,8 @@ import java.util.regex.Pattern;
 final class CriuLog {
     private static final int MOST_LINES = 8;
     private static final Pattern ERROR = Pattern.compile("^\\(?[\\d.]*\\)?\\s*(?:pie: \\d+: )?(?:\\d+: )?Error \\(([^)]*)\\): (.*)$");
-    // Said on every machine without CAP_SYS_RESOURCE, and never the cause.
-    private static final List<String> HARMLESS = List.of("Can't setup RLIMIT_NOFILE", "Address already assigned", "address already assigned");
+    // Said on every machine that lacks a capability or a device, and never the cause.
+    private static final List<String> HARMLESS = List.of("Can't setup RLIMIT_NOFILE", "Address already assigned", "address already assigned", "Unable to create tun");
 
     /**
      * A cause that users meet.
@@ -97,7 +97,8 @@ final class CriuLog {
         return new FerryException(otherwise, what + decisive, evidence, null);
     }
 
-    private List<String> evidence() {
+    /** The lines that decided it. */
+    List<String> evidence() {
         if (!errors.isEmpty()) {
             return errors.subList(0, Math.min(MOST_LINES, errors.size()));
         }

@@ -77,6 +77,13 @@ public final class CriuRestore {
             if (status == -1) {
                 throw new FerryException(ErrorCode.RESTORE_TIMEOUT, "CRIU did not restore the job within " + atMost.toSeconds() + " s and was killed");
             }
+            if (status != 0 && cgroup.outOfMemoryKills() > 0) {
+                throw new FerryException(
+                        ErrorCode.RESTORE_FAILED,
+                        "The kernel killed the restore for want of memory: the job does not fit into its limit here",
+                        CriuLog.read(runFolder.resolve("restore.log"), process.outputLines()).evidence(),
+                        null);
+            }
             if (status != 0) {
                 throw CriuLog.read(runFolder.resolve("restore.log"), process.outputLines()).restoreFailure(status);
             }

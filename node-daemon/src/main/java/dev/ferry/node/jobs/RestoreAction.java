@@ -44,7 +44,7 @@ final class RestoreAction {
             VolumeRestore volumes = new VolumeRestore(image);
             phases.measure("folders", volumes::bytes, 0, () -> restoreFolders(image, volumes));
             plan.makeSkeleton(job.folder().root());
-            Limits.of(spec).apply(job.cgroup());
+            Limits.of(spec).fitting(image.manifest().getImage().getMemoryBytes()).apply(job.cgroup());
             CriuRestore.Restored restored =
                     phases.measure(
                             "restore",
