@@ -74,7 +74,8 @@ public final class Coordinator implements AutoCloseable {
                             .setHttpAddress(http.address())
                             .build();
             FerryApi api = new FerryApi(store, engine, desk, directory, new Verbs(store, engine), new ImageVerbs(store, images), self);
-            FerryService service = new FerryService(api, store, changes, new LogReader(store, changes, relay, images));
+            LogReader logs = new LogReader(store, changes, relay, images);
+            FerryService service = new FerryService(api, store, changes, logs);
             // Operations first: their orders are known before any daemon's result comes in.
             engine.resumeAll();
             String[] listens = config.grpcListen().split(",", -1);
@@ -95,7 +96,7 @@ public final class Coordinator implements AutoCloseable {
             listen(grpc, config.grpcListen());
             add(() -> endGrpc(grpc, desk));
             directory.start();
-            http.serve(api, metrics, objects);
+            http.serve(api, logs, metrics, objects);
         } catch (IOException | RuntimeException failed) {
             close();
             throw failed;

@@ -80,18 +80,23 @@ public final class HttpServer implements AutoCloseable {
     }
 
     /** Begins to answer. */
-    public void serve(FerryApi api, Metrics metrics, ObjectStore objects) {
+    public void serve(FerryApi api, LogReader logs, Metrics metrics, ObjectStore objects) {
         List<Route> routes = Route.all(api);
         String description = OpenApi.describe(routes, api.server().getVersion()).encodePrettily();
         router.route().handler(BodyHandler.create(false).setBodyLimit(MOST_BODY));
         for (Route route : routes) {
-            router.route(HttpMethod.valueOf(route.method()), route.path().replaceAll("\\{(\\w+)\\}", ":$1")).handler(context -> call(context, route));
+            router.route(HttpMethod.valueOf(route.method()), vertxPath(route.path())).handler(context -> call(context, route));
         }
+        router.get(vertxPath(HttpLog.PATH)).handler(context -> later(context, () -> HttpLog.answer(context, logs)));
         router.get("/openapi.json").handler(context -> json(context, 200, description));
         router.get("/healthz").handler(context -> context.response().end("ok\n"));
         router.get("/readyz").handler(context -> later(context, () -> ready(context, api, objects)));
         router.get("/metrics").handler(context -> later(context, () -> context.response().putHeader("content-type", "text/plain; version=0.0.4").end(metrics.scrape())));
         router.route().handler(context -> fail(context, 404, new FerryException(ErrorCode.INVALID_ARGUMENT, "There is nothing at " + context.request().method() + " " + context.request().path() + "; /openapi.json lists all").detail()));
+    }
+
+    private static String vertxPath(String path) {
+        return path.replaceAll("\\{(\\w+)\\}", ":$1");
     }
 
     private void later(RoutingContext context, Runnable work) {

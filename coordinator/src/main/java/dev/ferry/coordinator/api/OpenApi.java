@@ -24,6 +24,7 @@ final class OpenApi {
             }
             paths.getJsonObject(route.path()).put(route.method().toLowerCase(java.util.Locale.ROOT), document.operation(route));
         }
+        paths.put(HttpLog.PATH, new JsonObject().put("get", log()));
         document.reference(dev.ferry.proto.v1.ErrorDetail.getDescriptor());
         JsonObject components = new JsonObject();
         document.schemas.forEach(components::put);
@@ -41,12 +42,7 @@ final class OpenApi {
         for (FieldDescriptor field : request.getFields()) {
             boolean inPath = route.path().contains("{" + field.getName() + "}");
             if (inPath || !route.method().equals("POST")) {
-                parameters.add(
-                        new JsonObject()
-                                .put("name", inPath ? field.getName() : field.getJsonName())
-                                .put("in", inPath ? "path" : "query")
-                                .put("required", inPath)
-                                .put("schema", type(field)));
+                parameters.add(inPath ? parameter(field.getName(), "path", type(field)) : parameter(field.getJsonName(), "query", type(field)));
             } else {
                 body.put(field.getJsonName(), type(field));
             }
@@ -60,6 +56,24 @@ final class OpenApi {
                         .put("200", new JsonObject().put("description", "Done").put("content", json(reference(route.answer().getDescriptorForType()))))
                         .put("default", new JsonObject().put("description", "An error").put("content", json(reference(dev.ferry.proto.v1.ErrorDetail.getDescriptor()))));
         return operation.put("responses", responses);
+    }
+
+    private static JsonObject log() {
+        JsonArray parameters =
+                new JsonArray()
+                        .add(parameter("job", "path", new JsonObject().put("type", "string")))
+                        .add(parameter("offset", "query", new JsonObject().put("type", "string").put("format", "int64")))
+                        .add(parameter("follow", "query", new JsonObject().put("type", "boolean")));
+        JsonObject bytes = new JsonObject().put("application/octet-stream", new JsonObject().put("schema", new JsonObject().put("type", "string").put("format", "binary")));
+        return new JsonObject()
+                .put("summary", "A job's log from an offset; with follow=true until the job has ended")
+                .put("operationId", "GET " + HttpLog.PATH)
+                .put("parameters", parameters)
+                .put("responses", new JsonObject().put("200", new JsonObject().put("description", "The log's bytes").put("content", bytes)));
+    }
+
+    private static JsonObject parameter(String name, String in, JsonObject type) {
+        return new JsonObject().put("name", name).put("in", in).put("required", in.equals("path")).put("schema", type);
     }
 
     private static JsonObject json(JsonObject schema) {

@@ -17,7 +17,7 @@ import java.util.function.Function;
  * @param answer an empty answer, for its description
  */
 record Route(String method, String path, String summary, Message request, Message answer, Function<Message, Message> call) {
-    /** The whole HTTP API but for logs, health and metrics. */
+    /** The whole HTTP API but for logs ({@link HttpLog}), health and metrics. */
     static List<Route> all(FerryApi api) {
         return List.of(
                 of("GET", "/v1/server", "What this coordinator is", GetServerRequest.getDefaultInstance(), Server.getDefaultInstance(), request -> api.server()),

@@ -1,0 +1,93 @@
+package dev.ferry.coordinator.api;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.LogChunk;
+import dev.ferry.proto.v1.ReadLogRequest;
+import io.vertx.core.buffer.Buffer;
+import io.vertx.core.http.HttpServerResponse;
+import io.vertx.ext.web.RoutingContext;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** A job's log as plain bytes, in chunks as they come: GET /v1/jobs/{job}/log?offset=N&follow=true. */
+final class HttpLog {
+    static final String PATH = "/v1/jobs/{job}/log";
+
+    private static final Logger LOG = LoggerFactory.getLogger(HttpLog.class);
+    private static final long ROOM_SECONDS = 60;
+
+    private HttpLog() {}
+
+    /** Called on a thread that may wait. An error before the first byte passes through; a later one cuts the answer off. */
+    static void answer(RoutingContext context, LogReader logs) {
+        ReadLogRequest.Builder request = ReadLogRequest.newBuilder();
+        context.queryParams().forEach(parameter -> Route.set(request, parameter.getKey(), parameter.getValue()));
+        request.setJob(context.pathParam("job"));
+        if (request.getOffset() < 0) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Parameter 'offset' must not be negative");
+        }
+        Answer answer = new Answer(context.response());
+        try {
+            logs.read(request.getJob(), request.getOffset(), request.getFollow(), answer);
+            answer.end();
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            answer.cut();
+        } catch (RuntimeException failed) {
+            if (!answer.begun) {
+                throw failed;
+            }
+            LOG.info("the log of {} was cut off: {}", request.getJob(), failed.toString());
+            answer.cut();
+        }
+    }
+
+    private static final class Answer implements LogReader.Sink {
+        private final HttpServerResponse response;
+        private boolean begun;
+
+        Answer(HttpServerResponse response) {
+            this.response = response;
+        }
+
+        private void begin() {
+            if (!begun) {
+                begun = true;
+                response.setChunked(true).putHeader("content-type", "application/octet-stream");
+            }
+        }
+
+        @Override
+        public boolean take(LogChunk piece) throws InterruptedException {
+            begin();
+            try {
+                // The write ends when the bytes are on their way: a slow reader holds back whoever reads for him.
+                var unused = response.write(Buffer.buffer(piece.getData().toByteArray())).toCompletionStage().toCompletableFuture().get(ROOM_SECONDS, TimeUnit.SECONDS);
+                return true;
+            } catch (ExecutionException | TimeoutException gone) {
+                LOG.debug("nobody reads the log any more", gone);
+                return false;
+            }
+        }
+
+        @Override
+        public boolean isOpen() {
+            return !response.closed();
+        }
+
+        void end() {
+            begin();
+            if (isOpen()) {
+                var unused = response.end();
+            }
+        }
+
+        void cut() {
+            var unused = response.reset();
+        }
+    }
+}

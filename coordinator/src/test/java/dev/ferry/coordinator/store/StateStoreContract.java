@@ -1,0 +1,212 @@
+package dev.ferry.coordinator.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Node;
+import dev.ferry.proto.v1.NodeState;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationState;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.Function;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What every database behind a coordinator must do. */
+abstract class StateStoreContract {
+    StateStore store;
+
+    abstract StateStore open() throws Exception;
+
+    @BeforeEach
+    void openStore() throws Exception {
+        store = open();
+    }
+
+    @AfterEach
+    void closeStore() {
+        store.close();
+    }
+
+    private void reopen() throws Exception {
+        store.close();
+        store = open();
+    }
+
+    private <T> Optional<T> one(Function<Transaction, Optional<T>> read) {
+        return store.transact(read);
+    }
+
+    private <T> List<T> list(Function<Transaction, List<T>> read) {
+        return store.transact(read);
+    }
+
+    private static Job job(String id, JobState state, long submitted) {
+        return Job.newBuilder().setId(id).setSpec(JobSpec.newBuilder().setName("name-" + id)).setState(state).setSubmittedAt(submitted).build();
+    }
+
+    private static Operation operation(String id, String job, OperationState state, long started) {
+        return Operation.newBuilder().setId(id).setJob(job).setState(state).setStartedAt(started).build();
+    }
+
+    @Test
+    void whatWasWrittenIsThereAfterAReopen() throws Exception {
+        Job written = store.transact(state -> state.put(job("j-a", JobState.RUNNING, 1)));
+        Operation operation = store.transact(state -> state.put(operation("op-a", "j-a", OperationState.OPEN, 1)));
+        Image image = Image.newBuilder().setId("j-a.1").setJob("j-a").setSequence(1).build();
+        Node node = Node.newBuilder().setName("node-1").setState(NodeState.READY).build();
+        store.transact(
+                state -> {
+                    state.put(image);
+                    state.put(node);
+                    return true;
+                });
+        reopen();
+        assertThat(one(state -> state.job("j-a"))).contains(written);
+        assertThat(one(state -> state.operation("op-a"))).contains(operation);
+        assertThat(one(state -> state.image("j-a.1"))).contains(image);
+        assertThat(one(state -> state.node("node-1"))).contains(node);
+        assertThat(one(state -> state.job("j-b"))).isEmpty();
+    }
+
+    @Test
+    void eachWriteRaisesTheVersion() {
+        Job first = store.transact(state -> state.put(job("j-a", JobState.PENDING, 1)));
+        Job second = store.transact(state -> state.put(first.toBuilder().setState(JobState.RUNNING).build()));
+        assertThat(second.getVersion()).isEqualTo(first.getVersion() + 1);
+    }
+
+    @Test
+    void aTransactionThatFailsLeavesNothing() {
+        assertThatThrownBy(
+                        () ->
+                                store.transact(
+                                        state -> {
+                                            Job ignored = state.put(job("j-a", JobState.PENDING, 1));
+                                            throw new IllegalStateException("the test says so");
+                                        }))
+                .hasMessage("the test says so");
+        assertThat(list(Transaction::allJobs)).isEmpty();
+    }
+
+    @Test
+    void aTransactionSeesWhatItWrote() {
+        store.transact(
+                state -> {
+                    Job ignored = state.put(job("j-a", JobState.PENDING, 1));
+                    assertThat(state.job("j-a")).isPresent();
+                    assertThat(state.liveJobs()).hasSize(1);
+                    return true;
+                });
+    }
+
+    @Test
+    void transactionsRunOneAfterTheOther() throws Exception {
+        Job ignored = store.transact(state -> state.put(job("j-a", JobState.PENDING, 1)));
+        int writers = 8;
+        int rounds = 20;
+        try (ExecutorService threads = Executors.newFixedThreadPool(writers)) {
+            List<Future<?>> all =
+                    IntStream.range(0, writers)
+                            .<Future<?>>mapToObj(
+                                    writer ->
+                                            threads.submit(
+                                                    () -> {
+                                                        for (int round = 0; round < rounds; round++) {
+                                                            Job raised = store.transact(state -> state.put(state.job("j-a").orElseThrow().toBuilder().setLastSequence(state.job("j-a").orElseThrow().getLastSequence() + 1).build()));
+                                                            assertThat(raised.getLastSequence()).isPositive();
+                                                        }
+                                                    }))
+                            .toList();
+            for (Future<?> each : all) {
+                each.get();
+            }
+        }
+        assertThat(one(state -> state.job("j-a")).orElseThrow().getLastSequence()).isEqualTo((long) writers * rounds);
+    }
+
+    @Test
+    void jobsAreFoundByStateAgeAndName() {
+        store.transact(
+                state -> {
+                    List<Job> all = List.of(job("j-c", JobState.RUNNING, 3), job("j-b", JobState.EXITED, 2), job("j-a", JobState.SUSPENDED, 5), job("j-d", JobState.FAILED, 1));
+                    all.forEach(state::put);
+                    return all;
+                });
+        assertThat(list(Transaction::liveJobs)).extracting(Job::getId).containsExactly("j-c", "j-a");
+        assertThat(list(Transaction::allJobs)).extracting(Job::getId).containsExactly("j-d", "j-b", "j-c", "j-a");
+        assertThat(list(state -> state.jobsLike("name-j-b"))).extracting(Job::getId).containsExactly("j-b");
+        assertThat(list(state -> state.jobsLike("j-"))).hasSize(4);
+        assertThat(list(state -> state.jobsLike("%"))).isEmpty();
+        assertThat(list(state -> state.jobsLike("j_"))).isEmpty();
+    }
+
+    @Test
+    void operationsAreFoundByJobAndState() {
+        store.transact(
+                state -> {
+                    List<Operation> all =
+                            List.of(
+                                    operation("op-1", "j-a", OperationState.SUCCEEDED, 1),
+                                    operation("op-2", "j-a", OperationState.OPEN, 2),
+                                    operation("op-3", "j-b", OperationState.OPEN, 3),
+                                    operation("op-4", "j-a", OperationState.FAILED_OPERATION, 4));
+                    all.forEach(state::put);
+                    return all;
+                });
+        assertThat(list(Transaction::openOperations)).extracting(Operation::getId).containsExactly("op-2", "op-3");
+        assertThat(list(state -> state.operations("j-a", 10))).extracting(Operation::getId).containsExactly("op-4", "op-2", "op-1");
+        assertThat(list(state -> state.operations("", 2))).extracting(Operation::getId).containsExactly("op-4", "op-3");
+        assertThat(list(state -> state.operationsLike("op-"))).hasSize(4);
+    }
+
+    @Test
+    void imagesComeInTheOrderOfTheirSequence() {
+        store.transact(
+                state -> {
+                    for (int sequence : List.of(10, 9, 2)) {
+                        state.put(Image.newBuilder().setId("j-a." + sequence).setJob("j-a").setSequence(sequence).build());
+                    }
+                    state.put(Image.newBuilder().setId("j-b.1").setJob("j-b").setSequence(1).build());
+                    return true;
+                });
+        assertThat(list(state -> state.images("j-a"))).extracting(Image::getSequence).containsExactly(2L, 9L, 10L);
+        store.transact(
+                state -> {
+                    state.deleteImage("j-a.9");
+                    return true;
+                });
+        assertThat(list(state -> state.images(""))).hasSize(3);
+    }
+
+    @Test
+    void changesAreToldAfterTheyAreDurable() {
+        List<String> told = new ArrayList<>();
+        store.onChange(
+                keys ->
+                        keys.forEach(
+                                key -> {
+                                    // Not in the transaction any more: asking again is allowed here.
+                                    boolean there = store.transact(state -> state.job(key).isPresent() || state.node(key).isPresent());
+                                    assertThat(there).isTrue();
+                                    told.add(key);
+                                }));
+        store.transact(
+                state -> {
+                    state.put(Node.newBuilder().setName("node-1").build());
+                    return state.put(job("j-a", JobState.PENDING, 1));
+                });
+        assertThat(told).contains("j-a", "node-1");
+    }
+}
