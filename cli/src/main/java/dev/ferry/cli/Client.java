@@ -7,6 +7,8 @@ import dev.ferry.proto.v1.ErrorCode;
 import io.grpc.ManagedChannel;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.netty.shaded.io.netty.channel.nio.NioEventLoopGroup;
+import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioSocketChannel;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.concurrent.TimeUnit;
@@ -18,15 +20,19 @@ public final class Client implements AutoCloseable {
     private static final Duration ANSWER = Duration.ofSeconds(30);
     private static final int MOST_MESSAGE = 64 << 20;
 
+    private static final long END_MILLIS = 200;
+
     private final String server;
     private final ManagedChannel channel;
+    // Not gRPC's shared threads: those sit in the kernel until the end, and the JVM waits 300 ms for such threads when it exits.
+    private final NioEventLoopGroup thread = new NioEventLoopGroup(1, Thread.ofPlatform().daemon().name("client").factory());
 
     public Client(String server) {
         if (!server.matches("([^\\s:]+|\\[[^\\]]+\\]):\\d{1,5}")) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, "'" + server + "' is not the address of a coordinator; write host:port");
         }
         this.server = server;
-        channel = NettyChannelBuilder.forTarget(server).usePlaintext().maxInboundMessageSize(MOST_MESSAGE).directExecutor().build();
+        channel = NettyChannelBuilder.forTarget(server).eventLoopGroup(thread).channelType(NioSocketChannel.class).usePlaintext().maxInboundMessageSize(MOST_MESSAGE).directExecutor().build();
     }
 
     public String server() {
@@ -80,5 +86,7 @@ public final class Client implements AutoCloseable {
     @Override
     public void close() {
         channel.shutdownNow();
+        var ended = thread.shutdownGracefully(0, END_MILLIS, TimeUnit.MILLISECONDS);
+        boolean ignored = ended.awaitUninterruptibly(END_MILLIS, TimeUnit.MILLISECONDS);
     }
 }

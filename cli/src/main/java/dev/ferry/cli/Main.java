@@ -1,10 +1,12 @@
 package dev.ferry.cli;
 
 import dev.ferry.cli.output.Failure;
+import dev.ferry.cli.verbs.VerbTable;
 import dev.ferry.common.Errors;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
 import java.util.Arrays;
+import java.util.Map;
 import picocli.CommandLine;
 
 /** Entry of the {@code ferry} command. */
@@ -12,14 +14,25 @@ public final class Main {
     private Main() {}
 
     public static void main(String[] arguments) {
-        int status = commandLine().execute(arguments);
+        int status = commandLine(arguments).execute(arguments);
         System.out.flush();
         System.exit(status);
     }
 
+    /** The command with the one verb that the words begin with, or with all when they don't. */
+    private static CommandLine commandLine(String[] words) {
+        Class<?> verb = words.length == 0 ? null : VerbTable.verbs().get(words[0]);
+        return verb == null ? commandLine() : commandLine(Map.of(words[0], verb));
+    }
+
     /** The whole command, ready to be executed or asked about. */
     public static CommandLine commandLine() {
+        return commandLine(VerbTable.verbs());
+    }
+
+    private static CommandLine commandLine(Map<String, Class<?>> verbs) {
         CommandLine command = new CommandLine(new FerryCommand());
+        verbs.forEach(command::addSubcommand);
         command.setCaseInsensitiveEnumValuesAllowed(true);
         command.setUsageHelpAutoWidth(true);
         command.setExecutionExceptionHandler((failure, line, parsed) -> Failure.print(failure, wantsJson(parsed.originalArgs())));

@@ -1,0 +1,46 @@
+package dev.ferry.cli.verbs;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+
+/** All verbs in the order of the help. The classes are looked into only when they are asked for: that takes most of a short command's time. */
+public final class VerbTable {
+    private static final Map<String, Class<?>> VERBS = all();
+
+    private VerbTable() {}
+
+    /** Verbs by name. */
+    public static Map<String, Class<?>> verbs() {
+        return VERBS;
+    }
+
+    private static Map<String, Class<?>> all() {
+        Map<String, Class<?>> verbs = new LinkedHashMap<>();
+        verbs.put("run", RunVerb.class);
+        verbs.put("ps", JobVerbs.Ps.class);
+        verbs.put("show", JobVerbs.Show.class);
+        verbs.put("logs", JobVerbs.Logs.class);
+        verbs.put("signal", JobVerbs.Signal.class);
+        verbs.put("cancel", JobVerbs.Cancel.class);
+        verbs.put("wait", JobVerbs.Wait.class);
+        verbs.put("checkpoint", MoveVerbs.Checkpoint.class);
+        verbs.put("suspend", MoveVerbs.Suspend.class);
+        verbs.put("resume", MoveVerbs.Resume.class);
+        verbs.put("migrate", MoveVerbs.Migrate.class);
+        verbs.put("restore", MoveVerbs.Restore.class);
+        verbs.put("images", ImageVerb.Listing.class);
+        verbs.put("image", ImageVerb.class);
+        verbs.put("nodes", NodeVerb.Listing.class);
+        verbs.put("node", NodeVerb.class);
+        verbs.put("operations", OperationVerbs.Listing.class);
+        verbs.put("operation", OperationVerbs.One.class);
+        verbs.put("demo", DemoVerb.class);
+        verbs.put("up", UpVerb.class);
+        verbs.put("coordinator", CoordinatorVerb.class);
+        verbs.put("config", ConfigVerb.class);
+        verbs.put("doctor", DoctorVerb.class);
+        verbs.put("completion", CompletionVerb.class);
+        verbs.put("version", VersionVerb.class);
+        return verbs;
+    }
+}
