@@ -6,9 +6,10 @@
  *     passes signals on to it, reaps what it leaves behind and writes its exit status to a file,
  *     durably, so that the status is known even if no daemon was there to see it.
  *
- *   ferry-init enter [--cgroup FILE]... [--bind-root DIR] -- PROGRAM ARG...
- *     Joins control groups, gives itself a mount namespace of its own in which DIR is a read-only
- *     mount point, and becomes PROGRAM (criu restore).
+ *   ferry-init enter [--cgroup FILE]... [--flatten DIR]... [--bind-root DIR] -- PROGRAM ARG...
+ *     Joins control groups, gives itself a mount namespace of its own in which each DIR of --flatten
+ *     has nothing mounted below it and that of --bind-root is a read-only mount point, and becomes
+ *     PROGRAM (runc, criu restore).
  *
  * Static, no allocation after start: it is in every image, so it must be small and never change
  * its behaviour under a running job.
@@ -141,6 +142,17 @@ static int run(char **command)
 	}
 }
 
+/* What is mounted from here on is seen by nobody else and ends with PROGRAM and its children. */
+static void isolate(void)
+{
+	static int done;
+	if (done)
+		return;
+	if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		fail("make a mount namespace", "");
+	done = 1;
+}
+
 static int enter(int count, char **argument)
 {
 	int at = 0;
@@ -151,9 +163,16 @@ static int enter(int count, char **argument)
 			if (file < 0 || write(file, "0", 1) != 1)
 				fail("join the control group", value);
 			close(file);
+		} else if (strcmp(argument[at], "--flatten") == 0) {
+			/*
+			 * A bind mount of a folder onto itself leaves out what is mounted below it. In a user
+			 * namespace the kernel refuses to do so later: it would show what the mounts hide.
+			 */
+			isolate();
+			if (mount(value, value, NULL, MS_BIND, NULL) < 0)
+				fail("mount", value);
 		} else if (strcmp(argument[at], "--bind-root") == 0) {
-			if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-				fail("make a mount namespace for", value);
+			isolate();
 			if (mount(value, value, NULL, MS_BIND, NULL) < 0 ||
 			    mount("none", value, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
 				fail("mount", value);
@@ -177,6 +196,6 @@ int main(int count, char **argument)
 		return run(argument + 2);
 	if (count >= 4 && strcmp(argument[1], "enter") == 0)
 		return enter(count - 2, argument + 2);
-	dprintf(2, "usage: ferry-init run CMD ARG... | enter [--cgroup FILE]... [--bind-root DIR] -- PROGRAM ARG...\n");
+	dprintf(2, "usage: ferry-init run CMD ARG... | enter [--cgroup FILE]... [--flatten DIR]... [--bind-root DIR] -- PROGRAM ARG...\n");
 	return 2;
 }

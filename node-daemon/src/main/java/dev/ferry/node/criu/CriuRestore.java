@@ -3,12 +3,14 @@ package dev.ferry.node.criu;
 import dev.ferry.common.FerryException;
 import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.posix.Posix;
+import dev.ferry.node.sandbox.EnterCommand;
 import dev.ferry.node.sandbox.JobFolder;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.node.sandbox.NativeHelper;
 import dev.ferry.node.sandbox.RootPlan;
 import dev.ferry.node.sandbox.ToolProcess;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.storage.ImageReader;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -41,7 +43,7 @@ public final class CriuRestore {
      * @throws FerryException RESTORE_*, or the image's own error (CHUNK_CORRUPT ...); no process of the
      *     job is left then
      */
-    public Restored restore(String run, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageReader image, Duration atMost)
+    public Restored restore(String run, JobSpec spec, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageReader image, Duration atMost)
             throws IOException, InterruptedException {
         Path runFolder = folder.criu(run);
         Files.createDirectories(runFolder);
@@ -53,6 +55,7 @@ public final class CriuRestore {
         for (Path file : cgroup.joinFiles()) {
             command.addAll(List.of("--cgroup", file.toString()));
         }
+        command.addAll(EnterCommand.flattenOptions(spec, plan));
         command.addAll(List.of("--bind-root", folder.root().toString(), "--"));
         command.addAll(CriuRun.command(criu, "restore", runFolder, folder.root()));
         command.addAll(List.of("--restore-detached", "--pidfile", pidFile.toString()));

@@ -52,7 +52,7 @@ final class RestoreAction {
                             image.manifest().getImage().getBytes(),
                             () ->
                                     new CriuRestore(job.context().criu())
-                                            .restore(runFolder(command), job.cgroup(), job.folder(), plan, image, Duration.ofNanos(Math.max(1, end - System.nanoTime()))));
+                                            .restore(runFolder(command), spec, job.cgroup(), job.folder(), plan, image, Duration.ofNanos(Math.max(1, end - System.nanoTime()))));
             job.enter(LocalState.LOCAL_RUNNING, record -> LocalJob.setProcess(record, restored.process()));
             Trees.delete(job.folder().criu(runFolder(command)));
         } catch (Exception failed) {

@@ -84,7 +84,7 @@ final class OciSpec {
         }
         Map<String, Object> linux = new LinkedHashMap<>();
         linux.put("cgroupsPath", cgroupPath);
-        if (spec.getUid() != 0 || spec.getGid() != 0) {
+        if (hasUserNamespace(spec)) {
             // A job of another user gets a user namespace with the same ids as outside: its kernel
             // objects belong to that namespace, so that CRIU can save them without CAP_SYS_RESOURCE.
             namespaces.add(Map.of("type", "user"));
@@ -99,6 +99,10 @@ final class OciSpec {
         linux.put("maskedPaths", masked);
         linux.put("readonlyPaths", READ_ONLY);
         return linux;
+    }
+
+    static boolean hasUserNamespace(JobSpec spec) {
+        return spec.getUid() != 0 || spec.getGid() != 0;
     }
 
     private static String hostName(JobSpec spec) {

@@ -97,6 +97,17 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<String>
         }
     }
 
+    /**
+     * Sources below which something is mounted. A job of another user has a user namespace, in which the kernel
+     * refuses to bind such a folder without what is below it: `ferry-init enter --flatten` does so before.
+     *
+     * @param mountInfo lines as of /proc/self/mountinfo
+     */
+    public List<Path> sourcesWithMounts(List<String> mountInfo) {
+        List<String> points = mountInfo.stream().map(line -> line.split(" ", 6)[4]).toList();
+        return binds.stream().map(Bind::source).filter(source -> points.stream().anyMatch(point -> point.startsWith(source + "/"))).distinct().toList();
+    }
+
     private static void makeMountPoint(Path at, Path source) throws IOException {
         if (Files.isDirectory(source)) {
             Files.createDirectories(at);

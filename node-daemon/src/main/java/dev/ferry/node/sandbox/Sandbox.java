@@ -8,6 +8,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.LockSupport;
@@ -48,11 +49,10 @@ public final class Sandbox {
         Path pidFile = folder.path().resolve("runc.pid");
         Path output = folder.path().resolve("runc.log");
         long end = System.nanoTime() + atMost.toNanos();
-        ToolProcess run =
-                ToolProcess.start(
-                        List.of(runc.toString(), "--root", runcState.toString(), "run", "--detach", "--bundle", folder.bundle().toString(),
-                                "--pid-file", pidFile.toString(), id),
-                        folder.path(), output, Map.of());
+        List<String> command = new ArrayList<>(EnterCommand.flatten(folder.control().resolve("ferry-init"), spec, plan));
+        command.addAll(
+                List.of(runc.toString(), "--root", runcState.toString(), "run", "--detach", "--bundle", folder.bundle().toString(), "--pid-file", pidFile.toString(), id));
+        ToolProcess run = ToolProcess.start(command, folder.path(), output, Map.of());
         int status = run.await(atMost);
         if (status != 0) {
             List<String> lines = run.outputLines();

@@ -47,7 +47,7 @@ class DumpRestoreIT {
             assertThat(image.holdsEveryBuffer()).isTrue();
             Life next = sandboxes.copy(life, "life-" + move);
             job.kill(life.cgroup(), SOON);
-            job = new CriuRestore(criu).restore("restore-" + move, next.cgroup(), next.folder(), next.plan(), image.reader(), SOON).process();
+            job = new CriuRestore(criu).restore("restore-" + move, next.spec(), next.cgroup(), next.folder(), next.plan(), image.reader(), SOON).process();
             int steps = TestingSandbox.log(life).size();
             life = next;
             awaitSteps(life, steps + 3);
@@ -83,7 +83,7 @@ class DumpRestoreIT {
         new CriuDump(criu).dump("dump", job, life.cgroup(), life.folder(), life.plan(), image.writer(), SOON, pid -> {});
         Life next = sandboxes.copy(life, "life-1");
         job.kill(life.cgroup(), SOON);
-        assertThatThrownBy(() -> new CriuRestore(criu).restore("restore", next.cgroup(), next.folder(), next.plan(), image.reader(), SOON))
+        assertThatThrownBy(() -> new CriuRestore(criu).restore("restore", next.spec(), next.cgroup(), next.folder(), next.plan(), image.reader(), SOON))
                 .isInstanceOfSatisfying(FerryException.class, failure -> assertThat(failure.code()).isEqualTo(ErrorCode.CHUNK_CORRUPT));
         assertThat(next.cgroup().processes()).isEmpty();
     }

@@ -1,0 +1,93 @@
+package dev.ferry.cli.docs;
+
+import dev.ferry.cli.Main;
+import dev.ferry.cli.output.Defaults;
+import dev.ferry.common.Errors;
+import dev.ferry.common.testing.GeneratedPart;
+import dev.ferry.coordinator.operations.Plan;
+import dev.ferry.coordinator.operations.StepName;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.ErrorMeaning;
+import dev.ferry.proto.v1.OperationKind;
+import java.io.IOException;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import picocli.CommandLine;
+
+/** Those parts of docs/ that the code itself says. */
+class DocsTest {
+    private static final int WIDTH = 110;
+
+    @Test
+    void operations() throws IOException {
+        StringBuilder text = new StringBuilder("### Steps\n\n| step | done by | what it does |\n| --- | --- | --- |\n");
+        for (StepName step : StepName.values()) {
+            text.append("| ").append(step).append(" | ").append(step.actor()).append(" | ").append(step.does()).append(" |\n");
+        }
+        Stream.of(OperationKind.values()).filter(kind -> kind != OperationKind.UNRECOGNIZED && kind != OperationKind.OPERATION_KIND_UNSPECIFIED).forEach(kind -> text.append(machine(Plan.of(kind))));
+        GeneratedPart.check("operations.md", DocsTest.class, text.toString());
+    }
+
+    private static String machine(Plan plan) {
+        StringBuilder text = new StringBuilder("\n### " + plan.kind() + "\n\n```mermaid\nstateDiagram-v2\n    [*] --> " + plan.first() + "\n");
+        StringBuilder table = new StringBuilder("\n| step | when it is done | when it failed |\n| --- | --- | --- |\n");
+        for (StepName step : plan.steps()) {
+            table.append("| ").append(step);
+            for (boolean succeeded : new boolean[] {true, false}) {
+                Plan.Next next = plan.after(step, succeeded);
+                text.append("    ").append(step).append(" --> ").append(node(next)).append(succeeded ? ": done" : ": failed").append('\n');
+                table.append(" | ").append(words(next));
+            }
+            table.append(" |\n");
+        }
+        return text.append("```\n").append(table).toString();
+    }
+
+    private static String node(Plan.Next next) {
+        return switch (next) {
+            case Plan.Next.Go go -> go.step().name();
+            case Plan.Next.Done done -> "SUCCEEDED";
+            case Plan.Next.Failed failed -> "FAILED";
+        };
+    }
+
+    private static String words(Plan.Next next) {
+        return next instanceof Plan.Next.Go go ? go.step().name() : "the operation is " + node(next);
+    }
+
+    @Test
+    void errors() throws IOException {
+        StringBuilder text = new StringBuilder("| code | exit status | gRPC | HTTP | what happened | what to do |\n| --- | --- | --- | --- | --- | --- |\n");
+        for (ErrorCode code : ErrorCode.values()) {
+            if (code != ErrorCode.UNRECOGNIZED) {
+                ErrorMeaning meaning = Errors.meaning(code);
+                text.append(
+                        Stream.of(code.name(), String.valueOf(meaning.getExitStatus()), meaning.getGrpcStatus(), String.valueOf(meaning.getHttpStatus()), meaning.getMeaning(), meaning.getAdvice())
+                                .map(cell -> cell.replace("|", "\\|"))
+                                .collect(Collectors.joining(" | ", "| ", " |\n")));
+            }
+        }
+        GeneratedPart.check("errors.md", DocsTest.class, text.toString());
+    }
+
+    @Test
+    void configuration() throws IOException {
+        String node = Defaults.node().replaceFirst("(?m)^name: .*$", "name: \"the machine's host name\"");
+        GeneratedPart.check("configuration.md", DocsTest.class, "### coordinator.yaml\n\n```yaml\n" + Defaults.coordinator() + "```\n\n### node.yaml\n\n```yaml\n" + node + "```\n");
+    }
+
+    @Test
+    void commandLine() throws IOException {
+        StringBuilder text = new StringBuilder();
+        append(text, Main.commandLine());
+        GeneratedPart.check("cli.md", DocsTest.class, text.toString());
+    }
+
+    private static void append(StringBuilder text, CommandLine command) {
+        command.setUsageHelpAutoWidth(false);
+        command.setUsageHelpWidth(WIDTH);
+        text.append("### ").append(command.getCommandSpec().qualifiedName()).append("\n\n```text\n").append(command.getUsageMessage(CommandLine.Help.Ansi.OFF)).append("```\n\n");
+        command.getSubcommands().values().forEach(verb -> append(text, verb));
+    }
+}
