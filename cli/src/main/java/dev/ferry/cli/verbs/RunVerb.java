@@ -125,7 +125,8 @@ public final class RunVerb implements Callable<Integer> {
     static Mount mount(String text) {
         String[] parts = text.split(":", -1);
         boolean readOnly = parts.length == 3 && parts[2].equals("ro");
-        if (parts.length < 2 || parts.length > 3 || (parts.length == 3 && !readOnly && !parts[2].equals("rw"))) {
+        boolean empty = parts[0].isEmpty() || (parts.length > 1 && parts[1].isEmpty());
+        if (empty || parts.length < 2 || parts.length > 3 || (parts.length == 3 && !readOnly && !parts[2].equals("rw"))) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--mount " + text + ": write SOURCE:DESTINATION or SOURCE:DESTINATION:ro");
         }
         return Mount.newBuilder().setSource(absolute(parts[0])).setDestination(parts[1]).setReadOnly(readOnly).build();

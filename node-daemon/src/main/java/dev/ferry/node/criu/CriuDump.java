@@ -43,7 +43,7 @@ public final class CriuDump {
         List<String> command = CriuRun.command(criu, "dump", runFolder, folder.root());
         command.addAll(List.of("--tree", Integer.toString(job.pid()), "--leave-running"));
         command.addAll(List.of("--freeze-cgroup", cgroup.freezerFolder().toString()));
-        for (RootPlan.Bind bind : plan.binds()) {
+        for (RootPlan.Bind bind : plan.externals()) {
             command.addAll(List.of("--external", "mnt[" + bind.destination() + "]:" + bind.key()));
         }
         try (CaptureSession session = new CaptureSession(runFolder, image)) {

@@ -59,7 +59,7 @@ public final class CriuRestore {
         command.addAll(List.of("--bind-root", folder.root().toString(), "--"));
         command.addAll(CriuRun.command(criu, "restore", runFolder, folder.root()));
         command.addAll(List.of("--restore-detached", "--pidfile", pidFile.toString()));
-        for (RootPlan.Bind bind : plan.binds()) {
+        for (RootPlan.Bind bind : plan.externals()) {
             command.addAll(List.of("--external", "mnt[" + bind.key() + "]:" + bind.source()));
         }
         boolean alive = false;

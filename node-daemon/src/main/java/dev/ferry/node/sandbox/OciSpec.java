@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /** The config.json that runc reads (OCI runtime specification 1.0). */
 final class OciSpec {
@@ -19,8 +20,10 @@ final class OciSpec {
             List.of(
                     "CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE",
                     "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT");
-    private static final List<String> MASKED =
-            List.of("/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware");
+    private static final List<String> MASKED_FILES =
+            List.of("/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug");
+    private static final List<String> MASKED_FOLDERS = List.of("/sys/firmware");
+    private static final List<String> DEVICES = List.of("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty");
     private static final List<String> READ_ONLY = List.of("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger");
 
     private OciSpec() {}
@@ -94,7 +97,8 @@ final class OciSpec {
         }
         linux.put("namespaces", namespaces);
         linux.put("seccomp", SeccompProfile.toOci());
-        List<String> masked = new ArrayList<>(MASKED);
+        List<String> masked = new ArrayList<>(MASKED_FILES);
+        masked.addAll(MASKED_FOLDERS);
         masked.addAll(plan.masks());
         linux.put("maskedPaths", masked);
         linux.put("readonlyPaths", READ_ONLY);
@@ -103,6 +107,16 @@ final class OciSpec {
 
     static boolean hasUserNamespace(JobSpec spec) {
         return spec.getUid() != 0 || spec.getGid() != 0;
+    }
+
+    /** In a user namespace runc binds the machine's device nodes, and masks files with its /dev/null. */
+    static List<RootPlan.Bind> runtimeBinds(JobSpec spec) {
+        if (!hasUserNamespace(spec)) {
+            return List.of();
+        }
+        Stream<RootPlan.Bind> devices = DEVICES.stream().map(device -> new RootPlan.Bind(Path.of(device), device, false));
+        Stream<RootPlan.Bind> masks = MASKED_FILES.stream().map(path -> new RootPlan.Bind(Path.of("/dev/null"), path, true));
+        return Stream.concat(devices, masks).toList();
     }
 
     private static String hostName(JobSpec spec) {

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 
 /**
  * What a job sees as its file system: a skeleton folder with the base's top-level symlinks, and a
@@ -23,9 +24,10 @@ import java.util.TreeMap;
  *
  * @param links top-level symlinks of the skeleton and their targets
  * @param binds in the order in which they must be mounted
+ * @param runtimeBinds what runc binds by itself in a user namespace, where it may not make device nodes
  * @param masks paths in the sandbox that are hidden by an empty folder
  */
-public record RootPlan(Map<String, String> links, List<Bind> binds, List<String> masks) {
+public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> runtimeBinds, List<String> masks) {
     private static final Set<String> NOT_SHOWN = Set.of("dev", "proc", "sys", "run", "tmp", "boot", "lost+found", ".ferry", "scratch");
 
     /** Folders that are made anew in each sandbox. */
@@ -75,7 +77,12 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<String>
             checkDestination(bind, binds.keySet(), links, base);
             binds.put(bind.destination(), bind);
         }
-        return new RootPlan(links, List.copyOf(binds.values()), masks(base, hidden, binds));
+        return new RootPlan(links, List.copyOf(binds.values()), OciSpec.runtimeBinds(spec), masks(base, hidden, binds));
+    }
+
+    /** Every mount whose source lies outside the sandbox: what CRIU must be told of at the dump and at the restore. */
+    public List<Bind> externals() {
+        return Stream.concat(binds.stream(), runtimeBinds.stream()).toList();
     }
 
     /** Makes the skeleton folder: symlinks, and a mount point for everything that is mounted at its top. */

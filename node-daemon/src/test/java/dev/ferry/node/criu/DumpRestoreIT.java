@@ -16,6 +16,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Real sandboxes, real CRIU, an image in memory. */
 class DumpRestoreIT {
@@ -34,9 +36,12 @@ class DumpRestoreIT {
         sandboxes.close();
     }
 
-    @Test
-    void aRichJobMovesToAndFroWithoutLosingAStep() throws Exception {
-        Life life = sandboxes.prepare(sandboxes.python("rich.py"), "life-0");
+    /** As root, and as a user with a user namespace. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1234})
+    void aRichJobMovesToAndFroWithoutLosingAStep(int user) throws Exception {
+        sandboxes.letUsersIn();
+        Life life = sandboxes.prepare(sandboxes.python("rich.py").toBuilder().setUid(user).setGid(user).build(), "life-0");
         JobProcess job = sandboxes.start(life);
         awaitSteps(life, 5);
         for (int move = 1; move <= 6; move++) {

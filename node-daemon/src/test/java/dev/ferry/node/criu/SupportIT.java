@@ -112,10 +112,7 @@ class SupportIT {
         spec.addMounts(Mount.newBuilder().setSource(outside.toString()).setDestination("/mounted").setReadOnly(true));
         if (feature.name().equals("other_user")) {
             spec.setUid(USER).setGid(USER);
-            // As the folders of a node are, which each user must get through.
-            for (Path above = folder; above.startsWith(Path.of(System.getProperty("java.io.tmpdir"))) && above.getNameCount() > 1; above = above.getParent()) {
-                Files.setAttribute(above, "unix:mode", 0755);
-            }
+            sandboxes.letUsersIn();
         }
         Life life = sandboxes.prepare(spec.build(), "life-0");
         JobProcess job = sandboxes.start(life);

@@ -35,6 +35,14 @@ final class TestingSandbox implements AutoCloseable {
         sandbox = new Sandbox(Path.of("/usr/sbin/runc"), base.resolve("runc"));
     }
 
+    /** Opens the test's folders to jobs of all users, as those of a node are. */
+    void letUsersIn() throws IOException {
+        Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
+        for (Path above = base; above.startsWith(temporary) && !above.equals(temporary); above = above.getParent()) {
+            Files.setAttribute(above, "unix:mode", 0755);
+        }
+    }
+
     JobSpec python(String script, String... arguments) {
         return JobSpec.newBuilder().setName("test").addCommand("/usr/bin/python3").addCommand("/scratch/" + script).addAllCommand(List.of(arguments)).build();
     }
