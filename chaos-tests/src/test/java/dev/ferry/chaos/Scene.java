@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.ferry.cli.Client;
 import dev.ferry.cli.cluster.LocalCluster;
 import dev.ferry.proto.v1.CancelJobRequest;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FerryGrpc;
 import dev.ferry.proto.v1.GetJobRequest;
 import dev.ferry.proto.v1.GetOperationRequest;
@@ -38,8 +39,15 @@ final class Scene implements AutoCloseable {
     private Client client;
 
     Scene(Path folder) throws Exception {
+        this(folder, "");
+    }
+
+    /**
+     * @param store its address; empty: a folder below the other
+     */
+    Scene(Path folder, String store) throws Exception {
         Map<String, String> quick = Map.of("heartbeat", "250ms", "nodeTimeout", "2s");
-        cluster = LocalCluster.start(new LocalCluster.Plan(folder, 2, "", "127.0.0.1:0", "127.0.0.1:0", quick));
+        cluster = LocalCluster.start(new LocalCluster.Plan(folder, 2, store, "127.0.0.1:0", "127.0.0.1:0", quick));
         client = new Client(cluster.server());
     }
 
@@ -52,9 +60,30 @@ final class Scene implements AutoCloseable {
                         .addAllCommand(List.of(arguments))
                         .setMemoryBytes(memoryMebibytes << 20)
                         .addMounts(Mount.newBuilder().setSource(JOBS.toString()).setDestination("/jobs").setReadOnly(true));
-        Job job = ask(stub -> stub.runJob(RunJobRequest.newBuilder().setSpec(spec).build()));
+        return run(spec);
+    }
+
+    /** Runs a job and waits until it has written a few lines. */
+    Job run(JobSpec.Builder spec) {
+        Job job = submit(spec);
         await().atMost(SOON).until(() -> log(job.getId()).size() >= 3 && job(job.getId()).getOperation().isEmpty());
         return job(job.getId());
+    }
+
+    Job submit(JobSpec.Builder spec) {
+        return ask(stub -> stub.runJob(RunJobRequest.newBuilder().setSpec(spec).build()));
+    }
+
+    Job awaitState(String job, JobState state) {
+        await().atMost(SOON).until(() -> job(job).getState() == state && job(job).getOperation().isEmpty());
+        return job(job);
+    }
+
+    Operation fail(ErrorCode code, Function<FerryGrpc.FerryBlockingStub, Operation> call) {
+        Operation ended = awaitEnd(begin(call));
+        assertThat(ended.getState()).as(ended.toString()).isEqualTo(OperationState.FAILED_OPERATION);
+        assertThat(ended.getError().getCode()).as(ended.toString()).isEqualTo(code);
+        return ended;
     }
 
     <T> T ask(Function<FerryGrpc.FerryBlockingStub, T> call) {
