@@ -1,9 +1,13 @@
 package dev.ferry.storage;
 
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Where images lie. All parts of a cluster are given the same.
@@ -23,9 +27,27 @@ public record StoreConfig(
         return ofUrl("file:///var/lib/ferry/store");
     }
 
-    /** A store that needs nothing but its address. */
+    /**
+     * A store by its address alone, as on a command line. What else an S3 server needs may follow as a query:
+     * {@code s3://bucket/prefix?endpoint=https://host:9000&region=R&caFile=F&pathStyle=false}; the keys come from
+     * the environment.
+     *
+     * @throws FerryException INVALID_ARGUMENT when the query has another key
+     */
     public static StoreConfig ofUrl(String url) {
-        return new StoreConfig(url, "", "", "", "", "", true, "");
+        int query = url.indexOf('?');
+        Map<String, String> values = new HashMap<>(Map.of("endpoint", "", "region", "", "caFile", "", "pathStyle", "true"));
+        if (query >= 0) {
+            for (String part : url.substring(query + 1).split("&", -1)) {
+                String[] words = part.split("=", 2);
+                if (words.length < 2 || values.replace(words[0], words[1]) == null) {
+                    throw new FerryException(ErrorCode.INVALID_ARGUMENT, "'" + part + "' in " + url + " must be one of endpoint=, region=, caFile=, pathStyle=");
+                }
+            }
+        }
+        String address = query < 0 ? url : url.substring(0, query);
+        return new StoreConfig(
+                address, values.getOrDefault("endpoint", ""), values.getOrDefault("region", ""), "", "", "", "true".equals(values.get("pathStyle")), values.getOrDefault("caFile", ""));
     }
 
     /** One line for each thing that is wrong, beginning with the key. */

@@ -4,6 +4,7 @@ import dev.ferry.common.FerryException;
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.storage.StoreConfig;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -32,7 +33,7 @@ public final class LocalCluster implements AutoCloseable {
     /**
      * What is wanted.
      *
-     * @param store address of the object store; empty: a folder below data
+     * @param store address of the object store as for {@link StoreConfig#ofUrl}; empty: a folder below data
      * @param grpc address for operators, port 0: any that is free
      * @param http address of the HTTP API, port 0: any that is free
      * @param settings more keys for the coordinator's configuration
@@ -46,7 +47,8 @@ public final class LocalCluster implements AutoCloseable {
 
     private final Plan plan;
     private final String id;
-    private final ClusterNetwork network;
+    // A store over the network is reached over the machine's own: then daemons have no network namespaces.
+    private final Optional<ClusterNetwork> network;
     private final CgroupLayout layout;
     private final Map<Integer, Part> nodes = new LinkedHashMap<>();
     private @Nullable Part coordinator;
@@ -56,7 +58,7 @@ public final class LocalCluster implements AutoCloseable {
     private LocalCluster(Plan plan) throws IOException {
         this.plan = plan;
         id = HexFormat.of().toHexDigits((short) plan.data().toAbsolutePath().normalize().toString().hashCode());
-        network = new ClusterNetwork(id, plan.nodes());
+        network = plan.store().startsWith("s3:") ? Optional.empty() : Optional.of(new ClusterNetwork(id, plan.nodes()));
         layout = CgroupLayout.ofThisMachine();
         grpc = plan.grpc();
         http = plan.http();
@@ -74,7 +76,7 @@ public final class LocalCluster implements AutoCloseable {
             for (String folder : List.of("logs", "conf")) {
                 Files.createDirectories(plan.data().resolve(folder));
             }
-            cluster.network.create();
+            cluster.network.ifPresent(ClusterNetwork::create);
             cluster.startCoordinator();
             for (int node = 1; node <= plan.nodes(); node++) {
                 cluster.launchNode(node);
@@ -85,7 +87,7 @@ public final class LocalCluster implements AutoCloseable {
             return cluster;
         } catch (IOException | RuntimeException failed) {
             cluster.stopProcesses();
-            cluster.network.remove();
+            cluster.network.ifPresent(ClusterNetwork::remove);
             throw failed;
         }
     }
@@ -111,7 +113,7 @@ public final class LocalCluster implements AutoCloseable {
     public void startCoordinator() throws IOException {
         Map<String, String> settings = new LinkedHashMap<>();
         settings.put("data", plan.data().resolve("coordinator").toString());
-        settings.put("grpcListen", "\"" + grpc + "," + network.hostAddress() + ":" + NODE_PORT + "\"");
+        settings.put("grpcListen", "\"" + network.map(bridge -> grpc + "," + bridge.hostAddress() + ":" + NODE_PORT).orElse(grpc) + "\"");
         settings.put("httpListen", "\"" + http + "\"");
         settings.putAll(plan.settings());
         Path config = write("coordinator", settings);
@@ -132,10 +134,10 @@ public final class LocalCluster implements AutoCloseable {
         Map<String, String> settings = new LinkedHashMap<>();
         settings.put("name", nodeName(node));
         settings.put("data", nodeData(node).toString());
-        settings.put("coordinator", network.hostAddress() + ":" + NODE_PORT);
+        settings.put("coordinator", network.map(bridge -> bridge.hostAddress() + ":" + NODE_PORT).orElse(grpc));
         settings.put("cgroup", cgroup() + "/" + nodeName(node));
         Path config = write(nodeName(node), settings);
-        nodes.put(node, Part.start("Node " + nodeName(node), network.enter(node), List.of("node", "--config", config.toString()), logOf(nodeName(node))));
+        nodes.put(node, Part.start("Node " + nodeName(node), network.map(bridge -> bridge.enter(node)).orElse(List.of()), List.of("node", "--config", config.toString()), logOf(nodeName(node))));
     }
 
     private void awaitNode(int node) throws IOException {
@@ -145,7 +147,11 @@ public final class LocalCluster implements AutoCloseable {
     private Path write(String name, Map<String, String> settings) throws IOException {
         StringBuilder yaml = new StringBuilder();
         settings.forEach((key, value) -> yaml.append(key).append(": ").append(value).append('\n'));
-        yaml.append("store:\n  url: \"").append(store()).append("\"\n");
+        StoreConfig store = StoreConfig.ofUrl(store());
+        yaml.append("store:\n");
+        Map.of("url", store.url(), "endpoint", store.endpoint(), "region", store.region(), "caFile", store.caFile())
+                .forEach((key, value) -> yaml.append("  ").append(key).append(": \"").append(value).append("\"\n"));
+        yaml.append("  pathStyle: ").append(store.pathStyle()).append('\n');
         Path file = plan.data().resolve("conf").resolve(name + ".yaml");
         Files.writeString(file, yaml);
         return file;
@@ -213,7 +219,7 @@ public final class LocalCluster implements AutoCloseable {
     @Override
     public void close() throws IOException {
         stopProcesses();
-        network.remove();
+        network.ifPresent(ClusterNetwork::remove);
         for (Path hierarchy : layout.hierarchies()) {
             killBelow(hierarchy.resolve(cgroup()));
         }

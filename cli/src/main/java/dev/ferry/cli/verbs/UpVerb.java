@@ -43,7 +43,7 @@ public final class UpVerb implements Callable<Integer> {
     @Option(names = "--data", paramLabel = "DIR", description = "Folder for all state; default /var/lib/ferry/up.", defaultValue = "/var/lib/ferry/up")
     private Path data = Path.of("/var/lib/ferry/up");
 
-    @Option(names = "--store", paramLabel = "URL", description = "Object store, file:///folder or s3://bucket/prefix; default a folder in DIR.", defaultValue = "")
+    @Option(names = "--store", paramLabel = "URL", description = "Object store, file:///folder or s3://bucket/prefix[?endpoint=https://host:9000&region=R&caFile=F&pathStyle=false] with the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; default a folder in DIR.", defaultValue = "")
     private String store = "";
 
     @Option(names = "--listen", paramLabel = "HOST:PORT", description = "Address for the command line; default 127.0.0.1:7070.", defaultValue = "127.0.0.1:7070")

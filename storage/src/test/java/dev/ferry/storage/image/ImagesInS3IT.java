@@ -17,7 +17,7 @@ class ImagesInS3IT extends ImagesContract {
 
     @BeforeAll
     static void start() throws Exception {
-        server = new S3Server(folder);
+        server = new S3Server(folder, false);
     }
 
     @AfterAll

@@ -16,22 +16,25 @@ import java.util.concurrent.TimeUnit;
 
 /** A real S3 server (S3Proxy over a folder) as a process of its own, over HTTP and HTTPS. */
 public final class S3Server implements AutoCloseable {
-    static final String ACCESS_KEY = "tester";
-    static final String SECRET_KEY = "secret of the tester";
-    static final String BUCKET = "ferry";
+    public static final String ACCESS_KEY = "tester";
+    public static final String SECRET_KEY = "secret of the tester";
+    public static final String BUCKET = "ferry";
     private static final String PASSWORD = "password";
     private static final Duration START = Duration.ofSeconds(60);
 
     private final Path folder;
+    private final boolean named;
     private final int port;
     private final int securePort;
     private Process process;
 
     /**
      * @param folder for its objects, keys and log
+     * @param named true: it is s3.test, and a bucket may be a part of the name; false: it has only its address
      */
-    public S3Server(Path folder) throws Exception {
+    public S3Server(Path folder, boolean named) throws Exception {
         this.folder = folder;
+        this.named = named;
         port = freePort();
         securePort = freePort();
         Files.createDirectories(folder.resolve("objects").resolve(BUCKET));
@@ -69,7 +72,9 @@ public final class S3Server implements AutoCloseable {
         settings.put("s3proxy.secure-endpoint", "https://127.0.0.1:" + securePort);
         settings.put("s3proxy.keystore-path", folder.resolve("server.p12").toString());
         settings.put("s3proxy.keystore-password", PASSWORD);
-        settings.put("s3proxy.virtual-host", "s3.test");
+        if (named) {
+            settings.put("s3proxy.virtual-host", "s3.test");
+        }
         settings.put("s3proxy.authorization", "aws-v2-or-v4");
         settings.put("s3proxy.identity", ACCESS_KEY);
         settings.put("s3proxy.credential", SECRET_KEY);
@@ -107,11 +112,16 @@ public final class S3Server implements AutoCloseable {
 
     /** By HTTP, with the bucket in the path. */
     public StoreConfig plain(String prefix) {
-        return config(prefix, "http://s3.test:" + port, SECRET_KEY, true, "");
+        return plain(prefix, SECRET_KEY);
     }
 
     StoreConfig plain(String prefix, String secretKey) {
-        return config(prefix, "http://s3.test:" + port, secretKey, true, "");
+        return config(prefix, endpoint(), secretKey, true, "");
+    }
+
+    /** Its address for HTTP. */
+    public String endpoint() {
+        return "http://" + (named ? "s3.test" : "127.0.0.1") + ":" + port;
     }
 
     /** By HTTPS with an authority of our own, with the bucket in the host name. */

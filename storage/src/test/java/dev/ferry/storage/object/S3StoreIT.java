@@ -23,7 +23,7 @@ class S3StoreIT {
 
     @BeforeAll
     static void start() throws Exception {
-        server = new S3Server(folder);
+        server = new S3Server(folder, true);
     }
 
     @AfterAll

@@ -1,0 +1,110 @@
+package dev.ferry.chaos;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.ferry.storage.object.S3Server;
+import io.vertx.core.json.JsonArray;
+import io.vertx.core.json.JsonObject;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code ferry up} and the verbs as a user types them: jobs outlive a stop and a start, in a folder and in an S3 server. */
+class UpIT {
+    private static final Pattern READY = Pattern.compile("^ready grpc=(\\S+) http=(\\S+)", Pattern.MULTILINE);
+    private static final long STOP_SECONDS = 60;
+
+    @TempDir Path folder;
+    private Process up;
+    private String server;
+
+    @AfterEach
+    void stop() throws Exception {
+        if (up != null && up.isAlive()) {
+            up.destroy();
+            assertThat(up.waitFor(STOP_SECONDS, TimeUnit.SECONDS)).as("it stops on SIGTERM").isTrue();
+        }
+    }
+
+    static List<String> command(String... words) {
+        // The product itself: the launcher would set the machine up first.
+        List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "--enable-native-access=ALL-UNNAMED"));
+        command.addAll(List.of("-Dferry.launcher=" + System.getProperty("ferry.launcher"), "-Dferry.root=" + System.getProperty("ferry.root")));
+        command.addAll(List.of("-cp", Path.of(System.getProperty("ferry.root"), "cli/target/dist/lib") + "/*", "dev.ferry.cli.Main"));
+        command.addAll(List.of(words));
+        return command;
+    }
+
+    private void start(String... more) throws IOException {
+        Path log = folder.resolve("up.log");
+        Files.deleteIfExists(log);
+        List<String> words = new ArrayList<>(List.of("up", "--data", folder.resolve("data").toString(), "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"));
+        words.addAll(List.of(more));
+        ProcessBuilder builder = new ProcessBuilder(command(words.toArray(String[]::new))).redirectErrorStream(true).redirectOutput(log.toFile());
+        builder.environment().put("AWS_ACCESS_KEY_ID", S3Server.ACCESS_KEY);
+        builder.environment().put("AWS_SECRET_ACCESS_KEY", S3Server.SECRET_KEY);
+        up = builder.start();
+        await().atMost(Scene.SOON).until(() -> !up.isAlive() || READY.matcher(Files.readString(log)).find());
+        Matcher ready = READY.matcher(Files.readString(log));
+        assertThat(ready.find()).as(Files.readString(log)).isTrue();
+        server = ready.group(1);
+    }
+
+    private String ferry(String... words) throws Exception {
+        List<String> all = new ArrayList<>(List.of(words));
+        int dashes = all.indexOf("--");
+        all.addAll(dashes < 0 ? all.size() : dashes, List.of("--server", server));
+        Process process = new ProcessBuilder(command(all.toArray(String[]::new))).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertThat(process.waitFor()).as("ferry %s: %s", String.join(" ", words), said).isZero();
+        return said;
+    }
+
+    private List<String> steps() throws Exception {
+        return ferry("logs", "steps").lines().toList();
+    }
+
+    private void jobOutlivesAStop(String... options) throws Exception {
+        start(options);
+        String id = ferry("run", "--name", "steps", "--", "sh", "-c", "i=0; while :; do echo step $i; i=$((i+1)); sleep 0.05; done").trim();
+        await().atMost(Scene.SOON).until(() -> steps().size() > 10);
+        JsonObject moved = new JsonObject(ferry("migrate", "steps", "-o", "json"));
+        assertThat(moved.getString("state")).isEqualTo("SUCCEEDED");
+        int before = steps().size();
+        stop();
+        assertThat(Files.readString(folder.resolve("up.log"))).contains(id + " is in image");
+        start(options);
+        await().atMost(Scene.SOON).until(() -> steps().size() > before + 10);
+        List<String> all = steps();
+        assertThat(all).isEqualTo(IntStream.range(0, all.size()).mapToObj(step -> "step " + step).toList());
+        JsonArray jobs = new JsonObject(ferry("ps", "-o", "json")).getJsonArray("jobs");
+        assertThat(jobs).hasSize(1);
+        assertThat(jobs.getJsonObject(0).getString("incarnation")).isEqualTo("3");
+        assertThat(ferry("ps")).contains(id, "steps", "RUNNING");
+        assertThat(ferry("cancel", "steps")).contains("KILL");
+    }
+
+    @Test
+    void jobsOutliveAStopInAFolder() throws Exception {
+        jobOutlivesAStop();
+    }
+
+    @Test
+    void jobsOutliveAStopInAnS3Server() throws Exception {
+        try (S3Server s3 = new S3Server(Files.createDirectory(folder.resolve("s3")), false)) {
+            jobOutlivesAStop("--store", "s3://" + S3Server.BUCKET + "/up?endpoint=" + s3.endpoint());
+            stop();
+        }
+    }
+}
