@@ -21,6 +21,7 @@ import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.proto.v1.MigrateJobRequest;
+import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.RestoreJobRequest;
@@ -272,6 +273,18 @@ class OperationsTest {
 
     private Operation migrateTo(Job job, String node) {
         return scene.stub().migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).setTo(node).build());
+    }
+
+    @Test
+    void aNodeThatCantGiveWhatTheImageNeedsIsRefusedBeforeAnythingIsStopped() {
+        Job job = scene.running();
+        NodeFacts old = NodeFacts.newBuilder().setArchitecture("amd64").setKernel("5.4").setCriuVersion("4.2.1").build();
+        FakeNode three = scene.add(new FakeNode("node-3", old, 4, 8L << 30), "node-3");
+        Operation failed = scene.awaitEnd(migrateTo(job, "node-3"));
+        assertFailed(failed, ErrorCode.NODE_INCOMPATIBLE);
+        assertThat(failed.getError().getMessage()).contains("5.4", "6.18");
+        assertThat(one.actions()).containsExactly(ActionCase.START);
+        assertThat(three.actions()).isEmpty();
     }
 
     @Test

@@ -1,6 +1,7 @@
 package dev.ferry.storage;
 
 import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.VolumeEntry;
 
 /**
@@ -26,6 +27,9 @@ public interface ImageWriter extends AutoCloseable {
      * @param unchanged an entry of the previous image's manifest
      */
     void unchanged(String volume, VolumeEntry unchanged);
+
+    /** What the job was submitted as: goes into the manifest, so that an image alone says all that is needed to bring the job back. */
+    void spec(JobSpec spec);
 
     /** Bytes taken in so far, and bytes sent to the store so far. */
     long bytesIn();

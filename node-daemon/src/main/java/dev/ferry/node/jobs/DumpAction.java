@@ -68,6 +68,7 @@ final class DumpAction {
                 job.cgroup().thaw(job.context().freezeTimeout());
                 frozen = System.nanoTime() - frozenAt;
             }
+            image.spec(order.getSpec());
             Image facts = ImageFacts.of(job, command, logBytes, frozen);
             Image stored = phases.measure("upload", image::bytesSent, 0, () -> image.commit(facts));
             result.setImage(stored);

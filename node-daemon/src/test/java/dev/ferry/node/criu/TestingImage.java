@@ -4,6 +4,7 @@ import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ChunkList;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Manifest;
 import dev.ferry.proto.v1.StoredFile;
 import dev.ferry.proto.v1.VolumeEntry;
@@ -93,6 +94,9 @@ final class TestingImage {
         public void unchanged(String volume, VolumeEntry unchanged) {
             throw new AssertionError("no volumes here");
         }
+
+        @Override
+        public void spec(JobSpec spec) {}
 
         @Override
         public long bytesIn() {

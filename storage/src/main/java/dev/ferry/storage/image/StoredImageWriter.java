@@ -5,6 +5,7 @@ import dev.ferry.common.Ids;
 import dev.ferry.proto.v1.ChunkList;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Manifest;
 import dev.ferry.proto.v1.StoredFile;
 import dev.ferry.proto.v1.StoredVolume;
@@ -47,6 +48,7 @@ public final class StoredImageWriter implements ImageWriter {
     private final AtomicLong chunks = new AtomicLong();
     private final AtomicLong knownChunks = new AtomicLong();
     private final AtomicLong zeroBytes = new AtomicLong();
+    private volatile JobSpec spec = JobSpec.getDefaultInstance();
     private boolean closed;
 
     /**
@@ -226,6 +228,11 @@ public final class StoredImageWriter implements ImageWriter {
     }
 
     @Override
+    public void spec(JobSpec submitted) {
+        spec = submitted;
+    }
+
+    @Override
     public long bytesIn() {
         return bytesIn.get();
     }
@@ -273,7 +280,8 @@ public final class StoredImageWriter implements ImageWriter {
             }
             manifest.addVolumes(stored);
         }
-        return manifest.addAllPacks(index.keySet())
+        return manifest.setSpec(spec)
+                .addAllPacks(index.keySet())
                 .setImage(
                         facts.toBuilder()
                                 .setId(image)

@@ -9,6 +9,7 @@ import dev.ferry.proto.v1.ChunkList;
 import dev.ferry.proto.v1.EntryKind;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.VolumeEntry;
 import dev.ferry.storage.BufferPool;
 import dev.ferry.storage.ByteSink;
@@ -115,6 +116,7 @@ abstract class ImagesContract {
             for (int i = 0; i < lengths.length; i++) {
                 write(writer.file("file-" + i), contents.get(i), 1 + random.nextInt(WINDOW));
             }
+            writer.spec(JobSpec.newBuilder().setName("of the test").build());
             Image image = writer.commit(Image.newBuilder().setJob(JOB).setIncarnation(3).build());
             assertThat(image.getBytes()).isEqualTo(Arrays.stream(lengths).sum());
         }
@@ -122,6 +124,7 @@ abstract class ImagesContract {
             assertThat(read(id(1), "file-" + i)).as("length %d", lengths[i]).isEqualTo(contents.get(i));
         }
         assertThat(images.manifest(id(1)).getImage().getIncarnation()).isEqualTo(3);
+        assertThat(images.manifest(id(1)).getSpec().getName()).isEqualTo("of the test");
     }
 
     @Test
