@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Lists what a run of Ferry could leave behind on this machine, one line each, sorted: tools/leftovers.sh [MARK]
 #
-# Mounts, named network namespaces, network links, cgroups with ferry in their name, and processes: those in such a cgroup, and those that have
+# Mounts, named network namespaces, network links, cgroups with ferry in their name, temporary files that libraries unpack, and processes: those in such a cgroup, and those that have
 # FERRY_TEST_RUN=MARK in their environment. Compare a listing before a run with one after it.
 set -euo pipefail
 mark=${1:-}
@@ -24,6 +24,9 @@ mark=${1:-}
         [[ $point == /sys/fs/cgroup* ]] || continue
         find "$point" -xdev -type d -iname '*ferry*' -printf 'cgroup %p\n' 2>/dev/null || true
     done < <(grep -E ' - cgroup2? ' /proc/self/mountinfo)
+    for file in "${TMPDIR:-/tmp}"/{ferry-,ferry_,sqlite-,vertx-cache-,libzstd,jffi}*; do
+        [[ ! -e $file ]] || printf 'temporary file %s\n' "$file"
+    done
     for process in /proc/[0-9]*; do
         if [[ -n $mark ]] && grep -qzFx "FERRY_TEST_RUN=$mark" "$process/environ" 2>/dev/null; then
             :

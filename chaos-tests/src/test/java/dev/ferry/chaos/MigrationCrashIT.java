@@ -64,6 +64,7 @@ class MigrationCrashIT {
     @ParameterizedTest(name = "{0} killed at {1}")
     @MethodSource("killings")
     void jobRunsOnceAfterKill(Victim victim, String step) throws Exception {
+        scene.awaitNodes();
         Job job = scene.run("counter.py", 512, "64");
         int source = Scene.nodeNumber(job.getNode());
         Operation begun = scene.migrate(job.getId());

@@ -14,9 +14,11 @@ import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.ListJobsRequest;
+import dev.ferry.proto.v1.ListNodesRequest;
 import dev.ferry.proto.v1.LogChunk;
 import dev.ferry.proto.v1.MigrateJobRequest;
 import dev.ferry.proto.v1.Mount;
+import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.ReadLogRequest;
@@ -32,6 +34,7 @@ import java.util.stream.IntStream;
 
 /** A real cluster of two nodes with what tests ask of it. */
 final class Scene implements AutoCloseable {
+    private static final long HEARD_MILLIS = 1000;
     static final Duration SOON = Duration.ofSeconds(60);
     private static final Path JOBS = Path.of("../node-daemon/src/test/resources/jobs").toAbsolutePath().normalize();
 
@@ -94,6 +97,16 @@ final class Scene implements AutoCloseable {
     void reconnect() {
         client.close();
         client = new Client(cluster.server());
+    }
+
+    /** Waits until every daemon has a stream to the coordinator, as after a restart of either. */
+    void awaitNodes() {
+        await().atMost(SOON)
+                .ignoreExceptions()
+                .until(
+                        () ->
+                                ask(stub -> stub.listNodes(ListNodesRequest.getDefaultInstance())).getNodesList().stream()
+                                        .allMatch(node -> node.getState() == NodeState.READY && System.currentTimeMillis() - node.getLastHeardAt() < HEARD_MILLIS));
     }
 
     Job job(String id) {

@@ -51,10 +51,7 @@ class UpIT {
         Files.deleteIfExists(log);
         List<String> words = new ArrayList<>(List.of("up", "--data", folder.resolve("data").toString(), "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"));
         words.addAll(List.of(more));
-        ProcessBuilder builder = new ProcessBuilder(command(words.toArray(String[]::new))).redirectErrorStream(true).redirectOutput(log.toFile());
-        builder.environment().put("AWS_ACCESS_KEY_ID", S3Server.ACCESS_KEY);
-        builder.environment().put("AWS_SECRET_ACCESS_KEY", S3Server.SECRET_KEY);
-        up = builder.start();
+        up = new ProcessBuilder(command(words.toArray(String[]::new))).redirectErrorStream(true).redirectOutput(log.toFile()).start();
         await().atMost(Scene.SOON).until(() -> !up.isAlive() || READY.matcher(Files.readString(log)).find());
         Matcher ready = READY.matcher(Files.readString(log));
         assertThat(ready.find()).as(Files.readString(log)).isTrue();

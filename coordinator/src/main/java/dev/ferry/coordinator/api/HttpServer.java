@@ -12,6 +12,7 @@ import dev.ferry.storage.ObjectStore;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.buffer.Buffer;
+import io.vertx.core.file.FileSystemOptions;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerOptions;
 import io.vertx.ext.web.Router;
@@ -51,7 +52,9 @@ public final class HttpServer implements AutoCloseable {
     /** Takes the port; until {@link #serve} every request is answered by 503. */
     public static HttpServer bind(String address) {
         InetSocketAddress where = Coordinator.address(address);
-        Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1).setWorkerPoolSize(1).setInternalBlockingPoolSize(1));
+        // No files are served: without its cache of files a process that is killed leaves no folder of temporary ones.
+        FileSystemOptions noFiles = new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false);
+        Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1).setWorkerPoolSize(1).setInternalBlockingPoolSize(1).setFileSystemOptions(noFiles));
         Router router = Router.router(vertx);
         try {
             io.vertx.core.http.HttpServer server =

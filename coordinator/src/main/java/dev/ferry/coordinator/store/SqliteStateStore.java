@@ -3,6 +3,7 @@ package dev.ferry.coordinator.store;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
 import java.io.IOException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -50,6 +51,7 @@ public final class SqliteStateStore implements StateStore {
     public static SqliteStateStore open(Path folder) throws IOException {
         Files.createDirectories(folder);
         Path file = folder.resolve("state.db");
+        keepLibraryIn(folder.resolve("native"));
         try {
             Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file);
             try {
@@ -62,6 +64,20 @@ public final class SqliteStateStore implements StateStore {
         } catch (SQLException failed) {
             throw translate(failed, file);
         }
+    }
+
+    /**
+     * The driver unpacks its native library into the folder for temporary files, and a process that is killed leaves it
+     * there. In a folder of our own what the last one left is removed; a file that is in use stays mapped.
+     */
+    private static void keepLibraryIn(Path folder) throws IOException {
+        Files.createDirectories(folder);
+        try (DirectoryStream<Path> left = Files.newDirectoryStream(folder, "sqlite-*")) {
+            for (Path file : left) {
+                Files.deleteIfExists(file);
+            }
+        }
+        System.setProperty("org.sqlite.tmpdir", folder.toString());
     }
 
     private static void prepare(Connection connection, Path file) throws SQLException {

@@ -27,7 +27,8 @@ import org.slf4j.LoggerFactory;
 public final class CoordinatorLink implements Outbox, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(CoordinatorLink.class);
     private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
-    private static final Duration LONGEST_PAUSE = Duration.ofSeconds(3);
+    // Short: a coordinator that is back must hear of its nodes well before it counts them as down.
+    private static final Duration LONGEST_PAUSE = Duration.ofSeconds(1);
 
     private final String node;
     private final String coordinator;

@@ -16,8 +16,8 @@ import java.util.concurrent.TimeUnit;
 
 /** A real S3 server (S3Proxy over a folder) as a process of its own, over HTTP and HTTPS. */
 public final class S3Server implements AutoCloseable {
-    public static final String ACCESS_KEY = "tester";
-    public static final String SECRET_KEY = "secret of the tester";
+    static final String ACCESS_KEY = "tester";
+    static final String SECRET_KEY = "secret of the tester";
     public static final String BUCKET = "ferry";
     private static final String PASSWORD = "password";
     private static final Duration START = Duration.ofSeconds(60);

@@ -1,0 +1,43 @@
+package dev.ferry.chaos;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.ferry.proto.v1.CheckpointJobRequest;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.MigrateJobRequest;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationState;
+import dev.ferry.storage.object.S3Server;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** An S3 server that dies in the middle of a dump: the job goes on, the operation says why, and the next one works. */
+class StoreOutageIT {
+    @TempDir Path folder;
+
+    @Test
+    void theJobGoesOnWhenTheStoreDiesInTheMiddleOfADump() throws Exception {
+        try (S3Server s3 = new S3Server(Files.createDirectory(folder.resolve("s3")), false);
+                Scene scene = new Scene(folder.resolve("cluster"), "s3://" + S3Server.BUCKET + "/outage?endpoint=" + s3.endpoint())) {
+            Job job = scene.run("rich.py", 512, "256");
+            Operation begun = scene.migrate(job.getId());
+            await().atMost(Scene.SOON).until(() -> scene.operation(begun.getId()).getStepsList().stream().anyMatch(step -> step.getName().equals("DUMP")));
+            s3.kill();
+            Operation ended = scene.awaitEnd(begun);
+            assertThat(ended.getState()).as(ended.toString()).isEqualTo(OperationState.FAILED_OPERATION);
+            assertThat(ended.getError().getCode()).as(ended.toString()).isEqualTo(ErrorCode.STORE_UNREACHABLE);
+            assertThat(ended.getError().getMessage()).contains(s3.endpoint());
+            scene.assertRunsOnceWithoutGap(job.getId());
+            assertThat(scene.job(job.getId()).getNode()).isEqualTo(job.getNode());
+            s3.start();
+            scene.succeed(stub -> stub.checkpointJob(CheckpointJobRequest.newBuilder().setJob(job.getId()).build()));
+            scene.succeed(stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).build()));
+            scene.assertRunsOnceWithoutGap(job.getId());
+            scene.cancel(job.getId());
+        }
+    }
+}
