@@ -11,6 +11,9 @@ public interface ImageReader extends AutoCloseable {
 
     Optional<StoredFile> file(String name);
 
+    /** Begins to fetch the first files of memory pages, which CRIU asks for first; {@link #open} goes on where that is. */
+    void prefetch();
+
     /** Reads a run of bytes in order, with chunks fetched ahead as the window of memory allows. */
     ByteSource open(ChunkList chunks);
 

@@ -3,6 +3,7 @@ package dev.ferry.storage;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.VolumeEntry;
+import java.nio.ByteBuffer;
 
 /**
  * An image on its way into the store. It does not exist before {@link #commit}, and is whole and
@@ -11,6 +12,23 @@ import dev.ferry.proto.v1.VolumeEntry;
 public interface ImageWriter extends AutoCloseable {
     /** Where the buffers for {@link ByteSink#write} come from. */
     BufferPool buffers();
+
+    /**
+     * A cleared buffer of {@link #buffers}; waits while none is free, and counts that time.
+     */
+    ByteBuffer take() throws InterruptedException;
+
+    /** Where the image's bytes waited on their way so far. */
+    Spooled spooled();
+
+    /**
+     * Where bytes waited between whoever wrote them and the workers.
+     *
+     * @param memoryBytes in buffers of the pool
+     * @param diskBytes in the spool's file, because the pool was used up
+     * @param waitedNanos how long writers waited, because both were
+     */
+    record Spooled(long memoryBytes, long diskBytes, long waitedNanos) {}
 
     /** One of CRIU's files. */
     ByteSink file(String name);
@@ -25,8 +43,9 @@ public interface ImageWriter extends AutoCloseable {
      * A regular file that is as it was in the previous image: its chunks are taken from there.
      *
      * @param unchanged an entry of the previous image's manifest
+     * @return false: not all of them may be counted on any more, the file has to be given by {@link #regular}
      */
-    void unchanged(String volume, VolumeEntry unchanged);
+    boolean unchanged(String volume, VolumeEntry unchanged);
 
     /** What the job was submitted as: goes into the manifest, so that an image alone says all that is needed to bring the job back. */
     void spec(JobSpec spec);

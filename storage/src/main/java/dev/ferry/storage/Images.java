@@ -1,11 +1,17 @@
 package dev.ferry.storage;
 
+import dev.ferry.common.Clock;
 import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.Collection;
 import dev.ferry.proto.v1.EntryKind;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Manifest;
+import dev.ferry.proto.v1.StoreCheck;
+import dev.ferry.proto.v1.StoreStats;
+import dev.ferry.proto.v1.StoredFile;
 import dev.ferry.proto.v1.VolumeEntry;
+import dev.ferry.storage.image.ChunkCache;
 import dev.ferry.storage.image.ChunkFetcher;
 import dev.ferry.storage.image.ImageVerifier;
 import dev.ferry.storage.image.Keys;
@@ -13,41 +19,145 @@ import dev.ferry.storage.image.ManifestFormat;
 import dev.ferry.storage.image.PackBuffers;
 import dev.ferry.storage.image.StoredImageReader;
 import dev.ferry.storage.image.StoredImageWriter;
+import dev.ferry.storage.image.StoredManifest;
+import dev.ferry.storage.image.Workers;
+import dev.ferry.storage.seal.KeyRing;
+import dev.ferry.storage.upkeep.Checker;
+import dev.ferry.storage.upkeep.Collector;
+import dev.ferry.storage.upkeep.Statistics;
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.stream.Collectors;
 
 /** All images of a store. Safe for threads; one instance for each process. */
 public final class Images {
     /** Length of the windows that runs of bytes are cut into, and of the buffers that carry them. */
     public static final int WINDOW_BYTES = 256 << 10;
 
+    private static final int MANIFEST_READERS = 8;
+
     private final ObjectStore store;
-    private final PackBuffers packBuffers = new PackBuffers();
-    private final ExecutorService workers;
+    private final PackBuffers packBuffers;
+    private final Workers workers;
     private final ChunkFetcher fetcher;
+    private final Collector collector;
 
     public Images(ObjectStore store) {
+        this(store, () -> {});
+    }
+
+    /**
+     * @param inWorker done first by each thread that works behind a dump: a daemon lowers its priority, so that whoever
+     *     empties CRIU's pipes goes first
+     */
+    public Images(ObjectStore store, Runnable inWorker) {
+        this(store, inWorker, Optional.empty());
+    }
+
+    /**
+     * @param cache chunks that this node has had before
+     */
+    public Images(ObjectStore store, Runnable inWorker, Optional<ChunkCache> cache) {
         this.store = store;
-        int processors = Math.max(2, Runtime.getRuntime().availableProcessors());
-        workers = Executors.newFixedThreadPool(processors, work -> Thread.ofPlatform().daemon().name("chunks").unstarted(work));
-        fetcher = new ChunkFetcher(store);
+        packBuffers = new PackBuffers();
+        workers = new Workers(inWorker);
+        fetcher = new ChunkFetcher(store, cache);
+        collector = new Collector(store, Clock.SYSTEM, Executors.newFixedThreadPool(MANIFEST_READERS, work -> Thread.ofVirtual().name("manifests").unstarted(work)));
+    }
+
+    /** A second sight of the same images. */
+    private Images(Images same, ObjectStore store) {
+        this.store = store;
+        packBuffers = same.packBuffers;
+        workers = same.workers;
+        fetcher = same.fetcher;
+        collector = same.collector;
     }
 
     /**
      * Begins an image.
      *
      * @param previous an image of the same job whose chunks need not be sent again; one that can't be
-     *     read is not used. It must not be deleted meanwhile.
+     *     read is not used
      * @param buffers of {@link #WINDOW_BYTES} each
      */
     public ImageWriter write(String image, Optional<String> previous, BufferPool buffers) {
-        Optional<Manifest> before = previous.flatMap(this::readable);
-        return new StoredImageWriter(store, image, before, buffers, packBuffers, workers);
+        return write(StoredImageWriter.Kind.IMAGE, image, previous, Optional.empty(), buffers);
+    }
+
+    /** Begins an image whose job was copied ahead: what those rounds sent is not sent again. */
+    public ImageWriter writePreCopied(String image, Optional<String> previous, BufferPool buffers) {
+        return write(StoredImageWriter.Kind.IMAGE, image, previous, preCopy(image), buffers);
+    }
+
+    /**
+     * Begins one round of copying a job ahead, while it runs. Its commit replaces what the round before committed; there
+     * is no image after it, only chunks that {@link #writePreCopied} and later rounds know.
+     */
+    public ImageWriter preCopy(String image, Optional<String> previous, BufferPool buffers) {
+        return write(StoredImageWriter.Kind.PRE_COPY, image, previous, preCopy(image), buffers);
+    }
+
+    private ImageWriter write(StoredImageWriter.Kind kind, String image, Optional<String> previous, Optional<Manifest> known, BufferPool buffers) {
+        return new StoredImageWriter(store, kind, image, previous.flatMap(this::readable), known, buffers, packBuffers, workers);
+    }
+
+    /** What was copied ahead for an image; empty: nothing. */
+    private Optional<Manifest> preCopy(String image) {
+        try {
+            return store.get(Keys.preCopy(image)).map(object -> ManifestFormat.read(image, object));
+        } catch (FerryException unreadable) {
+            // It only saves work.
+            return Optional.empty();
+        }
+    }
+
+    /**
+     * Fetches what was copied ahead for an image into this node's cache; nothing if it has none.
+     *
+     * @return plain bytes
+     */
+    public long prefetch(String image) {
+        Optional<Manifest> there = fetcher.keeps() ? preCopy(image) : Optional.empty();
+        long bytes = 0;
+        if (there.isPresent()) {
+            try (ImageReader reader = new StoredImageReader(there.get(), fetcher)) {
+                for (StoredFile file : there.get().getFilesList()) {
+                    try (ByteSource source = reader.open(file.getChunks())) {
+                        for (ByteBuffer next = source.next(); next != null; next = source.next()) {
+                            bytes += next.remaining();
+                        }
+                    }
+                }
+            }
+        }
+        return bytes;
+    }
+
+    /** An image that was copied ahead is whole: what it does not use of that may be collected. No writer of it may be open. */
+    public void releasePreCopy(String image) {
+        StoredImageWriter.releaseRounds(store, image);
+    }
+
+    /** Forgets what was copied ahead for images of a job that were never made; collectors remove the packs. */
+    public void forgetPreCopies(String job) {
+        store.list(Keys.preCopies(job)).forEach(store::delete);
+    }
+
+    /** The same images, of which those that are written belong to a tenant: see {@link Tenants}. */
+    public Images forTenant(String tenant) {
+        return new Images(this, store.forTenant(tenant));
+    }
+
+    /** The tenants' keys; empty: objects are not sealed. */
+    public Optional<KeyRing> keys() {
+        return store.keys();
     }
 
     private Optional<Manifest> readable(String image) {
@@ -78,6 +188,15 @@ public final class Images {
     }
 
     /**
+     * A manifest to be read by parts: for whoever does not want all of a large one.
+     *
+     * @throws FerryException IMAGE_NOT_FOUND, MANIFEST_CORRUPT, FORMAT_UNKNOWN, STORE_*
+     */
+    public StoredManifest open(String image) {
+        return StoredManifest.open(store, image);
+    }
+
+    /**
      * Whole images, in the order of their ids.
      *
      * @param job only its images; empty: of all jobs
@@ -85,12 +204,21 @@ public final class Images {
     public List<Image> list(Optional<String> job) {
         List<Image> images = new ArrayList<>();
         for (String key : store.list(Keys.manifests(job))) {
-            Optional<byte[]> object = store.get(key);
-            if (object.isPresent()) {
-                images.add(ManifestFormat.read(Keys.image(key), object.get()).getImage());
+            try {
+                images.add(open(Keys.image(key)).image());
+            } catch (FerryException failed) {
+                // One that was deleted meanwhile is not one of the images.
+                if (failed.code() != ErrorCode.IMAGE_NOT_FOUND) {
+                    throw failed;
+                }
             }
         }
         return images;
+    }
+
+    /** Ids of all manifests, in order; none is read, so that damaged ones are among them, and dumps that were given up. */
+    public Set<String> ids() {
+        return store.list(Keys.manifests(Optional.empty())).stream().map(Keys::image).collect(Collectors.toCollection(LinkedHashSet::new));
     }
 
     /** What a check of every chunk found. */
@@ -98,29 +226,66 @@ public final class Images {
 
     /** Reads every chunk and compares it with its name. */
     public Verification verify(String image) {
-        return ImageVerifier.verify(manifest(image), fetcher);
+        ObjectStore fresh = store.fresh();
+        try (ChunkFetcher fetching = new ChunkFetcher(fresh, Optional.empty())) {
+            return ImageVerifier.verify(StoredManifest.open(fresh, image).whole(), fetching);
+        }
     }
 
     /**
-     * Deletes an image and the packs that no other image of its job uses. No image of the job may be
-     * written meanwhile with this one as its previous.
+     * Deletes an image, also one whose manifest is damaged, and collects the packs that only it named. Dumps and
+     * restores of other images may go on meanwhile, and also a dump that has this one as its previous.
+     *
+     * @return what that freed
+     * @throws FerryException IMAGE_NOT_FOUND; when packs can't be collected now, as {@link Collector#collect(Set,
+     *     Collector.Terms)} says, the image is deleted nevertheless
+     */
+    public Collection delete(String image, Collector.Terms terms) {
+        Set<String> packs = new HashSet<>();
+        try {
+            packs.addAll(open(image).tree().getPacksList());
+        } catch (FerryException unreadable) {
+            boolean damaged = unreadable.code() == ErrorCode.MANIFEST_CORRUPT || unreadable.code() == ErrorCode.FORMAT_UNKNOWN || unreadable.code() == ErrorCode.CHUNK_CORRUPT;
+            if (!damaged) {
+                throw unreadable;
+            }
+            packs.addAll(store.list(Keys.packs(Keys.job(image))));
+        }
+        // The manifest first: from here on the image does not exist, whatever becomes of its packs.
+        long manifest = store.delete(Keys.manifest(image));
+        Collection collected = collector.collect(packs, terms);
+        return collected.toBuilder().setFreedBytes(collected.getFreedBytes() + manifest).build();
+    }
+
+    /**
+     * Lets an image cease to exist; its packs are left to the next collection. One that is not there is no error.
      *
      * @return bytes that were freed
      */
-    public long delete(String image) {
-        Manifest manifest = manifest(image);
-        // The manifest first: from here on the image does not exist, whatever becomes of its packs.
-        long freed = store.delete(Keys.manifest(image));
-        Set<String> used = new HashSet<>();
-        for (String key : store.list(Keys.manifests(Optional.of(Keys.job(image))))) {
-            store.get(key).ifPresent(other -> used.addAll(ManifestFormat.read(Keys.image(key), other).getPacksList()));
+    public long forget(String image) {
+        return store.delete(Keys.manifest(image));
+    }
+
+    /** Removes what no image and no dump under way needs: see {@link Collector}. */
+    public Collection collect(Collector.Terms terms, boolean dryRun) {
+        return collector.collect(terms, dryRun);
+    }
+
+    /** What the store holds, and for which job. */
+    public StoreStats stats() {
+        return Statistics.of(store);
+    }
+
+    /**
+     * Checks every object of the store, beside dumps and collections.
+     *
+     * @param quick not the chunks in packs
+     */
+    public StoreCheck check(boolean quick) {
+        ObjectStore fresh = store.fresh();
+        try (ChunkFetcher fetching = new ChunkFetcher(fresh, Optional.empty())) {
+            return Checker.check(fresh, fetching, quick);
         }
-        for (String pack : manifest.getPacksList()) {
-            if (!used.contains(pack)) {
-                freed += store.delete(pack);
-            }
-        }
-        return freed;
     }
 
     /**
@@ -131,8 +296,8 @@ public final class Images {
      * @return empty when the image has no such file
      */
     public Optional<ByteSource> openVolumeFile(String image, String volume, String path, long offset) {
-        Manifest manifest = manifest(image);
-        return manifest.getVolumesList().stream()
+        StoredManifest manifest = open(image);
+        return manifest.tree().getVolumesList().stream()
                 .filter(stored -> stored.getName().equals(volume))
                 .flatMap(stored -> stored.getEntriesList().stream())
                 .filter(entry -> entry.getKind() == EntryKind.REGULAR && entry.getPath().toStringUtf8().equals(path))
@@ -140,7 +305,7 @@ public final class Images {
                 .map(entry -> from(manifest, entry, offset));
     }
 
-    private ByteSource from(Manifest manifest, VolumeEntry entry, long offset) {
-        return new StoredImageReader(manifest, fetcher).open(entry.getChunks(), offset);
+    private ByteSource from(StoredManifest manifest, VolumeEntry entry, long offset) {
+        return new StoredImageReader(manifest.tree(), fetcher).open(manifest.list(entry.getChunks()), offset);
     }
 }

@@ -1,6 +1,8 @@
 package dev.ferry.storage;
 
+import dev.ferry.storage.seal.KeyRing;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 
@@ -32,8 +34,23 @@ public interface ObjectStore extends AutoCloseable {
      */
     void read(String key, long offset, ByteBuffer into);
 
+    /**
+     * One object of a listing.
+     *
+     * @param modifiedAt when it was written, by the store's clock: milliseconds since 1970, UTC
+     */
+    record Entry(String key, long bytes, long modifiedAt) {}
+
+    /**
+     * Objects whose keys begin with a prefix, sorted by key. One that was there before the call and is not deleted
+     * before its end is among them: {@link dev.ferry.storage.upkeep.Collector} counts on it.
+     */
+    List<Entry> entries(String prefix);
+
     /** Keys that begin with a prefix, sorted. */
-    List<String> list(String prefix);
+    default List<String> list(String prefix) {
+        return entries(prefix).stream().map(Entry::key).toList();
+    }
 
     /**
      * Deletes an object; none is no error.
@@ -41,6 +58,32 @@ public interface ObjectStore extends AutoCloseable {
      * @return how many bytes it had; 0: there was none
      */
     long delete(String key);
+
+    /**
+     * Removes what killed writers left that is no object yet.
+     *
+     * @param olderThan how long it has not been written to
+     * @return how many bytes that freed
+     */
+    long clearUnfinished(Duration olderThan);
+
+    /**
+     * The same store for objects that belong to a tenant: where objects are sealed, those that are written are sealed
+     * with the tenant's key. Any object can be read from either.
+     */
+    default ObjectStore forTenant(String name) {
+        return this;
+    }
+
+    /** The same store, with nothing remembered of what was read before: for whoever checks what lies there. */
+    default ObjectStore fresh() {
+        return this;
+    }
+
+    /** The tenants' keys; empty: objects are not sealed. */
+    default Optional<KeyRing> keys() {
+        return Optional.empty();
+    }
 
     /** Where it is, for people; without secrets. */
     String describe();

@@ -20,9 +20,10 @@ import java.util.Map;
  * @param secretKeyFile a file that holds the secret key
  * @param pathStyle true: the bucket is in the path; false: in the host name
  * @param caFile PEM file of the authority that signed the server's certificate; empty: the system's
+ * @param encryption how objects are encrypted
  */
 public record StoreConfig(
-        String url, String endpoint, String region, String accessKey, String secretKey, String secretKeyFile, boolean pathStyle, String caFile) {
+        String url, String endpoint, String region, String accessKey, String secretKey, String secretKeyFile, boolean pathStyle, String caFile, EncryptionConfig encryption) {
     public static StoreConfig defaults() {
         return ofUrl("file:///var/lib/ferry/store");
     }
@@ -47,7 +48,7 @@ public record StoreConfig(
         }
         String address = query < 0 ? url : url.substring(0, query);
         return new StoreConfig(
-                address, values.getOrDefault("endpoint", ""), values.getOrDefault("region", ""), "", "", "", "true".equals(values.get("pathStyle")), values.getOrDefault("caFile", ""));
+                address, values.getOrDefault("endpoint", ""), values.getOrDefault("region", ""), "", "", "", "true".equals(values.get("pathStyle")), values.getOrDefault("caFile", ""), EncryptionConfig.off());
     }
 
     /** One line for each thing that is wrong, beginning with the key. */
@@ -69,6 +70,7 @@ public record StoreConfig(
         if (!secretKey.isEmpty() && !secretKeyFile.isEmpty()) {
             problems.add("secretKey: give either secretKey or secretKeyFile");
         }
+        problems.addAll(encryption.problems());
         return problems;
     }
 

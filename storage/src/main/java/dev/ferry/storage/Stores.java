@@ -5,6 +5,9 @@ import dev.ferry.common.Ids;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.storage.object.FolderStore;
 import dev.ferry.storage.object.S3Store;
+import dev.ferry.storage.seal.KeyRing;
+import dev.ferry.storage.seal.MasterKey;
+import dev.ferry.storage.seal.SealedStore;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -24,7 +27,10 @@ public final class Stores {
             throw new FerryException(ErrorCode.CONFIG_INVALID, "The store can't be used: " + String.join("; ", problems));
         }
         URI address = URI.create(config.url());
-        return "file".equals(address.getScheme()) ? new FolderStore(Path.of(address.getPath())) : S3Store.open(config);
+        // Keys first: nothing is left open when they are wrong.
+        List<MasterKey> masters = config.encryption().isOn() ? config.encryption().masterKeys() : List.of();
+        ObjectStore real = "file".equals(address.getScheme()) ? new FolderStore(Path.of(address.getPath())) : S3Store.open(config);
+        return masters.isEmpty() ? real : SealedStore.of(real, new KeyRing(real, masters), config.encryption().acceptPlain());
     }
 
     /**

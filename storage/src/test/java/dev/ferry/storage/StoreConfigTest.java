@@ -10,7 +10,7 @@ class StoreConfigTest {
     @Test
     void anAddressMayCarryWhatAnS3ServerNeeds() {
         StoreConfig config = StoreConfig.ofUrl("s3://bucket/a/b?endpoint=http://host:9000&region=eu-1&pathStyle=false&caFile=/ca.pem");
-        assertThat(config).isEqualTo(new StoreConfig("s3://bucket/a/b", "http://host:9000", "eu-1", "", "", "", false, "/ca.pem"));
+        assertThat(config).isEqualTo(new StoreConfig("s3://bucket/a/b", "http://host:9000", "eu-1", "", "", "", false, "/ca.pem", EncryptionConfig.off()));
         assertThat(config.problems()).isEmpty();
         assertThat(StoreConfig.ofUrl("file:///folder").pathStyle()).isTrue();
     }

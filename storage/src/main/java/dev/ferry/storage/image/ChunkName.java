@@ -20,7 +20,7 @@ record ChunkName(long a, long b, long c, long d) {
         return read(hashes.substring(index * BYTES, (index + 1) * BYTES).asReadOnlyByteBuffer());
     }
 
-    private static ChunkName read(ByteBuffer bytes) {
+    static ChunkName read(ByteBuffer bytes) {
         return new ChunkName(bytes.getLong(), bytes.getLong(), bytes.getLong(), bytes.getLong());
     }
 

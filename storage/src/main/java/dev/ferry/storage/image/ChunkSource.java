@@ -30,12 +30,11 @@ final class ChunkSource implements ByteSource {
     private int planned;
     private int zeros;
     private long skip;
-    private int zeroLength;
 
     /**
      * Chunks that follow each other and are had together.
      *
-     * @param content null: a window of zeros
+     * @param content null: a run of zeros
      * @param counted whether it holds a right to be fetched ahead
      */
     private record Group(@Nullable CompletableFuture<List<byte[]>> content, int zeroLength, boolean counted) {}
@@ -50,11 +49,21 @@ final class ChunkSource implements ByteSource {
         }
     }
 
+    /** Orders the first groups. */
+    void begin() {
+        fillAhead();
+    }
+
     @Override
     public @Nullable ByteBuffer next() {
         ByteBuffer next = nextWhole();
+        // A run of zeros comes in several pieces.
+        while (next != null && skip >= next.limit()) {
+            skip -= next.limit();
+            next = nextWhole();
+        }
         if (next != null && skip > 0) {
-            next.position((int) Math.min(skip, next.limit()));
+            next.position((int) skip);
             skip = 0;
         }
         return next;
@@ -65,8 +74,9 @@ final class ChunkSource implements ByteSource {
             return null;
         }
         if (zeros > 0) {
-            zeros--;
-            return ZEROS.duplicate().limit(zeroLength);
+            ByteBuffer some = ZEROS.duplicate().limit(Math.min(zeros, ZEROS.capacity()));
+            zeros -= some.limit();
+            return some;
         }
         ByteBuffer target = window == null ? image.takeWindow() : window;
         window = target;
@@ -82,8 +92,7 @@ final class ChunkSource implements ByteSource {
         }
         CompletableFuture<List<byte[]>> content = group.content();
         if (content == null) {
-            zeros = 1;
-            zeroLength = group.zeroLength();
+            zeros = group.zeroLength();
             return true;
         }
         try {

@@ -2,7 +2,6 @@ package dev.ferry.storage.image;
 
 import com.github.luben.zstd.Zstd;
 import com.github.luben.zstd.ZstdCompressCtx;
-import dev.ferry.storage.Images;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 
@@ -13,8 +12,8 @@ final class ChunkWorker {
 
     private final MessageDigest digest = ChunkName.sha256();
     private final ZstdCompressCtx compressor = new ZstdCompressCtx().setLevel(LEVEL);
-    private final ByteBuffer outside = ByteBuffer.allocateDirect(Images.WINDOW_BYTES);
-    private final ByteBuffer compressed = ByteBuffer.allocateDirect((int) Zstd.compressBound(Images.WINDOW_BYTES));
+    private final ByteBuffer outside = ByteBuffer.allocateDirect(PageCutter.MOST_BYTES);
+    private final ByteBuffer compressed = ByteBuffer.allocateDirect((int) Zstd.compressBound(PageCutter.MOST_BYTES));
 
     private ChunkWorker() {}
 
@@ -22,35 +21,20 @@ final class ChunkWorker {
         return OF_THREAD.get();
     }
 
-    static boolean isZero(ByteBuffer plain) {
-        int at = plain.position();
-        int end = plain.limit();
-        for (; at + Long.BYTES <= end; at += Long.BYTES) {
-            if (plain.getLong(at) != 0) {
-                return false;
-            }
-        }
-        for (; at < end; at++) {
-            if (plain.get(at) != 0) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    ChunkName name(ByteBuffer plain) {
+    ChunkName name(Window window) {
         digest.reset();
-        digest.update(plain.duplicate());
+        window.digest(digest);
         return ChunkName.of(digest.digest());
     }
 
     /**
-     * The bytes to store: compressed, or the plain ones when they don't shrink. Valid until the next call.
+     * The bytes to store: compressed, or the plain ones when they don't shrink. Valid until the next call and the
+     * window's release.
      */
-    ByteBuffer stored(ByteBuffer window) {
-        // The compressor wants memory outside the heap.
-        ByteBuffer plain = window.isDirect() ? window : outside.clear().put(window.duplicate()).flip();
+    ByteBuffer stored(Window window) {
+        // The compressor wants memory outside the heap, in one piece.
+        ByteBuffer plain = window.contiguous(outside);
         int size = compressor.compressDirectByteBuffer(compressed.clear(), 0, compressed.capacity(), plain, plain.position(), plain.remaining());
-        return size < plain.remaining() ? compressed.limit(size) : plain.duplicate();
+        return size < plain.remaining() ? compressed.limit(size) : plain;
     }
 }

@@ -5,31 +5,102 @@ import dev.ferry.proto.v1.ChunkList;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Manifest;
 import dev.ferry.storage.Images;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.Deque;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 
 /** Reads every chunk of an image and says which are not what they should be. */
 public final class ImageVerifier {
     private static final int MOST_DAMAGE = 100;
+    private static final int GROUP = 8;
+    private static final int MOST_AHEAD = 8;
 
-    private ImageVerifier() {}
+    private final ChunkFetcher fetcher;
+    private final Set<Long> read = new HashSet<>();
 
     /**
      * @throws FerryException STORE_* when the store does not answer, which says nothing of the image
      */
     public static Images.Verification verify(Manifest manifest, ChunkFetcher fetcher) {
+        return new ImageVerifier(fetcher).verify(manifest);
+    }
+
+    /**
+     * A verifier of several images, which reads each chunk once.
+     */
+    public ImageVerifier(ChunkFetcher fetcher) {
+        this.fetcher = fetcher;
+    }
+
+    /**
+     * Reads every chunk of an image that was not read before.
+     *
+     * @throws FerryException STORE_* when the store does not answer, which says nothing of the image
+     */
+    public Images.Verification verify(Manifest manifest) {
         Map<ChunkName, ChunkFetcher.Wanted> wanted = new HashMap<>();
         manifest.getFilesList().forEach(file -> collect(manifest, file.getChunks(), wanted));
         manifest.getVolumesList().forEach(volume -> volume.getEntriesList().forEach(entry -> collect(manifest, entry.getChunks(), wanted)));
+        List<ChunkFetcher.Wanted> chunks = new ArrayList<>(wanted.values());
+        chunks.removeIf(chunk -> !read.add(identity(chunk)));
+        chunks.sort(Comparator.comparing((ChunkFetcher.Wanted chunk) -> chunk.place().pack()).thenComparing(chunk -> chunk.place().offset()));
+        String image = manifest.getImage().getId();
         List<String> damage = new ArrayList<>();
         long bytes = 0;
-        for (ChunkFetcher.Wanted chunk : wanted.values()) {
+        Deque<Ordered> ahead = new ArrayDeque<>();
+        for (List<ChunkFetcher.Wanted> group : groups(chunks)) {
+            ahead.add(new Ordered(group, fetcher.fetch(image, group)));
+            if (ahead.size() == MOST_AHEAD) {
+                bytes += check(image, ahead.removeFirst(), damage);
+            }
+        }
+        for (Ordered rest : ahead) {
+            bytes += check(image, rest, damage);
+        }
+        return new Images.Verification(manifest.getImage(), chunks.size(), bytes, damage);
+    }
+
+    /** Neighbours that are on their way. */
+    private record Ordered(List<ChunkFetcher.Wanted> group, CompletableFuture<List<byte[]>> content) {}
+
+    private static List<List<ChunkFetcher.Wanted>> groups(List<ChunkFetcher.Wanted> chunks) {
+        List<List<ChunkFetcher.Wanted>> groups = new ArrayList<>();
+        ChunkPlace before = null;
+        for (ChunkFetcher.Wanted chunk : chunks) {
+            ChunkPlace place = chunk.place();
+            if (before == null || !before.pack().equals(place.pack()) || before.offset() + before.stored() != place.offset() || groups.getLast().size() == GROUP) {
+                groups.add(new ArrayList<>());
+            }
+            groups.getLast().add(chunk);
+            before = place;
+        }
+        return groups;
+    }
+
+    /** @return plain bytes that are as they should be */
+    private long check(String image, Ordered ordered, List<String> damage) {
+        try {
+            return ordered.content().join().stream().mapToLong(chunk -> chunk.length).sum();
+        } catch (CompletionException failed) {
+            if (!(failed.getCause() instanceof FerryException known) || !isDamage(known)) {
+                throw failed.getCause() instanceof RuntimeException cause ? cause : failed;
+            }
+        }
+        // One of them is damaged: which?
+        long bytes = 0;
+        for (ChunkFetcher.Wanted chunk : ordered.group()) {
             try {
-                bytes += fetcher.fetchNow(manifest.getImage().getId(), List.of(chunk)).getFirst().length;
+                bytes += fetcher.fetchNow(image, List.of(chunk)).getFirst().length;
             } catch (FerryException broken) {
-                if (broken.code() != ErrorCode.CHUNK_CORRUPT && broken.code() != ErrorCode.CHUNK_MISSING) {
+                if (!isDamage(broken)) {
                     throw broken;
                 }
                 if (damage.size() < MOST_DAMAGE) {
@@ -37,7 +108,15 @@ public final class ImageVerifier {
                 }
             }
         }
-        return new Images.Verification(manifest.getImage(), wanted.size(), bytes, damage);
+        return bytes;
+    }
+
+    private static boolean isDamage(FerryException failed) {
+        return failed.code() == ErrorCode.CHUNK_CORRUPT || failed.code() == ErrorCode.CHUNK_MISSING;
+    }
+
+    private static long identity(ChunkFetcher.Wanted chunk) {
+        return chunk.name().a() ^ (chunk.place().pack().hashCode() * 0x9E3779B97F4A7C15L + chunk.place().offset());
     }
 
     private static void collect(Manifest manifest, ChunkList list, Map<ChunkName, ChunkFetcher.Wanted> wanted) {

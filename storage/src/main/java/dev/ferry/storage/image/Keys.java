@@ -10,7 +10,23 @@ import java.util.regex.Pattern;
 
 /** Where the objects of an image lie: see docs/image-format.md. */
 public final class Keys {
+    /** Begin of the keys of all packs. */
+    public static final String PACKS = "packs/";
+
+    /** Begin of the keys of holds: {@code holds/<job>/<sequence>-<writer>}. */
+    public static final String HOLDS = "holds/";
+
+    /** Begin of the keys of condemned packs' marks; the pack's own key follows. */
+    public static final String CONDEMNED = "condemned/";
+
+    /** Begin of the keys of objects that were only tried out. */
+    public static final String PROBES = "probe/";
+
     private static final Pattern IMAGE = Pattern.compile("([a-z0-9][a-z0-9-]{0,62})\\.(\\d{1,10})");
+    /** Begin of the keys of what was copied ahead. */
+    public static final String PRE_COPIES = "precopy/";
+
+    private static final Pattern PACK = Pattern.compile("packs/([^/]+/\\d{10}-[a-z0-9]+)-\\d{5,}");
     private static final Pattern MANIFEST = Pattern.compile("images/([^/]+)/0*(\\d+)\\.manifest");
 
     private Keys() {}
@@ -42,6 +58,51 @@ public final class Keys {
     static String pack(String image, String writer, int number) {
         Matcher parts = parts(image);
         return String.format(Locale.ROOT, "packs/%s/%010d-%s-%05d", parts.group(1), Long.parseLong(parts.group(2)), writer, number);
+    }
+
+    public static String packs(String job) {
+        return PACKS + job + "/";
+    }
+
+    public static String hold(String image, String writer) {
+        Matcher parts = parts(image);
+        return String.format(Locale.ROOT, "%s%s/%010d-%s", HOLDS, parts.group(1), Long.parseLong(parts.group(2)), writer);
+    }
+
+    /**
+     * The hold of the writer that made a pack, which says by itself that the pack is needed.
+     *
+     * @return empty when this is no key of a pack
+     */
+    public static Optional<String> holdOf(String pack) {
+        Matcher parts = PACK.matcher(pack);
+        return parts.matches() ? Optional.of(HOLDS + parts.group(1)) : Optional.empty();
+    }
+
+    public static String condemned(String pack) {
+        return CONDEMNED + pack;
+    }
+
+    /** Begin of the keys of all packs that writers of this image sent. */
+    static String packsOf(String image) {
+        Matcher parts = parts(image);
+        return String.format(Locale.ROOT, "%s%s/%010d-", PACKS, parts.group(1), Long.parseLong(parts.group(2)));
+    }
+
+    /** Begin of the keys of the holds of all writers of this image. */
+    static String holds(String image) {
+        return hold(image, "");
+    }
+
+    /** What was copied ahead for an image while its job ran. */
+    public static String preCopy(String image) {
+        Matcher parts = parts(image);
+        return String.format(Locale.ROOT, "%s%s/%010d.manifest", PRE_COPIES, parts.group(1), Long.parseLong(parts.group(2)));
+    }
+
+    /** Begin of the keys of a job's pre-copies. */
+    public static String preCopies(String job) {
+        return PRE_COPIES + job + "/";
     }
 
     private static Matcher parts(String image) {

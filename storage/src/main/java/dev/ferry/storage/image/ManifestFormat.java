@@ -1,66 +1,179 @@
 package dev.ferry.storage.image;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.MessageLite;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Manifest;
+import dev.ferry.proto.v1.ManifestHead;
+import dev.ferry.proto.v1.ManifestPart;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
-/** A manifest as an object: eight bytes that name the format, the SHA-256 of the rest, the message. */
+/**
+ * A manifest as an object. Format 2: eight bytes that name the format, the length of the head, its SHA-256,
+ * the head, and the parts that the head lists with the SHA-256 of each: so each part can be read and
+ * checked alone. Format 1, which is only read: eight bytes, the SHA-256 of the rest, one message.
+ */
 public final class ManifestFormat {
     /** The version that this code writes. */
-    public static final int VERSION = 1;
+    public static final int VERSION = 2;
 
-    private static final byte[] MAGIC = "FERRYIMG".getBytes(StandardCharsets.US_ASCII);
-    private static final int HEADER = MAGIC.length + ChunkName.BYTES;
+    static final int PREAMBLE = 8 + Integer.BYTES + ChunkName.BYTES;
+    private static final int LONGEST_HEAD = 16 << 20;
+    private static final int FIRST_VERSION = 1;
+    private static final byte[] MAGIC = "FERRYIM2".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] FIRST_MAGIC = "FERRYIMG".getBytes(StandardCharsets.US_ASCII);
+    private static final int FIRST_HEADER = 8 + ChunkName.BYTES;
 
     private ManifestFormat() {}
 
     static ByteBuffer write(Manifest manifest) {
-        byte[] object = new byte[HEADER + manifest.getSerializedSize()];
-        ByteBuffer body = ByteBuffer.wrap(object, HEADER, object.length - HEADER);
-        try {
-            manifest.writeTo(com.google.protobuf.CodedOutputStream.newInstance(body));
-        } catch (IOException impossible) {
-            throw new IllegalStateException(impossible);
-        }
-        System.arraycopy(MAGIC, 0, object, 0, MAGIC.length);
-        MessageDigest digest = ChunkName.sha256();
-        digest.update(object, HEADER, object.length - HEADER);
-        System.arraycopy(digest.digest(), 0, object, MAGIC.length, ChunkName.BYTES);
-        return ByteBuffer.wrap(object);
+        List<ByteString> parts = new ArrayList<>();
+        // The first part names the others: it is made last and put first.
+        Manifest tree = ManifestLists.takeOut(manifest, list -> {
+            parts.add(list.toByteString());
+            return parts.size();
+        });
+        parts.addFirst(tree.toBuilder().clearImage().clearSpec().clearFormatVersion().clearWriter().build().toByteString());
+        ManifestHead.Builder head = ManifestHead.newBuilder().setFormatVersion(VERSION).setImage(manifest.getImage()).setSpec(manifest.getSpec()).setWriter(manifest.getWriter());
+        parts.forEach(part -> head.addParts(ManifestPart.newBuilder().setLength(part.size()).setSha256(ByteString.copyFrom(sha256(part.asReadOnlyByteBuffer())))));
+        ByteString first = head.build().toByteString();
+        ByteBuffer object = ByteBuffer.allocate(PREAMBLE + first.size() + parts.stream().mapToInt(ByteString::size).sum());
+        object.put(MAGIC).putInt(first.size()).put(sha256(first.asReadOnlyByteBuffer()));
+        first.copyTo(object);
+        parts.forEach(part -> part.copyTo(object));
+        return object.flip();
     }
 
     /**
+     * A whole object of any format that is known.
+     *
      * @throws FerryException MANIFEST_CORRUPT, FORMAT_UNKNOWN
      */
     public static Manifest read(String image, byte[] object) {
-        if (object.length < HEADER || !Arrays.equals(object, 0, MAGIC.length, MAGIC, 0, MAGIC.length)) {
-            throw new FerryException(ErrorCode.MANIFEST_CORRUPT, "The manifest of image " + image + " does not begin as a manifest does");
+        if (isFirstFormat(object)) {
+            return readFirst(image, object);
         }
-        MessageDigest digest = ChunkName.sha256();
-        digest.update(object, HEADER, object.length - HEADER);
-        if (!Arrays.equals(digest.digest(), Arrays.copyOfRange(object, MAGIC.length, HEADER))) {
-            throw new FerryException(ErrorCode.MANIFEST_CORRUPT, "The manifest of image " + image + " is not what was written: its checksum differs");
+        int headLength = headLength(image, object);
+        if (headLength > object.length - PREAMBLE) {
+            throw corrupt(image, "it ends within its head");
         }
-        Manifest manifest;
+        ManifestHead head = head(image, object, ByteBuffer.wrap(object, PREAMBLE, headLength));
+        ByteBuffer rest = ByteBuffer.wrap(object, PREAMBLE + headLength, object.length - PREAMBLE - headLength);
+        long wanted = head.getPartsList().stream().mapToLong(ManifestPart::getLength).sum();
+        if (wanted != rest.remaining()) {
+            throw corrupt(image, "it has " + rest.remaining() + " bytes behind its head, not " + wanted);
+        }
+        List<ByteBuffer> parts = new ArrayList<>();
+        for (ManifestPart part : head.getPartsList()) {
+            parts.add(rest.slice(rest.position(), part.getLength()));
+            rest.position(rest.position() + part.getLength());
+        }
+        Manifest tree = tree(image, head, parts.getFirst());
+        return ManifestLists.putBack(image, tree, index -> message(image, head, index, parts.get(index), dev.ferry.proto.v1.ChunkList.parser()));
+    }
+
+    static boolean isFirstFormat(byte[] object) {
+        return startsWith(object, FIRST_MAGIC);
+    }
+
+    /**
+     * @param preamble the first {@link #PREAMBLE} bytes, at least
+     * @throws FerryException IMAGE_NOT_FOUND when the dump was given up, KEY_WRONG, MANIFEST_CORRUPT, FORMAT_UNKNOWN
+     */
+    static int headLength(String image, byte[] preamble) {
+        Records.requirePlain("The manifest of image " + image, preamble);
+        if (Records.isRecord(preamble)) {
+            throw new FerryException(ErrorCode.IMAGE_NOT_FOUND, "Image " + image + " was given up before it was whole");
+        }
+        if (preamble.length < PREAMBLE || !startsWith(preamble, Arrays.copyOf(MAGIC, MAGIC.length - 1))) {
+            throw corrupt(image, "it does not begin as a manifest does");
+        }
+        if (!startsWith(preamble, MAGIC)) {
+            throw new FerryException(
+                    ErrorCode.FORMAT_UNKNOWN, "Image " + image + " has format '" + (char) preamble[MAGIC.length - 1] + "'; this Ferry knows formats " + FIRST_VERSION + " and " + VERSION);
+        }
+        int length = ByteBuffer.wrap(preamble).getInt(MAGIC.length);
+        if (length <= 0 || length > LONGEST_HEAD) {
+            throw corrupt(image, "its head would have " + length + " bytes");
+        }
+        return length;
+    }
+
+    static ManifestHead head(String image, byte[] preamble, ByteBuffer head) {
+        if (!Arrays.equals(sha256(head.duplicate()), Arrays.copyOfRange(preamble, MAGIC.length + Integer.BYTES, PREAMBLE))) {
+            throw corrupt(image, "the checksum of its head differs");
+        }
+        ManifestHead read = parse(image, head, ManifestHead.parser());
+        requireVersion(image, read.getFormatVersion(), VERSION);
+        if (read.getPartsCount() == 0) {
+            throw corrupt(image, "it has no parts");
+        }
+        return read;
+    }
+
+    /** The first part, with what the head says; lists that are long are left out of it. */
+    static Manifest tree(String image, ManifestHead head, ByteBuffer part) {
+        return message(image, head, 0, part, Manifest.parser()).toBuilder().setFormatVersion(VERSION).setImage(head.getImage()).setSpec(head.getSpec()).setWriter(head.getWriter()).build();
+    }
+
+    static <M extends MessageLite> M message(String image, ManifestHead head, int index, ByteBuffer part, com.google.protobuf.Parser<M> parser) {
+        if (!Arrays.equals(sha256(part.duplicate()), head.getParts(index).getSha256().toByteArray())) {
+            throw corrupt(image, "the checksum of its part " + index + " differs");
+        }
+        return parse(image, part, parser);
+    }
+
+    private static <M extends MessageLite> M parse(String image, ByteBuffer bytes, com.google.protobuf.Parser<M> parser) {
         try {
-            CodedInputStream input = CodedInputStream.newInstance(object, HEADER, object.length - HEADER);
-            manifest = Manifest.parseFrom(input);
+            return parser.parseFrom(CodedInputStream.newInstance(bytes.duplicate()));
         } catch (InvalidProtocolBufferException malformed) {
             throw new FerryException(ErrorCode.FORMAT_UNKNOWN, "The manifest of image " + image + " can't be read by this Ferry: " + malformed.getMessage(), malformed);
-        } catch (IOException impossible) {
-            throw new IllegalStateException(impossible);
         }
-        if (manifest.getFormatVersion() != VERSION) {
-            throw new FerryException(
-                    ErrorCode.FORMAT_UNKNOWN, "Image " + image + " has format " + manifest.getFormatVersion() + "; this Ferry knows format " + VERSION);
+    }
+
+    private static Manifest readFirst(String image, byte[] object) {
+        if (object.length < FIRST_HEADER) {
+            throw corrupt(image, "it does not begin as a manifest does");
         }
+        ByteBuffer body = ByteBuffer.wrap(object, FIRST_HEADER, object.length - FIRST_HEADER);
+        if (!Arrays.equals(sha256(body.duplicate()), Arrays.copyOfRange(object, FIRST_MAGIC.length, FIRST_HEADER))) {
+            throw corrupt(image, "its checksum differs");
+        }
+        Manifest manifest = parse(image, body, Manifest.parser());
+        requireVersion(image, manifest.getFormatVersion(), FIRST_VERSION);
         return manifest;
+    }
+
+    private static void requireVersion(String image, int found, int known) {
+        if (found != known) {
+            throw new FerryException(ErrorCode.FORMAT_UNKNOWN, "Image " + image + " has format " + found + "; this Ferry knows formats " + FIRST_VERSION + " and " + VERSION);
+        }
+    }
+
+    private static boolean startsWith(byte[] object, byte[] begin) {
+        return object.length >= begin.length && Arrays.equals(object, 0, begin.length, begin, 0, begin.length);
+    }
+
+    private static byte[] sha256(ByteBuffer bytes) {
+        MessageDigest digest = ChunkName.sha256();
+        digest.update(bytes);
+        return digest.digest();
+    }
+
+    static FerryException corrupt(String image, String why) {
+        return new FerryException(ErrorCode.MANIFEST_CORRUPT, "The manifest of image " + image + " is not what was written: " + why);
+    }
+
+    static FerryException corrupt(String image, IOException why) {
+        return corrupt(image, String.valueOf(why.getMessage()));
     }
 }

@@ -1,7 +1,7 @@
 package dev.ferry.storage.image;
 
 /**
- * Counts windows between their hand-over and their end. Those that lie on the heap and not in a buffer of
+ * Counts pieces and windows between their hand-over and their end. Those that lie on the heap and not in a buffer of
  * the pool are bounded in bytes: handing over waits while there are too many.
  */
 final class PendingWork {
@@ -11,12 +11,17 @@ final class PendingWork {
     private long heapBytes;
 
     /**
-     * @param onHeap bytes of the window that no pool bounds
+     * @param onHeap bytes that no pool bounds
      */
     synchronized void begin(int onHeap) throws InterruptedException {
         while (onHeap > 0 && heapBytes > 0 && heapBytes + onHeap > MOST_HEAP_BYTES) {
             wait();
         }
+        beginNow(onHeap);
+    }
+
+    /** Counts without waiting. */
+    synchronized void beginNow(int onHeap) {
         heapBytes += onHeap;
         windows++;
     }

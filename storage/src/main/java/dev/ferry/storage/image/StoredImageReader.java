@@ -5,9 +5,10 @@ import dev.ferry.proto.v1.Manifest;
 import dev.ferry.proto.v1.StoredFile;
 import dev.ferry.storage.ByteSource;
 import dev.ferry.storage.ImageReader;
-import dev.ferry.storage.Images;
 import java.nio.ByteBuffer;
+import java.util.Collections;
 import java.util.HashMap;
+import java.util.IdentityHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -15,11 +16,16 @@ import java.util.concurrent.atomic.AtomicBoolean;
 
 /** One image, opened for reading. */
 public final class StoredImageReader implements ImageReader {
+    /** Files that are begun before they are asked for: as many as the window of memory for all readers has room for. */
+    private static final int MOST_BEGUN = 4;
+
     private final Manifest manifest;
     private final ChunkFetcher fetcher;
     private final Map<String, StoredFile> files = new HashMap<>();
     private final ConcurrentLinkedQueue<ByteBuffer> windows = new ConcurrentLinkedQueue<>();
     private final AtomicBoolean closed = new AtomicBoolean();
+    /** By the list itself, not its content: two files of the same content are two sources. */
+    private final Map<ChunkList, ChunkSource> begun = Collections.synchronizedMap(new IdentityHashMap<>());
 
     public StoredImageReader(Manifest manifest, ChunkFetcher fetcher) {
         this.manifest = manifest;
@@ -49,12 +55,26 @@ public final class StoredImageReader implements ImageReader {
         if (closed.get()) {
             throw new IllegalStateException("the image is closed");
         }
-        return new ChunkSource(this, fetcher, chunks, offset);
+        ChunkSource ready = offset == 0 ? begun.remove(chunks) : null;
+        return ready == null ? new ChunkSource(this, fetcher, chunks, offset) : ready;
+    }
+
+    @Override
+    public void prefetch() {
+        manifest.getFilesList().stream()
+                .filter(file -> file.getName().startsWith(StoredImageWriter.MEMORY))
+                .limit(MOST_BEGUN)
+                .forEach(
+                        file -> {
+                            ChunkSource source = new ChunkSource(this, fetcher, file.getChunks(), 0);
+                            source.begin();
+                            begun.put(file.getChunks(), source);
+                        });
     }
 
     ByteBuffer takeWindow() {
         ByteBuffer window = windows.poll();
-        return window == null ? ByteBuffer.allocateDirect(Images.WINDOW_BYTES) : window.clear();
+        return window == null ? ByteBuffer.allocateDirect(PageCutter.MOST_BYTES) : window.clear();
     }
 
     void giveWindow(ByteBuffer window) {
@@ -64,6 +84,8 @@ public final class StoredImageReader implements ImageReader {
     @Override
     public void close() {
         closed.set(true);
+        begun.values().forEach(ChunkSource::close);
+        begun.clear();
         windows.clear();
     }
 }

@@ -1,7 +1,6 @@
 package dev.ferry.storage.image;
 
 import dev.ferry.common.FerryException;
-import dev.ferry.common.Ids;
 import dev.ferry.proto.v1.ChunkList;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Image;
@@ -13,7 +12,6 @@ import dev.ferry.proto.v1.VolumeEntry;
 import dev.ferry.storage.BufferPool;
 import dev.ferry.storage.ByteSink;
 import dev.ferry.storage.ImageWriter;
-import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -21,8 +19,9 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.Executor;
-import java.util.concurrent.atomic.AtomicInteger;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -33,21 +32,34 @@ import org.jspecify.annotations.Nullable;
  * only given back, so that whoever fills them never waits for a dead image.
  */
 public final class StoredImageWriter implements ImageWriter {
-    private final ObjectStore store;
+    /** How the names of CRIU's files that hold memory pages begin. */
+    static final String MEMORY = "pages-";
+
+    /** How the manifest is put: once and for all for an image, again and again for a pre-copy. */
+    public enum Kind {
+        IMAGE,
+        PRE_COPY
+    }
+
+    private final Kind kind;
     private final String image;
     private final Optional<Manifest> before;
     private final BufferPool buffers;
-    private final Executor workers;
+    private final Workers workers;
+    private final Hold hold;
     private final PackWriter packs;
     private final Map<String, ChunkRun> files = new LinkedHashMap<>();
     private final Map<String, List<Entry>> volumes = new LinkedHashMap<>();
     private final PendingWork pending = new PendingWork();
-    private final AtomicInteger openRuns = new AtomicInteger();
+    private final Set<RunSink> openRuns = ConcurrentHashMap.newKeySet();
     private final AtomicReference<@Nullable FerryException> failure = new AtomicReference<>();
     private final AtomicLong bytesIn = new AtomicLong();
     private final AtomicLong chunks = new AtomicLong();
     private final AtomicLong knownChunks = new AtomicLong();
     private final AtomicLong zeroBytes = new AtomicLong();
+    private final AtomicLong memoryBytes = new AtomicLong();
+    private final AtomicLong diskBytes = new AtomicLong();
+    private final AtomicLong waitedNanos = new AtomicLong();
     private volatile JobSpec spec = JobSpec.getDefaultInstance();
     private boolean closed;
 
@@ -56,18 +68,26 @@ public final class StoredImageWriter implements ImageWriter {
      */
     private record Entry(VolumeEntry entry, @Nullable ChunkRun run) {}
 
+    /** An image for which nothing was copied ahead. */
+    public StoredImageWriter(ObjectStore store, String image, Optional<Manifest> before, BufferPool buffers, PackBuffers packBuffers, Workers workers) {
+        this(store, Kind.IMAGE, image, before, Optional.empty(), buffers, packBuffers, workers);
+    }
+
+    /**
+     * @param before the job's previous image, for what is unchanged
+     * @param known what else lies in the store and holds chunks of the job
+     */
     public StoredImageWriter(
-            ObjectStore store, String image, Optional<Manifest> before, BufferPool buffers, PackBuffers packBuffers, Executor workers) {
-        if (buffers.bufferBytes() != Images.WINDOW_BYTES) {
-            throw new IllegalArgumentException("buffers must have " + Images.WINDOW_BYTES + " bytes, the length of a window");
-        }
-        this.store = store;
+            ObjectStore store, Kind kind, String image, Optional<Manifest> before, Optional<Manifest> known, BufferPool buffers, PackBuffers packBuffers, Workers workers) {
+        this.kind = kind;
         this.image = image;
         this.before = before;
         this.buffers = buffers;
         this.workers = workers;
-        packs = new PackWriter(store, packBuffers, image, Ids.random(8), failed -> fail(translate(failed)));
+        hold = Hold.take(store, image, before);
+        packs = new PackWriter(store, packBuffers, image, hold.writer(), failed -> fail(translate(failed)));
         before.ifPresent(this::learn);
+        known.ifPresent(this::learn);
     }
 
     private void learn(Manifest manifest) {
@@ -77,10 +97,20 @@ public final class StoredImageWriter implements ImageWriter {
 
     private void learn(Manifest manifest, ChunkList list) {
         for (int i = 0; i < list.getLengthsCount(); i++) {
-            if (list.getStored(i) > 0) {
+            if (list.getStored(i) > 0 && mayUse(manifest.getPacks(list.getPack(i)))) {
                 packs.learn(ChunkName.of(list.getHashes(), i), place(manifest, list, i));
             }
         }
+    }
+
+    /** Packs of rounds of this very image are held by their own holds until it is whole. */
+    private boolean mayUse(String pack) {
+        return hold.mayUse(pack) || pack.startsWith(Keys.packsOf(image));
+    }
+
+    /** See {@link Hold#releaseRounds}. */
+    public static void releaseRounds(ObjectStore store, String image) {
+        Hold.releaseRounds(store, image);
     }
 
     private static ChunkPlace place(Manifest manifest, ChunkList list, int index) {
@@ -93,6 +123,33 @@ public final class StoredImageWriter implements ImageWriter {
     }
 
     @Override
+    public ByteBuffer take() throws InterruptedException {
+        ByteBuffer free = buffers.take(0, TimeUnit.NANOSECONDS);
+        if (free != null) {
+            return free;
+        }
+        long start = System.nanoTime();
+        try {
+            return buffers.take();
+        } finally {
+            waitedNanos.addAndGet(System.nanoTime() - start);
+        }
+    }
+
+    @Override
+    public Spooled spooled() {
+        return new Spooled(memoryBytes.get(), diskBytes.get(), waitedNanos.get());
+    }
+
+    void waitsInMemory(int bytes) {
+        memoryBytes.addAndGet(bytes);
+    }
+
+    void waitsOnDisk(int bytes) {
+        diskBytes.addAndGet(bytes);
+    }
+
+    @Override
     public ByteSink file(String name) {
         ChunkRun run = new ChunkRun();
         synchronized (files) {
@@ -100,7 +157,7 @@ public final class StoredImageWriter implements ImageWriter {
                 fail(new FerryException(ErrorCode.INTERNAL, "file " + name + " came twice for image " + image));
             }
         }
-        return sink(run);
+        return sink(run, name.startsWith(MEMORY));
     }
 
     @Override
@@ -112,13 +169,18 @@ public final class StoredImageWriter implements ImageWriter {
     public ByteSink regular(String volume, VolumeEntry entry) {
         ChunkRun run = new ChunkRun();
         add(volume, new Entry(entry, run));
-        return sink(run);
+        return sink(run, false);
     }
 
     @Override
-    public void unchanged(String volume, VolumeEntry unchanged) {
-        Manifest manifest = before.orElseThrow(() -> new IllegalStateException("no previous image"));
+    public boolean unchanged(String volume, VolumeEntry unchanged) {
+        Manifest manifest = before.orElse(Manifest.getDefaultInstance());
         ChunkList list = unchanged.getChunks();
+        for (int i = 0; i < list.getLengthsCount(); i++) {
+            if (list.getStored(i) > 0 && (list.getPack(i) >= manifest.getPacksCount() || !hold.mayUse(manifest.getPacks(list.getPack(i))))) {
+                return false;
+            }
+        }
         ChunkRun run = new ChunkRun();
         for (int i = 0; i < list.getLengthsCount(); i++) {
             int length = list.getLengths(i);
@@ -127,6 +189,7 @@ public final class StoredImageWriter implements ImageWriter {
             count(length, zero, true);
         }
         add(volume, new Entry(unchanged, run));
+        return true;
     }
 
     private void add(String volume, Entry entry) {
@@ -135,51 +198,74 @@ public final class StoredImageWriter implements ImageWriter {
         }
     }
 
-    private ByteSink sink(ChunkRun run) {
-        openRuns.incrementAndGet();
-        return new WindowSink(this, run);
+    private ByteSink sink(ChunkRun run, boolean memory) {
+        RunWindows windows = new RunWindows(run);
+        RunSink sink = new RunSink(this, memory ? new PageCutter(windows) : new FixedCutter(windows));
+        openRuns.add(sink);
+        return sink;
     }
 
-    void runClosed() {
-        openRuns.decrementAndGet();
+    void closed(RunSink sink) {
+        openRuns.remove(sink);
     }
 
-    /** Takes over a window; it is given back when it was stored, also after a failure. */
-    void submit(ChunkRun run, ByteBuffer window, boolean pooled) {
-        int index = run.next(window.remaining());
-        int onHeap = pooled ? 0 : window.remaining();
+    /** Counts a piece that the image takes over; waits while too much lies on the heap. */
+    void begin(int onHeap) {
         try {
             pending.begin(onHeap);
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
-            if (pooled) {
-                buffers.give(window);
-            }
+            pending.beginNow(onHeap);
             fail(cancelled(interrupted));
-            return;
         }
-        workers.execute(
-                () -> {
-                    try {
-                        if (failure.get() == null) {
-                            store(run, index, window);
-                        }
-                    } catch (FerryException known) {
-                        fail(known);
-                    } catch (Exception | LinkageError | OutOfMemoryError unexpected) {
-                        fail(translate(unexpected));
-                    } finally {
-                        if (pooled) {
-                            buffers.give(window);
-                        }
-                        pending.end(onHeap);
-                    }
-                });
     }
 
-    private void store(ChunkRun run, int index, ByteBuffer window) throws InterruptedException {
-        int length = window.remaining();
-        if (ChunkWorker.isZero(window)) {
+    void end(int onHeap) {
+        pending.end(onHeap);
+    }
+
+    void cut(Runnable task) {
+        workers.cutters().execute(task);
+    }
+
+    /** Where the windows of one run go: each to a worker, which names it, and stores it if it is not known. */
+    private final class RunWindows implements Cutter.Windows {
+        private final ChunkRun run;
+
+        RunWindows(ChunkRun run) {
+            this.run = run;
+        }
+
+        @Override
+        public void zeros(int bytes) {
+            run.set(run.next(bytes), ChunkName.ZERO, bytes, null);
+            count(bytes, true, false);
+        }
+
+        @Override
+        public void window(Window window) {
+            int index = run.next(window.length());
+            begin(0);
+            workers.namers().execute(() -> {
+                try {
+                    if (!failed()) {
+                        store(run, index, window);
+                    }
+                } catch (FerryException known) {
+                    fail(known);
+                } catch (Exception | LinkageError | OutOfMemoryError unexpected) {
+                    fail(translate(unexpected));
+                } finally {
+                    window.release();
+                    end(0);
+                }
+            });
+        }
+    }
+
+    private void store(ChunkRun run, int index, Window window) throws InterruptedException {
+        int length = window.length();
+        if (window.isZero()) {
             run.set(index, ChunkName.ZERO, length, null);
             count(length, true, false);
             return;
@@ -210,7 +296,11 @@ public final class StoredImageWriter implements ImageWriter {
         failure.compareAndSet(null, cause);
     }
 
-    private FerryException translate(Throwable unexpected) {
+    boolean failed() {
+        return failure.get() != null;
+    }
+
+    FerryException translate(Throwable unexpected) {
         return unexpected instanceof FerryException known
                 ? known
                 : new FerryException(ErrorCode.INTERNAL, "Image " + image + " can't be written: " + unexpected, unexpected);
@@ -244,9 +334,9 @@ public final class StoredImageWriter implements ImageWriter {
 
     @Override
     public Image commit(Image facts) {
-        if (openRuns.get() != 0) {
+        if (!openRuns.isEmpty()) {
             check();
-            throw new FerryException(ErrorCode.INTERNAL, "Image " + image + " can't be committed: " + openRuns.get() + " runs of bytes are not at their end");
+            throw new FerryException(ErrorCode.INTERNAL, "Image " + image + " can't be committed: " + openRuns.size() + " runs of bytes are not at their end");
         }
         try {
             pending.awaitNone();
@@ -258,7 +348,10 @@ public final class StoredImageWriter implements ImageWriter {
         }
         check();
         Manifest manifest = manifest(facts);
-        store.create(Keys.manifest(image), ManifestFormat.write(manifest));
+        switch (kind) {
+            case IMAGE -> hold.commit(ManifestFormat.write(manifest));
+            case PRE_COPY -> hold.commitRound(ManifestFormat.write(manifest));
+        }
         return manifest.getImage();
     }
 
@@ -268,7 +361,7 @@ public final class StoredImageWriter implements ImageWriter {
         long memory = 0;
         for (Map.Entry<String, ChunkRun> file : files.entrySet()) {
             manifest.addFiles(StoredFile.newBuilder().setName(file.getKey()).setSize(file.getValue().bytes()).setChunks(list(file.getValue(), index)));
-            if (file.getKey().startsWith("pages-")) {
+            if (file.getKey().startsWith(MEMORY)) {
                 memory += file.getValue().bytes();
             }
         }
@@ -281,6 +374,7 @@ public final class StoredImageWriter implements ImageWriter {
             manifest.addVolumes(stored);
         }
         return manifest.setSpec(spec)
+                .setWriter(hold.writer())
                 .addAllPacks(index.keySet())
                 .setImage(
                         facts.toBuilder()
@@ -305,12 +399,14 @@ public final class StoredImageWriter implements ImageWriter {
         }
         closed = true;
         fail(new FerryException(ErrorCode.CANCELLED, "The write of image " + image + " was given up"));
-        // Windows that are still queued are only given back from here on, which does not take long.
+        // Pieces that are still queued or kept are only given back from here on, which does not take long.
+        openRuns.forEach(RunSink::wake);
         try {
             pending.awaitNone();
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
         }
         packs.close();
+        hold.close();
     }
 }

@@ -9,6 +9,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
@@ -18,7 +19,10 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 
@@ -150,10 +154,10 @@ public final class FolderStore implements ObjectStore {
     }
 
     @Override
-    public List<String> list(String prefix) {
+    public List<Entry> entries(String prefix) {
         int slash = prefix.lastIndexOf('/');
         Path from = slash < 0 ? root : path(prefix.substring(0, slash));
-        List<String> keys = new ArrayList<>();
+        List<Entry> found = new ArrayList<>();
         attempt(
                 "list",
                 prefix,
@@ -171,16 +175,54 @@ public final class FolderStore implements ObjectStore {
                                     public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
                                         String key = root.relativize(file).toString();
                                         if (key.startsWith(prefix)) {
-                                            keys.add(key);
+                                            found.add(new Entry(key, attributes.size(), attributes.lastModifiedTime().toMillis()));
                                         }
                                         return FileVisitResult.CONTINUE;
+                                    }
+
+                                    @Override
+                                    public FileVisitResult visitFileFailed(Path file, IOException failed) throws IOException {
+                                        // Deleted while we walk: not an object any more.
+                                        if (failed instanceof NoSuchFileException) {
+                                            return FileVisitResult.CONTINUE;
+                                        }
+                                        throw failed;
                                     }
                                 });
                     }
                     return true;
                 });
-        keys.sort(null);
-        return keys;
+        found.sort(Comparator.comparing(Entry::key));
+        return found;
+    }
+
+    @Override
+    public long clearUnfinished(Duration olderThan) {
+        Path folder = root.resolve(UNFINISHED);
+        FileTime before = FileTime.fromMillis(System.currentTimeMillis() - olderThan.toMillis());
+        return attempt(
+                "clear",
+                UNFINISHED,
+                () -> {
+                    long freed = 0;
+                    if (Files.isDirectory(folder)) {
+                        try (DirectoryStream<Path> left = Files.newDirectoryStream(folder)) {
+                            for (Path file : left) {
+                                freed += clear(file, before);
+                            }
+                        }
+                    }
+                    return freed;
+                });
+    }
+
+    private static long clear(Path file, FileTime before) throws IOException {
+        try {
+            long size = Files.size(file);
+            return Files.getLastModifiedTime(file).compareTo(before) < 0 && Files.deleteIfExists(file) ? size : 0;
+        } catch (NoSuchFileException finished) {
+            return 0;
+        }
     }
 
     @Override

@@ -17,7 +17,9 @@ import io.minio.messages.Item;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -121,6 +123,9 @@ public final class S3Store implements ObjectStore {
                             into.position(start);
                             try (GetObjectResponse object =
                                     client.getObject(GetObjectArgs.builder().bucket(bucket).object(prefix + key).offset(offset).length(length).build())) {
+                                if (announced(object) < length) {
+                                    return false;
+                                }
                                 fill(object, into);
                                 return true;
                             } catch (MinioException failed) {
@@ -135,6 +140,12 @@ public final class S3Store implements ObjectStore {
         }
     }
 
+    /** How much the server says that it sends: of a range that goes beyond the object's end it is what there is. */
+    private static long announced(GetObjectResponse object) {
+        String bytes = object.headers().get("Content-Length");
+        return bytes == null ? Long.MAX_VALUE : Long.parseLong(bytes);
+    }
+
     private static void fill(GetObjectResponse object, ByteBuffer into) throws IOException {
         byte[] piece = new byte[(int) Math.min(READ_PIECE, into.remaining())];
         while (into.hasRemaining()) {
@@ -147,18 +158,25 @@ public final class S3Store implements ObjectStore {
     }
 
     @Override
-    public List<String> list(String keyPrefix) {
+    public List<Entry> entries(String keyPrefix) {
         return retry.run(
                 "list",
                 keyPrefix,
                 () -> {
-                    List<String> keys = new ArrayList<>();
+                    List<Entry> found = new ArrayList<>();
                     for (Result<Item> item : client.listObjects(ListObjectsArgs.builder().bucket(bucket).prefix(prefix + keyPrefix).recursive(true).build())) {
-                        keys.add(item.get().objectName().substring(prefix.length()));
+                        Item object = item.get();
+                        found.add(new Entry(object.objectName().substring(prefix.length()), object.size(), object.lastModified().toInstant().toEpochMilli()));
                     }
-                    keys.sort(null);
-                    return keys;
+                    found.sort(Comparator.comparing(Entry::key));
+                    return found;
                 });
+    }
+
+    /** An object is put by one request here: a killed writer leaves nothing. */
+    @Override
+    public long clearUnfinished(Duration olderThan) {
+        return 0;
     }
 
     @Override

@@ -2,6 +2,7 @@ package dev.ferry.storage.object;
 
 import static org.awaitility.Awaitility.await;
 
+import dev.ferry.storage.EncryptionConfig;
 import dev.ferry.storage.StoreConfig;
 import java.io.IOException;
 import java.net.InetAddress;
@@ -134,7 +135,7 @@ public final class S3Server implements AutoCloseable {
     }
 
     private static StoreConfig config(String prefix, String endpoint, String secret, boolean pathStyle, String caFile) {
-        return new StoreConfig("s3://" + BUCKET + "/" + prefix, endpoint, "eu-test-1", ACCESS_KEY, secret, "", pathStyle, caFile);
+        return new StoreConfig("s3://" + BUCKET + "/" + prefix, endpoint, "eu-test-1", ACCESS_KEY, secret, "", pathStyle, caFile, EncryptionConfig.off());
     }
 
     @Override

@@ -1,0 +1,221 @@
+package dev.ferry.storage.image;
+
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.FileChannel;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Optional;
+import java.util.TreeMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Chunks that this node has had before, as they lie in packs, in a folder of bounded size. Segments are written
+ * from begin to end and the oldest is removed when there are too many bytes. Nothing is synced and nothing here is
+ * trusted: a chunk is verified by its name each time it is read, so that after a crash, or on a disk that lies, one that
+ * is not what it was is only fetched again. Safe for threads.
+ */
+public final class ChunkCache implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(ChunkCache.class);
+    private static final String SUFFIX = ".chunks";
+    private static final int HEADER = ChunkName.BYTES + Integer.BYTES;
+    private static final long LONGEST_SEGMENT = 64 << 20;
+    private static final int LEAST_SEGMENTS = 8;
+
+    private final Path folder;
+    private final long quota;
+    private final long segmentBytes;
+    private final NavigableMap<Long, Segment> segments = new TreeMap<>();
+    private final Map<ChunkName, Place> places = new HashMap<>();
+    private long bytes;
+    private boolean broken;
+
+    private record Place(Segment segment, long offset, int length) {}
+
+    /** One file. */
+    private static final class Segment {
+        private final long number;
+        private final Path path;
+        private final FileChannel file;
+        private long length;
+
+        Segment(long number, Path path) throws IOException {
+            this.number = number;
+            this.path = path;
+            file = FileChannel.open(path, StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        }
+    }
+
+    private ChunkCache(Path folder, long quota) {
+        this.folder = folder;
+        this.quota = quota;
+        segmentBytes = Math.max(1, Math.min(LONGEST_SEGMENT, quota / LEAST_SEGMENTS));
+    }
+
+    /**
+     * Opens a cache with what earlier daemons left in it.
+     *
+     * @param quota bytes on the disk; one segment more may lie there for a moment
+     */
+    public static ChunkCache open(Path folder, long quota) throws IOException {
+        Files.createDirectories(folder);
+        ChunkCache cache = new ChunkCache(folder, quota);
+        try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "*" + SUFFIX)) {
+            for (Path path : files) {
+                String name = path.getFileName().toString();
+                long number = Long.parseLong(name.substring(0, name.length() - SUFFIX.length()));
+                cache.segments.put(number, new Segment(number, path));
+            }
+        }
+        for (Segment segment : cache.segments.values()) {
+            cache.scan(segment);
+        }
+        cache.shrink();
+        return cache;
+    }
+
+    /** Reads the headers of a segment, up to the first that can't be one. */
+    private void scan(Segment segment) throws IOException {
+        long size = segment.file.size();
+        ByteBuffer header = ByteBuffer.allocate(HEADER);
+        long at = 0;
+        while (at + HEADER <= size) {
+            readFully(segment.file, header.clear(), at);
+            ChunkName name = ChunkName.read(header.flip());
+            int length = header.getInt();
+            if (length <= 0 || length > PageCutter.MOST_BYTES || at + HEADER + length > size) {
+                break;
+            }
+            places.put(name, new Place(segment, at + HEADER, length));
+            at += HEADER + length;
+        }
+        segment.length = at;
+        bytes += at;
+    }
+
+    /** Keeps a chunk as it lies in its pack; one that is here already, or that can't be written, is passed over. */
+    void put(ChunkName name, byte[] stored, int from, int length) {
+        ByteBuffer record = ByteBuffer.allocate(HEADER + length);
+        name.write(record);
+        record.putInt(length).put(stored, from, length).flip();
+        try {
+            Segment segment;
+            long at;
+            synchronized (this) {
+                if (broken || places.containsKey(name)) {
+                    return;
+                }
+                segment = current(record.remaining());
+                at = segment.length;
+                segment.length += record.remaining();
+                bytes += record.remaining();
+            }
+            long offset = at;
+            while (record.hasRemaining()) {
+                at += segment.file.write(record, at);
+            }
+            synchronized (this) {
+                if (segments.get(segment.number) == segment) {
+                    places.put(name, new Place(segment, offset + HEADER, length));
+                }
+            }
+        } catch (ClosedChannelException evicted) {
+            // So many chunks came that its segment was the oldest before it was written.
+        } catch (IOException full) {
+            giveUp(full);
+        }
+    }
+
+    private Segment current(int length) throws IOException {
+        Segment last = segments.isEmpty() ? null : segments.lastEntry().getValue();
+        if (last != null && last.length + length <= segmentBytes) {
+            return last;
+        }
+        long number = last == null ? 1 : last.number + 1;
+        Segment next = new Segment(number, folder.resolve(number + SUFFIX));
+        segments.put(number, next);
+        shrink();
+        return next;
+    }
+
+    private void shrink() throws IOException {
+        while (bytes > quota && segments.size() > 1) {
+            Segment oldest = segments.pollFirstEntry().getValue();
+            places.values().removeIf(place -> place.segment() == oldest);
+            bytes -= oldest.length;
+            oldest.file.close();
+            Files.deleteIfExists(oldest.path);
+        }
+    }
+
+    /** A cache that can't be written is one that has nothing new; jobs need none. */
+    private synchronized void giveUp(IOException why) {
+        if (!broken) {
+            LOG.warn("the cache of chunks in {} takes nothing more: {}", folder, why.getMessage());
+        }
+        broken = true;
+    }
+
+    /** A chunk as it lay in its pack, not verified; empty: it is not here. */
+    Optional<byte[]> get(ChunkName name) {
+        Place place;
+        synchronized (this) {
+            place = places.get(name);
+        }
+        if (place == null) {
+            return Optional.empty();
+        }
+        try {
+            byte[] stored = new byte[place.length()];
+            readFully(place.segment().file, ByteBuffer.wrap(stored), place.offset());
+            return Optional.of(stored);
+        } catch (IOException gone) {
+            drop(name);
+            return Optional.empty();
+        }
+    }
+
+    private static void readFully(FileChannel file, ByteBuffer into, long from) throws IOException {
+        long at = from;
+        while (into.hasRemaining()) {
+            int count = file.read(into, at);
+            if (count < 0) {
+                throw new IOException("a segment is shorter than its headers say");
+            }
+            at += count;
+        }
+    }
+
+    synchronized boolean has(ChunkName name) {
+        return places.containsKey(name);
+    }
+
+    /** Forgets a chunk that is not what its name says. */
+    synchronized void drop(ChunkName name) {
+        places.remove(name);
+    }
+
+    /** Bytes on the disk. */
+    public synchronized long bytes() {
+        return bytes;
+    }
+
+    @Override
+    public synchronized void close() {
+        try {
+            for (Segment segment : segments.values()) {
+                segment.file.close();
+            }
+        } catch (IOException failed) {
+            throw new UncheckedIOException(failed);
+        }
+    }
+}

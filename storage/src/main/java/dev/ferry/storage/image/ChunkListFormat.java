@@ -1,0 +1,106 @@
+package dev.ferry.storage.image;
+
+import com.google.protobuf.ByteString;
+import com.google.protobuf.CodedInputStream;
+import com.google.protobuf.CodedOutputStream;
+import dev.ferry.proto.v1.ChunkList;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+
+/**
+ * A list of chunks as it lies in a manifest of format 2: about 38 bytes a chunk, 32 of which are its
+ * name. Each chunk has three or four varints: its plain length (whole pages as twice their number, else
+ * twice the bytes plus one); its stored length (0: zeros, 1: as long as the plain one, else plus two); and, if
+ * stored, 0 when it lies right behind the chunk before, else 1 + the zigzag difference of the packs'
+ * indexes, and the offset.
+ */
+final class ChunkListFormat {
+    private static final int PAGE = 4096;
+    private static final int ZEROS = 0;
+    private static final int PLAIN = 1;
+    private static final int BASE = 2;
+    private static final int MOST_ZEROS = PageCutter.MOST_ZERO_BYTES;
+
+    private ChunkListFormat() {}
+
+    static ChunkList pack(ChunkList list) {
+        ByteString.Output hashes = ByteString.newOutput(list.getHashes().size());
+        ByteArrayOutputStream places = new ByteArrayOutputStream();
+        CodedOutputStream out = CodedOutputStream.newInstance(places);
+        int lastPack = 0;
+        long expected = 0;
+        try {
+            for (int i = 0; i < list.getLengthsCount(); i++) {
+                int length = list.getLengths(i);
+                int stored = list.getStored(i);
+                out.writeUInt32NoTag(length % PAGE == 0 ? length / PAGE << 1 : length << 1 | 1);
+                out.writeUInt32NoTag(stored == 0 ? ZEROS : stored == length ? PLAIN : stored + BASE);
+                if (stored > 0) {
+                    int pack = list.getPack(i);
+                    long offset = list.getOffset(i);
+                    if (pack == lastPack && offset == expected) {
+                        out.writeUInt32NoTag(0);
+                    } else {
+                        out.writeUInt32NoTag(1 + CodedOutputStream.encodeZigZag32(pack - lastPack));
+                        out.writeUInt64NoTag(offset);
+                    }
+                    lastPack = pack;
+                    expected = offset + stored;
+                    list.getHashes().substring(i * ChunkName.BYTES, (i + 1) * ChunkName.BYTES).writeTo(hashes);
+                }
+            }
+            out.flush();
+        } catch (IOException impossible) {
+            throw new IllegalStateException(impossible);
+        }
+        return ChunkList.newBuilder().setHashes(hashes.toByteString()).setPlaces(ByteString.copyFrom(places.toByteArray())).build();
+    }
+
+    /**
+     * @param packs how many packs the manifest names
+     * @throws IOException when this is no such list, or names what can't be
+     */
+    static ChunkList unpack(ChunkList packed, int packs) throws IOException {
+        CodedInputStream in = packed.getPlaces().newCodedInput();
+        ChunkList.Builder list = ChunkList.newBuilder();
+        ByteString.Output hashes = ByteString.newOutput(packed.getHashes().size());
+        int pack = 0;
+        long expected = 0;
+        int named = 0;
+        while (!in.isAtEnd()) {
+            int coded = in.readUInt32();
+            int stored = in.readUInt32();
+            int length = (coded & 1) == 1 ? coded >>> 1 : Math.multiplyExact(coded >>> 1, PAGE);
+            boolean zeros = stored == ZEROS;
+            require(length > 0 && length <= (zeros ? MOST_ZEROS : PageCutter.MOST_BYTES), "a chunk of " + length + " bytes");
+            list.addLengths(length);
+            if (zeros) {
+                hashes.write(new byte[ChunkName.BYTES]);
+                list.addPack(0).addOffset(0).addStored(0);
+                continue;
+            }
+            int inPack = stored == PLAIN ? length : stored - BASE;
+            require(inPack > 0 && inPack <= length, "a chunk of " + length + " bytes stored as " + inPack);
+            int jump = in.readUInt32();
+            long offset = expected;
+            if (jump != 0) {
+                pack += CodedInputStream.decodeZigZag32(jump - 1);
+                offset = in.readUInt64();
+            }
+            require(pack >= 0 && pack < packs && offset >= 0, "a chunk in pack " + pack + " of " + packs + " at byte " + offset);
+            require((named + 1) * ChunkName.BYTES <= packed.getHashes().size(), "more chunks than names");
+            packed.getHashes().substring(named * ChunkName.BYTES, (named + 1) * ChunkName.BYTES).writeTo(hashes);
+            named++;
+            list.addPack(pack).addOffset(offset).addStored(inPack);
+            expected = offset + inPack;
+        }
+        require(named * ChunkName.BYTES == packed.getHashes().size(), "more names than chunks");
+        return list.setHashes(hashes.toByteString()).build();
+    }
+
+    private static void require(boolean holds, String otherwise) throws IOException {
+        if (!holds) {
+            throw new IOException("it has " + otherwise);
+        }
+    }
+}

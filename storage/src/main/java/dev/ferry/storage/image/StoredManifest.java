@@ -1,0 +1,126 @@
+package dev.ferry.storage.image;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ChunkList;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.Manifest;
+import dev.ferry.proto.v1.ManifestHead;
+import dev.ferry.proto.v1.ManifestPart;
+import dev.ferry.storage.ObjectStore;
+import java.nio.ByteBuffer;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A manifest in a store, of which only what is asked for is read: the head at first, then the tree of files and
+ * volumes, then single long lists. Used by one thread.
+ */
+public final class StoredManifest {
+    private final ObjectStore store;
+    private final String image;
+    private final @Nullable ManifestHead head;
+    private final long begin;
+    private @Nullable Manifest tree;
+
+    private StoredManifest(ObjectStore store, String image, @Nullable ManifestHead head, long begin, @Nullable Manifest tree) {
+        this.store = store;
+        this.image = image;
+        this.head = head;
+        this.begin = begin;
+        this.tree = tree;
+    }
+
+    /**
+     * Reads the head.
+     *
+     * @throws FerryException IMAGE_NOT_FOUND, MANIFEST_CORRUPT, FORMAT_UNKNOWN, STORE_*
+     */
+    public static StoredManifest open(ObjectStore store, String image) {
+        String key = Keys.manifest(image);
+        byte[] preamble = new byte[ManifestFormat.PREAMBLE];
+        try {
+            store.read(key, 0, ByteBuffer.wrap(preamble));
+            if (!ManifestFormat.isFirstFormat(preamble)) {
+                byte[] bytes = new byte[ManifestFormat.headLength(image, preamble)];
+                store.read(key, ManifestFormat.PREAMBLE, ByteBuffer.wrap(bytes));
+                ManifestHead head = ManifestFormat.head(image, preamble, ByteBuffer.wrap(bytes));
+                return new StoredManifest(store, image, head, ManifestFormat.PREAMBLE + (long) bytes.length, null);
+            }
+        } catch (FerryException ends) {
+            if (ends.code() != ErrorCode.CHUNK_MISSING) {
+                throw ends;
+            }
+        }
+        // Of the first format, not there, or shorter than it says: the whole object tells which.
+        Optional<byte[]> object = store.get(key);
+        if (object.isEmpty()) {
+            throw new FerryException(ErrorCode.IMAGE_NOT_FOUND, "Image " + image + " is not in " + store.describe());
+        }
+        return new StoredManifest(store, image, null, 0, ManifestFormat.read(image, object.get()));
+    }
+
+    public Image image() {
+        return head == null ? tree().getImage() : head.getImage();
+    }
+
+    public JobSpec spec() {
+        return head == null ? tree().getSpec() : head.getSpec();
+    }
+
+    /** Random letters of the dump that wrote it; empty: of a Ferry that did not record it. */
+    public String writer() {
+        return head == null ? tree().getWriter() : head.getWriter();
+    }
+
+    /** All but the chunks of long runs of bytes: what {@link #list} is for. */
+    public Manifest tree() {
+        Manifest read = tree;
+        if (read == null && head != null) {
+            read = ManifestFormat.tree(image, head, part(head, 0));
+            tree = read;
+        }
+        if (read == null) {
+            throw new IllegalStateException("a manifest without a head has its tree");
+        }
+        return read;
+    }
+
+    /**
+     * The chunks of a file or entry of the tree.
+     *
+     * @throws FerryException MANIFEST_CORRUPT, STORE_*
+     */
+    public ChunkList list(ChunkList ofTree) {
+        if (head == null) {
+            return ofTree;
+        }
+        return ManifestLists.whole(image, tree(), ofTree, index -> ManifestFormat.message(image, head, index, part(head, index), ChunkList.parser()));
+    }
+
+    /** The whole manifest, as everything that handles content wants it. */
+    public Manifest whole() {
+        if (head == null) {
+            return tree();
+        }
+        return ManifestLists.putBack(image, tree(), index -> ManifestFormat.message(image, head, index, part(head, index), ChunkList.parser()));
+    }
+
+    private ByteBuffer part(ManifestHead from, int index) {
+        long offset = begin + from.getPartsList().subList(0, index).stream().mapToLong(ManifestPart::getLength).sum();
+        ByteBuffer bytes = ByteBuffer.wrap(new byte[from.getParts(index).getLength()]);
+        try {
+            store.read(Keys.manifest(image), offset, bytes);
+        } catch (FerryException ends) {
+            if (ends.code() != ErrorCode.CHUNK_MISSING) {
+                throw ends;
+            }
+            if (store.get(Keys.manifest(image)).filter(object -> !Records.isRecord(object)).isEmpty()) {
+                throw new FerryException(ErrorCode.IMAGE_NOT_FOUND, "Image " + image + " was deleted from " + store.describe() + " while its manifest was read", ends);
+            }
+            throw ManifestFormat.corrupt(image, "it ends before its part " + index);
+        }
+        return bytes.flip();
+    }
+}

@@ -1,0 +1,48 @@
+package dev.ferry.storage.image;
+
+import java.util.concurrent.Executor;
+import java.util.concurrent.Executors;
+
+/**
+ * The threads that work behind whoever fills an image, shared by all images of a process. Cutters and namers are
+ * apart: a cutter may wait for a buffer that only a namer frees, never the other way round.
+ */
+public final class Workers {
+    /** Cutting is fast, and one run is cut by one thread: a second one is for a second run. */
+    private static final int CUTTERS = 2;
+
+    private final Executor cutters;
+    private final Executor namers;
+
+    /**
+     * @param first done by each thread before its first task
+     */
+    public Workers(Runnable first) {
+        cutters = threads("cut", CUTTERS, first);
+        namers = threads("chunks", Math.max(2, Runtime.getRuntime().availableProcessors()), first);
+    }
+
+    private static Executor threads(String name, int count, Runnable first) {
+        return Executors.newFixedThreadPool(
+                count,
+                work ->
+                        Thread.ofPlatform()
+                                .daemon()
+                                .name(name)
+                                .unstarted(
+                                        () -> {
+                                            first.run();
+                                            work.run();
+                                        }));
+    }
+
+    /** For {@link Cutter}s. */
+    Executor cutters() {
+        return cutters;
+    }
+
+    /** For windows: they are named, compressed and put into packs. */
+    Executor namers() {
+        return namers;
+    }
+}

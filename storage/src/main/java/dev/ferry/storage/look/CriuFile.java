@@ -1,0 +1,92 @@
+package dev.ferry.storage.look;
+
+import com.google.protobuf.ByteString;
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.UnknownFieldSet;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * One of CRIU's files of entries: two magic numbers, then for each entry its length (4 bytes, little endian) and a
+ * protobuf message (https://criu.org/Images). Fields are named by their numbers in CRIU's images/*.proto.
+ */
+record CriuFile(List<Entry> entries) {
+    private static final int MAGIC_BYTES = 8;
+
+    /** One message, or one within another. */
+    record Entry(UnknownFieldSet fields) {
+        /** A number; 0: it is not set. */
+        long number(int field) {
+            List<Long> values = fields.getField(field).getVarintList();
+            return values.isEmpty() ? 0 : values.getLast();
+        }
+
+        boolean has(int field) {
+            return fields.hasField(field);
+        }
+
+        /** All numbers of a repeated field, packed or not. */
+        List<Long> numbers(int field) {
+            List<Long> all = new ArrayList<>(fields.getField(field).getVarintList());
+            for (ByteString packed : fields.getField(field).getLengthDelimitedList()) {
+                try {
+                    var in = packed.newCodedInput();
+                    while (!in.isAtEnd()) {
+                        all.add(in.readRawVarint64());
+                    }
+                } catch (java.io.IOException malformed) {
+                    throw new IllegalArgumentException("field " + field + " is no list of numbers", malformed);
+                }
+            }
+            return all;
+        }
+
+        /** Bytes, text or a message; empty: it is not set. */
+        ByteString bytes(int field) {
+            List<ByteString> values = fields.getField(field).getLengthDelimitedList();
+            return values.isEmpty() ? ByteString.EMPTY : values.getLast();
+        }
+
+        String text(int field) {
+            return bytes(field).toStringUtf8();
+        }
+
+        List<Entry> messages(int field) {
+            return fields.getField(field).getLengthDelimitedList().stream().map(Entry::parse).toList();
+        }
+
+        Entry message(int field) {
+            return parse(bytes(field));
+        }
+
+        private static Entry parse(ByteString message) {
+            try {
+                return new Entry(UnknownFieldSet.parseFrom(message));
+            } catch (InvalidProtocolBufferException malformed) {
+                throw new IllegalArgumentException(malformed);
+            }
+        }
+    }
+
+    /**
+     * @throws IllegalArgumentException when this is no such file
+     */
+    static CriuFile parse(byte[] content) {
+        List<Entry> entries = new ArrayList<>();
+        if (content.length < MAGIC_BYTES) {
+            throw new IllegalArgumentException("it ends within its magic numbers");
+        }
+        ByteBuffer rest = ByteBuffer.wrap(content).order(ByteOrder.LITTLE_ENDIAN).position(MAGIC_BYTES);
+        while (rest.hasRemaining()) {
+            int length = rest.remaining() < Integer.BYTES ? -1 : rest.getInt();
+            if (length < 0 || length > rest.remaining()) {
+                throw new IllegalArgumentException("an entry ends behind the file");
+            }
+            entries.add(Entry.parse(ByteString.copyFrom(rest.slice(rest.position(), length))));
+            rest.position(rest.position() + length);
+        }
+        return new CriuFile(entries);
+    }
+}

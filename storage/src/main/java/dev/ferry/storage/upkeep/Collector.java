@@ -1,0 +1,218 @@
+package dev.ferry.storage.upkeep;
+
+import dev.ferry.common.Clock;
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.Collection;
+import dev.ferry.proto.v1.Condemned;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.GivenUp;
+import dev.ferry.proto.v1.Hold;
+import dev.ferry.proto.v1.StoreRecord;
+import dev.ferry.storage.ObjectStore;
+import dev.ferry.storage.image.Keys;
+import dev.ferry.storage.image.Records;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Executor;
+import java.util.function.Predicate;
+
+/**
+ * Removes packs that nothing names any more, beside dumps, restores and other collectors and without a lock. It may
+ * be killed anywhere; the next one goes on. The steps, each of which is whole before the next begins:
+ *
+ * <ol>
+ *   <li>Dumps that made no image for too long are given up: a mark in the place of their manifest, create-only, so
+ *       that they can never become whole; then their hold goes.
+ *   <li>Marks of condemned packs are listed, then packs, then holds, then manifests.
+ *   <li>A pack that none of them names is condemned by a create-only mark. From here on no dump begins to count on it.
+ *   <li>Holds and manifests are read once more. A condemned pack that still nothing names is deleted, then its mark.
+ *       One that is named stays, and so does its mark: it goes when the images that name it go.
+ * </ol>
+ *
+ * <p>Why that is enough is in docs/store.md. A pack is kept until nothing of it is needed; it is never rewritten.
+ */
+public final class Collector {
+    /** What is left of dumps that were given up, and what was tried out, is kept for so long. */
+    private static final Duration FORGET = Duration.ofDays(30);
+
+    private final ObjectStore store;
+    private final Clock clock;
+    private final Executor readers;
+
+    /**
+     * @param grace least age of a mark before its pack is deleted; needed only where a listing may be old (network
+     *     file systems that cache folders), zero elsewhere
+     * @param stale age from which a dump that has made no image counts as dead. A wrong guess costs that dump, nothing else.
+     */
+    public record Terms(Duration grace, Duration stale) {}
+
+    /**
+     * @param readers where manifests are read, several at once
+     */
+    public Collector(ObjectStore store, Clock clock, Executor readers) {
+        this.store = store;
+        this.clock = clock;
+        this.readers = readers;
+    }
+
+    /**
+     * Collects the whole store.
+     *
+     * @param dryRun only says what would be done
+     * @throws FerryException MANIFEST_CORRUPT, RECORD_CORRUPT, FORMAT_UNKNOWN: an object that may name packs can't be
+     *     read, so that none may be removed; STORE_*
+     */
+    public Collection collect(Terms terms, boolean dryRun) {
+        long start = clock.nanos();
+        Collection.Builder told = Collection.newBuilder().setDryRun(dryRun);
+        buryDead(terms, told);
+        collect(pack -> true, terms, told);
+        clearLeftovers(told);
+        return told.setMicros(clock.since(start).toNanos() / 1000).build();
+    }
+
+    /** Collects only packs that a deleted image named. */
+    public Collection collect(Set<String> packs, Terms terms) {
+        long start = clock.nanos();
+        Collection.Builder told = Collection.newBuilder();
+        collect(packs::contains, terms, told);
+        return told.setMicros(clock.since(start).toNanos() / 1000).build();
+    }
+
+    private void buryDead(Terms terms, Collection.Builder told) {
+        References now = References.read(store, readers);
+        for (Map.Entry<String, Hold> open : now.holds().entrySet()) {
+            Hold hold = open.getValue();
+            String manifest = Keys.manifest(hold.getImage());
+            if (now.writer(manifest).filter(hold.getWriter()::equals).isPresent()) {
+                // It is whole; only its end was cut off.
+                remove(open.getKey(), told);
+            } else if (age(hold.getCreatedAt()).compareTo(terms.stale()) > 0) {
+                giveUp(open.getKey(), hold, manifest, told);
+            }
+        }
+        now.givenUp().forEach((key, mark) -> {
+            boolean mayCommit = now.holds().values().stream().anyMatch(hold -> hold.getImage().equals(mark.getImage()));
+            if (!mayCommit && age(mark.getAt()).compareTo(FORGET) > 0) {
+                remove(key, told);
+            }
+        });
+    }
+
+    /** The mark must stand before the hold goes: a writer that only slept then finds its place taken. */
+    private void giveUp(String key, Hold hold, String manifest, Collection.Builder told) {
+        told.addGivenUp(hold.getImage());
+        if (told.getDryRun()) {
+            return;
+        }
+        GivenUp mark = GivenUp.newBuilder().setImage(hold.getImage()).setWriter(hold.getWriter()).setAt(clock.millis()).build();
+        try {
+            store.create(manifest, Records.write(StoreRecord.newBuilder().setGivenUp(mark).build()));
+        } catch (FerryException taken) {
+            if (taken.code() != ErrorCode.OBJECT_EXISTS) {
+                throw taken;
+            }
+            // By another mark, which keeps this writer out for as long; or by the image of another writer, which may be
+            // deleted at any time and would let this one in.
+            if (store.get(manifest).filter(Records::isRecord).isEmpty() && age(hold.getCreatedAt()).compareTo(FORGET) <= 0) {
+                return;
+            }
+        }
+        remove(key, told);
+    }
+
+    private void collect(Predicate<String> inScope, Terms terms, Collection.Builder told) {
+        // Marks before packs: a pack that has a mark and is not listed is gone, not new.
+        Set<String> marks = new HashSet<>(store.list(Keys.CONDEMNED));
+        List<ObjectStore.Entry> packs = store.entries(Keys.PACKS).stream().filter(pack -> inScope.test(pack.key())).toList();
+        References first = References.read(store, readers);
+        Set<String> condemned = new HashSet<>();
+        for (ObjectStore.Entry pack : packs) {
+            boolean marked = marks.contains(Keys.condemned(pack.key()));
+            if (marked || !first.uses(pack.key())) {
+                condemned.add(pack.key());
+                if (!marked && !told.getDryRun()) {
+                    condemn(pack.key());
+                }
+            }
+        }
+        References last = told.getDryRun() ? first : References.read(store, readers);
+        told.setImages(last.images()).setOpenDumps(last.holds().size());
+        for (ObjectStore.Entry pack : packs) {
+            if (!condemned.contains(pack.key()) || last.uses(pack.key())) {
+                told.setLivePacks(told.getLivePacks() + 1).setLiveBytes(told.getLiveBytes() + pack.bytes());
+            } else if (graceIsOver(pack.key(), marks, terms)) {
+                free(pack, told);
+            } else {
+                told.setCondemnedPacks(told.getCondemnedPacks() + 1).setCondemnedBytes(told.getCondemnedBytes() + pack.bytes());
+            }
+        }
+        // Marks whose packs a collector had deleted when it was killed.
+        Set<String> there = new HashSet<>(packs.stream().map(ObjectStore.Entry::key).toList());
+        for (String mark : marks) {
+            String pack = mark.substring(Keys.CONDEMNED.length());
+            if (inScope.test(pack) && !there.contains(pack)) {
+                remove(mark, told);
+            }
+        }
+    }
+
+    private void condemn(String pack) {
+        Condemned mark = Condemned.newBuilder().setPack(pack).setAt(clock.millis()).build();
+        try {
+            store.create(Keys.condemned(pack), Records.write(StoreRecord.newBuilder().setCondemned(mark).build()));
+        } catch (FerryException taken) {
+            // Another collector was faster.
+            if (taken.code() != ErrorCode.OBJECT_EXISTS) {
+                throw taken;
+            }
+        }
+    }
+
+    private boolean graceIsOver(String pack, Set<String> marks, Terms terms) {
+        if (terms.grace().isZero()) {
+            return true;
+        }
+        String key = Keys.condemned(pack);
+        return marks.contains(key) && store.get(key).map(mark -> age(Records.read(key, mark).getCondemned().getAt())).filter(age -> age.compareTo(terms.grace()) > 0).isPresent();
+    }
+
+    /** The mark goes after its pack: while the pack is there, no dump may begin to count on it. */
+    private void free(ObjectStore.Entry pack, Collection.Builder told) {
+        told.setFreedPacks(told.getFreedPacks() + 1).setFreedBytes(told.getFreedBytes() + pack.bytes());
+        if (!told.getDryRun()) {
+            long ignored = store.delete(pack.key());
+            ignored = store.delete(Keys.condemned(pack.key()));
+        }
+    }
+
+    private void clearLeftovers(Collection.Builder told) {
+        List<String> old = new ArrayList<>();
+        // A pre-copy that never became an image: its holds were given up long ago, and its packs are gone.
+        for (String leftovers : List.of(Keys.PROBES, Keys.PRE_COPIES)) {
+            for (ObjectStore.Entry left : store.entries(leftovers)) {
+                if (age(left.modifiedAt()).compareTo(FORGET) > 0) {
+                    old.add(left.key());
+                }
+            }
+        }
+        old.forEach(key -> remove(key, told));
+        if (!told.getDryRun()) {
+            told.setFreedBytes(told.getFreedBytes() + store.clearUnfinished(FORGET));
+        }
+    }
+
+    private void remove(String key, Collection.Builder told) {
+        if (!told.getDryRun()) {
+            long ignored = store.delete(key);
+        }
+    }
+
+    private Duration age(long at) {
+        return Duration.ofMillis(clock.millis() - at);
+    }
+}

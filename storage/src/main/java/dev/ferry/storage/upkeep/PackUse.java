@@ -1,0 +1,79 @@
+package dev.ferry.storage.upkeep;
+
+import dev.ferry.proto.v1.ChunkList;
+import dev.ferry.proto.v1.Manifest;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.Map;
+
+/** Which parts of which packs images need, each chunk counted once however many images need it: 8 bytes of memory for each. */
+final class PackUse {
+    /** Longer than any stored chunk. */
+    private static final int LENGTH_BITS = 24;
+
+    private static final int FIRST = 64;
+
+    private final Map<String, Chunks> packs = new HashMap<>();
+
+    /** Chunks of one pack as offset and length in one number; sorted and without doubles up to a point. */
+    private static final class Chunks {
+        private long[] chunks = new long[FIRST];
+        private int count;
+
+        void add(long offset, int stored) {
+            if (count == chunks.length) {
+                compact();
+                if (count > chunks.length / 2) {
+                    chunks = Arrays.copyOf(chunks, chunks.length * 2);
+                }
+            }
+            chunks[count++] = offset << LENGTH_BITS | stored;
+        }
+
+        private void compact() {
+            Arrays.sort(chunks, 0, count);
+            int kept = 0;
+            for (int i = 0; i < count; i++) {
+                if (i == 0 || chunks[i] != chunks[i - 1]) {
+                    chunks[kept++] = chunks[i];
+                }
+            }
+            count = kept;
+        }
+
+        long bytes() {
+            compact();
+            return Arrays.stream(chunks, 0, count).map(chunk -> chunk & ((1 << LENGTH_BITS) - 1)).sum();
+        }
+
+        /** The byte behind the last that is needed. */
+        long end() {
+            return Arrays.stream(chunks, 0, count).map(chunk -> (chunk >>> LENGTH_BITS) + (chunk & ((1 << LENGTH_BITS) - 1))).max().orElse(0);
+        }
+    }
+
+    void add(Manifest manifest) {
+        manifest.getFilesList().forEach(file -> add(manifest, file.getChunks()));
+        manifest.getVolumesList().forEach(volume -> volume.getEntriesList().forEach(entry -> add(manifest, entry.getChunks())));
+    }
+
+    private void add(Manifest manifest, ChunkList list) {
+        for (int i = 0; i < list.getLengthsCount(); i++) {
+            if (list.getStored(i) > 0) {
+                packs.computeIfAbsent(manifest.getPacks(list.getPack(i)), key -> new Chunks()).add(list.getOffset(i), list.getStored(i));
+            }
+        }
+    }
+
+    /** Bytes that are needed of all packs. */
+    long bytes() {
+        return packs.values().stream().mapToLong(Chunks::bytes).sum();
+    }
+
+    /** How long each pack must be at least, by its key. */
+    Map<String, Long> ends() {
+        Map<String, Long> ends = new HashMap<>();
+        packs.forEach((pack, chunks) -> ends.put(pack, chunks.end()));
+        return ends;
+    }
+}

@@ -1,0 +1,113 @@
+package dev.ferry.storage.upkeep;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.GivenUp;
+import dev.ferry.proto.v1.Hold;
+import dev.ferry.storage.ObjectStore;
+import dev.ferry.storage.image.Keys;
+import dev.ferry.storage.image.Records;
+import dev.ferry.storage.image.StoredManifest;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.Executor;
+
+/**
+ * What names packs at one time: the holds of dumps under way, and manifests. Holds are listed and read first,
+ * manifests after: a dump that ended between the two is seen by its manifest.
+ */
+final class References {
+    private final Map<String, Hold> holds = new HashMap<>();
+    private final Map<String, String> writers = new HashMap<>();
+    private final Map<String, GivenUp> givenUp = new HashMap<>();
+    private final Set<String> packs = new HashSet<>();
+
+    private References() {}
+
+    /** One manifest's share. */
+    private record Named(String key, String writer, List<String> packs, Optional<GivenUp> givenUp) {}
+
+    /**
+     * @param readers where manifests are read, several at once
+     * @throws FerryException MANIFEST_CORRUPT, RECORD_CORRUPT, FORMAT_UNKNOWN: what something counts on is not known,
+     *     so nothing may be removed; STORE_*
+     */
+    static References read(ObjectStore store, Executor readers) {
+        References references = new References();
+        for (String key : store.list(Keys.HOLDS)) {
+            store.get(key).ifPresent(object -> references.add(key, Records.read(key, object).getHold()));
+        }
+        List<CompletableFuture<Optional<Named>>> read = new ArrayList<>();
+        for (String key : store.list(Keys.manifests(Optional.empty()))) {
+            read.add(CompletableFuture.supplyAsync(() -> named(store, key), readers));
+        }
+        read.forEach(each -> join(each).ifPresent(references::add));
+        return references;
+    }
+
+    private static Optional<Named> join(CompletableFuture<Optional<Named>> read) {
+        try {
+            return read.join();
+        } catch (CompletionException failed) {
+            throw failed.getCause() instanceof RuntimeException cause ? cause : failed;
+        }
+    }
+
+    private static Optional<Named> named(ObjectStore store, String key) {
+        try {
+            StoredManifest manifest = StoredManifest.open(store, Keys.image(key));
+            return Optional.of(new Named(key, manifest.writer(), manifest.tree().getPacksList(), Optional.empty()));
+        } catch (FerryException failed) {
+            if (failed.code() != ErrorCode.IMAGE_NOT_FOUND) {
+                throw failed;
+            }
+            // Deleted since it was listed, or the mark of a dump that was given up.
+            return store.get(key).filter(Records::isRecord).map(object -> new Named(key, "", List.of(), Optional.of(Records.read(key, object).getGivenUp())));
+        }
+    }
+
+    private void add(String key, Hold hold) {
+        holds.put(key, hold);
+        packs.addAll(hold.getPacksList());
+    }
+
+    private void add(Named manifest) {
+        packs.addAll(manifest.packs());
+        if (manifest.givenUp().isPresent()) {
+            givenUp.put(manifest.key(), manifest.givenUp().get());
+        } else {
+            writers.put(manifest.key(), manifest.writer());
+        }
+    }
+
+    /** Whether a pack is named, or belongs to a dump under way. */
+    boolean uses(String pack) {
+        return packs.contains(pack) || Keys.holdOf(pack).map(holds::containsKey).orElse(true);
+    }
+
+    /** Dumps under way by the keys of their holds. */
+    Map<String, Hold> holds() {
+        return holds;
+    }
+
+    /** Marks of dumps that were given up, by the keys of the manifests whose places they take. */
+    Map<String, GivenUp> givenUp() {
+        return givenUp;
+    }
+
+    /** Who wrote the manifest of this key; empty: there is none. */
+    Optional<String> writer(String manifestKey) {
+        return Optional.ofNullable(writers.get(manifestKey));
+    }
+
+    int images() {
+        return writers.size();
+    }
+}

@@ -1,0 +1,87 @@
+package dev.ferry.storage;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.OptionalInt;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class DiskSpoolTest {
+    private static final int SLOT = 8192;
+
+    @TempDir private Path folder;
+
+    private static ByteBuffer bytes(int seed, int length) {
+        byte[] content = new byte[length];
+        new java.util.Random(seed).nextBytes(content);
+        return ByteBuffer.allocateDirect(length).put(content).flip();
+    }
+
+    @Test
+    void givesBackWhatItTookInAnyOrder() throws Exception {
+        try (DiskSpool spool = new DiskSpool(folder, 4 * SLOT, SLOT)) {
+            List<Integer> slots = new ArrayList<>();
+            for (int i = 0; i < 4; i++) {
+                slots.add(spool.put(bytes(i, SLOT - i)).orElseThrow());
+            }
+            for (int i = 3; i >= 0; i--) {
+                ByteBuffer back = spool.take(slots.get(i), SLOT - i);
+                assertThat(back).isEqualTo(bytes(i, SLOT - i));
+                spool.giveBack(back);
+            }
+            assertThat(spool.freeBytes()).isEqualTo(4 * SLOT);
+        }
+    }
+
+    @Test
+    void takesNoMoreThanItsQuotaUntilASlotIsFree() throws Exception {
+        try (DiskSpool spool = new DiskSpool(folder, 2 * SLOT, SLOT)) {
+            int first = spool.put(bytes(1, SLOT)).orElseThrow();
+            assertThat(spool.put(bytes(2, SLOT))).isPresent();
+            assertThat(spool.put(bytes(3, SLOT))).isEqualTo(OptionalInt.empty());
+            assertThat(spool.freeBytes()).isZero();
+            spool.free(first);
+            assertThat(spool.put(bytes(4, SLOT))).hasValue(first);
+        }
+    }
+
+    @Test
+    void leavesNoFileEvenWhileItIsOpen() throws Exception {
+        try (DiskSpool spool = new DiskSpool(folder.resolve("spool"), 2 * SLOT, SLOT)) {
+            assertThat(spool.put(bytes(1, SLOT))).isPresent();
+            try (Stream<Path> files = Files.list(folder.resolve("spool"))) {
+                assertThat(files).isEmpty();
+            }
+        }
+    }
+
+    @Test
+    void touchesNoMoreThanItsQuotaAndTakesAllAfterwards() throws Exception {
+        try (DiskSpool spool = new DiskSpool(folder, 3 * SLOT, SLOT)) {
+            spool.touch(100 * SLOT);
+            assertThat(spool.freeBytes()).isEqualTo(3 * SLOT);
+            for (int i = 0; i < 3; i++) {
+                assertThat(spool.put(bytes(i, SLOT))).isPresent();
+            }
+        }
+    }
+
+    @Test
+    void aPoolSendsToTheDiskOnlyWhenFewBuffersAreLeft() throws Exception {
+        try (DiskSpool spool = new DiskSpool(folder, SLOT, SLOT)) {
+            BufferPool pool = new BufferPool(2, SLOT, spool);
+            assertThat(pool.overflow()).isNull();
+            ByteBuffer one = pool.take();
+            ByteBuffer other = pool.take();
+            assertThat(pool.overflow()).isSameAs(spool);
+            pool.give(one);
+            pool.give(other);
+        }
+    }
+}
