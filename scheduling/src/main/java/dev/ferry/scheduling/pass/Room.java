@@ -1,0 +1,148 @@
+package dev.ferry.scheduling.pass;
+
+import java.util.Arrays;
+import java.util.BitSet;
+
+/** What is free on each node, in arrays: 10,000 nodes are looked through for each of 100,000 jobs. Changed by its user; not for several threads. */
+public final class Room {
+    private final long[] cpuMillis;
+    private final long[] memory;
+    private final int[] gpus;
+    private final long[] labels;
+
+    /** For each number of free GPUs, the nodes that have so many. */
+    private final BitSet[] byGpus;
+
+    private Room(long[] cpuMillis, long[] memory, int[] gpus, long[] labels, int mostGpus) {
+        this.cpuMillis = cpuMillis;
+        this.memory = memory;
+        this.gpus = gpus;
+        this.labels = labels;
+        byGpus = new BitSet[mostGpus + 1];
+        Arrays.setAll(byGpus, count -> new BitSet(gpus.length));
+        for (int node = 0; node < gpus.length; node++) {
+            byGpus[gpus[node]].set(node);
+        }
+    }
+
+    /**
+     * Nodes of which some is taken already; the arrays, of what is free, become the room's own.
+     *
+     * @param mostGpus how many GPUs any node may have free when all of it has been given back
+     */
+    public static Room partly(long[] cpuMillis, long[] memory, int[] gpus, long[] labels, int mostGpus) {
+        return new Room(cpuMillis, memory, gpus, labels, mostGpus);
+    }
+
+    /** Empty nodes with these resources; the arrays become the room's own. */
+    public static Room of(long[] cpuMillis, long[] memory, int[] gpus, long[] labels) {
+        return new Room(cpuMillis, memory, gpus, labels, Arrays.stream(gpus).max().orElse(0));
+    }
+
+    /** Empty nodes that are all alike. */
+    public static Room of(int nodes, long cpuMillis, long memory, int gpus) {
+        long[] cpus = new long[nodes];
+        long[] bytes = new long[nodes];
+        int[] devices = new int[nodes];
+        Arrays.fill(cpus, cpuMillis);
+        Arrays.fill(bytes, memory);
+        Arrays.fill(devices, gpus);
+        return of(cpus, bytes, devices, new long[nodes]);
+    }
+
+    public Room copy() {
+        return new Room(cpuMillis.clone(), memory.clone(), gpus.clone(), labels, byGpus.length - 1);
+    }
+
+    public int nodes() {
+        return gpus.length;
+    }
+
+    public int gpus(int node) {
+        return gpus[node];
+    }
+
+    public long cpuMillis(int node) {
+        return cpuMillis[node];
+    }
+
+    public boolean fits(int node, Demand demand) {
+        return gpus[node] >= demand.gpus() && cpuMillis[node] >= demand.cpuMillis() && memory[node] >= demand.memory() && (labels[node] & demand.labels()) == demand.labels();
+    }
+
+    public long memory(int node) {
+        return memory[node];
+    }
+
+    public boolean hasLabels(int node, Demand demand) {
+        return (labels[node] & demand.labels()) == demand.labels();
+    }
+
+    public void take(int[] nodes, Demand demand) {
+        for (int node : nodes) {
+            change(node, -demand.cpuMillis(), -demand.memory(), -demand.gpus());
+        }
+    }
+
+    public void give(int[] nodes, Demand demand) {
+        for (int node : nodes) {
+            change(node, demand.cpuMillis(), demand.memory(), demand.gpus());
+        }
+    }
+
+    private void change(int node, long cpu, long bytes, int devices) {
+        cpuMillis[node] += cpu;
+        memory[node] += bytes;
+        if (devices != 0) {
+            byGpus[gpus[node]].clear(node);
+            gpus[node] += devices;
+            byGpus[gpus[node]].set(node);
+        }
+        if (cpuMillis[node] < 0 || memory[node] < 0) {
+            throw new IllegalStateException("Node " + node + " is given away twice");
+        }
+    }
+
+    /** Nodes for a job; empty if there are too few. */
+    int[] find(Demand demand, Packing packing, Allowed allowed) {
+        int[] found = new int[demand.nodes()];
+        int count = 0;
+        for (int step = demand.gpus(); step < byGpus.length; step++) {
+            int free = packing == Packing.PACK ? step : byGpus.length - 1 - (step - demand.gpus());
+            BitSet nodes = byGpus[free];
+            if (demand.gpus() == 0 && demand.nodes() == 1) {
+                // Such jobs leave whole GPUs alone, and each other room: of nodes alike in free GPUs the emptiest is taken.
+                int emptiest = emptiest(nodes, demand, allowed);
+                if (emptiest >= 0) {
+                    return new int[] {emptiest};
+                }
+                continue;
+            }
+            for (int node = nodes.nextSetBit(0); node >= 0; node = nodes.nextSetBit(node + 1)) {
+                if (fits(node, demand) && allowed.on(node)) {
+                    found[count++] = node;
+                    if (count == found.length) {
+                        return found;
+                    }
+                }
+            }
+        }
+        return new int[0];
+    }
+
+    private int emptiest(BitSet nodes, Demand demand, Allowed allowed) {
+        int found = -1;
+        for (int node = nodes.nextSetBit(0); node >= 0; node = nodes.nextSetBit(node + 1)) {
+            boolean emptier = found < 0 || cpuMillis[node] > cpuMillis[found] || cpuMillis[node] == cpuMillis[found] && memory[node] > memory[found];
+            if (emptier && fits(node, demand) && allowed.on(node)) {
+                found = node;
+            }
+        }
+        return found;
+    }
+
+    /** Which nodes may be used. */
+    interface Allowed {
+        boolean on(int node);
+    }
+}

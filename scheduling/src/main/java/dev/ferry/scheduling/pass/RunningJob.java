@@ -1,0 +1,36 @@
+package dev.ferry.scheduling.pass;
+
+import java.util.Arrays;
+
+/**
+ * A job that holds room.
+ *
+ * @param nodes where; not to be changed
+ * @param since when it was started or brought back last, seconds
+ * @param ends when it will have ended at the latest; {@link WaitingJob#UNKNOWN} if nobody said
+ * @param moveSeconds what taking it away and bringing it back costs: measured for this job, else for its like
+ * @param hits how often it was taken away
+ * @param lastHit when, seconds; 0 if never
+ * @param movable false while it is moved already, or when it can't be saved
+ */
+public record RunningJob(long id, int account, Demand demand, int[] nodes, long since, long ends, double moveSeconds, int hits, long lastHit, boolean movable) {
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof RunningJob job
+                && id == job.id
+                && account == job.account
+                && demand.equals(job.demand)
+                && Arrays.equals(nodes, job.nodes)
+                && since == job.since
+                && ends == job.ends
+                && moveSeconds == job.moveSeconds
+                && hits == job.hits
+                && lastHit == job.lastHit
+                && movable == job.movable;
+    }
+
+    @Override
+    public int hashCode() {
+        return Long.hashCode(id);
+    }
+}

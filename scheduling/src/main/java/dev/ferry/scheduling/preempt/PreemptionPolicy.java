@@ -1,0 +1,27 @@
+package dev.ferry.scheduling.preempt;
+
+/**
+ * When shares are enforced against running jobs, and how gently.
+ *
+ * @param delay seconds that a job must have waited before what its account lacks counts
+ * @param hysteresis part of its due that an account must lack, 0 to 1
+ * @param minimumRun seconds that a job runs undisturbed after each start
+ * @param spacing seconds between two hits of one job
+ * @param mostPerHour preemptions in any hour
+ * @param mostMoving part of the cluster's time that may go into moving jobs, 0 to 1
+ * @param worth how much the cost of a preemption may be of what it gives in {@link #horizon}
+ * @param horizon seconds for which what is given counts
+ */
+public record PreemptionPolicy(long delay, double hysteresis, long minimumRun, long spacing, int mostPerHour, double mostMoving, double worth, long horizon) {
+    private static final long HOUR = 3600;
+
+    /** Guards that spare jobs. */
+    public static PreemptionPolicy gentle() {
+        return new PreemptionPolicy(120, 0.05, 600, HOUR, 1000, 0.05, 0.5, HOUR);
+    }
+
+    /** Whatever lacks its due takes it at once: what the guards are compared with. */
+    public static PreemptionPolicy naive() {
+        return new PreemptionPolicy(0, 0, 0, 0, Integer.MAX_VALUE, 1, Double.POSITIVE_INFINITY, HOUR);
+    }
+}

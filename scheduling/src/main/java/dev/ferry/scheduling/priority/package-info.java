@@ -1,0 +1,5 @@
+/** Slurm's multifactor priority of a waiting job. */
+@NullMarked
+package dev.ferry.scheduling.priority;
+
+import org.jspecify.annotations.NullMarked;

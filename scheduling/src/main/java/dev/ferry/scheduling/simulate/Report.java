@@ -1,0 +1,34 @@
+package dev.ferry.scheduling.simulate;
+
+import java.util.List;
+
+/**
+ * What a simulation came to. Hours are size (GPUs, or CPUs in a cluster without any) times time.
+ *
+ * @param name of the policy
+ * @param jobs that ended
+ * @param seconds from the first submission to the last end
+ * @param lostHours work that was done twice because it was not saved
+ * @param movingHours that went into saving and bringing back
+ * @param preemptions of jobs
+ * @param mostHitsInAnHour of one job
+ * @param unmetShare what accounts were due, and had jobs waiting for, but did not hold, as a part of what was due
+ * @param utilisation part of the cluster that worked until the last submission
+ * @param meanWait seconds until the first start
+ * @param meanCompletion seconds from submission to end
+ * @param samples over time, for plots
+ */
+public record Report(
+        String name, int jobs, long seconds, double lostHours, double movingHours, int preemptions, int mostHitsInAnHour, double unmetShare, double utilisation, double meanWait, double meanCompletion, List<Sample> samples) {
+    public Report {
+        samples = List.copyOf(samples);
+    }
+
+    /**
+     * How it stood at one time.
+     *
+     * @param at seconds since the first submission
+     * @param holds by account position
+     */
+    public record Sample(long at, double[] holds, int waiting, int preemptions) {}
+}

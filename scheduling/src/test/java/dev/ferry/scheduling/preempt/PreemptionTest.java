@@ -1,0 +1,104 @@
+package dev.ferry.scheduling.preempt;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.ferry.scheduling.Trees;
+import dev.ferry.scheduling.accounts.AccountTree;
+import dev.ferry.scheduling.pass.Demand;
+import dev.ferry.scheduling.pass.Room;
+import dev.ferry.scheduling.pass.RunningJob;
+import dev.ferry.scheduling.pass.WaitingJob;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Two nodes with 8 GPUs; accounts a and b with equal shares, a fills the cluster. */
+class PreemptionTest {
+    private static final long NOW = 10_000;
+    private static final AccountTree TREE = new Trees().account("a", "root", 1).account("b", "root", 1).user("x", "a", 1, 0).user("y", "b", 1, 0).usage().tree();
+    private static final int X = TREE.find("a", "x").getAsInt();
+    private static final int Y = TREE.find("b", "y").getAsInt();
+
+    private static Demand gpus(int count) {
+        return new Demand(1, 1000L * count, 1000L * count, count, 0);
+    }
+
+    private static RunningJob running(long id, int node, int gpus, double move, int hits, long ends) {
+        return new RunningJob(id, X, gpus(gpus), new int[] {node}, 0, ends, move, hits, hits == 0 ? 0 : NOW - 5000, true);
+    }
+
+    private static WaitingJob waiting(int gpus) {
+        return new WaitingJob(100, Y, 0, NOW - 300, gpus(gpus), 3600);
+    }
+
+    private static Decision decide(WaitingJob job, List<RunningJob> running, PreemptionPolicy policy, Spent spent) {
+        Room room = Room.of(2, 8000, 8000, 8);
+        running.forEach(one -> room.take(one.nodes(), one.demand()));
+        double[] asked = new double[TREE.size()];
+        running.forEach(one -> asked[one.account()] += one.demand().size(true));
+        asked[job.account()] += job.demand().size(true);
+        double[] due = Deserved.of(TREE, 16, asked);
+        return Preemption.decide(job, room, running, Balance.of(due, running, true, 16), policy, spent, NOW);
+    }
+
+    private static List<Long> victims(Decision decision) {
+        assertThat(decision).isInstanceOf(Decision.Preempt.class);
+        return ((Decision.Preempt) decision).victims().stream().map(RunningJob::id).toList();
+    }
+
+    private static Decision.Why why(Decision decision) {
+        assertThat(decision).isInstanceOf(Decision.Keep.class);
+        return ((Decision.Keep) decision).why();
+    }
+
+    @Test
+    void theCheapestGivesRoom() {
+        List<RunningJob> running = List.of(running(1, 0, 4, 60, 0, 99_999), running(2, 0, 4, 20, 0, 99_999), running(3, 1, 4, 40, 0, 99_999), running(4, 1, 4, 40, 0, 99_999));
+        assertThat(victims(decide(waiting(4), running, PreemptionPolicy.gentle(), Spent.NOTHING))).containsExactly(2L);
+    }
+
+    @Test
+    void oneThatWasHitIsDearerThanOneThatWasNot() {
+        List<RunningJob> running = List.of(running(1, 0, 8, 20, 2, 99_999), running(2, 1, 8, 60, 0, 99_999));
+        assertThat(victims(decide(waiting(8), running, PreemptionPolicy.gentle(), Spent.NOTHING))).containsExactly(2L);
+    }
+
+    @Test
+    void noAccountFallsBelowItsDueAndNoneRisesAboveIt() {
+        // a holds 16 and keeps 8; b asks for 12 and is due 8.
+        List<RunningJob> running = List.of(running(1, 0, 8, 20, 0, 99_999), running(2, 1, 8, 20, 0, 99_999));
+        assertThat(why(decide(new WaitingJob(100, Y, 0, 0, new Demand(2, 0, 0, 6, 0), 10), running, PreemptionPolicy.naive(), Spent.NOTHING))).isEqualTo(Decision.Why.NOT_DUE);
+        // A job of a on all 16 can't give a part of itself: a would fall to nothing.
+        RunningJob gang = new RunningJob(1, X, new Demand(2, 8000, 8000, 8, 0), new int[] {0, 1}, 0, 99_999, 20, 0, 0, true);
+        assertThat(why(decide(waiting(8), List.of(gang), PreemptionPolicy.naive(), Spent.NOTHING))).isEqualTo(Decision.Why.NO_VICTIMS);
+    }
+
+    @Test
+    void guardsHold() {
+        List<RunningJob> running = List.of(running(1, 0, 8, 20, 0, 99_999), running(2, 1, 8, 20, 0, 99_999));
+        PreemptionPolicy gentle = PreemptionPolicy.gentle();
+        assertThat(why(decide(new WaitingJob(100, Y, 0, NOW - 10, gpus(8), 3600), running, gentle, Spent.NOTHING))).isEqualTo(Decision.Why.TOO_SOON);
+        assertThat(why(decide(waiting(8), running, gentle, new Spent(gentle.mostPerHour(), 0)))).isEqualTo(Decision.Why.OVER_BUDGET);
+        assertThat(why(decide(waiting(8), running, gentle, new Spent(0, 16 * 3600)))).isEqualTo(Decision.Why.OVER_BUDGET);
+        // Moving 8 GPUs for 20 s to give 8 for 30 s.
+        assertThat(why(decide(new WaitingJob(100, Y, 0, 0, gpus(8), 30), running, gentle, Spent.NOTHING))).isEqualTo(Decision.Why.TOO_DEAR);
+        List<RunningJob> nearlyDone = List.of(running(1, 0, 8, 20, 0, NOW + 15), running(2, 1, 8, 20, 0, NOW + 15));
+        assertThat(why(decide(waiting(8), nearlyDone, gentle, Spent.NOTHING))).isEqualTo(Decision.Why.NO_VICTIMS);
+        assertThat(victims(decide(waiting(8), running, gentle, Spent.NOTHING))).containsExactly(1L);
+    }
+
+    @Test
+    void duesGoByTheTreeAndByWhatCanBeUsed() {
+        AccountTree tree = new Trees().account("a", "root", 3).account("b", "root", 1).user("x", "a", 1, 0).user("y", "a", 1, 0).user("z", "b", 1, 0).usage().tree();
+        double[] asked = new double[tree.size()];
+        asked[tree.find("a", "x").getAsInt()] = 2;
+        asked[tree.find("a", "y").getAsInt()] = 20;
+        asked[tree.find("b", "z").getAsInt()] = 20;
+        double[] due = Deserved.of(tree, 16, asked);
+        // a: 12 of 16; x needs only 2 of its 6, y gets the rest. b: 4.
+        assertThat(due[tree.find("a", "x").getAsInt()]).isEqualTo(2);
+        assertThat(due[tree.find("a", "y").getAsInt()]).isEqualTo(10);
+        assertThat(due[tree.find("b", "z").getAsInt()]).isEqualTo(4);
+        asked[tree.find("a", "y").getAsInt()] = 1;
+        assertThat(Deserved.of(tree, 16, asked)[tree.find("b", "z").getAsInt()]).as("what a can't use goes to b").isEqualTo(13);
+    }
+}
