@@ -1,38 +1,57 @@
 package dev.ferry.coordinator;
 
+import dev.ferry.common.Clock;
 import dev.ferry.common.Durations;
-import dev.ferry.common.FerryException;
+import dev.ferry.common.Sizes;
+import dev.ferry.common.SystemScheduler;
+import dev.ferry.coordinator.api.AccountsService;
+import dev.ferry.coordinator.access.AuditLog;
+import dev.ferry.coordinator.access.Auditor;
+import dev.ferry.coordinator.access.Credentials;
+import dev.ferry.coordinator.access.FirstToken;
+import dev.ferry.coordinator.access.Tokens;
+import dev.ferry.coordinator.api.AccessService;
+import dev.ferry.coordinator.api.CallGuard;
+import dev.ferry.coordinator.api.DecisionsService;
 import dev.ferry.coordinator.api.FerryApi;
 import dev.ferry.coordinator.api.FerryService;
+import dev.ferry.coordinator.api.Gate;
 import dev.ferry.coordinator.api.HttpServer;
 import dev.ferry.coordinator.api.ImageVerbs;
 import dev.ferry.coordinator.api.LogReader;
 import dev.ferry.coordinator.api.Metrics;
+import dev.ferry.coordinator.api.NodeLoss;
+import dev.ferry.coordinator.api.SpotVerbs;
 import dev.ferry.coordinator.api.Verbs;
+import dev.ferry.coordinator.evacuation.Evacuations;
+import dev.ferry.coordinator.evacuation.Freshness;
+import dev.ferry.coordinator.evacuation.Notices;
+import dev.ferry.coordinator.evacuation.Policies;
+import dev.ferry.coordinator.leader.Leads;
 import dev.ferry.coordinator.nodes.CommandDesk;
+import dev.ferry.coordinator.nodes.LeaseTerms;
 import dev.ferry.coordinator.nodes.LogRelay;
 import dev.ferry.coordinator.nodes.NodeDirectory;
 import dev.ferry.coordinator.nodes.NodeLinkService;
+import dev.ferry.coordinator.nodes.NodeStreams;
 import dev.ferry.coordinator.operations.Deadlines;
 import dev.ferry.coordinator.operations.OperationEngine;
+import dev.ferry.coordinator.scheduling.AccountsApi;
+import dev.ferry.coordinator.scheduling.DecisionsApi;
+import dev.ferry.coordinator.scheduling.SchedulingLoop;
 import dev.ferry.coordinator.store.Changes;
 import dev.ferry.coordinator.store.SqliteStateStore;
 import dev.ferry.coordinator.store.StateStore;
-import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.coordinator.upkeep.StoreUpkeep;
 import dev.ferry.proto.v1.Server;
 import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.Stores;
-import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import java.io.IOException;
-import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
-import java.util.Arrays;
 import java.util.Deque;
-import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,29 +60,31 @@ import org.slf4j.LoggerFactory;
 public final class Coordinator implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Coordinator.class);
     private static final long ORDERLY_SECONDS = 2;
-    private static final int MOST_MESSAGE = 64 << 20;
 
     private final Deque<AutoCloseable> parts = new ArrayDeque<>();
     private final io.grpc.Server grpc;
-    private final InetSocketAddress first;
+    private final int grpcPort;
     private final HttpServer http;
 
-    private Coordinator(CoordinatorConfig config) throws IOException {
+    private Coordinator(CoordinatorConfig config, StateStore store, Leads leads) throws IOException {
         try {
-            StateStore store = add(SqliteStateStore.open(Path.of(config.data())));
             ObjectStore objects = add(Stores.open(config.store()));
             Images images = new Images(objects);
             Changes changes = new Changes();
-            store.onChange(
-                    keys -> {
-                        changes.tell(keys);
-                        changes.tell(List.of(Changes.ANYTHING));
-                    });
+            store.onChange(changes::tell);
+            SystemScheduler scheduler = add(new SystemScheduler("coordinator"));
             CommandDesk desk = new CommandDesk();
-            NodeDirectory directory = add(new NodeDirectory(store, desk, Durations.parse(config.nodeTimeout())));
-            OperationEngine engine = add(new OperationEngine(store, desk, changes, deadlines(config)));
+            LeaseTerms lease = new LeaseTerms(Durations.parse(config.lease()));
+            NodeDirectory directory = add(new NodeDirectory(store, desk, Durations.parse(config.nodeTimeout()), lease, Clock.SYSTEM, scheduler));
+            OperationEngine engine = add(new OperationEngine(store, desk, changes, deadlines(config), scheduler));
             Metrics metrics = new Metrics(store);
             engine.onEnd(metrics::ended);
+            Notices notices = new Notices(store);
+            Verbs verbs = new Verbs(store, engine);
+            Evacuations evacuations = add(new Evacuations(store, verbs, directory, desk, config.evacuation(), Clock.SYSTEM, scheduler));
+            notices.onChange(evacuations::noticed);
+            Policies policies = new Policies(config.evacuation());
+            Freshness freshness = add(new Freshness(store, verbs, policies, scheduler));
             LogRelay relay = new LogRelay(desk);
             http = add(HttpServer.bind(config.httpListen()));
             Server self =
@@ -72,31 +93,46 @@ public final class Coordinator implements AutoCloseable {
                             .setStartedAt(System.currentTimeMillis())
                             .setStore(objects.describe())
                             .setHttpAddress(http.address())
+                            .setEpoch(leads.epoch())
                             .build();
-            FerryApi api = new FerryApi(store, engine, desk, directory, new Verbs(store, engine), new ImageVerbs(store, images), self);
+            StoreUpkeep upkeep = new StoreUpkeep(store, images, config.upkeep().terms(), Durations.parse(config.upkeep().collectEvery()), config.upkeep().retention(), scheduler);
+            ImageVerbs imageVerbs = new ImageVerbs(store, images, config.upkeep().terms());
+            FerryApi api = new FerryApi(store, engine, desk, directory, verbs, imageVerbs, upkeep, new SpotVerbs(store, notices, evacuations, directory, policies), self);
+            NodeStreams.Terms terms = new NodeStreams.Terms(Durations.parse(config.heartbeat()), lease.lease());
+            NodeStreams streams = new NodeStreams(store, desk, directory, relay, terms, leads, Clock.SYSTEM, scheduler);
+            streams.onNotices(notices::reported);
             LogReader logs = new LogReader(store, changes, relay, images);
             FerryService service = new FerryService(api, store, changes, logs);
+            AccountsApi accounts = new AccountsApi(store, config.scheduling());
+            Tokens tokens = new Tokens(store);
+            FirstToken.ensure(tokens, Path.of(config.data()));
+            AuditLog audit = add(new AuditLog(Path.of(config.data()), Sizes.parse(config.security().auditFileSize()), config.security().auditFiles()));
+            Gate gate = new Gate(new Credentials(config.security().tokens() ? Optional.of(tokens) : Optional.empty()), store, new Auditor(audit));
+            DecisionsApi decisions = DecisionsService.api(store, config.scheduling());
+            SchedulingLoop scheduling = add(new SchedulingLoop(store, engine, config.scheduling(), Clock.SYSTEM, scheduler));
             // Operations first: their orders are known before any daemon's result comes in.
             engine.resumeAll();
-            String[] listens = config.grpcListen().split(",", -1);
-            first = address(listens[0].trim());
-            NettyServerBuilder builder = NettyServerBuilder.forAddress(first);
-            for (String listen : Arrays.asList(listens).subList(1, listens.length)) {
-                builder.addListenAddress(address(listen.trim()));
-            }
+            evacuations.start();
+            freshness.start();
             grpc =
-                    builder
-                            .executor(Executors.newVirtualThreadPerTaskExecutor())
-                            .maxInboundMessageSize(MOST_MESSAGE)
-                            .permitKeepAliveTime(5, TimeUnit.SECONDS)
-                            .permitKeepAliveWithoutCalls(true)
+                    GrpcPorts.builder(config)
+                            .intercept(new CallGuard(gate))
                             .addService(service)
-                            .addService(new NodeLinkService(store, desk, directory, relay, Durations.parse(config.heartbeat()), Durations.parse(config.nodeTimeout())))
+                            .addService(new AccountsService(accounts))
+                            .addService(new AccessService(tokens, audit))
+                            .addService(new DecisionsService(decisions))
+                            .addService(new NodeLinkService(streams))
                             .build();
-            listen(grpc, config.grpcListen());
+            GrpcPorts.listen(grpc, config);
+            grpcPort = GrpcPorts.port(grpc, config);
             add(() -> endGrpc(grpc, desk));
             directory.start();
-            http.serve(api, logs, metrics, objects);
+            scheduling.start();
+            upkeep.start();
+            if (config.restoresOnNodeLoss()) {
+                add(new NodeLoss(store, verbs, Clock.SYSTEM, scheduler)).start();
+            }
+            http.serve(api, accounts, decisions, logs, metrics, objects, gate);
         } catch (IOException | RuntimeException failed) {
             close();
             throw failed;
@@ -110,7 +146,24 @@ public final class Coordinator implements AutoCloseable {
      *     address can't be listened on
      */
     public static Coordinator start(CoordinatorConfig config) throws IOException {
-        return new Coordinator(config);
+        StateStore store = SqliteStateStore.open(Path.of(config.data()));
+        try {
+            Coordinator alone = new Coordinator(config, store, Leads.ALONE);
+            alone.parts.addLast(store);
+            return alone;
+        } catch (IOException | RuntimeException failed) {
+            store.close();
+            throw failed;
+        }
+    }
+
+    /**
+     * The same for one of several coordinators, for as long as it leads.
+     *
+     * @param store with writes that fail when it leads no longer; stays open
+     */
+    public static Coordinator leading(CoordinatorConfig config, StateStore store, Leads leads) throws IOException {
+        return new Coordinator(config, store, leads);
     }
 
     private <T extends AutoCloseable> T add(T part) {
@@ -126,28 +179,6 @@ public final class Coordinator implements AutoCloseable {
                 Durations.parse(config.killDeadline()));
     }
 
-    /** The address of a host:port text. */
-    public static InetSocketAddress address(String text) {
-        int colon = text.lastIndexOf(':');
-        return new InetSocketAddress(text.substring(0, colon).replaceAll("^\\[|\\]$", ""), Integer.parseInt(text.substring(colon + 1)));
-    }
-
-    private static void listen(io.grpc.Server server, String address) {
-        try {
-            server.start();
-        } catch (IOException failed) {
-            throw new FerryException(ErrorCode.CONFIG_INVALID, "grpcListen: can't listen on " + address + ": " + rootMessage(failed), failed);
-        }
-    }
-
-    private static String rootMessage(Throwable failure) {
-        Throwable root = failure;
-        while (root.getCause() != null) {
-            root = root.getCause();
-        }
-        return String.valueOf(root.getMessage());
-    }
-
     private static void endGrpc(io.grpc.Server server, CommandDesk desk) throws InterruptedException {
         server.shutdown();
         desk.close();
@@ -157,14 +188,9 @@ public final class Coordinator implements AutoCloseable {
         }
     }
 
-    /** Port of the first address in grpcListen; the server itself gives its sockets in no order. */
+    /** Port of the first address in grpcListen. */
     public int grpcPort() {
-        return grpc.getListenSockets().stream()
-                .map(InetSocketAddress.class::cast)
-                .filter(bound -> bound.getAddress().equals(first.getAddress()) && (first.getPort() == 0 || first.getPort() == bound.getPort()))
-                .findFirst()
-                .orElseThrow()
-                .getPort();
+        return grpcPort;
     }
 
     public int httpPort() {

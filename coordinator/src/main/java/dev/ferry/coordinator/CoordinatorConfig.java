@@ -3,6 +3,8 @@ package dev.ferry.coordinator;
 import dev.ferry.common.Configs;
 import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.scheduling.SchedulingConfig;
+import dev.ferry.coordinator.evacuation.EvacuationConfig;
 import dev.ferry.storage.StoreConfig;
 import java.util.ArrayList;
 import java.util.List;
@@ -16,10 +18,18 @@ import java.util.List;
  * @param store where images lie; the same for all nodes
  * @param heartbeat how often daemons say that they live
  * @param nodeTimeout after how much silence a node counts as down
+ * @param lease for how long a daemon that was answered may let its jobs run without being answered again
+ * @param onNodeLoss restore: jobs with an image are restored elsewhere when their node's lease has surely ended; wait: only an operator does that
  * @param startDeadline how long a node may take to start a job
  * @param dumpDeadline how long a node may take to save a job and to send the image
  * @param restoreDeadline how long a node may take to bring a job back
  * @param killDeadline how long a node may take to kill, thaw or check a job
+ * @param scheduling how it decides who runs
+ * @param security who is let in
+ * @param upkeep how the store is kept in order
+ * @param evacuation how machines that go away are emptied
+ * @param advertise host:port under which other machines reach grpcListen, told to who asks a coordinator that does not lead; empty: as it is in grpcListen
+ * @param database where jobs, nodes and operations are kept
  */
 public record CoordinatorConfig(
         String data,
@@ -28,14 +38,42 @@ public record CoordinatorConfig(
         StoreConfig store,
         String heartbeat,
         String nodeTimeout,
+        String lease,
+        String onNodeLoss,
         String startDeadline,
         String dumpDeadline,
         String restoreDeadline,
-        String killDeadline)
+        String killDeadline,
+        SchedulingConfig scheduling,
+        SecurityConfig security,
+        UpkeepConfig upkeep,
+        EvacuationConfig evacuation,
+        String advertise,
+        DatabaseConfig database)
         implements Configs.Checked {
+    private static final String RESTORE = "restore";
+    private static final String WAIT = "wait";
+
     public static CoordinatorConfig defaults() {
         return new CoordinatorConfig(
-                "/var/lib/ferry/coordinator", "127.0.0.1:7070", "127.0.0.1:7080", StoreConfig.defaults(), "1s", "10s", "1m", "10m", "10m", "1m");
+                "/var/lib/ferry/coordinator", "127.0.0.1:7070", "127.0.0.1:7080", StoreConfig.defaults(), "1s", "10s", "20s", RESTORE, "1m", "10m", "10m", "1m", SchedulingConfig.defaults(), SecurityConfig.defaults(), UpkeepConfig.defaults(), EvacuationConfig.defaults(), "", DatabaseConfig.defaults());
+    }
+
+    /** Whether jobs are restored elsewhere without an operator's word. */
+    boolean restoresOnNodeLoss() {
+        return onNodeLoss.equals(RESTORE);
+    }
+
+    /** The same on the ports that were free when any was asked for. */
+    public CoordinatorConfig withPorts(int grpc, int http) {
+        String[] listens = grpcListen.split(",", 2);
+        String rest = listens.length > 1 ? "," + listens[1] : "";
+        String ports = "grpcListen: \"" + withPort(listens[0].trim(), grpc) + rest + "\"\nhttpListen: \"" + withPort(httpListen, http) + "\"\n";
+        return Configs.parse(ports, "the ports", this);
+    }
+
+    private static String withPort(String address, int port) {
+        return address.substring(0, address.lastIndexOf(':') + 1) + port;
     }
 
     @Override
@@ -50,6 +88,10 @@ public record CoordinatorConfig(
         checkAddress(problems, "httpListen", httpListen);
         checkTime(problems, "heartbeat", heartbeat);
         checkTime(problems, "nodeTimeout", nodeTimeout);
+        checkTime(problems, "lease", lease);
+        if (!onNodeLoss.equals(RESTORE) && !onNodeLoss.equals(WAIT)) {
+            problems.add("onNodeLoss: '" + onNodeLoss + "' must be " + RESTORE + " or " + WAIT);
+        }
         checkTime(problems, "startDeadline", startDeadline);
         checkTime(problems, "dumpDeadline", dumpDeadline);
         checkTime(problems, "restoreDeadline", restoreDeadline);
@@ -57,6 +99,20 @@ public record CoordinatorConfig(
         if (problems.isEmpty() && Durations.parse(nodeTimeout).compareTo(Durations.parse(heartbeat).multipliedBy(2)) < 0) {
             problems.add("nodeTimeout: must be at least twice the heartbeat");
         }
+        if (problems.isEmpty() && Durations.parse(lease).compareTo(Durations.parse(nodeTimeout)) < 0) {
+            problems.add("lease: must not be shorter than nodeTimeout");
+        }
+        if (problems.isEmpty() && Durations.parse(lease).compareTo(Durations.parse(heartbeat).multipliedBy(4)) < 0) {
+            problems.add("lease: must be at least four times the heartbeat: jobs are frozen a sixth of it before its end");
+        }
+        scheduling.problems().forEach(problem -> problems.add("scheduling." + problem));
+        security.problems().forEach(problem -> problems.add("security." + problem));
+        upkeep.problems().forEach(problem -> problems.add("upkeep." + problem));
+        evacuation.problems().forEach(problem -> problems.add("evacuation." + problem));
+        if (!advertise.isEmpty()) {
+            checkAddress(problems, "advertise", advertise);
+        }
+        database.problems().forEach(problem -> problems.add("database." + problem));
         store.problems().forEach(problem -> problems.add("store." + problem));
         return problems;
     }

@@ -10,14 +10,14 @@ public final class JobStates {
     public static boolean isEnded(JobState state) {
         return switch (state) {
             case EXITED, CANCELLED_JOB, FAILED -> true;
-            case PENDING, STARTING, RUNNING, SUSPENDED, RESTORING, UNREACHABLE, LOST, JOB_STATE_UNSPECIFIED, UNRECOGNIZED -> false;
+            case PENDING, STARTING, RUNNING, PARKED, SUSPENDED, RESTORING, UNREACHABLE, LOST, JOB_STATE_UNSPECIFIED, UNRECOGNIZED -> false;
         };
     }
 
     /** It takes room on its node, or may do so. */
     public static boolean isOnNode(JobState state) {
         return switch (state) {
-            case STARTING, RUNNING, RESTORING, UNREACHABLE -> true;
+            case STARTING, RUNNING, PARKED, RESTORING, UNREACHABLE -> true;
             case PENDING, SUSPENDED, LOST, EXITED, CANCELLED_JOB, FAILED, JOB_STATE_UNSPECIFIED, UNRECOGNIZED -> false;
         };
     }

@@ -3,8 +3,13 @@ package dev.ferry.coordinator;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.ferry.coordinator.access.FirstToken;
 import dev.ferry.coordinator.api.ErrorTransport;
+import dev.ferry.coordinator.scheduling.SchedulingConfig;
+import dev.ferry.proto.v1.AccessGrpc;
+import dev.ferry.coordinator.evacuation.EvacuationConfig;
 import dev.ferry.proto.v1.CommandResult;
+import dev.ferry.proto.v1.CreateTokenRequest;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FerryGrpc;
 import dev.ferry.proto.v1.GetJobRequest;
@@ -15,12 +20,21 @@ import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.ListNodesRequest;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
+import dev.ferry.proto.v1.Owner;
+import dev.ferry.proto.v1.Role;
 import dev.ferry.proto.v1.RunJobRequest;
 import dev.ferry.proto.v1.Step;
 import dev.ferry.storage.StoreConfig;
+import io.grpc.Channel;
 import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.stub.AbstractStub;
+import io.grpc.stub.MetadataUtils;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -32,7 +46,7 @@ import java.util.function.Function;
 
 /** A real coordinator on a real database, with daemons that tests play. */
 public final class CoordinatorScene implements AutoCloseable {
-    static final Duration SOON = Duration.ofSeconds(20);
+    public static final Duration SOON = Duration.ofSeconds(20);
 
     private final CoordinatorConfig config;
     private final Map<String, FakeNode> nodes = new LinkedHashMap<>();
@@ -40,9 +54,13 @@ public final class CoordinatorScene implements AutoCloseable {
     private ManagedChannel channel;
 
     public CoordinatorScene(Path folder) throws Exception {
+        this(folder, SchedulingConfig.defaults());
+    }
+
+    public CoordinatorScene(Path folder, SchedulingConfig scheduling) throws Exception {
         config =
                 new CoordinatorConfig(
-                        folder.resolve("data").toString(), "127.0.0.1:0", "127.0.0.1:0", StoreConfig.ofUrl("file://" + folder.resolve("store")), "100ms", "1s", "1m", "1m", "1m", "1m");
+                        folder.resolve("data").toString(), "127.0.0.1:0", "127.0.0.1:0", StoreConfig.ofUrl("file://" + folder.resolve("store")), "100ms", "1s", "3s", "restore", "1m", "1m", "1m", "1m", scheduling, SecurityConfig.defaults(), UpkeepConfig.ofCollections("0s", "0s", "24h"), EvacuationConfig.defaults(), "", DatabaseConfig.defaults());
         start();
     }
 
@@ -72,7 +90,7 @@ public final class CoordinatorScene implements AutoCloseable {
         return nodes.get(name);
     }
 
-    int port() {
+    public int grpcPort() {
         return coordinator.grpcPort();
     }
 
@@ -80,8 +98,48 @@ public final class CoordinatorScene implements AutoCloseable {
         return coordinator.httpPort();
     }
 
+    /** As the administrator whose token the coordinator made at its first start. */
     public FerryGrpc.FerryBlockingStub stub() {
-        return FerryGrpc.newBlockingStub(channel).withDeadlineAfter(SOON.toSeconds(), TimeUnit.SECONDS);
+        return stub(adminToken());
+    }
+
+    public FerryGrpc.FerryBlockingStub stub(String token) {
+        return showing(FerryGrpc.newBlockingStub(channel), token).withDeadlineAfter(SOON.toSeconds(), TimeUnit.SECONDS);
+    }
+
+    public AccessGrpc.AccessBlockingStub access() {
+        return showing(AccessGrpc.newBlockingStub(channel), adminToken()).withDeadlineAfter(SOON.toSeconds(), TimeUnit.SECONDS);
+    }
+
+    private static <T extends AbstractStub<T>> T showing(T stub, String token) {
+        return stub.withInterceptors(MetadataUtils.newAttachHeadersInterceptor(headers(token)));
+    }
+
+    static Metadata headers(String token) {
+        Metadata headers = new Metadata();
+        headers.put(Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER), "Bearer " + token);
+        return headers;
+    }
+
+    public Channel channel() {
+        return channel;
+    }
+
+    public String adminToken() {
+        try {
+            return Files.readString(Path.of(config.data(), FirstToken.FOLDER, FirstToken.FILE)).strip();
+        } catch (IOException unreadable) {
+            throw new UncheckedIOException(unreadable);
+        }
+    }
+
+    public String token(Role role, String user) {
+        return access().createToken(CreateTokenRequest.newBuilder().setRole(role).setOwner(Owner.newBuilder().setUser(user)).build()).getSecret();
+    }
+
+    /** A stub of another service of the coordinator. */
+    public <T extends AbstractStub<T>> T ask(Function<Channel, T> service) {
+        return showing(service.apply(channel), adminToken()).withDeadlineAfter(SOON.toSeconds(), TimeUnit.SECONDS);
     }
 
     public Job run(JobSpec.Builder spec) {
@@ -108,7 +166,7 @@ public final class CoordinatorScene implements AutoCloseable {
         return awaitJob(id, job -> job.getState() == state && job.getOperation().isEmpty());
     }
 
-    Operation operation(String id) {
+    public Operation operation(String id) {
         return stub().getOperation(GetOperationRequest.newBuilder().setOperation(id).build());
     }
 

@@ -9,9 +9,11 @@ import dev.ferry.proto.v1.Heartbeat;
 import dev.ferry.proto.v1.Hello;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.JobReport;
+import dev.ferry.proto.v1.Life;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.NodeLinkGrpc;
+import dev.ferry.proto.v1.NodeNotices;
 import dev.ferry.proto.v1.Requirements;
 import dev.ferry.proto.v1.Resources;
 import dev.ferry.proto.v1.ToNode;
@@ -38,6 +40,8 @@ public final class FakeNode implements AutoCloseable {
     private final List<Command> seen = new CopyOnWriteArrayList<>();
     private final Map<Command.ActionCase, Function<Command, Optional<CommandResult>>> answers = new ConcurrentHashMap<>();
     private final ScheduledExecutorService heart = Executors.newSingleThreadScheduledExecutor(work -> Thread.ofPlatform().daemon().unstarted(work));
+    private volatile List<Life> standing = List.of();
+    private volatile boolean keepsLease;
     private ManagedChannel channel;
     private StreamObserver<FromNode> stream;
 
@@ -48,8 +52,19 @@ public final class FakeNode implements AutoCloseable {
     public FakeNode(String name, NodeFacts facts, int cpus, long memory) {
         this.name = name;
         this.facts = facts;
-        capacity = Resources.newBuilder().setCpuMillis(1000L * cpus).setMemoryBytes(memory).build();
+        capacity = Resources.newBuilder().setCpuMillis(1000L * cpus).setMemoryBytes(memory).setGpus(facts.getGpusCount()).build();
         var unused = heart.scheduleWithFixedDelay(() -> say(FromNode.newBuilder().setHeartbeat(Heartbeat.getDefaultInstance()).build()), 100, 100, TimeUnit.MILLISECONDS);
+    }
+
+    /** From its next Hello on it says that it freezes its jobs before a lease ends. */
+    public FakeNode keepLease() {
+        keepsLease = true;
+        return this;
+    }
+
+    /** The lives that the last Welcome named. */
+    public List<Life> standing() {
+        return standing;
     }
 
     /** Opens a stream to a coordinator; an earlier one is given up. */
@@ -64,6 +79,8 @@ public final class FakeNode implements AutoCloseable {
                                     public void onNext(ToNode message) {
                                         if (message.hasCommand()) {
                                             execute(message.getCommand());
+                                        } else if (message.hasWelcome()) {
+                                            standing = message.getWelcome().getLivesList();
                                         } else if (message.hasAcknowledged()) {
                                             results.remove(message.getAcknowledged().getId());
                                         }
@@ -75,8 +92,13 @@ public final class FakeNode implements AutoCloseable {
                                     @Override
                                     public void onCompleted() {}
                                 });
-        say(FromNode.newBuilder().setHello(Hello.newBuilder().setNode(name).setFacts(facts).setCapacity(capacity).addAllJobs(jobs.values())).build());
+        say(FromNode.newBuilder().setHello(Hello.newBuilder().setNode(name).setFacts(facts).setCapacity(capacity).setKeepsLease(keepsLease).addAllJobs(jobs.values())).build());
         return this;
+    }
+
+    /** As a daemon says what is announced about its machine. */
+    public void announce(NodeNotices notices) {
+        say(FromNode.newBuilder().setNotices(notices).build());
     }
 
     public synchronized void disconnect() {
@@ -130,13 +152,17 @@ public final class FakeNode implements AutoCloseable {
     private Optional<CommandResult> obey(Command command) {
         CommandResult.Builder result = CommandResult.newBuilder();
         switch (command.getActionCase()) {
-            case START, RESTORE, THAW -> jobs.put(command.getJob(), report(command, LocalState.LOCAL_RUNNING));
+            case START, RESTORE, THAW, UNPARK -> jobs.put(command.getJob(), report(command, LocalState.LOCAL_RUNNING));
             case KILL -> jobs.remove(command.getJob());
+            case PARK -> {
+                jobs.put(command.getJob(), report(command, LocalState.LOCAL_PARKED));
+                result.setGpuFreeAt(System.currentTimeMillis());
+            }
             case DUMP -> {
                 LocalState after = command.getDump().getStayFrozen() ? LocalState.LOCAL_FROZEN : LocalState.LOCAL_RUNNING;
                 jobs.put(command.getJob(), report(command, after));
                 result.setImage(
-                        Image.newBuilder().setId(command.getDump().getImage()).setJob(command.getJob()).setIncarnation(command.getIncarnation()).setSequence(command.getDump().getSequence()).setNode(name)
+                        Image.newBuilder().setId(command.getDump().getImage()).setJob(command.getJob()).setIncarnation(command.getIncarnation()).setSequence(command.getDump().getSequence()).setNode(name).setCreatedAt(System.currentTimeMillis())
                                 .setRequirements(Requirements.newBuilder().setArchitecture(facts.getArchitecture()).setKernel(facts.getKernel()).setCriuVersion(facts.getCriuVersion())));
             }
             case CHECK, SIGNAL, FORGET, ACTION_NOT_SET -> {}

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Role;
 import io.vertx.core.json.JsonObject;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -11,6 +12,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -40,9 +42,13 @@ class HttpApiTest {
     }
 
     private HttpResponse<String> ask(String method, String path, String body) throws Exception {
+        return ask(method, path, body, "Bearer " + scene.adminToken());
+    }
+
+    private HttpResponse<String> ask(String method, String path, String body, String authorization) throws Exception {
         URI address = URI.create("http://127.0.0.1:" + scene.httpPort() + path);
         return http.send(
-                HttpRequest.newBuilder(address).timeout(Duration.ofSeconds(20)).method(method, HttpRequest.BodyPublishers.ofString(body)).build(), HttpResponse.BodyHandlers.ofString());
+                HttpRequest.newBuilder(address).header("authorization", authorization).timeout(Duration.ofSeconds(20)).method(method, HttpRequest.BodyPublishers.ofString(body)).build(), HttpResponse.BodyHandlers.ofString());
     }
 
     private JsonObject json(String method, String path, String body, int status) throws Exception {
@@ -111,5 +117,26 @@ class HttpApiTest {
         String metrics = ask("GET", "/metrics", "").body();
         assertThat(metrics).contains("ferry_jobs{state=\"RUNNING\"} 1.0", "ferry_nodes{state=\"READY\"} 2.0");
         assertThat(metrics.lines().filter(line -> !line.startsWith("#"))).allSatisfy(line -> assertThat(line).matches("[a-z_]+(\\{.*\\})? [-+0-9.eENaInf]+"));
+    }
+
+    @Test
+    void whoMayNotIsRefusedAsOverGrpc() throws Exception {
+        String viewer = "Bearer " + scene.token(Role.ROLE_VIEWER, "");
+        String bob = "Bearer " + scene.token(Role.ROLE_USER, "bob");
+        Job job = scene.running();
+        for (String path : List.of("/v1/jobs", "/v1/nodes", "/v1/jobs/" + job.getId() + "/log", "/metrics")) {
+            HttpResponse<String> answer = ask("GET", path, "", "Basic x");
+            assertThat(answer.statusCode()).as(path).isEqualTo(401);
+            assertThat(answer.body()).contains("UNAUTHENTICATED").doesNotContain(job.getId());
+        }
+        assertThat(ask("GET", "/v1/jobs", "", viewer).body()).contains(job.getId());
+        assertThat(ask("GET", "/metrics", "", viewer).statusCode()).isEqualTo(200);
+        assertThat(ask("POST", "/v1/nodes/node-1/drain", "", viewer).statusCode()).isEqualTo(403);
+        assertThat(ask("GET", "/v1/jobs/" + job.getId() + "/log", "", viewer).statusCode()).isEqualTo(403);
+        assertThat(ask("GET", "/v1/jobs", "", bob).body()).doesNotContain(job.getId());
+        for (String path : List.of("/v1/jobs/" + job.getId(), "/v1/jobs/" + job.getId() + "/log")) {
+            assertThat(ask("GET", path, "", bob).statusCode()).as(path).isEqualTo(404);
+        }
+        assertThat(ask("GET", "/healthz", "", "none").statusCode()).isEqualTo(200);
     }
 }

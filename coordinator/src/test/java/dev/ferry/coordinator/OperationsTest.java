@@ -182,7 +182,7 @@ class OperationsTest {
         assertThat(scene.stub().declareNodeDead(DeclareNodeDeadRequest.newBuilder().setNode("node-1").setChecked(true).build()).getState()).isEqualTo(NodeState.DEAD);
         assertSucceeded(scene.awaitEnd(restore(lost)));
         assertThat(scene.job(job.getId()).getNode()).isEqualTo("node-2");
-        one.connect(scene.port());
+        one.connect(scene.grpcPort());
         await().atMost(CoordinatorScene.SOON).until(() -> !one.has(job.getId()));
         assertThat(scene.job(job.getId()).getState()).isEqualTo(JobState.RUNNING);
         assertThat(two.has(job.getId())).isTrue();
@@ -198,7 +198,7 @@ class OperationsTest {
         one.disconnect();
         Job away = scene.awaitState(job.getId(), JobState.UNREACHABLE);
         assertThat(away.getReason()).contains("node-1");
-        one.connect(scene.port());
+        one.connect(scene.grpcPort());
         scene.awaitState(job.getId(), JobState.RUNNING);
         assertThat(one.actions()).containsExactly(ActionCase.START);
     }
@@ -208,7 +208,7 @@ class OperationsTest {
         Job job = scene.running();
         one.disconnect();
         one.forget(job.getId());
-        one.connect(scene.port());
+        one.connect(scene.grpcPort());
         assertThat(scene.awaitState(job.getId(), JobState.LOST).getReason()).contains("node-1");
     }
 

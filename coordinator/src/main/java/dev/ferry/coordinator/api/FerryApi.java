@@ -2,23 +2,23 @@ package dev.ferry.coordinator.api;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Ids;
+import dev.ferry.coordinator.access.Caller;
 import dev.ferry.coordinator.nodes.CommandDesk;
 import dev.ferry.coordinator.nodes.NodeDirectory;
 import dev.ferry.coordinator.operations.OperationEngine;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.coordinator.upkeep.StoreUpkeep;
 import dev.ferry.proto.v1.*;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 
 /** All that can be asked of a coordinator, once for gRPC and HTTP: a request in, an answer or a FerryException out. */
 public final class FerryApi {
     private static final int MOST_OPERATIONS = 200;
-    private static final Duration SIGNAL = Duration.ofSeconds(10);
+    private static final Duration ANSWER = Duration.ofSeconds(10);
 
     private final StateStore store;
     private final OperationEngine engine;
@@ -26,16 +26,20 @@ public final class FerryApi {
     private final NodeDirectory directory;
     private final Verbs verbs;
     private final ImageVerbs images;
+    private final StoreUpkeep upkeep;
+    private final SpotVerbs spot;
     private final Server server;
 
     public FerryApi(
-            StateStore store, OperationEngine engine, CommandDesk desk, NodeDirectory directory, Verbs verbs, ImageVerbs images, Server server) {
+            StateStore store, OperationEngine engine, CommandDesk desk, NodeDirectory directory, Verbs verbs, ImageVerbs images, StoreUpkeep upkeep, SpotVerbs spot, Server server) {
         this.store = store;
         this.engine = engine;
         this.desk = desk;
         this.directory = directory;
         this.verbs = verbs;
         this.images = images;
+        this.spot = spot;
+        this.upkeep = upkeep;
         this.server = server;
     }
 
@@ -64,32 +68,27 @@ public final class FerryApi {
         if (job.getState() != JobState.RUNNING) {
             throw new FerryException(ErrorCode.WRONG_STATE, "Job " + job.getId() + " is " + job.getState() + "; only a running job can be sent a signal");
         }
-        Command command =
-                Command.newBuilder()
-                        .setId("req-" + Ids.random(10))
-                        .setJob(job.getId())
-                        .setIncarnation(job.getIncarnation())
-                        .setDeadlineMillis(SIGNAL.toMillis())
-                        .setSignal(SignalProcess.newBuilder().setSignal(request.getSignal()))
-                        .build();
-        CommandDesk.Open order = desk.order(job.getNode(), command, told -> {});
-        try {
-            CommandResult result = order.answer().get(SIGNAL.toMillis(), TimeUnit.MILLISECONDS);
-            desk.acknowledge(job.getNode(), command.getId());
-            if (result.hasError()) {
-                throw new FerryException(result.getError());
-            }
-            return job;
-        } catch (TimeoutException late) {
-            throw new FerryException(ErrorCode.NODE_DOWN, "Node " + job.getNode() + " has not answered within " + SIGNAL.toSeconds() + " s; whether the signal was sent is not known", late);
-        } catch (ExecutionException impossible) {
-            throw new IllegalStateException(impossible);
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-            throw new FerryException(ErrorCode.CANCELLED, "The call was interrupted", interrupted);
-        } finally {
-            desk.drop(order);
+        Command command = request(job).setSignal(SignalProcess.newBuilder().setSignal(request.getSignal())).build();
+        CommandResult ignored = NodeCall.ask(desk, job.getNode(), command);
+        return job;
+    }
+
+    /** A command to a job's node that belongs to no operation; lacks what is to be done. */
+    private static Command.Builder request(Job job) {
+        return Command.newBuilder().setId("req-" + Ids.random(10)).setJob(job.getId()).setIncarnation(job.getIncarnation()).setDeadlineMillis(ANSWER.toMillis());
+    }
+
+    /** Asks a job's node how long a checkpoint would stop it. */
+    public CheckpointEstimate estimate(CheckpointJobRequest request) {
+        Job job = store.transact(state -> JobNames.job(state, request.getJob()));
+        if (job.getState() != JobState.RUNNING) {
+            throw new FerryException(ErrorCode.WRONG_STATE, "Job " + job.getId() + " is " + job.getState() + "; only a running job can be saved and run on");
         }
+        Command command = request(job).setEstimate(EstimateDump.getDefaultInstance()).build();
+        CheckpointEstimate.Builder estimate =
+                CheckpointEstimate.newBuilder().setJob(job.getId()).setNode(job.getNode()).setDump(NodeCall.ask(desk, job.getNode(), command).getEstimate());
+        store.transact(state -> state.image(job.getLatestImage())).ifPresent(estimate::setLatestImage);
+        return estimate.build();
     }
 
     public Operation cancel(CancelJobRequest request) {
@@ -101,7 +100,7 @@ public final class FerryApi {
     }
 
     public Operation suspend(SuspendJobRequest request) {
-        return verbs.suspend(request.getJob());
+        return request.getPark() ? verbs.park(request.getJob()) : verbs.suspend(request.getJob());
     }
 
     public Operation resume(ResumeJobRequest request) {
@@ -109,7 +108,7 @@ public final class FerryApi {
     }
 
     public Operation migrate(MigrateJobRequest request) {
-        return verbs.migrate(request.getJob(), request.getTo(), "operator");
+        return verbs.migrate(request.getJob(), request.getTo(), request.getLive(), "operator");
     }
 
     public Operation restore(RestoreJobRequest request) {
@@ -128,8 +127,32 @@ public final class FerryApi {
         return images.verify(request.getImage());
     }
 
+    public ImageDiff diffImages(DiffImagesRequest request) {
+        return images.diff(request.getFirst(), request.getSecond());
+    }
+
     public DeleteImageResponse deleteImage(GetImageRequest request) {
         return images.delete(request.getImage());
+    }
+
+    public StoreStats storeStats() {
+        return upkeep.stats();
+    }
+
+    public Collection collectGarbage(CollectGarbageRequest request) {
+        return upkeep.collect(request);
+    }
+
+    public StoreKeys storeKeys() {
+        return upkeep.listKeys();
+    }
+
+    public StoreKeys rotateStoreKeys(RotateStoreKeysRequest request) {
+        return upkeep.rotateKeys(request);
+    }
+
+    public StoreCheck checkStore(CheckStoreRequest request) {
+        return upkeep.check(request);
     }
 
     public ListNodesResponse nodes() {
@@ -159,6 +182,7 @@ public final class FerryApi {
     }
 
     public Node undrain(GetNodeRequest request) {
+        spot.takeBack(request.getNode());
         return directory.undrain(request.getNode());
     }
 
@@ -167,7 +191,12 @@ public final class FerryApi {
             throw new FerryException(
                     ErrorCode.INVALID_ARGUMENT, "Declaring a node dead lets its jobs start elsewhere: confirm that you have checked that nothing runs there any more");
         }
-        return directory.declareDead(request.getNode(), "an operator");
+        return directory.declareDead(request.getNode(), ProofKind.PROOF_OPERATOR, "an operator");
+    }
+
+    /** What can be asked about machines that go away. */
+    public SpotVerbs spot() {
+        return spot;
     }
 
     public ListOperationsResponse operations(ListOperationsRequest request) {
@@ -178,9 +207,22 @@ public final class FerryApi {
                                     ? state.openOperations().stream()
                                             .filter(open -> request.getJob().isEmpty() || open.getJob().equals(JobNames.job(state, request.getJob()).getId()))
                                             .toList()
-                                    : state.operations(request.getJob().isEmpty() ? "" : JobNames.job(state, request.getJob()).getId(), MOST_OPERATIONS);
+                                    : request.getJob().isEmpty() ? latest(state, Caller.current()) : state.operations(JobNames.job(state, request.getJob()).getId(), MOST_OPERATIONS);
                     return ListOperationsResponse.newBuilder().addAllOperations(found.stream().map(engine::withProgress).toList()).build();
                 });
+    }
+
+    /** The latest operations on the caller's jobs: those of others must not take their place in the list. */
+    private static List<Operation> latest(Transaction state, Caller caller) {
+        if (caller.seesAll()) {
+            return state.operations("", MOST_OPERATIONS);
+        }
+        return state.allJobs().stream()
+                .filter(caller::sees)
+                .flatMap(job -> state.operations(job.getId(), MOST_OPERATIONS).stream())
+                .sorted(Comparator.comparingLong(Operation::getStartedAt).reversed())
+                .limit(MOST_OPERATIONS)
+                .toList();
     }
 
     public Operation operation(GetOperationRequest request) {

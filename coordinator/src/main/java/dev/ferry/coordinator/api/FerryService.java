@@ -6,6 +6,7 @@ import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.proto.v1.*;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -31,7 +32,7 @@ public final class FerryService extends FerryGrpc.FerryImplBase {
         this.logs = logs;
     }
 
-    private static <T> void answer(StreamObserver<T> to, Supplier<T> work) {
+    static <T> void answer(StreamObserver<T> to, Supplier<T> work) {
         try {
             T answer = work.get();
             to.onNext(answer);
@@ -84,6 +85,11 @@ public final class FerryService extends FerryGrpc.FerryImplBase {
     }
 
     @Override
+    public void estimateCheckpoint(CheckpointJobRequest request, StreamObserver<CheckpointEstimate> to) {
+        answer(to, () -> api.estimate(request));
+    }
+
+    @Override
     public void suspendJob(SuspendJobRequest request, StreamObserver<Operation> to) {
         answer(to, () -> api.suspend(request));
     }
@@ -119,8 +125,38 @@ public final class FerryService extends FerryGrpc.FerryImplBase {
     }
 
     @Override
+    public void diffImages(DiffImagesRequest request, StreamObserver<ImageDiff> to) {
+        answer(to, () -> api.diffImages(request));
+    }
+
+    @Override
     public void deleteImage(GetImageRequest request, StreamObserver<DeleteImageResponse> to) {
         answer(to, () -> api.deleteImage(request));
+    }
+
+    @Override
+    public void getStore(GetStoreRequest request, StreamObserver<StoreStats> to) {
+        answer(to, api::storeStats);
+    }
+
+    @Override
+    public void collectGarbage(CollectGarbageRequest request, StreamObserver<Collection> to) {
+        answer(to, () -> api.collectGarbage(request));
+    }
+
+    @Override
+    public void listStoreKeys(ListStoreKeysRequest request, StreamObserver<StoreKeys> to) {
+        answer(to, api::storeKeys);
+    }
+
+    @Override
+    public void rotateStoreKeys(RotateStoreKeysRequest request, StreamObserver<StoreKeys> to) {
+        answer(to, () -> api.rotateStoreKeys(request));
+    }
+
+    @Override
+    public void checkStore(CheckStoreRequest request, StreamObserver<StoreCheck> to) {
+        answer(to, () -> api.checkStore(request));
     }
 
     @Override
@@ -146,6 +182,46 @@ public final class FerryService extends FerryGrpc.FerryImplBase {
     @Override
     public void declareNodeDead(DeclareNodeDeadRequest request, StreamObserver<Node> to) {
         answer(to, () -> api.declareDead(request));
+    }
+
+    @Override
+    public void evacuateNode(EvacuateNodeRequest request, StreamObserver<Evacuation> to) {
+        answer(to, () -> api.spot().evacuate(request));
+    }
+
+    @Override
+    public void getJobPolicy(GetJobRequest request, StreamObserver<JobPolicy> to) {
+        answer(to, () -> api.spot().policy(request));
+    }
+
+    @Override
+    public void setJobPolicy(SetJobPolicyRequest request, StreamObserver<JobPolicy> to) {
+        answer(to, () -> api.spot().setPolicy(request));
+    }
+
+    @Override
+    public void listPools(ListPoolsRequest request, StreamObserver<ListPoolsResponse> to) {
+        answer(to, () -> api.spot().pools());
+    }
+
+    @Override
+    public void listEvacuations(ListEvacuationsRequest request, StreamObserver<ListEvacuationsResponse> to) {
+        answer(to, () -> api.spot().evacuations(request));
+    }
+
+    @Override
+    public void getEvacuation(GetEvacuationRequest request, StreamObserver<Evacuation> to) {
+        answer(to, () -> api.spot().evacuation(request));
+    }
+
+    @Override
+    public void confirmNodeGone(ConfirmGoneRequest request, StreamObserver<Node> to) {
+        answer(to, () -> api.spot().confirmGone(request));
+    }
+
+    @Override
+    public void listNotices(ListNoticesRequest request, StreamObserver<ListNoticesResponse> to) {
+        answer(to, () -> api.spot().notices(request));
     }
 
     @Override
@@ -221,11 +297,11 @@ public final class FerryService extends FerryGrpc.FerryImplBase {
                                 }));
     }
 
-    private interface Streaming {
-        void run() throws InterruptedException;
+    interface Streaming {
+        void run() throws InterruptedException, IOException;
     }
 
-    private static void stream(StreamObserver<?> to, Streaming work) {
+    static void stream(StreamObserver<?> to, Streaming work) {
         try {
             work.run();
             if (isOpen(to)) {
@@ -233,7 +309,7 @@ public final class FerryService extends FerryGrpc.FerryImplBase {
             }
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
-        } catch (RuntimeException failed) {
+        } catch (IOException | RuntimeException failed) {
             if (isOpen(to)) {
                 to.onError(status(failed));
             }
@@ -245,7 +321,7 @@ public final class FerryService extends FerryGrpc.FerryImplBase {
     }
 
     /** Waits while the reader does not keep up, so that a long log does not fill our memory. */
-    private static boolean awaitRoom(ServerCallStreamObserver<?> to) {
+    static boolean awaitRoom(ServerCallStreamObserver<?> to) {
         BooleanSupplier blocked = () -> !to.isReady() && !to.isCancelled();
         while (blocked.getAsBoolean()) {
             LockSupport.parkNanos(ROOM_NANOS);

@@ -1,6 +1,9 @@
 package dev.ferry.coordinator.api;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.access.Caller;
+import dev.ferry.coordinator.access.VerbRule;
+import dev.ferry.coordinator.access.VerbRules;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.LogChunk;
 import dev.ferry.proto.v1.ReadLogRequest;
@@ -19,20 +22,25 @@ final class HttpLog {
 
     private static final Logger LOG = LoggerFactory.getLogger(HttpLog.class);
     private static final long ROOM_SECONDS = 60;
+    /** How long a token that was revoked may still follow a log. */
+    private static final long LOOK_AGAIN_NANOS = 2_000_000_000;
 
     private HttpLog() {}
 
     /** Called on a thread that may wait. An error before the first byte passes through; a later one cuts the answer off. */
-    static void answer(RoutingContext context, LogReader logs) {
+    static void answer(RoutingContext context, LogReader logs, Gate gate) {
+        VerbRule rule = VerbRules.of("ReadLog");
+        Caller caller = HttpServer.caller(context, rule, gate);
         ReadLogRequest.Builder request = ReadLogRequest.newBuilder();
         context.queryParams().forEach(parameter -> Route.set(request, parameter.getKey(), parameter.getValue()));
         request.setJob(context.pathParam("job"));
         if (request.getOffset() < 0) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Parameter 'offset' must not be negative");
         }
-        Answer answer = new Answer(context.response());
+        String job = ((ReadLogRequest) gate.request(caller, rule, request.build())).getJob();
+        Answer answer = new Answer(context.response(), () -> gate.again(caller));
         try {
-            logs.read(request.getJob(), request.getOffset(), request.getFollow(), answer);
+            logs.read(job, request.getOffset(), request.getFollow(), answer);
             answer.end();
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
@@ -48,10 +56,13 @@ final class HttpLog {
 
     private static final class Answer implements LogReader.Sink {
         private final HttpServerResponse response;
+        private final Runnable lookAgain;
+        private long lookedNanos = System.nanoTime();
         private boolean begun;
 
-        Answer(HttpServerResponse response) {
+        Answer(HttpServerResponse response, Runnable lookAgain) {
             this.response = response;
+            this.lookAgain = lookAgain;
         }
 
         private void begin() {
@@ -64,6 +75,10 @@ final class HttpLog {
         @Override
         public boolean take(LogChunk piece) throws InterruptedException {
             begin();
+            if (System.nanoTime() - lookedNanos > LOOK_AGAIN_NANOS) {
+                lookAgain.run();
+                lookedNanos = System.nanoTime();
+            }
             try {
                 // The write ends when the bytes are on their way: a slow reader holds back whoever reads for him.
                 var unused = response.write(Buffer.buffer(piece.getData().toByteArray())).toCompletionStage().toCompletableFuture().get(ROOM_SECONDS, TimeUnit.SECONDS);

@@ -5,7 +5,12 @@ import com.google.protobuf.Message;
 import com.google.protobuf.util.JsonFormat;
 import dev.ferry.common.Errors;
 import dev.ferry.common.FerryException;
-import dev.ferry.coordinator.Coordinator;
+import dev.ferry.coordinator.GrpcPorts;
+import dev.ferry.coordinator.scheduling.AccountsApi;
+import dev.ferry.coordinator.access.Caller;
+import dev.ferry.coordinator.access.VerbRule;
+import dev.ferry.coordinator.access.VerbRules;
+import dev.ferry.coordinator.scheduling.DecisionsApi;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.ErrorDetail;
 import dev.ferry.storage.ObjectStore;
@@ -20,12 +25,15 @@ import io.vertx.ext.web.RoutingContext;
 import io.vertx.ext.web.handler.BodyHandler;
 import java.net.InetSocketAddress;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -51,7 +59,7 @@ public final class HttpServer implements AutoCloseable {
 
     /** Takes the port; until {@link #serve} every request is answered by 503. */
     public static HttpServer bind(String address) {
-        InetSocketAddress where = Coordinator.address(address);
+        InetSocketAddress where = GrpcPorts.address(address);
         // No files are served: without its cache of files a process that is killed leaves no folder of temporary ones.
         FileSystemOptions noFiles = new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false);
         Vertx vertx = Vertx.vertx(new VertxOptions().setEventLoopPoolSize(1).setWorkerPoolSize(1).setInternalBlockingPoolSize(1).setFileSystemOptions(noFiles));
@@ -83,19 +91,26 @@ public final class HttpServer implements AutoCloseable {
     }
 
     /** Begins to answer. */
-    public void serve(FerryApi api, LogReader logs, Metrics metrics, ObjectStore objects) {
-        List<Route> routes = Route.all(api);
+    public void serve(FerryApi api, AccountsApi accounts, DecisionsApi decisions, LogReader logs, Metrics metrics, ObjectStore objects, Gate gate) {
+        List<Route> routes = Stream.of(Route.all(api), AccountsService.routes(accounts), DecisionsService.routes(decisions)).flatMap(List::stream).toList();
         String description = OpenApi.describe(routes, api.server().getVersion()).encodePrettily();
         router.route().handler(BodyHandler.create(false).setBodyLimit(MOST_BODY));
         for (Route route : routes) {
-            router.route(HttpMethod.valueOf(route.method()), vertxPath(route.path())).handler(context -> call(context, route));
+            router.route(HttpMethod.valueOf(route.method()), vertxPath(route.path())).handler(context -> call(context, route, gate));
         }
-        router.get(vertxPath(HttpLog.PATH)).handler(context -> later(context, () -> HttpLog.answer(context, logs)));
+        router.get(vertxPath(HttpLog.PATH)).handler(context -> later(context, () -> HttpLog.answer(context, logs, gate)));
         router.get("/openapi.json").handler(context -> json(context, 200, description));
         router.get("/healthz").handler(context -> context.response().end("ok\n"));
         router.get("/readyz").handler(context -> later(context, () -> ready(context, api, objects)));
-        router.get("/metrics").handler(context -> later(context, () -> context.response().putHeader("content-type", "text/plain; version=0.0.4").end(metrics.scrape())));
+        router.get("/metrics").handler(context -> later(context, () -> metrics(context, metrics, gate)));
         router.route().handler(context -> fail(context, 404, new FerryException(ErrorCode.INVALID_ARGUMENT, "There is nothing at " + context.request().method() + " " + context.request().path() + "; /openapi.json lists all").detail()));
+    }
+
+    /** Answers for a coordinator that does not lead: it is well, and not ready. */
+    public void standBy(Supplier<ErrorDetail> refusal) {
+        router.get("/healthz").handler(context -> context.response().end("ok\n"));
+        router.get("/readyz").handler(context -> context.response().setStatusCode(503).end("not ready: " + refusal.get().getMessage() + "\n"));
+        router.route().handler(context -> fail(context, Errors.meaning(ErrorCode.NOT_LEADER).getHttpStatus(), refusal.get()));
     }
 
     private static String vertxPath(String path) {
@@ -118,10 +133,23 @@ public final class HttpServer implements AutoCloseable {
                         });
     }
 
-    private void call(RoutingContext context, Route route) {
+    /** Who asks, by the header that he shows. */
+    static Caller caller(RoutingContext context, VerbRule rule, Gate gate) {
+        return gate.caller(rule, Optional.ofNullable(context.request().getHeader("authorization")), String.valueOf(context.request().remoteAddress()));
+    }
+
+    /** What is counted is for whoever may see the coordinator itself. */
+    private static void metrics(RoutingContext context, Metrics metrics, Gate gate) {
+        Caller ignored = caller(context, VerbRules.of("GetServer"), gate);
+        var unused = context.response().putHeader("content-type", "text/plain; version=0.0.4").end(metrics.scrape());
+    }
+
+    private void call(RoutingContext context, Route route, Gate gate) {
         later(
                 context,
                 () -> {
+                    VerbRule rule = VerbRules.of(route.rpc());
+                    Caller caller = caller(context, rule, gate);
                     Message.Builder request = route.request().newBuilderForType();
                     String body = context.body().asString();
                     if (body != null && !body.isBlank()) {
@@ -133,8 +161,20 @@ public final class HttpServer implements AutoCloseable {
                     }
                     context.queryParams().forEach(parameter -> Route.set(request, parameter.getKey(), parameter.getValue()));
                     context.pathParams().forEach((name, value) -> Route.set(request, name, value));
-                    json(context, 200, print(route.call().apply(request.build())));
+                    json(context, 200, print(carryOut(route, caller, rule, request.build(), gate)));
                 });
+    }
+
+    private static Message carryOut(Route route, Caller caller, VerbRule rule, Message request, Gate gate) {
+        Message answer;
+        try {
+            Message admitted = gate.request(caller, rule, request);
+            answer = caller.call(() -> route.call().apply(admitted));
+        } catch (RuntimeException failed) {
+            gate.failed(caller, rule, request, failed);
+            throw failed;
+        }
+        return gate.answer(caller, rule, request, answer);
     }
 
     private static String print(Message message) {

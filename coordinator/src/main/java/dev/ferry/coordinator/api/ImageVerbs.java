@@ -3,17 +3,23 @@ package dev.ferry.coordinator.api;
 import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.JobStates;
 import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.proto.v1.Collection;
 import dev.ferry.proto.v1.DeleteImageResponse;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.ImageDetails;
+import dev.ferry.proto.v1.ImageDiff;
 import dev.ferry.proto.v1.ImagePart;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.Manifest;
 import dev.ferry.proto.v1.StoredFile;
 import dev.ferry.proto.v1.StoredVolume;
 import dev.ferry.proto.v1.VerifyImageResponse;
+import dev.ferry.storage.ImageReader;
 import dev.ferry.storage.Images;
+import dev.ferry.storage.image.Keys;
+import dev.ferry.storage.look.ImageLook;
+import dev.ferry.storage.upkeep.Collector;
 import java.util.List;
 import java.util.Optional;
 
@@ -21,10 +27,15 @@ import java.util.Optional;
 public final class ImageVerbs {
     private final StateStore store;
     private final Images images;
+    private final Collector.Terms terms;
 
-    public ImageVerbs(StateStore store, Images images) {
+    /**
+     * @param terms on which a deleted image's packs are collected
+     */
+    public ImageVerbs(StateStore store, Images images, Collector.Terms terms) {
         this.store = store;
         this.images = images;
+        this.terms = terms;
     }
 
     /**
@@ -40,8 +51,12 @@ public final class ImageVerbs {
 
     public ImageDetails details(String id) {
         Image image = find(id);
-        Manifest manifest = images.manifest(id);
-        ImageDetails.Builder details = ImageDetails.newBuilder().setImage(image).setSpec(manifest.getSpec());
+        ImageDetails.Builder details = ImageDetails.newBuilder().setImage(image);
+        Manifest manifest;
+        try (ImageReader reader = images.read(id)) {
+            manifest = reader.manifest();
+            details.setSpec(manifest.getSpec()).setContent(ImageLook.content(reader));
+        }
         for (StoredFile file : manifest.getFilesList()) {
             details.addParts(ImagePart.newBuilder().setName(file.getName()).setBytes(file.getSize()).setChunks(file.getChunks().getLengthsCount()));
         }
@@ -53,6 +68,11 @@ public final class ImageVerbs {
         return details.build();
     }
 
+    /** What two images share; they need not be of one job. */
+    public ImageDiff diff(String first, String second) {
+        return ImageLook.diff(images.manifest(find(first).getId()), images.manifest(find(second).getId()));
+    }
+
     public VerifyImageResponse verify(String id) {
         Image image = find(id);
         Images.Verification found = images.verify(id);
@@ -60,27 +80,28 @@ public final class ImageVerbs {
     }
 
     /**
+     * Deletes an image, also one that only the store knows.
+     *
      * @throws FerryException IMAGE_IN_USE when it is the only way back for a job, or an operation works on the job
      */
     public DeleteImageResponse delete(String id) {
+        String owner = Keys.job(id);
         store.transact(
                 state -> {
-                    Image image = state.image(id).orElseThrow(() -> new FerryException(ErrorCode.IMAGE_NOT_FOUND, "There is no image '" + id + "'"));
-                    Optional<Job> job = state.job(image.getJob());
-                    if (job.isPresent()) {
-                        refuseIfUsed(job.get(), id);
-                    }
+                    Optional<Job> job = state.job(owner);
+                    job.ifPresent(user -> refuseIfUsed(user, id));
                     // The catalogue first: what is not in it is not offered, whatever becomes of the rest.
                     state.deleteImage(id);
-                    job.filter(owner -> owner.getLatestImage().equals(id))
+                    job.filter(user -> user.getLatestImage().equals(id))
                             .ifPresent(
-                                    owner -> {
-                                        List<Image> left = state.images(owner.getId());
-                                        state.put(owner.toBuilder().setLatestImage(left.isEmpty() ? "" : left.getLast().getId()).build());
+                                    user -> {
+                                        List<Image> left = state.images(owner);
+                                        state.put(user.toBuilder().setLatestImage(left.isEmpty() ? "" : left.getLast().getId()).build());
                                     });
                     return true;
                 });
-        return DeleteImageResponse.newBuilder().setImage(id).setFreedBytes(images.delete(id)).build();
+        Collection collected = images.delete(id, terms);
+        return DeleteImageResponse.newBuilder().setImage(id).setFreedBytes(collected.getFreedBytes()).setCondemnedBytes(collected.getCondemnedBytes()).build();
     }
 
     private static void refuseIfUsed(Job job, String id) {

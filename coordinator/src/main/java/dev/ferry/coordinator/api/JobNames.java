@@ -8,6 +8,7 @@ import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.Operation;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 
 /** Finds what a user means: a name, an id, or the begin of an id. */
 final class JobNames {
@@ -17,14 +18,19 @@ final class JobNames {
      * @throws FerryException JOB_NOT_FOUND, AMBIGUOUS_NAME
      */
     static Job job(Transaction state, String name) {
+        return job(state, name, job -> true);
+    }
+
+    /** The same among those that the caller sees. */
+    static Job job(Transaction state, String name, Predicate<Job> seen) {
         if (name.isEmpty()) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, "A job's name or id is missing");
         }
-        Optional<Job> exact = state.job(name);
+        Optional<Job> exact = state.job(name).filter(seen);
         if (exact.isPresent()) {
             return exact.get();
         }
-        List<Job> found = state.jobsLike(name);
+        List<Job> found = state.jobsLike(name).stream().filter(seen).toList();
         List<Job> live = found.stream().filter(job -> job.getSpec().getName().equals(name) && !JobStates.isEnded(job.getState())).toList();
         if (live.size() == 1) {
             return live.getFirst();
@@ -47,11 +53,16 @@ final class JobNames {
      * @throws FerryException OPERATION_NOT_FOUND, AMBIGUOUS_NAME
      */
     static Operation operation(Transaction state, String id) {
-        Optional<Operation> exact = state.operation(id);
+        return operation(state, id, operation -> true);
+    }
+
+    /** The same among those that the caller sees. */
+    static Operation operation(Transaction state, String id, Predicate<Operation> seen) {
+        Optional<Operation> exact = state.operation(id).filter(seen);
         if (exact.isPresent()) {
             return exact.get();
         }
-        List<Operation> found = id.isEmpty() ? List.of() : state.operationsLike(id);
+        List<Operation> found = id.isEmpty() ? List.of() : state.operationsLike(id).stream().filter(seen).toList();
         if (found.isEmpty()) {
             throw new FerryException(ErrorCode.OPERATION_NOT_FOUND, "There is no operation '" + id + "'");
         }

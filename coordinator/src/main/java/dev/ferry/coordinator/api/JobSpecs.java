@@ -1,6 +1,7 @@
 package dev.ferry.coordinator.api;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.evacuation.Policies;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Mount;
@@ -49,6 +50,22 @@ final class JobSpecs {
         }
         if (spec.getMemoryBytes() < 0 || (spec.getMemoryBytes() > 0 && spec.getMemoryBytes() < LEAST_MEMORY)) {
             problems.add("memory must be at least 4 MiB");
+        }
+        if (spec.getRetention().getLast() < 0 || spec.getRetention().getHourly() < 0 || spec.getRetention().getDaily() < 0) {
+            problems.add("how many images are kept must not be negative");
+        }
+        if (spec.getTimeLimitSeconds() < 0) {
+            problems.add("the time limit must not be negative");
+        }
+        if (!spec.getUserName().isEmpty() && !spec.getUserName().matches("[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")) {
+            problems.add("user '" + spec.getUserName() + "' must be letters, digits, '.', '_', '@' and '-', at most 63");
+        }
+        if (!spec.getCheckpointEvery().isEmpty()) {
+            try {
+                var unused = Policies.parse(spec.getCheckpointEvery());
+            } catch (FerryException wrong) {
+                problems.add("how often an image is made: " + wrong.getMessage());
+            }
         }
         if (!problems.isEmpty()) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, "The job can't be run: " + String.join("; ", problems));

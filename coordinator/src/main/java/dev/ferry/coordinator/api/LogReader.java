@@ -78,7 +78,7 @@ public final class LogReader {
     /** An ended job's log stays where it ended. */
     private static boolean isOnANode(Job job) {
         return switch (job.getState()) {
-            case STARTING, RUNNING, UNREACHABLE, EXITED, CANCELLED_JOB, LOST -> !job.getNode().isEmpty();
+            case STARTING, RUNNING, PARKED, UNREACHABLE, EXITED, CANCELLED_JOB, LOST -> !job.getNode().isEmpty();
             case PENDING, SUSPENDED, RESTORING, FAILED, JOB_STATE_UNSPECIFIED, UNRECOGNIZED -> false;
         };
     }
@@ -109,6 +109,10 @@ public final class LogReader {
                 }
             }
         } catch (FerryException failed) {
+            if (failed.code() == ErrorCode.JOB_NOT_FOUND && job.getState() == JobState.STARTING) {
+                // The order to start it has not reached the node: there is nothing yet.
+                return offset;
+            }
             boolean gone = failed.code() == ErrorCode.JOB_NOT_FOUND || failed.code() == ErrorCode.NODE_DOWN;
             if (!gone || job.getLatestImage().isEmpty() || job.getState() == JobState.RUNNING) {
                 if (follow && gone) {

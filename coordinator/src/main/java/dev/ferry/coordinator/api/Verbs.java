@@ -3,13 +3,18 @@ package dev.ferry.coordinator.api;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Ids;
 import dev.ferry.coordinator.JobStates;
+import dev.ferry.coordinator.accounts.Admission;
+import dev.ferry.coordinator.access.Caller;
 import dev.ferry.coordinator.operations.OperationEngine;
+import dev.ferry.coordinator.operations.Opening;
+import dev.ferry.coordinator.operations.Proofs;
 import dev.ferry.coordinator.placement.Placement;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobQueue;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.NodeState;
@@ -25,7 +30,9 @@ import java.util.Set;
 /** The verbs that change a job: each checks that it can be done now, and writes the operation that does it. */
 public final class Verbs {
     private static final Set<JobState> RESTORABLE =
-            EnumSet.of(JobState.SUSPENDED, JobState.LOST, JobState.EXITED, JobState.CANCELLED_JOB, JobState.FAILED);
+            EnumSet.of(JobState.SUSPENDED, JobState.UNREACHABLE, JobState.LOST, JobState.EXITED, JobState.CANCELLED_JOB, JobState.FAILED);
+
+    private static final String OPERATOR = "operator";
 
     private final StateStore store;
     private final OperationEngine engine;
@@ -36,28 +43,27 @@ public final class Verbs {
     }
 
     /**
-     * @throws FerryException INVALID_ARGUMENT, NAME_TAKEN, NODE_NOT_FOUND, NEVER_FITS
+     * @throws FerryException INVALID_ARGUMENT, NAME_TAKEN, NODE_NOT_FOUND, NEVER_FITS, ACCOUNT_NOT_FOUND, QOS_NOT_FOUND, PARTITION_NOT_FOUND
      */
     public Job run(JobSpec asked) {
-        JobSpecs.check(asked);
+        JobSpec own = Caller.current().inItsName(asked);
+        JobSpecs.check(own);
         String id = Ids.newJob();
-        JobSpec spec = asked.getName().isEmpty() ? asked.toBuilder().setName(id).build() : asked;
-        Operation started =
-                store.transact(
-                        state -> {
-                            requireFreeName(state, spec.getName());
-                            requireThatItCanFit(state, spec);
-                            Job job = Job.newBuilder().setId(id).setSpec(spec).setState(JobState.PENDING).setSubmittedAt(System.currentTimeMillis()).build();
-                            Job pending = state.put(job);
-                            return open(state, pending, OperationKind.START, Operation.newBuilder().setCause("operator"));
-                        });
-        engine.drive(started.getId());
-        return store.transact(state -> state.job(id).orElseThrow());
+        JobSpec spec = own.getName().isEmpty() ? own.toBuilder().setName(id).build() : own;
+        // The scheduler sees it and starts it when it is its turn.
+        return store.transact(
+                state -> {
+                    JobQueue queue = Admission.admit(state, spec);
+                    requireFreeName(state, queue.getUser(), spec.getName());
+                    requireThatItCanFit(state, spec);
+                    return state.put(Job.newBuilder().setId(id).setSpec(spec).setState(JobState.PENDING).setSubmittedAt(state.now()).setQueue(queue).build());
+                });
     }
 
-    private static void requireFreeName(Transaction state, String name) {
+    /** Each user has names of his own: he is not told which ones others have. */
+    private static void requireFreeName(Transaction state, String user, String name) {
         state.jobsLike(name).stream()
-                .filter(other -> other.getSpec().getName().equals(name) && !JobStates.isEnded(other.getState()))
+                .filter(other -> other.getSpec().getName().equals(name) && !JobStates.isEnded(other.getState()) && other.getQueue().getUser().equals(user))
                 .findFirst()
                 .ifPresent(
                         other -> {
@@ -77,22 +83,63 @@ public final class Verbs {
     }
 
     public Operation checkpoint(String name) {
-        return begin(name, OperationKind.CHECKPOINT, (state, job) -> onItsNode(state, job, "saved"));
+        return checkpoint(name, OPERATOR);
+    }
+
+    /**
+     * @param cause who asks, and why
+     */
+    public Operation checkpoint(String name, String cause) {
+        return begin(name, OperationKind.CHECKPOINT, (state, job) -> onItsNode(state, job, "saved").setCause(cause));
     }
 
     public Operation suspend(String name) {
-        return begin(name, OperationKind.SUSPEND, (state, job) -> onItsNode(state, job, "suspended"));
+        return suspend(name, OPERATOR);
+    }
+
+    /**
+     * @param cause who asks, and why
+     */
+    public Operation suspend(String name, String cause) {
+        return begin(name, OperationKind.SUSPEND, (state, job) -> onItsNode(state, job, "suspended").setCause(cause));
+    }
+
+    /** Gives up what a job did since its last image, and lets it go on from there on another node. */
+    public Operation rewind(String name, String cause) {
+        return begin(name, OperationKind.REWIND, (state, job) -> onItsNode(state, job, "rewound").setCause(cause).setImage(latest(state, job)));
+    }
+
+    /** Frees the job's GPUs at once; the job stays on its node, in main memory. */
+    public Operation park(String name) {
+        return begin(
+                name,
+                OperationKind.PARK,
+                (state, job) -> {
+                    if (job.getSpec().getGpus() == 0) {
+                        throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Job " + job.getId() + " has no GPUs: there is nothing to park; `ferry suspend " + job.getId() + "` saves it into the store");
+                    }
+                    require(job, EnumSet.of(JobState.RUNNING), "parked", "running");
+                    return onItsNode(state, job, "parked");
+                });
     }
 
     /**
      * @param to empty: the coordinator chooses
      */
     public Operation migrate(String name, String to, String cause) {
+        return migrate(name, to, false, cause);
+    }
+
+    /**
+     * @param to empty: the coordinator chooses
+     * @param live copy the job's memory ahead while it runs
+     */
+    public Operation migrate(String name, String to, boolean live, String cause) {
         return begin(
                 name,
                 OperationKind.MIGRATE,
                 (state, job) -> {
-                    Operation.Builder operation = onItsNode(state, job, "migrated").setCause(cause);
+                    Operation.Builder operation = onItsNode(state, job, "migrated").setCause(cause).setLive(live);
                     if (to.equals(job.getNode())) {
                         throw new FerryException(ErrorCode.WRONG_STATE, "Job " + job.getId() + " is on node " + to + " already");
                     }
@@ -101,12 +148,38 @@ public final class Verbs {
     }
 
     public Operation resume(String name, String node) {
+        return resume(name, node, OPERATOR);
+    }
+
+    /**
+     * @param node empty: the coordinator chooses
+     * @param cause who asks, and why
+     */
+    public Operation resume(String name, String node, String cause) {
+        if (store.transact(state -> JobNames.job(state, name)).getState() == JobState.PARKED) {
+            return unpark(name, node);
+        }
         return begin(
                 name,
                 OperationKind.RESUME,
                 (state, job) -> {
-                    require(job, EnumSet.of(JobState.SUSPENDED), "resumed", "suspended");
-                    return fromImage(state, job, latest(job), node);
+                    requireStopped(state, job);
+                    require(job, EnumSet.of(JobState.SUSPENDED, JobState.UNREACHABLE), "resumed", "suspended");
+                    return fromImage(state, job, latest(job), node).setCause(cause);
+                });
+    }
+
+    private Operation unpark(String name, String node) {
+        return begin(
+                name,
+                OperationKind.UNPARK,
+                (state, job) -> {
+                    require(job, EnumSet.of(JobState.PARKED), "resumed", "suspended or parked");
+                    if (!node.isEmpty() && !node.equals(job.getNode())) {
+                        throw new FerryException(
+                                ErrorCode.WRONG_STATE, "Job " + job.getId() + " is parked in the memory of node " + job.getNode() + "; `ferry migrate " + job.getId() + " --to " + node + "` brings it elsewhere");
+                    }
+                    return onItsNode(state, job, "resumed").setTargetNode(job.getNode());
                 });
     }
 
@@ -114,24 +187,39 @@ public final class Verbs {
      * @param what a job, whose latest image is meant, or an image
      */
     public Operation restore(String what, String node) {
+        return restore(what, node, OPERATOR);
+    }
+
+    /**
+     * @param what a job, whose latest image is meant, or an image
+     * @param node empty: the coordinator chooses
+     * @param cause who asks, and why
+     */
+    public Operation restore(String what, String node, String cause) {
         Optional<Image> image = store.transact(state -> state.image(what));
         return begin(
                 image.map(Image::getJob).orElse(what),
                 OperationKind.RESTORE,
                 (state, job) -> {
-                    if (job.getState() == JobState.UNREACHABLE) {
-                        throw new FerryException(
-                                ErrorCode.NOT_PROVEN_STOPPED, "Job " + job.getId() + " may still run on node " + job.getNode() + ", which does not answer");
-                    }
+                    requireStopped(state, job);
                     require(job, RESTORABLE, "restored", "suspended, lost or ended");
                     requireFreeNameBut(state, job);
-                    return fromImage(state, job, image.map(Image::getId).orElseGet(() -> latest(job)), node);
+                    return fromImage(state, job, image.map(Image::getId).orElseGet(() -> latest(job)), node).setCause(cause);
                 });
+    }
+
+    /** A job whose node does not answer may live elsewhere only when it is known not to run there. */
+    private static void requireStopped(Transaction state, Job job) {
+        if (job.getState() != JobState.UNREACHABLE || Proofs.ofNode(state, job.getNode(), job, job.getIncarnation()).isPresent()) {
+            return;
+        }
+        String why = Proofs.keepsLease(job) ? "; its lease has not surely ended yet" : "; it goes on without a lease, so that only its daemon, the cloud or you can say that it has stopped";
+        throw new FerryException(ErrorCode.NOT_PROVEN_STOPPED, "Job " + job.getId() + " may still run on node " + job.getNode() + ", which does not answer" + why);
     }
 
     private static void requireFreeNameBut(Transaction state, Job job) {
         if (JobStates.isEnded(job.getState())) {
-            requireFreeName(state, job.getSpec().getName());
+            requireFreeName(state, job.getQueue().getUser(), job.getSpec().getName());
         }
     }
 
@@ -144,7 +232,7 @@ public final class Verbs {
                             requireFree(free);
                             require(free, EnumSet.complementOf(EnumSet.of(JobState.EXITED, JobState.CANCELLED_JOB, JobState.FAILED)), "cancelled", "one that has not ended");
                             String node = JobStates.isOnNode(free.getState()) ? free.getNode() : "";
-                            return open(state, free, OperationKind.CANCEL, Operation.newBuilder().setCause("operator").setSourceNode(node));
+                            return Opening.open(state, free, OperationKind.CANCEL, Operation.newBuilder().setCause("operator").setSourceNode(node));
                         });
         engine.drive(begun.getId());
         return begun;
@@ -156,13 +244,13 @@ public final class Verbs {
         if (job.getState() != JobState.PENDING || start.isEmpty() || start.get().getKind() != OperationKind.START) {
             return job;
         }
-        Operation.Builder ended = start.get().toBuilder().setState(OperationState.FAILED_OPERATION).setEndedAt(System.currentTimeMillis());
+        Operation.Builder ended = start.get().toBuilder().setState(OperationState.FAILED_OPERATION).setEndedAt(state.now());
         FerryException why = new FerryException(ErrorCode.CANCELLED, "The job was cancelled before it had a place");
         ended.setError(why.detail());
         for (int i = 0; i < ended.getStepsCount(); i++) {
             Step step = ended.getSteps(i);
             if (step.getState() == StepState.STEP_OPEN) {
-                ended.setSteps(i, step.toBuilder().setState(StepState.STEP_FAILED).setEndedAt(System.currentTimeMillis()).setError(why.detail()));
+                ended.setSteps(i, step.toBuilder().setState(StepState.STEP_FAILED).setEndedAt(state.now()).setError(why.detail()));
             }
         }
         Operation ignored = state.put(ended.build());
@@ -179,25 +267,10 @@ public final class Verbs {
                         state -> {
                             Job job = JobNames.job(state, name);
                             requireFree(job);
-                            return open(state, job, kind, prepare.prepare(state, job));
+                            return Opening.open(state, job, kind, prepare.prepare(state, job));
                         });
         engine.drive(begun.getId());
         return begun;
-    }
-
-    private static Operation open(Transaction state, Job job, OperationKind kind, Operation.Builder operation) {
-        Operation written =
-                state.put(
-                        operation
-                                .setId(Ids.newOperation())
-                                .setKind(kind)
-                                .setState(OperationState.OPEN)
-                                .setJob(job.getId())
-                                .setIncarnation(job.getIncarnation())
-                                .setStartedAt(System.currentTimeMillis())
-                                .build());
-        Job ignored = state.put(job.toBuilder().setOperation(written.getId()).build());
-        return written;
     }
 
     private static void requireFree(Job job) {
@@ -214,7 +287,7 @@ public final class Verbs {
     }
 
     private static Operation.Builder onItsNode(Transaction state, Job job, String verb) {
-        require(job, EnumSet.of(JobState.RUNNING), verb, "running");
+        require(job, EnumSet.of(JobState.RUNNING, JobState.PARKED), verb, "running");
         state.node(job.getNode())
                 .filter(node -> node.getState() == NodeState.DOWN)
                 .ifPresent(
@@ -237,6 +310,14 @@ public final class Verbs {
             throw new FerryException(ErrorCode.IMAGE_NOT_FOUND, "There is no image " + image);
         }
         return target(state, Operation.newBuilder().setCause("operator").setSourceNode(job.getNode()).setImage(image), node);
+    }
+
+    private static String latest(Transaction state, Job job) {
+        String image = latest(job);
+        if (state.image(image).isEmpty()) {
+            throw new FerryException(ErrorCode.IMAGE_NOT_FOUND, "There is no image " + image);
+        }
+        return image;
     }
 
     private static String latest(Job job) {

@@ -4,11 +4,14 @@ import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandAcknowledged;
 import dev.ferry.proto.v1.CommandProgress;
 import dev.ferry.proto.v1.CommandResult;
+import dev.ferry.proto.v1.NoticeSettled;
 import dev.ferry.proto.v1.ToNode;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 
@@ -19,29 +22,57 @@ import java.util.function.Predicate;
  */
 public final class CommandDesk {
     private final Map<String, Open> open = new ConcurrentHashMap<>();
+    private final Map<String, Map<String, Open>> byNode = new ConcurrentHashMap<>();
+    private final Set<String> answered = ConcurrentHashMap.newKeySet();
     private final Map<String, CommandResult> unclaimed = new ConcurrentHashMap<>();
     private final Map<String, NodeSession> sessions = new ConcurrentHashMap<>();
+    private final Deferred deferred = new Deferred();
     private volatile Predicate<String> stillWanted = command -> false;
+    private volatile BiConsumer<String, CommandResult> onLastWord = (node, result) -> {};
 
     /**
      * One order whose result is awaited.
      *
-     * @param answer its result
+     * @param answer takes its result; it may come more than once
      */
-    public record Open(String node, Command command, CompletableFuture<CommandResult> answer, Consumer<CommandProgress> progress) {}
+    public record Open(String node, Command command, Consumer<CommandResult> answer, Consumer<CommandProgress> progress) {
+        private String id() {
+            return command.getId();
+        }
+    }
 
     /** Sets who knows whether the result of an order that nobody awaits yet will still be asked for. */
     public void setStillWanted(Predicate<String> wanted) {
         stillWanted = wanted;
     }
 
+    /** Sets who is told a result that no step comes after: what it says of the job still counts. */
+    void onLastWord(BiConsumer<String, CommandResult> listener) {
+        onLastWord = listener;
+    }
+
+    /** A result ended its operation, or came to a step that had been given up. */
+    public void lastWord(String node, CommandResult result) {
+        onLastWord.accept(node, result);
+    }
+
+    Deferred deferred() {
+        return deferred;
+    }
+
+    /** An operation of a job has ended: who said something of the job meanwhile is asked again. */
+    public void operationEnded(String job) {
+        deferred.take(job).forEach(this::askAgain);
+    }
+
     /** Sends an order. The result comes when the node is there and has done it; there is no deadline here. */
-    public Open order(String node, Command command, Consumer<CommandProgress> progress) {
-        Open order = new Open(node, command, new CompletableFuture<>(), progress);
-        open.put(command.getId(), order);
-        CommandResult early = unclaimed.remove(command.getId());
+    public Open order(String node, Command command, Consumer<CommandResult> answer, Consumer<CommandProgress> progress) {
+        Open order = new Open(node, command, answer, progress);
+        open.put(order.id(), order);
+        byNode.computeIfAbsent(node, name -> new ConcurrentHashMap<>()).put(order.id(), order);
+        CommandResult early = unclaimed.remove(order.id());
         if (early != null) {
-            order.answer().complete(early);
+            answer(order, early);
         } else {
             send(order);
         }
@@ -50,12 +81,19 @@ public final class CommandDesk {
 
     /** Nobody waits for this order's result any more. */
     public void drop(Open order) {
-        open.remove(order.command().getId(), order);
+        open.remove(order.id(), order);
+        answered.remove(order.id());
+        byNode.getOrDefault(order.node(), Map.of()).remove(order.id());
     }
 
     /** The result of an order is written down: its node may forget it. */
     public void acknowledge(String node, String command) {
         sendTo(node, ToNode.newBuilder().setAcknowledged(CommandAcknowledged.newBuilder().setId(command)).build());
+    }
+
+    /** All that can be done about a notice is done. */
+    public void settled(String node, String notice) {
+        sendTo(node, ToNode.newBuilder().setNoticeSettled(NoticeSettled.newBuilder().setNotice(notice)).build());
     }
 
     /** Sends an order whose result nobody waits for. */
@@ -88,29 +126,48 @@ public final class CommandDesk {
 
     /** The node has said what it knows: every open order of it is sent again. */
     void resend(String node) {
-        open.values().stream().filter(order -> order.node().equals(node) && !order.answer().isDone()).forEach(this::send);
+        byNode.getOrDefault(node, Map.of()).values().stream().filter(order -> !answered.contains(order.id())).forEach(this::send);
     }
 
     void result(String node, CommandResult result) {
         Open order = open.get(result.getId());
         if (order != null) {
-            order.answer().complete(result);
+            answer(order, result);
         } else if (stillWanted.test(result.getId())) {
             unclaimed.put(result.getId(), result);
             // It may have been ordered between the two looks.
             Open late = open.get(result.getId());
             if (late != null && unclaimed.remove(result.getId()) != null) {
-                late.answer().complete(result);
+                answer(late, result);
             }
         } else {
             acknowledge(node, result.getId());
         }
     }
 
+    /** From here on the order is not sent again: a node that has forgotten what it did would do it once more, while its answer is being written. */
+    private void answer(Open order, CommandResult result) {
+        answered.add(order.id());
+        order.answer().accept(result);
+    }
+
     void progress(CommandProgress progress) {
         Open order = open.get(progress.getId());
         if (order != null) {
             order.progress().accept(progress);
+        }
+    }
+
+    /** For how long nothing was heard on a node's stream; empty: it has none. */
+    public Optional<Duration> silence(String node) {
+        return session(node).map(NodeSession::silence);
+    }
+
+    /** Ends the stream of a node, if it has one: the next begins with all that its daemon knows. */
+    public void askAgain(String node) {
+        NodeSession session = sessions.get(node);
+        if (session != null) {
+            session.close("a job there is not accounted for");
         }
     }
 

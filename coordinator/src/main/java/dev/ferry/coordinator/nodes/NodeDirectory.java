@@ -1,6 +1,8 @@
 package dev.ferry.coordinator.nodes;
 
+import dev.ferry.common.Clock;
 import dev.ferry.common.FerryException;
+import dev.ferry.common.Scheduler;
 import dev.ferry.coordinator.JobStates;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
@@ -10,38 +12,71 @@ import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.NodeState;
+import dev.ferry.proto.v1.Proof;
+import dev.ferry.proto.v1.ProofKind;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.TimeUnit;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Which nodes there are and in which state. Heartbeats stay in memory; only changes of state are written. */
 public final class NodeDirectory implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(NodeDirectory.class);
-    private static final long LOOK_MILLIS = 500;
+    private static final Duration LOOK = Duration.ofMillis(500);
 
     private final StateStore store;
     private final CommandDesk desk;
     private final Duration timeout;
-    private final ScheduledExecutorService look =
-            Executors.newSingleThreadScheduledExecutor(work -> Thread.ofPlatform().daemon().name("nodes").unstarted(work));
-    private final long startedNanos = System.nanoTime();
+    private final Clock clock;
+    private final Scheduler scheduler;
+    private final Leases leases;
+    private final LostNodes lost;
+    /** When the streams of nodes ended that have none now, on the monotonic clock. */
+    private final Map<String, Long> silentSince = new ConcurrentHashMap<>();
+    /** A node of which we have heard nothing yet counts as silent from here on. */
+    private volatile long startedNanos;
+    private volatile long lookedNanos;
+    private volatile boolean closed;
 
-    public NodeDirectory(StateStore store, CommandDesk desk, Duration timeout) {
+    /**
+     * @param timeout after how much silence a node counts as down
+     */
+    public NodeDirectory(StateStore store, CommandDesk desk, Duration timeout, LeaseTerms terms, Clock clock, Scheduler scheduler) {
         this.store = store;
         this.desk = desk;
         this.timeout = timeout;
+        this.clock = clock;
+        this.scheduler = scheduler;
+        startedNanos = clock.nanos();
+        lookedNanos = startedNanos;
+        leases = new Leases(terms, store.canBeDeposed(), clock);
+        lost = new LostNodes(store, desk, leases);
+    }
+
+    Leases leases() {
+        return leases;
     }
 
     public void start() {
-        var unused = look.scheduleWithFixedDelay(this::lookForSilence, LOOK_MILLIS, LOOK_MILLIS, TimeUnit.MILLISECONDS);
+        Scheduler.Timer ignored = scheduler.after(LOOK, this::look);
+    }
+
+    private void look() {
+        if (!closed) {
+            lookForSilence();
+            start();
+        }
     }
 
     /** A daemon has said who it is. */
     Node hello(Hello hello, String address) {
+        // Before it is said to be up: its stream is not at the desk yet, and its old silence must not count any more.
+        silentSince.put(hello.getNode(), clock.nanos());
+        leases.answered(hello.getNode());
+        long began = clock.nanos();
         Node node =
                 store.transact(
                         state -> {
@@ -49,39 +84,65 @@ public final class NodeDirectory implements AutoCloseable {
                                     state.node(hello.getNode()).orElse(Node.newBuilder().setName(hello.getNode()).setState(NodeState.READY).build()).toBuilder();
                             boolean closedToJobs = record.getState() == NodeState.DRAINING || record.getState() == NodeState.DRAINED;
                             if (!closedToJobs) {
-                                boolean drained = record.getReason().startsWith(DRAIN_MARK);
+                                boolean drained = record.getReason().startsWith(LostNodes.DRAIN_MARK);
                                 record.setState(drained ? NodeState.DRAINING : NodeState.READY);
                                 if (!drained) {
                                     record.clearReason();
                                 }
                             }
-                            record.setFacts(hello.getFacts()).setCapacity(hello.getCapacity()).setAddress(address).setLastHeardAt(System.currentTimeMillis());
+                            // What it was granted before holds until it is known to have read what is granted now.
+                            record.setLeaseMillis(hello.getKeepsLease() ? Math.max(record.getLeaseMillis(), leases.terms().lease().toMillis()) : 0);
+                            record.clearProof().setPool(hello.getPool()).setFacts(hello.getFacts()).setCapacity(hello.getCapacity()).setAddress(address).setLastHeardAt(state.now());
                             state.put(record.build());
                             return record.build();
                         });
+        leases.confirmed(began);
         LOG.info("node {} is here ({}), with {} jobs", node.getName(), node.getState(), hello.getJobsCount());
         return node;
     }
 
-    /** Kept in the reason of a node that is drained, so that it stays so when it goes down and comes back. */
-    private static final String DRAIN_MARK = "drained";
+    /** A daemon is known to count the lease that is granted now. */
+    void countsNewLease(String name) {
+        long granted = leases.terms().lease().toMillis();
+        store.transact(
+                state -> {
+                    state.node(name).filter(node -> node.getLeaseMillis() > granted).ifPresent(node -> state.put(node.toBuilder().setLeaseMillis(granted).build()));
+                    return true;
+                });
+    }
+
+    /** A coordinator that was stopped, or whose machine was, has heard nobody: that says nothing of the nodes. */
+    private void forgiveOwnAbsence() {
+        long now = clock.nanos();
+        if (Duration.ofNanos(now - lookedNanos).compareTo(timeout.dividedBy(2).plus(LOOK)) > 0) {
+            LOG.warn("this coordinator was away for {} s: the nodes' silence counts anew", (now - lookedNanos) / 1_000_000_000);
+            startedNanos = now;
+            silentSince.replaceAll((node, since) -> now);
+            desk.sessions().forEach(NodeSession::heard);
+            leases.countAnew();
+        }
+        lookedNanos = now;
+    }
 
     private void lookForSilence() {
         try {
+            forgiveOwnAbsence();
             for (NodeSession session : desk.sessions()) {
-                if (session.silentNanos() > timeout.toNanos()) {
+                if (session.silence().compareTo(timeout) > 0) {
                     session.close("no sign of life for " + timeout.toSeconds() + " s");
                     desk.closed(session);
+                    silentSince.put(session.node(), clock.nanos() - session.silence().toNanos());
                 }
             }
-            boolean justStarted = System.nanoTime() - startedNanos < timeout.toNanos();
-            for (Node node : store.transact(Transaction::nodes)) {
-                boolean gone = node.getState() != NodeState.DOWN && node.getState() != NodeState.DEAD && !desk.isConnected(node.getName());
-                boolean longEnough = System.currentTimeMillis() - node.getLastHeardAt() > timeout.toMillis();
-                if (gone && !justStarted && longEnough) {
+            long began = clock.nanos();
+            List<Node> nodes = store.transact(Transaction::nodes);
+            leases.confirmed(began);
+            for (Node node : nodes) {
+                if (isGone(node)) {
                     down(node.getName());
                 }
             }
+            lost.look(nodes);
         } catch (RuntimeException failed) {
             LOG.error("nodes could not be looked at", failed);
         }
@@ -89,39 +150,58 @@ public final class NodeDirectory implements AutoCloseable {
 
     /** The stream of a node has ended: from now on its silence counts. */
     void silent(String name) {
+        silentSince.put(name, clock.nanos());
         store.transact(
                 state -> {
-                    state.node(name).ifPresent(node -> state.put(node.toBuilder().setLastHeardAt(System.currentTimeMillis()).build()));
+                    state.node(name).ifPresent(node -> state.put(node.toBuilder().setLastHeardAt(state.now()).build()));
                     return true;
                 });
+    }
+
+    private boolean isGone(Node node) {
+        boolean up = node.getState() != NodeState.DOWN && node.getState() != NodeState.DEAD;
+        return up && !desk.isConnected(node.getName()) && clock.since(silentSince.getOrDefault(node.getName(), startedNanos)).compareTo(timeout) > 0;
     }
 
     private void down(String name) {
-        LOG.warn("node {} is down: its daemon has not been heard of for {} s", name, timeout.toSeconds());
         store.transact(
                 state -> {
                     Node node = state.node(name).orElseThrow();
-                    String reason = isDrained(node.getState()) ? DRAIN_MARK + ", then its daemon did not answer" : "its daemon does not answer";
-                    state.put(node.toBuilder().setState(NodeState.DOWN).setReason(reason).build());
-                    for (Job job : state.liveJobs()) {
-                        if (job.getNode().equals(name) && job.getState() == JobState.RUNNING) {
-                            state.put(job.toBuilder().setState(JobState.UNREACHABLE).setReason("node " + name + " does not answer; the job may run there").build());
-                        }
+                    // Its Hello may have come since it was looked at, and nothing would ever take the word back.
+                    if (!isGone(node)) {
+                        return false;
                     }
+                    LOG.warn("node {} is down: its daemon has not been heard of for {} s", name, timeout.toSeconds());
+                    Node ignored = LostNodes.takeDown(state, node);
                     return true;
                 });
-    }
-
-    private static boolean isDrained(NodeState state) {
-        return state == NodeState.DRAINING || state == NodeState.DRAINED;
     }
 
     /** A node takes no new jobs from now on. */
     public Node drain(String name) {
         return change(name, (state, node) -> {
             requireUp(node);
-            return node.toBuilder().setState(NodeState.DRAINING).setReason(DRAIN_MARK + " by an operator").build();
+            return node.toBuilder().setState(NodeState.DRAINING).setReason(LostNodes.DRAIN_MARK + " by an operator").build();
         });
+    }
+
+    /** A node takes no new jobs from now on, for a reason that is not an operator's; one that takes none already stays as it is. */
+    public void close(String name, String why) {
+        store.transact(
+                state -> {
+                    state.node(name).filter(node -> node.getState() == NodeState.READY).ifPresent(node -> state.put(node.toBuilder().setState(NodeState.DRAINING).setReason(closedFor(why)).build()));
+                    return true;
+                });
+    }
+
+    /** Opens a node again that was closed for a reason, and for no other. */
+    public static void reopen(Transaction state, String name, String why) {
+        Optional<Node> closed = state.node(name).filter(node -> node.getReason().replace(LostNodes.SILENT, "").equals(closedFor(why)));
+        closed.ifPresent(node -> state.put(node.toBuilder().setState(LostNodes.isDrained(node.getState()) ? NodeState.READY : node.getState()).clearReason().build()));
+    }
+
+    private static String closedFor(String why) {
+        return LostNodes.DRAIN_MARK + ": " + why;
     }
 
     public Node undrain(String name) {
@@ -132,23 +212,36 @@ public final class NodeDirectory implements AutoCloseable {
     }
 
     /**
-     * An operator's word that nothing runs on a node any more: its jobs are lost there and may be restored
-     * elsewhere. A daemon that comes back all the same finds its jobs of earlier lives killed.
+     * Writes down that nothing runs on a node any more: its jobs are lost there and may be restored elsewhere. A daemon that
+     * comes back all the same finds its jobs of earlier lives frozen and killed.
+     *
+     * @param kind whose word it is: the cloud's or an operator's
+     * @param cause who said so, for people
+     * @throws FerryException WRONG_STATE if the node answers, or could not have answered yet because this coordinator has
+     *     only just begun to lead
      */
-    public Node declareDead(String name, String cause) {
+    public Node declareDead(String name, ProofKind kind, String cause) {
         return change(
                 name,
                 (state, node) -> {
                     if (desk.isConnected(name)) {
                         throw new FerryException(ErrorCode.WRONG_STATE, "Node " + name + " answers: it is not dead. Drain it, or stop its daemon first");
                     }
+                    Duration led = clock.since(startedNanos);
+                    if (led.compareTo(timeout) < 0) {
+                        throw new FerryException(
+                                ErrorCode.WRONG_STATE,
+                                "This coordinator has led for " + led.toSeconds() + " s only and can't know yet whether node " + name + " answers. Say it again in " + timeout.minus(led).plusMillis(999).toSeconds() + " s");
+                    }
+                    Proof proof = Proof.newBuilder().setKind(kind).setNode(name).setAt(state.now()).setDetail("declared dead by " + cause).build();
                     for (Job job : state.liveJobs()) {
-                        boolean there = job.getNode().equals(name) && (job.getState() == JobState.RUNNING || job.getState() == JobState.UNREACHABLE);
+                        boolean there = job.getNode().equals(name) && (job.getState() == JobState.RUNNING || job.getState() == JobState.PARKED || job.getState() == JobState.UNREACHABLE);
                         if (there) {
-                            state.put(job.toBuilder().setState(JobState.LOST).setReason("node " + name + " was declared dead by " + cause).build());
+                            Proof ofLife = proof.toBuilder().setIncarnation(job.getIncarnation()).build();
+                            state.put(job.toBuilder().setState(JobState.LOST).setReason("node " + name + " was declared dead by " + cause).setProof(ofLife).build());
                         }
                     }
-                    return node.toBuilder().setState(NodeState.DEAD).setReason("declared dead by " + cause).build();
+                    return node.toBuilder().setState(NodeState.DEAD).setReason("declared dead by " + cause).setProof(proof).build();
                 });
     }
 
@@ -183,6 +276,17 @@ public final class NodeDirectory implements AutoCloseable {
                                         "There is no node '" + name + "'; there " + (state.nodes().isEmpty() ? "are none" : "are " + String.join(", ", state.nodes().stream().map(Node::getName).toList()))));
     }
 
+    /**
+     * A node whose jobs can be moved away.
+     *
+     * @throws FerryException NODE_NOT_FOUND, NODE_DOWN
+     */
+    public static Node up(Transaction state, String name) {
+        Node node = node(state, name);
+        requireUp(node);
+        return node;
+    }
+
     /** A node with what is used of it and by whom. */
     public Node complete(Transaction state, Node node) {
         return complete(List.of(node), state.liveJobs(), dev.ferry.coordinator.placement.Usage.of(state)).getFirst();
@@ -198,14 +302,14 @@ public final class NodeDirectory implements AutoCloseable {
                         node -> {
                             List<String> there = jobs.stream().filter(job -> job.getNode().equals(node.getName()) && JobStates.isOnNode(job.getState())).map(Job::getId).toList();
                             NodeState state = node.getState() == NodeState.DRAINING && there.isEmpty() ? NodeState.DRAINED : node.getState();
-                            long heard = desk.session(node.getName()).map(session -> System.currentTimeMillis() - session.silentNanos() / 1_000_000).orElse(node.getLastHeardAt());
-                            return node.toBuilder().setState(state).setAllocated(usage.of(node.getName())).addAllJobs(there).setLastHeardAt(heard).build();
+                            long heard = desk.session(node.getName()).map(session -> clock.millis() - session.silence().toMillis()).orElse(node.getLastHeardAt());
+                            return node.toBuilder().setState(state).setAllocated(usage.of(node.getName())).addAllJobs(there).setLastHeardAt(heard).setLeaseLeftMillis(leases.left(node).toMillis()).build();
                         })
                 .toList();
     }
 
     @Override
     public void close() {
-        look.shutdownNow();
+        closed = true;
     }
 }

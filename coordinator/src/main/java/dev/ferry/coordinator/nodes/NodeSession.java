@@ -1,67 +1,82 @@
 package dev.ferry.coordinator.nodes;
 
+import dev.ferry.common.Clock;
+import dev.ferry.proto.v1.Heartbeat;
+import dev.ferry.proto.v1.HeartbeatReply;
 import dev.ferry.proto.v1.ToNode;
-import io.grpc.stub.ServerCallStreamObserver;
+import dev.ferry.proto.v1.Welcome;
+import java.time.Duration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** One open stream to a node's daemon. Safe for threads. */
+/** One open stream to a node's daemon, after its Hello. Safe for threads. */
 final class NodeSession {
     private static final Logger LOG = LoggerFactory.getLogger(NodeSession.class);
 
     private final String node;
-    private final ServerCallStreamObserver<ToNode> stream;
-    private volatile long lastHeardNanos = System.nanoTime();
+    private final NodeLine line;
+    private final Clock clock;
+    private final Object saying = new Object();
+    private volatile long lastHeardNanos;
     private volatile boolean open = true;
+    private boolean welcomed;
 
-    NodeSession(String node, ServerCallStreamObserver<ToNode> stream) {
+    NodeSession(String node, NodeLine line, Clock clock) {
         this.node = node;
-        this.stream = stream;
+        this.line = line;
+        this.clock = clock;
+        lastHeardNanos = clock.nanos();
     }
 
     String node() {
         return node;
     }
 
-    /** Says a message; one that can't be said is dropped, because all is said again to the next stream. */
+    /** Says a message; one that can't be said is dropped, and one before the Welcome too, because all is said again after it. */
     void send(ToNode message) {
-        synchronized (stream) {
-            if (!open || stream.isCancelled()) {
-                return;
+        synchronized (saying) {
+            if (open && welcomed) {
+                line.say(message);
             }
-            try {
-                stream.onNext(message);
-            } catch (IllegalStateException over) {
-                LOG.debug("the stream to node {} is at its end", node, over);
+        }
+    }
+
+    /** Says which lives stand; only after it are heartbeats answered. */
+    void welcome(Welcome terms) {
+        synchronized (saying) {
+            welcomed = true;
+            send(ToNode.newBuilder().setWelcome(terms).build());
+        }
+    }
+
+    /** Answers a heartbeat, which renews the lease: not on a stream that was closed, for the lease may count as ended since. */
+    void answer(Heartbeat heartbeat, Leases leases) {
+        synchronized (saying) {
+            if (open && welcomed && leases.mayAnswer()) {
+                leases.answered(node);
+                send(ToNode.newBuilder().setHeartbeatReply(HeartbeatReply.newBuilder().setSequence(heartbeat.getSequence())).build());
             }
         }
     }
 
     void heard() {
-        lastHeardNanos = System.nanoTime();
+        lastHeardNanos = clock.nanos();
     }
 
-    long silentNanos() {
-        return System.nanoTime() - lastHeardNanos;
-    }
-
-    boolean isOpen() {
-        return open;
+    /** For how long nothing was heard. */
+    Duration silence() {
+        return clock.since(lastHeardNanos);
     }
 
     /** Ends the stream, for example because the node has opened a newer one. */
     void close(String why) {
-        synchronized (stream) {
+        synchronized (saying) {
             if (!open) {
                 return;
             }
             open = false;
             LOG.debug("the stream to node {} is closed: {}", node, why);
-            try {
-                stream.onCompleted();
-            } catch (IllegalStateException over) {
-                LOG.debug("it was at its end", over);
-            }
+            line.end();
         }
     }
 }

@@ -1,6 +1,7 @@
 package dev.ferry.coordinator.nodes;
 
 import dev.ferry.common.Ids;
+import dev.ferry.coordinator.JobStates;
 import dev.ferry.coordinator.operations.JobEnds;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
@@ -10,12 +11,15 @@ import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.KillJob;
+import dev.ferry.proto.v1.Life;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.proto.v1.ThawJob;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -35,6 +39,16 @@ final class Reconciler {
         this.desk = desk;
     }
 
+    /** The lives that may run on a node: all others there are over, whatever their processes think. */
+    List<Life> standing(String node) {
+        return store.transact(
+                state ->
+                        state.liveJobs().stream()
+                                .filter(job -> job.getNode().equals(node) && JobStates.isOnNode(job.getState()))
+                                .map(job -> Life.newBuilder().setJob(job.getId()).setIncarnation(job.getIncarnation()).build())
+                                .toList());
+    }
+
     /** What a daemon says at the begin of its stream: all that is there, and so also what is not. */
     void hello(Hello hello) {
         for (JobReport report : hello.getJobsList()) {
@@ -44,16 +58,38 @@ final class Reconciler {
         store.transact(
                 state -> {
                     state.liveJobs().stream()
-                            .filter(job -> job.getNode().equals(hello.getNode()) && job.getOperation().isEmpty() && !there.containsKey(job.getId()))
-                            .filter(job -> job.getState() == JobState.RUNNING || job.getState() == JobState.UNREACHABLE)
-                            .forEach(job -> state.put(job.toBuilder().setState(JobState.LOST).setReason("node " + hello.getNode() + " no longer knows of it").build()));
+                            .filter(job -> job.getNode().equals(hello.getNode()) && isUnknown(there.get(job.getId()), job))
+                            // Also of one that is just being begun there: the word that it runs may be on its way and older than this one.
+                            .filter(job -> isFree(job, hello.getNode(), Deferral.ASK_AGAIN))
+                            .filter(job -> job.getState() == JobState.RUNNING || job.getState() == JobState.PARKED || job.getState() == JobState.UNREACHABLE)
+                            .forEach(job -> JobEnds.lost(state, job, "node " + hello.getNode() + " no longer knows of it"));
                     return true;
                 });
     }
 
+    /** Whether the daemon knows nothing of the life that should be there: of none, or only of an earlier one, as with an old journal. */
+    private static boolean isUnknown(@Nullable JobReport report, Job job) {
+        return report == null || report.getIncarnation() < job.getIncarnation();
+    }
+
     /** What a daemon says of one job. */
     void report(String node, JobReport report) {
-        Optional<Command> order = store.transact(state -> reconcile(state, node, report));
+        apply(node, report, Deferral.ASK_AGAIN);
+    }
+
+    /** What a daemon says of one job with the result of an order: if the order is of the job's open operation, that deals with it. */
+    void result(String node, JobReport report) {
+        apply(node, report, Deferral.NONE);
+    }
+
+    private enum Deferral {
+        /** What is left to an open operation is asked again when that has ended. */
+        ASK_AGAIN,
+        NONE
+    }
+
+    private void apply(String node, JobReport report, Deferral deferral) {
+        Optional<Command> order = store.transact(state -> reconcile(state, node, report, deferral));
         order.ifPresent(
                 command -> {
                     LOG.info("node {}: job {} is {} in life {}: {}", node, report.getJob(), report.getState(), report.getIncarnation(), command.getActionCase());
@@ -61,49 +97,80 @@ final class Reconciler {
                 });
     }
 
-    private static Optional<Command> reconcile(Transaction state, String node, JobReport report) {
+    /** Whether no operation deals with a job. One that does may end without it: the node is asked again then. */
+    private boolean isFree(Job job, String node, Deferral deferral) {
+        if (job.getOperation().isEmpty()) {
+            return true;
+        }
+        if (deferral == Deferral.ASK_AGAIN) {
+            desk.deferred().add(job.getId(), node);
+        }
+        return false;
+    }
+
+    private Optional<Command> reconcile(Transaction state, String node, JobReport report, Deferral deferral) {
         Optional<Job> known = state.job(report.getJob());
         if (known.isEmpty()) {
-            return Optional.of(kill(report));
+            return isLeft(report) ? Optional.of(kill(report)) : Optional.empty();
         }
         Job job = known.get();
         boolean livesHere = job.getNode().equals(node) && job.getIncarnation() == report.getIncarnation();
         boolean movedOn = !livesHere && job.getIncarnation() >= report.getIncarnation();
         if (!livesHere) {
             // An operation that is open kills what it leaves behind by itself.
-            return movedOn && job.getOperation().isEmpty() ? Optional.of(kill(report)) : Optional.empty();
+            return movedOn && isLeft(report) && isFree(job, node, deferral) ? Optional.of(kill(report)) : Optional.empty();
         }
         return switch (report.getState()) {
             case LOCAL_EXITED, LOCAL_LOST, LOCAL_KILLED -> {
                 Job ignored = JobEnds.apply(state, job, report);
                 yield Optional.empty();
             }
-            case LOCAL_RUNNING -> running(state, job, report);
-            case LOCAL_FROZEN -> frozen(job, report);
+            case LOCAL_RUNNING -> running(state, node, job, report, deferral);
+            case LOCAL_FROZEN -> frozen(node, job, report, deferral);
+            case LOCAL_PARKED -> parked(state, node, job, report, deferral);
             case LOCAL_CREATING, LOCAL_STATE_UNSPECIFIED, UNRECOGNIZED -> Optional.empty();
         };
     }
 
-    private static Optional<Command> running(Transaction state, Job job, JobReport report) {
+    /** Whether there is something to kill. The receipt of a kill is a report too: it must not be answered by the next one. */
+    private static boolean isLeft(JobReport report) {
+        return report.getState() != LocalState.LOCAL_KILLED;
+    }
+
+    private Optional<Command> running(Transaction state, String node, Job job, JobReport report, Deferral deferral) {
         return switch (job.getState()) {
             case UNREACHABLE -> {
                 Job ignored = state.put(job.toBuilder().setState(JobState.RUNNING).clearReason().build());
                 yield Optional.empty();
             }
             // It was given up here while its daemon was away, by an operator's word or with its image as the job.
-            case SUSPENDED, LOST, CANCELLED_JOB, FAILED, EXITED -> job.getOperation().isEmpty() ? Optional.of(kill(report)) : Optional.empty();
-            case PENDING, STARTING, RUNNING, RESTORING, JOB_STATE_UNSPECIFIED, UNRECOGNIZED -> Optional.empty();
+            case SUSPENDED, LOST, CANCELLED_JOB, FAILED, EXITED -> isFree(job, node, deferral) ? Optional.of(kill(report)) : Optional.empty();
+            case PENDING, STARTING, RUNNING, PARKED, RESTORING, JOB_STATE_UNSPECIFIED, UNRECOGNIZED -> Optional.empty();
         };
     }
 
-    private static Optional<Command> frozen(Job job, JobReport report) {
-        if (!job.getOperation().isEmpty()) {
+    private Optional<Command> frozen(String node, Job job, JobReport report, Deferral deferral) {
+        if (!isFree(job, node, deferral)) {
             return Optional.empty();
         }
         return switch (job.getState()) {
-            case RUNNING, UNREACHABLE -> Optional.of(command(report).setThaw(ThawJob.getDefaultInstance()).build());
+            case RUNNING, PARKED, UNREACHABLE -> Optional.of(command(report).setThaw(ThawJob.getDefaultInstance()).build());
             case SUSPENDED, LOST, CANCELLED_JOB, FAILED, EXITED -> Optional.of(kill(report));
             case PENDING, STARTING, RESTORING, JOB_STATE_UNSPECIFIED, UNRECOGNIZED -> Optional.empty();
+        };
+    }
+
+    private Optional<Command> parked(Transaction state, String node, Job job, JobReport report, Deferral deferral) {
+        if (!isFree(job, node, deferral)) {
+            return Optional.empty();
+        }
+        return switch (job.getState()) {
+            case RUNNING, UNREACHABLE -> {
+                Job ignored = state.put(job.toBuilder().setState(JobState.PARKED).clearReason().build());
+                yield Optional.empty();
+            }
+            case SUSPENDED, LOST, CANCELLED_JOB, FAILED, EXITED -> Optional.of(kill(report));
+            case PENDING, STARTING, PARKED, RESTORING, JOB_STATE_UNSPECIFIED, UNRECOGNIZED -> Optional.empty();
         };
     }
 

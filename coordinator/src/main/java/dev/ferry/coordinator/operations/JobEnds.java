@@ -16,19 +16,26 @@ public final class JobEnds {
      * @return the job as it is now
      */
     public static Job apply(Transaction state, Job job, JobReport report) {
-        boolean live = job.getState() == JobState.RUNNING || job.getState() == JobState.UNREACHABLE || job.getState() == JobState.STARTING || job.getState() == JobState.RESTORING;
+        boolean live = job.getState() == JobState.RUNNING || job.getState() == JobState.PARKED || job.getState() == JobState.UNREACHABLE || job.getState() == JobState.STARTING || job.getState() == JobState.RESTORING;
         if (!live || report.getIncarnation() != job.getIncarnation()) {
             return job;
         }
         if (report.getState() == LocalState.LOCAL_EXITED) {
-            Job.Builder ended = job.toBuilder().setState(JobState.EXITED).setExitStatus(report.getExitStatus()).setEndedAt(report.getSince()).clearReason();
+            Job.Builder ended = job.toBuilder().setState(JobState.EXITED).setExitStatus(report.getExitStatus()).setEndedAt(report.getSince());
+            ended.setProof(Proofs.receipt(state, job.getNode(), job.getIncarnation(), "it ended by itself"));
             return state.put(ended.setReason(report.getDetail()).build());
         }
-        boolean lost = report.getState() == LocalState.LOCAL_LOST || report.getState() == LocalState.LOCAL_KILLED;
-        boolean settled = job.getState() == JobState.RUNNING || job.getState() == JobState.UNREACHABLE;
-        if (lost && settled) {
-            return state.put(job.toBuilder().setState(JobState.LOST).setReason(report.getDetail().isEmpty() ? "its processes are gone" : report.getDetail()).build());
+        // A life that began and is gone is lost, even if its begin has not been recorded yet. One that was killed while it was made is the step's own failure.
+        boolean settled = job.getState() == JobState.RUNNING || job.getState() == JobState.PARKED || job.getState() == JobState.UNREACHABLE;
+        boolean lost = report.getState() == LocalState.LOCAL_LOST || (report.getState() == LocalState.LOCAL_KILLED && settled);
+        if (lost) {
+            return lost(state, job, report.getDetail().isEmpty() ? "its processes are gone" : report.getDetail());
         }
         return job;
+    }
+
+    /** Its daemon's word that nothing is left of a life. */
+    public static Job lost(Transaction state, Job job, String why) {
+        return state.put(job.toBuilder().setState(JobState.LOST).setReason(why).setProof(Proofs.receipt(state, job.getNode(), job.getIncarnation(), why)).build());
     }
 }

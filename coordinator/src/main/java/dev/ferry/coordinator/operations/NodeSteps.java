@@ -2,6 +2,7 @@ package dev.ferry.coordinator.operations;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Ids;
+import dev.ferry.coordinator.JobStates;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.CheckJob;
 import dev.ferry.proto.v1.Command;
@@ -15,9 +16,15 @@ import dev.ferry.proto.v1.KillJob;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
+import dev.ferry.proto.v1.ParkJob;
+import dev.ferry.proto.v1.PreCopyJob;
+import dev.ferry.proto.v1.PrefetchImage;
+import dev.ferry.proto.v1.Proof;
+import dev.ferry.proto.v1.ProofKind;
 import dev.ferry.proto.v1.RestoreJob;
 import dev.ferry.proto.v1.StartJob;
 import dev.ferry.proto.v1.ThawJob;
+import dev.ferry.proto.v1.UnparkJob;
 import java.time.Duration;
 
 /** The steps that a daemon does: the order, and what its result makes of the job. */
@@ -31,25 +38,27 @@ final class NodeSteps {
     /** Where a step is done. */
     static String node(StepName step, Operation.Builder operation) {
         return switch (step) {
-            case START, CHECK, RESTORE -> operation.getTargetNode();
-            case DUMP, KILL, THAW -> operation.getSourceNode();
-            case PLACE, RESERVE, COMMIT, FALL_BACK -> "";
+            case START, CHECK, PREFETCH, RESTORE, UNPARK -> operation.getTargetNode();
+            case PRE_COPY, CATCH_UP, DUMP, KILL, THAW, PARK -> operation.getSourceNode();
+            case PLACE, RESERVE, COMMIT, FALL_BACK, CLAIM -> "";
         };
     }
 
     Duration deadline(StepName step) {
         return switch (step) {
             case START -> deadlines.start();
-            case DUMP -> deadlines.dump();
-            case RESTORE -> deadlines.restore();
+            case DUMP, PARK, PRE_COPY, PREFETCH, CATCH_UP -> deadlines.dump();
+            case RESTORE, UNPARK -> deadlines.restore();
             case CHECK, KILL, THAW -> deadlines.kill();
-            case PLACE, RESERVE, COMMIT, FALL_BACK -> Duration.ZERO;
+            case PLACE, RESERVE, COMMIT, FALL_BACK, CLAIM -> Duration.ZERO;
         };
     }
 
     /** What must be decided and written before the order is given. */
     static void prepare(StepName step, Transaction state, Operation.Builder operation, Job job) {
-        if (step == StepName.DUMP) {
+        // A copy ahead is for the image that the dump will make.
+        boolean named = step == StepName.DUMP && operation.getLive() && !operation.getImage().isEmpty();
+        if (step == StepName.PRE_COPY || (step == StepName.DUMP && !named)) {
             long sequence = job.getLastSequence() + 1;
             state.put(job.toBuilder().setLastSequence(sequence).build());
             operation.setImage(Ids.image(job.getId(), sequence));
@@ -59,12 +68,12 @@ final class NodeSteps {
     Command command(StepName step, int attempt, Operation operation, Job job) {
         Command.Builder command =
                 Command.newBuilder()
-                        .setId(operation.getId() + "/" + step + "/" + attempt)
+                        .setId(commandId(operation.getId(), step, attempt))
                         .setJob(job.getId())
                         .setIncarnation(job.getIncarnation())
                         .setDeadlineMillis(deadline(step).toMillis());
         switch (step) {
-            case START -> command.setStart(StartJob.newBuilder().setSpec(job.getSpec()));
+            case START -> command.setStart(StartJob.newBuilder().setSpec(job.getSpec()).addAllGpus(job.getGpusList()));
             case CHECK -> command.setCheck(CheckJob.newBuilder().setSpec(job.getSpec()));
             case DUMP ->
                     command.setDump(
@@ -73,14 +82,25 @@ final class NodeSteps {
                                     .setImage(operation.getImage())
                                     .setSequence(sequence(operation.getImage()))
                                     .setPreviousImage(job.getLatestImage())
+                                    .setPreCopied(operation.getLive())
                                     .setStayFrozen(operation.getKind() != OperationKind.CHECKPOINT));
+            case PRE_COPY, CATCH_UP ->
+                    command.setPreCopy(PreCopyJob.newBuilder().setImage(operation.getImage()).setPreviousImage(job.getLatestImage()).setCatchUp(step == StepName.CATCH_UP));
+            case PREFETCH -> command.setPrefetch(PrefetchImage.newBuilder().setImage(operation.getImage()));
+            case PARK -> command.setPark(ParkJob.getDefaultInstance());
+            case UNPARK -> command.setUnpark(UnparkJob.newBuilder().addAllGpus(operation.getTargetGpusList()));
             case THAW -> command.setIncarnation(operation.getIncarnation()).setThaw(ThawJob.getDefaultInstance());
             // The life that ends is the one in which the operation began.
             case KILL -> command.setIncarnation(operation.getIncarnation()).setKill(KillJob.newBuilder().setDiscard(operation.getKind() != OperationKind.CANCEL));
-            case RESTORE -> command.setRestore(RestoreJob.newBuilder().setSpec(job.getSpec()).setImage(operation.getImage()));
-            case PLACE, RESERVE, COMMIT, FALL_BACK -> throw new IllegalArgumentException(step + " is not done by a node");
+            case RESTORE -> command.setRestore(RestoreJob.newBuilder().setSpec(job.getSpec()).setImage(operation.getImage()).addAllGpus(job.getGpusList()));
+            case PLACE, RESERVE, COMMIT, FALL_BACK, CLAIM -> throw new IllegalArgumentException(step + " is not done by a node");
         }
         return command.build();
+    }
+
+    /** The id of a step's order: the same whoever gives it, so that a node does it once. */
+    static String commandId(String operation, StepName step, int attempt) {
+        return operation + "/" + step + "/" + attempt;
     }
 
     private static long sequence(String image) {
@@ -95,15 +115,42 @@ final class NodeSteps {
         }
         switch (step) {
             case START, RESTORE -> running(state, job, result);
-            case DUMP -> state.put(result.getImage());
-            case KILL -> {
-                if (operation.getKind() == OperationKind.CANCEL) {
-                    state.put(job.toBuilder().setState(JobState.CANCELLED_JOB).setEndedAt(System.currentTimeMillis()).clearReason().build());
+            case DUMP -> {
+                operation.setGpuCommitAt(result.getGpuFreeAt());
+                state.put(result.getImage());
+                if (result.getJob().getState() == LocalState.LOCAL_LOST) {
+                    return lostAfterDump(state, operation, job, result);
                 }
             }
-            case CHECK, THAW, PLACE, RESERVE, COMMIT, FALL_BACK -> {}
+            case PARK -> {
+                operation.setGpuCommitAt(result.getGpuFreeAt());
+                state.put(job.toBuilder().setState(JobState.PARKED).clearReason().build());
+            }
+            case UNPARK -> state.put(job.toBuilder().setState(JobState.RUNNING).clearGpus().addAllGpus(operation.getTargetGpusList()).clearReason().build());
+            case KILL -> {
+                provenStopped(state, operation, job, Proofs.receipt(state, operation.getSourceNode(), operation.getIncarnation(), "its processes were killed"));
+                if (operation.getKind() == OperationKind.CANCEL) {
+                    Job stopped = state.job(job.getId()).orElseThrow();
+                    state.put(stopped.toBuilder().setState(JobState.CANCELLED_JOB).setEndedAt(state.now()).clearReason().build());
+                }
+            }
+            case CHECK, PRE_COPY, PREFETCH, CATCH_UP, THAW, PLACE, RESERVE, COMMIT, FALL_BACK, CLAIM -> {}
         }
         return Outcome.done("");
+    }
+
+    /** The life in which the operation began does not run: written where the next life and people find it. */
+    private static void provenStopped(Transaction state, Operation.Builder operation, Job job, Proof proof) {
+        if (!operation.hasProof() && !proof.getNode().isEmpty()) {
+            operation.setProof(proof);
+            state.put(job.toBuilder().setProof(proof).build());
+        }
+    }
+
+    /** The image holds all that the job did, but the job could not go on after it: the image is what is left of it. */
+    private static Outcome lostAfterDump(Transaction state, Operation.Builder operation, Job job, CommandResult result) {
+        state.put(job.toBuilder().setState(JobState.LOST).setLatestImage(operation.getImage()).setReason(result.getJob().getDetail()).build());
+        return Outcome.failed(new FerryException(ErrorCode.GPU_RESTORE_FAILED, result.getJob().getDetail() + "; image " + operation.getImage() + " is whole").detail());
     }
 
     private static void running(Transaction state, Job job, CommandResult result) {
@@ -113,10 +160,10 @@ final class NodeSteps {
         }
         Job.Builder next = job.toBuilder().clearReason().clearError();
         if (job.getStartedAt() == 0) {
-            next.setStartedAt(System.currentTimeMillis());
+            next.setStartedAt(state.now());
         }
         if (result.getJob().getState() == LocalState.LOCAL_EXITED) {
-            next.setState(JobState.EXITED).setExitStatus(result.getJob().getExitStatus()).setEndedAt(System.currentTimeMillis());
+            next.setState(JobState.EXITED).setExitStatus(result.getJob().getExitStatus()).setEndedAt(state.now());
         } else if (result.getJob().getState() == LocalState.LOCAL_LOST) {
             next.setState(JobState.LOST).setReason(result.getJob().getDetail());
         } else {
@@ -127,17 +174,27 @@ final class NodeSteps {
 
     private static void afterFailure(StepName step, Transaction state, Job job, CommandResult result) {
         if (step == StepName.START && job.getState() == JobState.STARTING) {
-            Job.Builder failed = job.toBuilder().setState(JobState.FAILED).setError(result.getError()).setEndedAt(System.currentTimeMillis());
+            Job.Builder failed = job.toBuilder().setState(JobState.FAILED).setError(result.getError()).setEndedAt(state.now());
             if (result.getError().getCode() == ErrorCode.COMMAND_NOT_FOUND) {
                 failed.setExitStatus(127);
             }
             state.put(failed.build());
         } else if (step == StepName.RESTORE && job.getState() == JobState.RESTORING) {
             // The receipt says that nothing of this life is left; the image is what the job is now.
-            state.put(job.toBuilder().setState(JobState.SUSPENDED).setError(result.getError()).build());
+            Proof receipt = Proofs.receipt(state, job.getNode(), job.getIncarnation(), "it could not be restored there, and nothing of it is left");
+            state.put(job.toBuilder().setState(JobState.SUSPENDED).setError(result.getError()).setProof(receipt).build());
+        } else if ((step == StepName.DUMP || step == StepName.PRE_COPY || step == StepName.CATCH_UP || step == StepName.THAW || step == StepName.PARK || step == StepName.UNPARK) && isUnknownThere(result, job)) {
+            Job ignored = JobEnds.lost(state, job, "node " + job.getNode() + " no longer knows of it");
         } else if (job.getState() == JobState.RUNNING && result.getJob().getIncarnation() == job.getIncarnation()) {
             JobEnds.apply(state, job, result.getJob());
         }
+    }
+
+    /** A daemon that has lost its journal, or came back with an older one, ended what ran there when it started. */
+    private static boolean isUnknownThere(CommandResult result, Job job) {
+        boolean settled = job.getState() == JobState.RUNNING || job.getState() == JobState.PARKED || job.getState() == JobState.UNREACHABLE;
+        boolean unknown = result.hasJob() ? result.getJob().getIncarnation() < job.getIncarnation() : result.getError().getCode() == ErrorCode.JOB_NOT_FOUND;
+        return settled && unknown;
     }
 
     /** Writes down that a node has not answered in time: what it did is not known. */
@@ -151,16 +208,27 @@ final class NodeSteps {
         return Outcome.failed(error);
     }
 
-    /** Writes down that a node was declared dead while an order was open: nothing of the job is left there. */
-    static Outcome dead(StepName step, Transaction state, Operation.Builder operation, Job job, String node) {
+    /** Writes down that nothing of a job runs on a node any more while an order was open there. */
+    static Outcome stopped(StepName step, Transaction state, Operation.Builder operation, Job job, Proof proof) {
         if (step == StepName.KILL) {
-            return apply(step, state, operation, job, CommandResult.getDefaultInstance());
+            provenStopped(state, operation, job, proof.toBuilder().setIncarnation(operation.getIncarnation()).build());
+            return apply(step, state, operation, state.job(job.getId()).orElseThrow(), CommandResult.getDefaultInstance());
         }
-        ErrorDetail error = new FerryException(ErrorCode.NODE_DOWN, "Node " + node + " was declared dead").detail();
+        ErrorDetail error = new FerryException(ErrorCode.NODE_DOWN, "Node " + proof.getNode() + ": " + proof.getDetail()).detail();
         switch (step) {
-            case RESTORE -> state.put(job.toBuilder().setState(JobState.SUSPENDED).setError(error).build());
-            case START, DUMP, THAW -> state.put(job.toBuilder().setState(JobState.LOST).setReason("node " + node + " was declared dead").build());
-            case CHECK, KILL, PLACE, RESERVE, COMMIT, FALL_BACK -> {}
+            case RESTORE -> state.put(job.toBuilder().setState(JobState.SUSPENDED).setError(error).setProof(proof).build());
+            case START, DUMP, PRE_COPY, CATCH_UP, THAW, PARK, UNPARK -> {
+                if (!JobStates.isOnNode(job.getState())) {
+                    break;
+                }
+                if (proof.getKind() == ProofKind.PROOF_LEASE) {
+                    // Frozen is not lost: it goes on there when the node is back, if it lives nowhere else by then.
+                    state.put(job.toBuilder().setState(JobState.UNREACHABLE).setReason(error.getMessage()).build());
+                } else {
+                    state.put(job.toBuilder().setState(JobState.LOST).setReason(error.getMessage()).setProof(proof).build());
+                }
+            }
+            case CHECK, PREFETCH, KILL, PLACE, RESERVE, COMMIT, FALL_BACK, CLAIM -> {}
         }
         return Outcome.failed(error);
     }

@@ -1,13 +1,17 @@
 package dev.ferry.coordinator.operations;
 
+import dev.ferry.common.Scheduler;
 import dev.ferry.coordinator.nodes.CommandDesk;
 import dev.ferry.coordinator.store.Changes;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.CommandProgress;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.StepState;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -16,25 +20,32 @@ import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Drives every open operation, each on a virtual thread; after a restart from where it stands in the store. */
+/** Drives every open operation; after a restart from where it stands in the store. None holds a thread while it waits. */
 public final class OperationEngine implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(OperationEngine.class);
 
     private final StateStore store;
     private final CommandDesk desk;
     private final Changes changes;
-    private final NodeSteps nodeSteps;
-    private final Map<String, Thread> running = new ConcurrentHashMap<>();
+    private final Scheduler scheduler;
+    private final OperationMachine machine;
+    private final WaitingRoom waitingRoom;
+    private final Map<String, OperationRun> running = new ConcurrentHashMap<>();
+    /** Operations whose open step is ordered from a node, by the node's name. */
+    private final Map<String, Map<String, OperationRun>> onNode = new ConcurrentHashMap<>();
     private final Map<String, CommandProgress> progress = new ConcurrentHashMap<>();
     private volatile Consumer<Operation> onEnd = ended -> {};
     private volatile boolean closed;
 
-    public OperationEngine(StateStore store, CommandDesk desk, Changes changes, Deadlines deadlines) {
+    public OperationEngine(StateStore store, CommandDesk desk, Changes changes, Deadlines deadlines, Scheduler scheduler) {
         this.store = store;
         this.desk = desk;
         this.changes = changes;
-        nodeSteps = new NodeSteps(deadlines);
+        this.scheduler = scheduler;
+        machine = new OperationMachine(new NodeSteps(deadlines));
+        waitingRoom = new WaitingRoom(scheduler, id -> tell(id, new Event.Look()));
         desk.setStillWanted(this::isOpenStep);
+        store.onChange(this::changed);
     }
 
     /** Is told each operation that has ended. */
@@ -56,36 +67,85 @@ public final class OperationEngine implements AutoCloseable {
         if (closed) {
             return;
         }
-        Thread thread = Thread.ofVirtual().name(operation).unstarted(() -> run(operation));
-        if (running.putIfAbsent(operation, thread) == null) {
-            thread.start();
+        running.computeIfAbsent(operation, id -> new OperationRun(id, this)).tell(new Event.Look());
+    }
+
+    private void tell(String operation, Event event) {
+        OperationRun run = running.get(operation);
+        if (run != null) {
+            run.tell(event);
         }
     }
 
-    private void run(String operation) {
+    /** After each transaction: who waits for a change looks again; who waits for a node's answer is told when its record changed. */
+    private void changed(Iterable<String> keys) {
+        if (closed) {
+            return;
+        }
+        waitingRoom.changed();
+        for (String key : keys) {
+            onNode.getOrDefault(key, Map.of()).values().forEach(run -> run.tell(new Event.NodeChanged(key)));
+        }
+    }
+
+    Next apply(String operation, Event event) {
+        return store.transact(state -> machine.apply(state, operation, event));
+    }
+
+    Scheduler scheduler() {
+        return scheduler;
+    }
+
+    CommandDesk desk() {
+        return desk;
+    }
+
+    boolean isClosed() {
+        return closed;
+    }
+
+    WaitingRoom waitingRoom() {
+        return waitingRoom;
+    }
+
+    void ordered(String node, OperationRun run) {
+        onNode.computeIfAbsent(node, name -> new ConcurrentHashMap<>()).put(run.id(), run);
+    }
+
+    void answered(String node, OperationRun run) {
+        Map<String, OperationRun> there = onNode.get(node);
+        if (there != null) {
+            there.remove(run.id());
+        }
+    }
+
+    void progressed(String operation, CommandProgress told) {
+        progress.put(operation, told);
+        changes.tell(List.of(operation));
+    }
+
+    void ended(String operation) {
+        running.remove(operation);
+        progress.remove(operation);
+    }
+
+    /** What nodes said of a job while its operation was open was left to that: what is not known now is asked again. */
+    void announce(Operation ended) {
+        account(ended.getJob(), Pauses.FIRST);
+        onEnd.accept(ended);
+    }
+
+    private void account(String job, Duration pause) {
+        if (closed) {
+            return;
+        }
         try {
-            OperationRun run =
-                    new OperationRun(
-                            operation,
-                            store,
-                            desk,
-                            changes,
-                            nodeSteps,
-                            told -> {
-                                progress.put(operation, told);
-                                changes.tell(List.of(operation));
-                            });
-            Optional<Operation> ended = run.toEnd();
-            progress.remove(operation);
-            ended.ifPresent(onEnd);
-        } catch (InterruptedException stopped) {
-            LOG.debug("operation {} waits for the next coordinator", operation);
+            Optional<Job> unknown = store.transact(state -> state.job(job)).filter(record -> record.getState() == JobState.UNREACHABLE);
+            unknown.ifPresent(record -> desk.askAgain(record.getNode()));
+            desk.operationEnded(job);
         } catch (RuntimeException failed) {
-            if (!closed) {
-                LOG.error("operation {} can't be driven; it stays open and goes on at the next start", operation, failed);
-            }
-        } finally {
-            running.remove(operation);
+            LOG.error("job {} can't be accounted for now; tried again in {} s", job, pause.toSeconds(), failed);
+            Scheduler.Timer ignored = scheduler.after(pause, () -> account(job, Pauses.after(pause)));
         }
     }
 
@@ -102,21 +162,18 @@ public final class OperationEngine implements AutoCloseable {
 
     /** Whether a result belongs to a step that is open in the store. */
     private boolean isOpenStep(String command) {
-        String[] parts = command.split("/", -1);
-        if (parts.length != 3) {
+        int end = command.indexOf('/');
+        if (end < 0) {
             return false;
         }
-        return store.transact(state -> state.operation(parts[0]))
-                .filter(operation -> operation.getState() == OperationState.OPEN && operation.getStepsCount() > 0)
-                .map(operation -> operation.getSteps(operation.getStepsCount() - 1))
-                .filter(step -> step.getState() == StepState.STEP_OPEN && step.getName().equals(parts[1]) && Integer.toString(step.getAttempt()).equals(parts[2]))
-                .isPresent();
+        Optional<Operation> operation = store.transact(state -> state.operation(command.substring(0, end)));
+        return operation.flatMap(OperationMachine::openStep).filter(step -> OperationMachine.belongs(command, operation.get(), step)).isPresent();
     }
 
     /** Stops driving; what is open stays so in the store. */
     @Override
     public void close() {
         closed = true;
-        running.values().forEach(Thread::interrupt);
+        running.values().forEach(OperationRun::stop);
     }
 }

@@ -1,235 +1,162 @@
 package dev.ferry.coordinator.operations;
 
+import dev.ferry.common.Scheduler;
+import dev.ferry.common.Strand;
 import dev.ferry.coordinator.nodes.CommandDesk;
-import dev.ferry.coordinator.store.Changes;
-import dev.ferry.coordinator.store.StateStore;
-import dev.ferry.coordinator.store.Transaction;
-import dev.ferry.proto.v1.Command;
-import dev.ferry.proto.v1.CommandProgress;
-import dev.ferry.proto.v1.CommandResult;
-import dev.ferry.proto.v1.ErrorDetail;
-import dev.ferry.proto.v1.Job;
-import dev.ferry.proto.v1.JobState;
-import dev.ferry.proto.v1.NodeState;
-import dev.ferry.proto.v1.Operation;
-import dev.ferry.proto.v1.OperationState;
-import dev.ferry.proto.v1.Step;
-import dev.ferry.proto.v1.StepState;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.Optional;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
-import java.util.function.Consumer;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Drives one operation from step to step. A step is written as open before anything is done for it; its
- * end, what it makes of the job, and the next step are written together. So whoever reads the store knows
- * exactly one continuation.
+ * One operation that is driven: its events, one after the other, its open order and the timer of its answer.
+ * All that must outlive this process is in the store; {@link OperationMachine} writes it.
  */
 final class OperationRun {
     private static final Logger LOG = LoggerFactory.getLogger(OperationRun.class);
-    private static final Duration GRACE = Duration.ofSeconds(15);
-    private static final Duration LOOK = Duration.ofSeconds(1);
-    private static final Duration ROOM = Duration.ofMinutes(1);
-    private static final int MOST_KILLS = 5;
 
     private final String id;
-    private final StateStore store;
-    private final CommandDesk desk;
-    private final Changes changes;
-    private final NodeSteps nodeSteps;
-    private final Consumer<CommandProgress> progress;
+    private final OperationEngine engine;
+    private final Strand strand;
+    private Optional<Ordered> ordered = Optional.empty();
+    /** Orders whose answer is here and not yet written, because the database failed: they are not silent. */
+    private final Set<String> answered = new HashSet<>();
+    private long changesBefore;
+    private Duration pause = Pauses.FIRST;
 
-    OperationRun(String id, StateStore store, CommandDesk desk, Changes changes, NodeSteps nodeSteps, Consumer<CommandProgress> progress) {
+    private record Ordered(CommandDesk.Open order, Scheduler.Timer patience) {
+        String command() {
+            return order.command().getId();
+        }
+    }
+
+    OperationRun(String id, OperationEngine engine) {
         this.id = id;
-        this.store = store;
-        this.desk = desk;
-        this.changes = changes;
-        this.nodeSteps = nodeSteps;
-        this.progress = progress;
+        this.engine = engine;
+        strand = new Strand(engine.scheduler());
     }
 
-    /** What was written before a step: the operation and the job as they are then. */
-    private record Begun(Operation operation, Job job, StepName step, int attempt, String node) {}
+    String id() {
+        return id;
+    }
 
-    /**
-     * @return the operation when it has ended; empty when it had ended before
-     */
-    Optional<Operation> toEnd() throws InterruptedException {
-        while (true) {
-            Optional<Begun> begun = store.transact(this::begin);
-            if (begun.isEmpty()) {
-                return Optional.empty();
-            }
-            Operation after = begun.get().node().isEmpty() ? local(begun.get()) : onNode(begun.get());
-            if (after.getState() != OperationState.OPEN) {
-                return Optional.of(after);
-            }
+    /** Takes an event; it is dealt with after those that came before it. */
+    void tell(Event event) {
+        strand.execute(() -> take(event));
+    }
+
+    private void take(Event event) {
+        if (engine.isClosed()) {
+            return;
         }
-    }
-
-    /** The step that is open, or the next one, written as open. */
-    private Optional<Begun> begin(Transaction state) {
-        Operation operation = state.operation(id).orElseThrow();
-        if (operation.getState() != OperationState.OPEN) {
-            return Optional.empty();
+        if (event instanceof Event.Silence silence && answered.contains(silence.command())) {
+            return;
         }
-        Job job = state.job(operation.getJob()).orElseThrow();
-        if (operation.getStepsCount() > 0) {
-            Step last = operation.getSteps(operation.getStepsCount() - 1);
-            if (last.getState() == StepState.STEP_OPEN) {
-                return Optional.of(new Begun(operation, job, StepName.valueOf(last.getName()), last.getAttempt(), last.getNode()));
-            }
-            throw new IllegalStateException("operation " + id + " has no open step and has not ended");
+        if (event instanceof Event.Answer answer) {
+            answered.add(answer.result().getId());
         }
-        Operation.Builder builder = operation.toBuilder();
-        open(state, builder, Plan.of(operation.getKind()).first());
-        Operation written = state.put(builder.build());
-        Step first = written.getSteps(0);
-        return Optional.of(new Begun(written, state.job(operation.getJob()).orElseThrow(), StepName.valueOf(first.getName()), first.getAttempt(), first.getNode()));
-    }
-
-    private static void open(Transaction state, Operation.Builder operation, StepName step) {
-        NodeSteps.prepare(step, state, operation, state.job(operation.getJob()).orElseThrow());
-        int attempt = 1 + (int) operation.getStepsList().stream().filter(before -> before.getName().equals(step.name())).count();
-        operation.addSteps(
-                Step.newBuilder()
-                        .setName(step.name())
-                        .setNode(NodeSteps.node(step, operation))
-                        .setAttempt(attempt)
-                        .setState(StepState.STEP_OPEN)
-                        .setStartedAt(System.currentTimeMillis()));
-    }
-
-    private Operation local(Begun begun) throws InterruptedException {
-        while (true) {
-            Operation[] after = new Operation[1];
-            // Only a step that waits looks again, after any change in the cluster.
-            boolean decided = changes.await(Changes.ANYTHING, ROOM, () -> {
-                after[0] = store.transact(state -> tryLocal(state, begun));
-                return after[0].getVersion() != begun.operation().getVersion();
-            });
-            if (decided) {
-                return after[0];
-            }
-        }
-    }
-
-    private Operation tryLocal(Transaction state, Begun begun) {
-        Operation current = state.operation(id).orElseThrow();
-        if (current.getVersion() != begun.operation().getVersion()) {
-            return current;
-        }
-        Operation.Builder operation = current.toBuilder();
-        Job job = state.job(operation.getJob()).orElseThrow();
-        Outcome outcome =
-                switch (begun.step()) {
-                    case PLACE -> LocalSteps.place(state, operation, job);
-                    case RESERVE -> LocalSteps.reserve(state, operation, job);
-                    case COMMIT -> LocalSteps.commit(state, operation, job);
-                    case FALL_BACK -> LocalSteps.fallBack(state, operation, job);
-                    case START, CHECK, DUMP, KILL, THAW, RESTORE -> skipped(state, operation, job, begun.step());
-                };
-        return outcome.waits() ? current : finish(state, operation, begun.step(), outcome, CommandResult.getDefaultInstance());
-    }
-
-    /** A node's step without a node: nothing of the job is anywhere. */
-    private static Outcome skipped(Transaction state, Operation.Builder operation, Job job, StepName step) {
-        return NodeSteps.apply(step, state, operation, job, CommandResult.getDefaultInstance());
-    }
-
-    private Operation onNode(Begun begun) throws InterruptedException {
-        Command command = nodeSteps.command(begun.step(), begun.attempt(), begun.operation(), begun.job());
-        CommandDesk.Open order = desk.order(begun.node(), command, progress);
+        Event now = event;
         try {
-            Optional<CommandResult> result = await(begun, order);
-            Operation after = store.transact(state -> finishOnNode(state, begun, result));
-            if (result.isPresent()) {
-                desk.acknowledge(begun.node(), command.getId());
+            Next next = write(now);
+            while (next instanceof Next.Go go) {
+                now = go.event();
+                next = write(now);
             }
-            return after;
-        } finally {
-            desk.drop(order);
-        }
-    }
-
-    /** The result; empty: the node is silent for too long, or declared dead. */
-    private Optional<CommandResult> await(Begun begun, CommandDesk.Open order) throws InterruptedException {
-        long end = System.nanoTime() + nodeSteps.deadline(begun.step()).plus(GRACE).toNanos();
-        // After the commit nothing but a receipt allows to go on.
-        boolean forEver = begun.step() == StepName.KILL;
-        while (forEver || System.nanoTime() < end) {
-            try {
-                return Optional.of(order.answer().get(LOOK.toMillis(), TimeUnit.MILLISECONDS));
-            } catch (TimeoutException notYet) {
-                if (isDead(begun.node())) {
-                    return Optional.empty();
-                }
-            } catch (ExecutionException impossible) {
-                throw new IllegalStateException(impossible);
+            act(next);
+        } catch (RuntimeException failed) {
+            if (!engine.isClosed()) {
+                tryAgain(now, failed);
             }
         }
-        return Optional.empty();
     }
 
-    private boolean isDead(String node) {
-        return store.transact(state -> state.node(node)).map(record -> record.getState() == NodeState.DEAD).orElse(false);
-    }
-
-    private Operation finishOnNode(Transaction state, Begun begun, Optional<CommandResult> result) {
-        Operation.Builder operation = state.operation(id).orElseThrow().toBuilder();
-        Job job = state.job(operation.getJob()).orElseThrow();
-        Outcome outcome;
-        if (result.isPresent()) {
-            outcome = NodeSteps.apply(begun.step(), state, operation, job, result.get());
-        } else if (state.node(begun.node()).map(node -> node.getState() == NodeState.DEAD).orElse(false)) {
-            outcome = NodeSteps.dead(begun.step(), state, operation, job, begun.node());
-        } else {
-            outcome = NodeSteps.silent(begun.step(), state, job, begun.node(), nodeSteps.deadline(begun.step()).plus(GRACE));
+    private Next write(Event event) {
+        changesBefore = engine.waitingRoom().changes();
+        Next next = engine.apply(id, event);
+        pause = Pauses.FIRST;
+        settle(event);
+        if (event instanceof Event.Answer answer) {
+            answered.remove(answer.result().getId());
+            if (next instanceof Next.Nothing || next instanceof Next.Over || next instanceof Next.Ended) {
+                engine.desk().lastWord(answer.node(), answer.result());
+            }
         }
-        return finish(state, operation, begun.step(), outcome, result.orElse(CommandResult.getDefaultInstance()));
+        return next;
     }
 
-    /** Writes the end of a step and the begin of the next, or the end of all. */
-    private Operation finish(Transaction state, Operation.Builder operation, StepName step, Outcome outcome, CommandResult result) {
-        int index = operation.getStepsCount() - 1;
-        Step.Builder record = operation.getSteps(index).toBuilder();
-        record.setState(outcome.succeeded() ? StepState.STEP_DONE : StepState.STEP_FAILED)
-                .setEndedAt(System.currentTimeMillis())
-                .addAllPhases(result.getPhasesList())
-                .setNote(outcome.note());
-        outcome.error().ifPresent(record::setError);
-        operation.setSteps(index, record);
-        Plan.Next next = Plan.of(operation.getKind()).after(step, outcome.succeeded());
-        boolean again = step == StepName.KILL && !outcome.succeeded() && record.getAttempt() < MOST_KILLS;
-        if (again) {
-            next = new Plan.Next.Go(StepName.KILL);
+    /** A database that fails ends nothing: what could not be written is written when it works again. */
+    private void tryAgain(Event event, RuntimeException failed) {
+        LOG.error("operation {} can't be driven now; it stays open and is tried again in {} s", id, pause.toSeconds(), failed);
+        Scheduler.Timer ignored = engine.scheduler().after(pause, () -> tell(event));
+        pause = Pauses.after(pause);
+    }
+
+    /** An event that is written down: the order that it ends is over, and its node may forget the result. */
+    private void settle(Event event) {
+        switch (event) {
+            case Event.Answer answer ->
+                    ordered.filter(one -> one.command().equals(answer.result().getId()))
+                            .ifPresent(
+                                    one -> {
+                                        drop();
+                                        engine.desk().acknowledge(one.order().node(), one.command());
+                                    });
+            case Event.Silence silence -> ordered.filter(one -> one.command().equals(silence.command())).ifPresent(one -> drop());
+            case Event.Look look -> {}
+            case Event.NodeChanged changed -> {}
         }
-        LOG.info("operation {}: {} {}{}", id, step, outcome.succeeded() ? "done" : "failed: ", outcome.error().map(ErrorDetail::getMessage).orElse(""));
+    }
+
+    private void act(Next next) {
+        if (!(next instanceof Next.Wait)) {
+            engine.waitingRoom().leave(id);
+        }
         switch (next) {
-            case Plan.Next.Go go -> open(state, operation, go.step());
-            case Plan.Next.Done done -> OperationEnd.write(state, operation, true);
-            case Plan.Next.Failed failed -> {
-                if (step == StepName.KILL) {
-                    unkillable(state, operation);
-                }
-                OperationEnd.write(state, operation, false);
+            case Next.Order order -> order(order);
+            case Next.Wait wait -> engine.waitingRoom().enter(id, changesBefore);
+            case Next.Ended ended -> {
+                end();
+                engine.announce(ended.operation());
             }
+            case Next.Over over -> end();
+            case Next.Nothing nothing -> {}
+            case Next.Go go -> throw new IllegalStateException("an event was passed over: " + go);
         }
-        return state.put(operation.build());
     }
 
-    /** Nobody may take for stopped what has not died. */
-    private static void unkillable(Transaction state, Operation.Builder operation) {
-        Job job = state.job(operation.getJob()).orElseThrow();
-        state.put(
-                job.toBuilder()
-                        .setState(JobState.UNREACHABLE)
-                        .setNode(operation.getSourceNode())
-                        .setReason("its processes on node " + operation.getSourceNode() + " could not be killed")
-                        .build());
+    private void order(Next.Order next) {
+        if (ordered.filter(one -> one.command().equals(next.command().getId())).isPresent()) {
+            return;
+        }
+        drop();
+        CommandDesk.Open order = engine.desk().order(next.node(), next.command(), result -> tell(new Event.Answer(next.node(), result)), told -> engine.progressed(id, told));
+        Scheduler.Timer patience =
+                next.patience().map(time -> engine.scheduler().after(time, () -> tell(new Event.Silence(next.command().getId(), time)))).orElse(() -> {});
+        ordered = Optional.of(new Ordered(order, patience));
+        engine.ordered(next.node(), this);
+        // What became of the node between the transaction and this line.
+        tell(new Event.NodeChanged(next.node()));
+    }
+
+    private void drop() {
+        ordered.ifPresent(
+                one -> {
+                    one.patience().cancel();
+                    engine.desk().drop(one.order());
+                    engine.answered(one.order().node(), this);
+                });
+        ordered = Optional.empty();
+    }
+
+    private void end() {
+        drop();
+        engine.ended(id);
+    }
+
+    /** No order is awaited any more. */
+    void stop() {
+        strand.execute(this::drop);
     }
 }

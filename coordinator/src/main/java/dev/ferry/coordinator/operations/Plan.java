@@ -1,17 +1,24 @@
 package dev.ferry.coordinator.operations;
 
+import static dev.ferry.coordinator.operations.StepName.CATCH_UP;
 import static dev.ferry.coordinator.operations.StepName.CHECK;
+import static dev.ferry.coordinator.operations.StepName.CLAIM;
 import static dev.ferry.coordinator.operations.StepName.COMMIT;
 import static dev.ferry.coordinator.operations.StepName.DUMP;
 import static dev.ferry.coordinator.operations.StepName.FALL_BACK;
 import static dev.ferry.coordinator.operations.StepName.KILL;
+import static dev.ferry.coordinator.operations.StepName.PARK;
 import static dev.ferry.coordinator.operations.StepName.PLACE;
+import static dev.ferry.coordinator.operations.StepName.PREFETCH;
+import static dev.ferry.coordinator.operations.StepName.PRE_COPY;
 import static dev.ferry.coordinator.operations.StepName.RESERVE;
 import static dev.ferry.coordinator.operations.StepName.RESTORE;
 import static dev.ferry.coordinator.operations.StepName.START;
 import static dev.ferry.coordinator.operations.StepName.THAW;
+import static dev.ferry.coordinator.operations.StepName.UNPARK;
 
 import dev.ferry.proto.v1.OperationKind;
+import dev.ferry.proto.v1.OperationOrBuilder;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.List;
@@ -25,35 +32,29 @@ import java.util.Optional;
 public final class Plan {
     private static final Map<OperationKind, Plan> PLANS = new EnumMap<>(OperationKind.class);
 
+    private static final Plan LIVE = new Plan(OperationKind.MIGRATE);
+
     static {
         plan(OperationKind.START).first(PLACE).then(PLACE, START).endsAfter(START);
         plan(OperationKind.CHECKPOINT).first(DUMP).then(DUMP, COMMIT).endsAfter(COMMIT);
-        plan(OperationKind.SUSPEND).first(DUMP).then(DUMP, COMMIT).ifFailed(DUMP, THAW).then(COMMIT, KILL).ifFailed(COMMIT, THAW).endsAfter(KILL).failsAfter(THAW);
-        plan(OperationKind.MIGRATE)
-                .first(RESERVE)
-                .then(RESERVE, CHECK)
-                .then(CHECK, DUMP)
-                .ifFailed(CHECK, RESERVE)
-                .then(DUMP, COMMIT)
-                .ifFailed(DUMP, THAW)
-                .then(COMMIT, KILL)
-                .ifFailed(COMMIT, THAW)
-                .failsAfter(THAW)
-                .then(KILL, RESTORE)
-                .endsAfter(RESTORE)
-                .ifFailed(RESTORE, FALL_BACK)
-                .then(FALL_BACK, RESTORE);
+        plan(OperationKind.SUSPEND).first(DUMP).saves().endsAfter(KILL);
+        plan(OperationKind.MIGRATE).reserves(DUMP).saves().restoresAfter(KILL);
+        // Whatever becomes of the copy ahead, the migration itself follows: with nothing copied it is the one above.
+        LIVE.reserves(PRE_COPY)
+                .then(PRE_COPY, PREFETCH)
+                .ifFailed(PRE_COPY, DUMP)
+                .then(PREFETCH, CATCH_UP)
+                .ifFailed(PREFETCH, CATCH_UP)
+                .then(CATCH_UP, DUMP)
+                .ifFailed(CATCH_UP, DUMP)
+                .saves()
+                .restoresAfter(KILL);
         for (OperationKind kind : List.of(OperationKind.RESUME, OperationKind.RESTORE)) {
-            plan(kind)
-                    .first(RESERVE)
-                    .then(RESERVE, CHECK)
-                    .then(CHECK, COMMIT)
-                    .ifFailed(CHECK, RESERVE)
-                    .then(COMMIT, RESTORE)
-                    .endsAfter(RESTORE)
-                    .ifFailed(RESTORE, FALL_BACK)
-                    .then(FALL_BACK, RESTORE);
+            plan(kind).reserves(COMMIT).restoresAfter(COMMIT);
         }
+        plan(OperationKind.REWIND).reserves(COMMIT).then(COMMIT, KILL).restoresAfter(KILL);
+        plan(OperationKind.PARK).first(PARK).endsAfter(PARK);
+        plan(OperationKind.UNPARK).first(CLAIM).then(CLAIM, UNPARK).endsAfter(UNPARK);
         plan(OperationKind.CANCEL).first(KILL).endsAfter(KILL);
     }
 
@@ -109,6 +110,21 @@ public final class Plan {
         return this;
     }
 
+    /** Begins with a place on a node that has what the job needs; another is looked for as long as one lacks something. */
+    private Plan reserves(StepName next) {
+        return first(RESERVE).then(RESERVE, CHECK).then(CHECK, next).ifFailed(CHECK, RESERVE);
+    }
+
+    /** The job is frozen and saved, and killed once its image is committed; it goes on where it is if either fails. */
+    private Plan saves() {
+        return then(DUMP, COMMIT).ifFailed(DUMP, THAW).then(COMMIT, KILL).ifFailed(COMMIT, THAW).failsAfter(THAW);
+    }
+
+    /** Ends with the restored job, on another node if the first one fails. */
+    private Plan restoresAfter(StepName step) {
+        return then(step, RESTORE).endsAfter(RESTORE).ifFailed(RESTORE, FALL_BACK).then(FALL_BACK, RESTORE);
+    }
+
     /** The plan of a kind of operation. */
     public static Plan of(OperationKind kind) {
         Plan plan = PLANS.get(kind);
@@ -116,6 +132,16 @@ public final class Plan {
             throw new IllegalArgumentException("no plan for " + kind);
         }
         return plan;
+    }
+
+    /** The plan of an operation. */
+    public static Plan of(OperationOrBuilder operation) {
+        return operation.getKind() == OperationKind.MIGRATE && operation.getLive() ? LIVE : of(operation.getKind());
+    }
+
+    /** The plan of a migration whose memory is copied ahead. */
+    public static Plan live() {
+        return LIVE;
     }
 
     public OperationKind kind() {

@@ -1,5 +1,7 @@
 package dev.ferry.coordinator.placement;
 
+import dev.ferry.proto.v1.Gpu;
+import dev.ferry.proto.v1.GpuUse;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.Requirements;
 import java.util.ArrayList;
@@ -38,6 +40,16 @@ final class Compatibility {
             lacks.add("the image needs a " + needs.getGpuModel() + ", the node has " + String.join(", ", facts.getGpuModelsList()));
         } else if (needs.getGpus() > 0 && older(facts.getGpuDriver(), needs.getGpuDriver())) {
             lacks.add("its GPU driver is " + facts.getGpuDriver() + ", older than the image's " + needs.getGpuDriver());
+        }
+        if (needs.getGpuUsesCount() > 0 && needs.getGpuStandIn() != facts.getGpuStandIn()) {
+            lacks.add(needs.getGpuStandIn() ? "the image's GPU state is a stand-in's, its GPUs are real" : "its GPUs are a stand-in's, the image's GPU state is of real ones");
+        }
+        if (needs.getGpuUsesCount() > 0 && !facts.getGpuCanSave()) {
+            lacks.add("its GPU driver can't bring state back: " + facts.getGpuNote());
+        }
+        boolean stays = facts.getGpusList().stream().map(Gpu::getUuid).toList().containsAll(needs.getGpuUsesList().stream().map(GpuUse::getUuid).toList());
+        if (needs.getGpuUsesCount() > 0 && !stays && !facts.getGpuCanMap()) {
+            lacks.add("its GPU driver brings state back only on the GPUs that it came from: " + facts.getGpuNote());
         }
         return lacks.isEmpty() ? Optional.empty() : Optional.of(String.join("; ", lacks));
     }

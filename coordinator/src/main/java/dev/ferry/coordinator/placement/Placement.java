@@ -37,7 +37,7 @@ public final class Placement {
         String wanted = request.node().isEmpty() ? request.spec().getNode() : request.node();
         if (!wanted.isEmpty()) {
             Node node = dev.ferry.coordinator.nodes.NodeDirectory.node(state, wanted);
-            Optional<Refusal> refusal = refusal(node, request, usage);
+            Optional<Refusal> refusal = refusal(state, node, request, usage);
             if (refusal.isPresent()) {
                 throw new FerryException(refusal.get().code(), "Node " + wanted + " can't take the job: " + refusal.get().why());
             }
@@ -52,7 +52,7 @@ public final class Placement {
                 continue;
             }
             couldEver |= Usage.lack(Usage.wanted(request.spec()), node.getCapacity(), Resources.getDefaultInstance()).isEmpty();
-            Optional<Refusal> refusal = refusal(node, request, usage);
+            Optional<Refusal> refusal = refusal(state, node, request, usage);
             if (refusal.isEmpty()) {
                 fitting.add(node);
             } else {
@@ -66,9 +66,14 @@ public final class Placement {
         return fitting.stream().max(Comparator.comparingDouble((Node node) -> freeShare(node, usage)).thenComparing(Node::getName, Comparator.reverseOrder())).orElseThrow().getName();
     }
 
+    /** Whether a node could take a job now, were it the only one that comes. */
+    public static boolean fits(Transaction state, Node node, Request request, Usage usage) {
+        return refusal(state, node, request, usage).isEmpty();
+    }
+
     private record Refusal(ErrorCode code, String why) {}
 
-    private static Optional<Refusal> refusal(Node node, Request request, Usage usage) {
+    private static Optional<Refusal> refusal(Transaction state, Node node, Request request, Usage usage) {
         if (node.getState() == NodeState.DOWN || node.getState() == NodeState.DEAD) {
             return Optional.of(new Refusal(ErrorCode.NODE_DOWN, "it is " + node.getState()));
         }
@@ -85,6 +90,9 @@ public final class Placement {
             return Optional.of(new Refusal(ErrorCode.NEVER_FITS, never));
         }
         String now = Usage.lack(wanted, node.getCapacity(), usage.of(node.getName()));
+        if (now.isEmpty()) {
+            now = GpuShares.lack(state, node, request.spec(), request.image(), request.operation());
+        }
         return now.isEmpty() ? Optional.empty() : Optional.of(new Refusal(ErrorCode.NO_CAPACITY, now));
     }
 

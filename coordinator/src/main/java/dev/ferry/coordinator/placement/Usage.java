@@ -4,6 +4,7 @@ import dev.ferry.coordinator.JobStates;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.Resources;
 import java.util.HashMap;
@@ -30,7 +31,7 @@ public final class Usage {
         Usage usage = new Usage();
         for (Job job : state.liveJobs()) {
             if (JobStates.isOnNode(job.getState())) {
-                usage.add(job.getNode(), job.getSpec());
+                usage.add(job.getNode(), job.getState() == JobState.PARKED ? job.getSpec().toBuilder().clearGpus().build() : job.getSpec());
             }
         }
         for (Operation operation : state.openOperations()) {
@@ -42,13 +43,19 @@ public final class Usage {
             boolean counted = moves && JobStates.isOnNode(job.get().getState()) && job.get().getNode().equals(operation.getTargetNode());
             if (moves && !counted) {
                 usage.add(operation.getTargetNode(), job.get().getSpec());
+            } else if (moves && job.get().getState() == JobState.PARKED) {
+                // It gets its GPUs back where it is.
+                usage.add(operation.getTargetNode(), Resources.newBuilder().setGpus(job.get().getSpec().getGpus()).build());
             }
         }
         return usage;
     }
 
     private void add(String node, JobSpec spec) {
-        Resources wanted = wanted(spec);
+        add(node, wanted(spec));
+    }
+
+    private void add(String node, Resources wanted) {
         Resources now = of(node);
         byNode.put(
                 node,

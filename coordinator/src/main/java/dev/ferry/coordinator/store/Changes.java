@@ -9,9 +9,6 @@ import java.util.function.BooleanSupplier;
 
 /** Lets threads wait for the next change of a job, an operation or a node. */
 public final class Changes {
-    /** Stands for any change at all. */
-    public static final String ANYTHING = "*";
-
     private final Map<String, Waiters> waiters = new ConcurrentHashMap<>();
 
     private static final class Waiters {

@@ -10,37 +10,20 @@ import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.util.List;
-import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.Consumer;
-import java.util.function.Function;
+import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.Jdbi;
+import org.jdbi.v3.core.JdbiException;
 
 /**
  * State in one SQLite file: write-ahead log, every commit synced. One connection, one transaction at a
  * time; the file is locked for as long as the store is open.
  */
-public final class SqliteStateStore implements StateStore {
-    private static final int SCHEMA = 1;
-    private static final List<String> TABLES =
-            List.of(
-                    "CREATE TABLE job (id TEXT PRIMARY KEY, name TEXT NOT NULL, live INTEGER NOT NULL, submitted INTEGER NOT NULL, record BLOB NOT NULL)",
-                    "CREATE INDEX job_live ON job (live, submitted)",
-                    "CREATE INDEX job_name ON job (name)",
-                    "CREATE TABLE operation (id TEXT PRIMARY KEY, job TEXT NOT NULL, open INTEGER NOT NULL, started INTEGER NOT NULL, record BLOB NOT NULL)",
-                    "CREATE INDEX operation_open ON operation (open, started)",
-                    "CREATE INDEX operation_job ON operation (job, started)",
-                    "CREATE TABLE image (id TEXT PRIMARY KEY, job TEXT NOT NULL, sequence INTEGER NOT NULL, record BLOB NOT NULL)",
-                    "CREATE INDEX image_job ON image (job, sequence)",
-                    "CREATE TABLE node (name TEXT PRIMARY KEY, record BLOB NOT NULL)");
-
-    private final Connection connection;
+public final class SqliteStateStore extends SqlStateStore {
+    private final Handle handle;
     private final Path file;
-    private final ReentrantLock turn = new ReentrantLock(true);
-    private final List<Consumer<Iterable<String>>> listeners = new CopyOnWriteArrayList<>();
 
-    private SqliteStateStore(Connection connection, Path file) {
-        this.connection = connection;
+    private SqliteStateStore(Handle handle, Path file) {
+        this.handle = handle;
         this.file = file;
     }
 
@@ -56,8 +39,8 @@ public final class SqliteStateStore implements StateStore {
             Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file);
             try {
                 prepare(connection, file);
-                return new SqliteStateStore(connection, file);
-            } catch (SQLException | RuntimeException failed) {
+                return new SqliteStateStore(Jdbi.create(connection).open(), file);
+            } catch (SQLException | IOException | RuntimeException failed) {
                 connection.close();
                 throw failed;
             }
@@ -80,71 +63,39 @@ public final class SqliteStateStore implements StateStore {
         System.setProperty("org.sqlite.tmpdir", folder.toString());
     }
 
-    private static void prepare(Connection connection, Path file) throws SQLException {
+    private static void prepare(Connection connection, Path file) throws SQLException, IOException {
         try (Statement statement = connection.createStatement()) {
             statement.execute("PRAGMA locking_mode = EXCLUSIVE");
             statement.execute("PRAGMA journal_mode = WAL");
             statement.execute("PRAGMA synchronous = FULL");
             statement.execute("PRAGMA busy_timeout = 0");
             statement.execute("BEGIN IMMEDIATE");
-            int version;
-            try (var row = statement.executeQuery("PRAGMA user_version")) {
-                version = row.getInt(1);
-            }
-            if (version > SCHEMA) {
-                throw new FerryException(ErrorCode.FORMAT_UNKNOWN, "The database " + file + " has schema " + version + "; this Ferry knows " + SCHEMA);
-            }
-            if (version == 0) {
-                for (String table : TABLES) {
-                    statement.execute(table);
-                }
-                statement.execute("PRAGMA user_version = " + SCHEMA);
-            }
+            SqliteSchema.migrate(statement, file);
             statement.execute("COMMIT");
         }
-        connection.setAutoCommit(false);
     }
 
     @Override
-    public <T> T transact(Function<Transaction, T> work) {
-        SqliteTransaction transaction;
-        T result;
-        turn.lock();
-        try {
-            transaction = new SqliteTransaction(connection, file);
-            try {
-                result = work.apply(transaction);
-                connection.commit();
-            } catch (SQLException failed) {
-                rollBack(failed);
-                throw translate(failed, file);
-            } catch (RuntimeException | Error failed) {
-                rollBack(failed);
-                throw failed;
-            }
-        } finally {
-            turn.unlock();
-        }
-        if (!transaction.changed().isEmpty()) {
-            listeners.forEach(listener -> listener.accept(transaction.changed()));
-        }
-        return result;
-    }
-
-    private void rollBack(Throwable cause) {
-        try {
-            connection.rollback();
-        } catch (SQLException failed) {
-            cause.addSuppressed(failed);
-        }
+    Handle begin() {
+        return handle.begin();
     }
 
     @Override
-    public void onChange(Consumer<Iterable<String>> listener) {
-        listeners.add(listener);
+    void release(Handle ofTransaction) {
+        // There is one connection for all.
     }
 
-    static FerryException translate(SQLException failed, Path file) {
+    @Override
+    void fence(Handle ofTransaction) {
+        // The lock on the file is the fence: no other process has it.
+    }
+
+    @Override
+    FerryException translate(JdbiException failed) {
+        return failed.getCause() instanceof SQLException cause ? translate(cause, file) : new FerryException(ErrorCode.INTERNAL, "The database " + file + " failed: " + failed.getMessage(), failed);
+    }
+
+    private static FerryException translate(SQLException failed, Path file) {
         String message = String.valueOf(failed.getMessage());
         if (message.contains("SQLITE_BUSY") || message.contains("database is locked")) {
             return new FerryException(
@@ -158,13 +109,14 @@ public final class SqliteStateStore implements StateStore {
 
     @Override
     public void close() {
-        turn.lock();
-        try {
-            connection.close();
-        } catch (SQLException failed) {
-            throw translate(failed, file);
-        } finally {
-            turn.unlock();
-        }
+        alone(
+                () -> {
+                    // The handle leaves a connection open that it was given.
+                    try (Connection connection = handle.getConnection()) {
+                        handle.close();
+                    } catch (SQLException failed) {
+                        throw translate(failed, file);
+                    }
+                });
     }
 }

@@ -19,6 +19,11 @@ public interface StateStore extends AutoCloseable {
     /** Is told the keys (ids of jobs and operations, names of nodes) that each transaction has changed, after it. */
     void onChange(Consumer<Iterable<String>> listener);
 
+    /** Whether another coordinator may take over without this one's knowledge; each transaction of one that was deposed fails. */
+    default boolean canBeDeposed() {
+        return false;
+    }
+
     @Override
     void close();
 }

@@ -1,5 +1,7 @@
 package dev.ferry.coordinator.store;
 
+import com.google.protobuf.Message;
+import dev.ferry.common.Clock;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.Node;
@@ -9,6 +11,11 @@ import java.util.Optional;
 
 /** What can be read and written in one transaction. */
 public interface Transaction {
+    /** Milliseconds since 1970, UTC, as records give them. For people: nothing is decided by it, the clock may jump. */
+    default long now() {
+        return Clock.SYSTEM.millis();
+    }
+
     Optional<Job> job(String id);
 
     /** Jobs that have not ended, by age. */
@@ -59,4 +66,23 @@ public interface Transaction {
     List<Node> nodes();
 
     void put(Node node);
+
+    /** A record of a kind that is kept in the table for all such kinds. */
+    <T extends Message> Optional<T> record(RecordKind<T> kind, String id);
+
+    /** Those records of a kind that are wanted, in the order that is wanted. */
+    <T extends Message> List<T> records(RecordKind<T> kind, RecordQuery wanted);
+
+    /** Writes a record, in the place of the one with its id. */
+    <T extends Message> void put(RecordKind<T> kind, T record);
+
+    void delete(RecordKind<?> kind, String id);
+
+    /**
+     * Deletes what is old.
+     *
+     * @param sort the smallest one that stays
+     * @return how many were deleted
+     */
+    int deleteBefore(RecordKind<?> kind, long sort);
 }

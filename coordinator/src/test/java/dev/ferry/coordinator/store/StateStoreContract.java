@@ -3,6 +3,8 @@ package dev.ferry.coordinator.store;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
@@ -208,5 +210,69 @@ abstract class StateStoreContract {
                     return state.put(job("j-a", JobState.PENDING, 1));
                 });
         assertThat(told).contains("j-a", "node-1");
+    }
+
+    private static final RecordKind<Operation> NOTES = new RecordKind<>("note", Operation.parser(), Operation::getId, Operation::getJob, Operation::getStartedAt);
+    private static final RecordKind<Node> MARKS = RecordKind.of("mark", Node.parser(), Node::getName);
+
+    private static Operation note(String id, String job, long at) {
+        return operation(id, job, OperationState.OPEN, at);
+    }
+
+    private List<String> notes(RecordQuery wanted) {
+        return list(state -> state.records(NOTES, wanted)).stream().map(Operation::getId).toList();
+    }
+
+    @Test
+    void recordsOfAKindAreFoundByIdParentAndOrder() throws Exception {
+        store.transact(
+                state -> {
+                    List.of(note("n-3", "j-a", 30), note("n-1", "j-a", 10), note("n-2", "j-b", 20), note("n-4", "j-a", 30)).forEach(each -> state.put(NOTES, each));
+                    state.put(MARKS, Node.newBuilder().setName("n-1").build());
+                    return true;
+                });
+        reopen();
+        assertThat(one(state -> state.record(NOTES, "n-2"))).contains(note("n-2", "j-b", 20));
+        assertThat(one(state -> state.record(MARKS, "n-2"))).isEmpty();
+        assertThat(notes(RecordQuery.all())).containsExactly("n-1", "n-2", "n-3", "n-4");
+        assertThat(notes(RecordQuery.of("j-a"))).containsExactly("n-1", "n-3", "n-4");
+        assertThat(notes(RecordQuery.of("j-a").newestFirst().atMost(2))).containsExactly("n-4", "n-3");
+        assertThat(notes(RecordQuery.all().from(20).before(30))).containsExactly("n-2");
+        assertThat(list(state -> state.records(MARKS, RecordQuery.all()))).hasSize(1);
+    }
+
+    @Test
+    void recordsAreReplacedAndDeleted() {
+        List<String> told = new ArrayList<>();
+        store.onChange(keys -> keys.forEach(told::add));
+        store.transact(
+                state -> {
+                    state.put(NOTES, note("n-1", "j-a", 10));
+                    state.put(NOTES, note("n-1", "j-b", 40));
+                    state.put(NOTES, note("n-2", "j-b", 20));
+                    return true;
+                });
+        assertThat(notes(RecordQuery.of("j-a"))).isEmpty();
+        assertThat(notes(RecordQuery.of("j-b"))).containsExactly("n-2", "n-1");
+        assertThat(store.<Integer>transact(state -> state.deleteBefore(NOTES, 40))).isEqualTo(1);
+        store.transact(
+                state -> {
+                    state.delete(NOTES, "n-1");
+                    state.delete(NOTES, "n-9");
+                    return true;
+                });
+        assertThat(notes(RecordQuery.all())).isEmpty();
+        assertThat(told).containsExactly("note/n-1", "note/n-2", "note/n-1");
+    }
+
+    @Test
+    void aNameWithACharacterOfValueZeroIsRefused() {
+        assertThatThrownBy(() -> list(state -> state.jobsLike("j\0"))).isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.INVALID_ARGUMENT));
+    }
+
+    @Test
+    void aTransactionInATransactionIsABug() {
+        assertThatThrownBy(() -> store.transact(outer -> store.transact(Transaction::nodes))).isInstanceOf(IllegalStateException.class);
+        assertThat(list(Transaction::nodes)).isEmpty();
     }
 }

@@ -1,0 +1,70 @@
+package dev.ferry.coordinator;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
+import io.grpc.Server;
+import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+
+/** The addresses on which a coordinator listens for daemons and the command line. */
+public final class GrpcPorts {
+    private static final int MOST_MESSAGE = 64 << 20;
+
+    private GrpcPorts() {}
+
+    /** A server on all of them, that lacks its services. */
+    public static NettyServerBuilder builder(CoordinatorConfig config) {
+        List<InetSocketAddress> listens = listens(config);
+        NettyServerBuilder builder = NettyServerBuilder.forAddress(listens.getFirst());
+        listens.subList(1, listens.size()).forEach(builder::addListenAddress);
+        return builder.executor(Executors.newVirtualThreadPerTaskExecutor())
+                .maxInboundMessageSize(MOST_MESSAGE)
+                .permitKeepAliveTime(5, TimeUnit.SECONDS)
+                .permitKeepAliveWithoutCalls(true);
+    }
+
+    private static List<InetSocketAddress> listens(CoordinatorConfig config) {
+        return Arrays.stream(config.grpcListen().split(",", -1)).map(String::trim).map(GrpcPorts::address).toList();
+    }
+
+    /** The address of a host:port text. */
+    public static InetSocketAddress address(String text) {
+        int colon = text.lastIndexOf(':');
+        return new InetSocketAddress(text.substring(0, colon).replaceAll("^\\[|\\]$", ""), Integer.parseInt(text.substring(colon + 1)));
+    }
+
+    /**
+     * @throws FerryException CONFIG_INVALID when an address can't be listened on
+     */
+    public static void listen(Server server, CoordinatorConfig config) {
+        try {
+            server.start();
+        } catch (IOException failed) {
+            throw new FerryException(ErrorCode.CONFIG_INVALID, "grpcListen: can't listen on " + config.grpcListen() + ": " + rootMessage(failed), failed);
+        }
+    }
+
+    private static String rootMessage(Throwable failure) {
+        Throwable root = failure;
+        while (root.getCause() != null) {
+            root = root.getCause();
+        }
+        return String.valueOf(root.getMessage());
+    }
+
+    /** Port of the first address in grpcListen; the server itself gives its sockets in no order. */
+    public static int port(Server server, CoordinatorConfig config) {
+        InetSocketAddress first = listens(config).getFirst();
+        return server.getListenSockets().stream()
+                .map(InetSocketAddress.class::cast)
+                .filter(bound -> bound.getAddress().equals(first.getAddress()) && (first.getPort() == 0 || first.getPort() == bound.getPort()))
+                .findFirst()
+                .orElseThrow()
+                .getPort();
+    }
+}

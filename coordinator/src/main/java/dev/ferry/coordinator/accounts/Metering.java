@@ -1,0 +1,175 @@
+package dev.ferry.coordinator.accounts;
+
+import dev.ferry.coordinator.JobStates;
+import dev.ferry.coordinator.scheduling.SchedulingConfig;
+import dev.ferry.coordinator.store.RecordQuery;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.Gpu;
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobQueue;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.JobUse;
+import dev.ferry.proto.v1.Node;
+import dev.ferry.proto.v1.Qos;
+import dev.ferry.scheduling.tres.TresWeights;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Counts what jobs use. A job's time counts while it runs; what it takes to save, move and bring it back does not: from the begin of the step that freezes it to the end of the one that lets it go on.
+ * Those times are in the records of jobs and operations, so that it does not matter when somebody looks, or which coordinator.
+ *
+ * <p>As in Slurm whole seconds are billed: the rest of each look is carried to the next.
+ */
+public final class Metering {
+    private static final long MILLIS = 1000;
+    private static final long MICROS = 1000;
+    private static final long MEBI = 1L << 20;
+
+    private final Transaction state;
+    private final SchedulingConfig config;
+    private final AccountBook book;
+    private final Map<String, JobUse> before;
+
+    private Metering(Transaction state, SchedulingConfig config) {
+        this.state = state;
+        this.config = config;
+        book = AccountBook.read(state);
+        before = open(state);
+    }
+
+    /**
+     * Looks at all jobs.
+     *
+     * @param tick whether use decays now and that of running jobs is billed; else only that of those that run no more, or were saved
+     */
+    public static void look(Transaction state, SchedulingConfig config, boolean tick) {
+        if (tick) {
+            UsageLedger.tick(state, config);
+        }
+        Metering metering = new Metering(state, config);
+        for (Job job : state.liveJobs()) {
+            metering.look(job, tick);
+        }
+        // What is left has ended since.
+        for (String job : List.copyOf(metering.before.keySet())) {
+            state.job(job).ifPresent(ended -> metering.look(ended, tick));
+        }
+    }
+
+    /** What the jobs that have not ended have used, by job. */
+    public static Map<String, JobUse> open(Transaction state) {
+        Map<String, JobUse> uses = new HashMap<>();
+        state.records(AccountKinds.JOB_USE, RecordQuery.of("open")).forEach(use -> uses.put(use.getJob(), use));
+        return uses;
+    }
+
+    /** What a job has used, as far as it was counted. */
+    public static JobUse use(Transaction state, String job) {
+        return state.record(AccountKinds.JOB_USE, job).orElse(JobUse.getDefaultInstance());
+    }
+
+    private void look(Job job, boolean tick) {
+        Optional<JobUse> known = Optional.ofNullable(before.remove(job.getId()));
+        boolean free = job.getOperation().isEmpty();
+        boolean counted = known.filter(use -> use.getCountedUntil() > 0).isPresent();
+        boolean same = known.isPresent() && free && known.get().getRung().equals(rung(job, true));
+        if (same && (counted ? !tick && known.get().getImage().equals(job.getLatestImage()) : job.getState() != JobState.RUNNING)) {
+            return;
+        }
+        JobUse was = known.orElseGet(() -> JobUse.newBuilder().setJob(job.getId()).setRungUntil(job.getSubmittedAt()).setRung("waiting").setImage(job.getLatestImage()).build());
+        JobUse.Builder use = was.toBuilder().setAssociation(AccountKinds.name(job.getQueue().getAccount(), job.getQueue().getUser()));
+        RunTimes times = RunTimes.of(state, job);
+        long now = state.now();
+        if (counted) {
+            long until = times.runs() ? now : Math.clamp(times.stopped(now), was.getCountedUntil(), Math.max(now, was.getCountedUntil()));
+            count(job, use, until - was.getCountedUntil() - freeze(job, use));
+            use.setCountedUntil(times.runs() ? Math.max(now, was.getCountedUntil()) : 0);
+        } else if (times.runs()) {
+            use.setCountedUntil(Math.clamp(times.began(now), was.getRungUntil(), Math.max(was.getRungUntil(), now)));
+            use.setRunningSince(use.getCountedUntil());
+        }
+        if (!times.runs()) {
+            use.clearRunningSince();
+        }
+        times.measured(use);
+        if (!use.getRung().equals(rung(job, times.runs()))) {
+            spend(use, now);
+            use.setRung(rung(job, times.runs()));
+        }
+        JobUse next = use.setEnded(JobStates.isEnded(job.getState())).build();
+        if (!next.equals(was) || known.isEmpty()) {
+            state.put(AccountKinds.JOB_USE, next);
+        }
+    }
+
+    /** Milliseconds in which the job stood still to be saved while it ran on: once for each image. */
+    private long freeze(Job job, JobUse.Builder use) {
+        if (use.getImage().equals(job.getLatestImage())) {
+            return 0;
+        }
+        use.setImage(job.getLatestImage());
+        // The time of an image with which the job stopped was not counted to begin with.
+        Optional<Image> image = state.image(job.getLatestImage()).filter(one -> one.getIncarnation() == job.getIncarnation() && job.getState() == JobState.RUNNING);
+        return image.map(one -> one.getFreezeMicros() / MICROS).orElse(0L);
+    }
+
+    private void count(Job job, JobUse.Builder use, long millis) {
+        long all = Math.max(0, millis) + use.getCarriedMillis();
+        long seconds = all / MILLIS;
+        use.setCarriedMillis(all % MILLIS);
+        if (seconds == 0) {
+            return;
+        }
+        JobQueue queue = job.getQueue();
+        Qos qos = book.qos(queue.getQos());
+        double factor = qos.hasUsageFactor() ? qos.getUsageFactor() : 1;
+        String weights = book.partition(queue.getPartition()).getBillingWeights();
+        double rate = (weights.isEmpty() ? config.weights() : TresWeights.parse(weights)).bill(JobTres.of(job.getSpec()), config.billing());
+        use.setRunningSeconds(use.getRunningSeconds() + seconds)
+                .setGpuSeconds(use.getGpuSeconds() + seconds * job.getSpec().getGpus())
+                .setGpuMemorySeconds(use.getGpuMemorySeconds() + seconds * gpuMemory(job))
+                .setBilled(use.getBilled() + seconds * rate * factor);
+        if (queue.getAccount().isEmpty()) {
+            // A job of a Ferry that had no accounts.
+            return;
+        }
+        UsageLedger.add(state, use.getAssociation(), config.decay().newUsage(seconds, rate, factor));
+    }
+
+    /** MiB of the GPUs that the job has. */
+    private long gpuMemory(Job job) {
+        if (job.getGpusCount() == 0) {
+            return 0;
+        }
+        Node node = state.node(job.getNode()).orElse(Node.getDefaultInstance());
+        return node.getFacts().getGpusList().stream().filter(gpu -> job.getGpusList().contains(gpu.getUuid())).mapToLong(Gpu::getMemoryBytes).sum() / MEBI;
+    }
+
+    /** The time since the last change of rung goes to the one that the job was in. */
+    private static void spend(JobUse.Builder use, long now) {
+        long millis = Math.max(0, now - use.getRungUntil());
+        use.setRungUntil(Math.max(now, use.getRungUntil()));
+        switch (use.getRung()) {
+            case "waiting" -> use.setWaitingMillis(use.getWaitingMillis() + millis);
+            case "parked" -> use.setParkedMillis(use.getParkedMillis() + millis);
+            case "stored" -> use.setStoredMillis(use.getStoredMillis() + millis);
+            case "moving" -> use.setMovingMillis(use.getMovingMillis() + millis);
+            default -> {}
+        }
+    }
+
+    private static String rung(Job job, boolean runs) {
+        return switch (job.getState()) {
+            case PENDING -> "waiting";
+            case PARKED -> "parked";
+            case SUSPENDED -> "stored";
+            case STARTING, RESTORING -> "moving";
+            case RUNNING -> runs ? "running" : "moving";
+            case UNREACHABLE, LOST, EXITED, CANCELLED_JOB, FAILED, JOB_STATE_UNSPECIFIED, UNRECOGNIZED -> "";
+        };
+    }
+}

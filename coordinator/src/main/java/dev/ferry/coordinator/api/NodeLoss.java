@@ -1,0 +1,101 @@
+package dev.ferry.coordinator.api;
+
+import dev.ferry.common.Clock;
+import dev.ferry.common.FerryException;
+import dev.ferry.common.Scheduler;
+import dev.ferry.coordinator.operations.Proofs;
+import dev.ferry.coordinator.placement.Placement;
+import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.ProofKind;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Restores jobs elsewhere whose node is lost: its lease has surely ended, and they have an image. One for which there is no room waits
+ * for it; if its node comes back before, it goes on there.
+ */
+public final class NodeLoss implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(NodeLoss.class);
+    private static final Duration LOOK = Duration.ofMillis(500);
+    /** A restore that failed is not begun again at every look. */
+    private static final Duration PAUSE = Duration.ofSeconds(30);
+
+    private final StateStore store;
+    private final Verbs verbs;
+    private final Scheduler scheduler;
+    private final Clock clock;
+    private final Map<String, Long> triedNanos = new ConcurrentHashMap<>();
+    private volatile boolean closed;
+
+    public NodeLoss(StateStore store, Verbs verbs, Clock clock, Scheduler scheduler) {
+        this.clock = clock;
+        this.store = store;
+        this.verbs = verbs;
+        this.scheduler = scheduler;
+    }
+
+    public void start() {
+        Scheduler.Timer ignored = scheduler.after(LOOK, this::look);
+    }
+
+    private void look() {
+        if (closed) {
+            return;
+        }
+        try {
+            store.transact(NodeLoss::restorable).stream().filter(this::isDue).forEach(this::restore);
+        } catch (RuntimeException trouble) {
+            LOG.error("jobs of lost nodes could not be looked at", trouble);
+        }
+        start();
+    }
+
+    private boolean isDue(Job job) {
+        Long tried = triedNanos.get(job.getId());
+        return tried == null || clock.since(tried).compareTo(PAUSE) > 0;
+    }
+
+    private void restore(Job job) {
+        triedNanos.put(job.getId(), clock.nanos());
+        try {
+            Operation begun = verbs.restore(job.getId(), "", "loss of node " + job.getNode());
+            LOG.warn("job {} is restored elsewhere by operation {}: node {} is lost", job.getId(), begun.getId(), job.getNode());
+        } catch (FerryException refused) {
+            LOG.warn("job {} can't be restored: {}", job.getId(), refused.getMessage());
+        }
+    }
+
+    private static List<Job> restorable(Transaction state) {
+        return state.liveJobs().stream()
+                .filter(job -> job.getState() == JobState.UNREACHABLE && job.getOperation().isEmpty() && !job.getLatestImage().isEmpty())
+                .filter(job -> Proofs.ofNode(state, job.getNode(), job, job.getIncarnation()).filter(proof -> proof.getKind() == ProofKind.PROOF_LEASE).isPresent())
+                .filter(job -> hasRoom(state, job))
+                .toList();
+    }
+
+    /** Looked for before an operation is begun, so that a job that waits for room does not leave one failed operation after the other. */
+    private static boolean hasRoom(Transaction state, Job job) {
+        Optional<Image> image = state.image(job.getLatestImage());
+        try {
+            return image.isPresent() && !Placement.choose(state, new Placement.Request(job.getSpec(), image.map(Image::getRequirements), "", Set.of(), "")).isEmpty();
+        } catch (FerryException none) {
+            return false;
+        }
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+    }
+}

@@ -1,0 +1,383 @@
+package dev.ferry.coordinator.evacuation;
+
+import dev.ferry.common.Clock;
+import dev.ferry.common.Durations;
+import dev.ferry.common.FerryException;
+import dev.ferry.common.Ids;
+import dev.ferry.common.Scheduler;
+import dev.ferry.common.Strand;
+import dev.ferry.coordinator.api.Verbs;
+import dev.ferry.coordinator.nodes.CommandDesk;
+import dev.ferry.coordinator.nodes.NodeDirectory;
+import dev.ferry.coordinator.store.RecordKind;
+import dev.ferry.coordinator.store.RecordQuery;
+import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Evacuation;
+import dev.ferry.proto.v1.EvacuationState;
+import dev.ferry.proto.v1.Evacuee;
+import dev.ferry.proto.v1.GoneWord;
+import dev.ferry.proto.v1.Notice;
+import dev.ferry.proto.v1.NoticeKind;
+import dev.ferry.proto.v1.NoticeState;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.ProofKind;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Empties machines that go away: turns what is announced into evacuations, and drives each until nothing of it is left to do. All that must
+ * outlive this process is in the store; what to do next is found there at every look. One look at a time.
+ */
+public final class Evacuations implements AutoCloseable {
+    /** The record of one evacuation; its parent is the node. */
+    public static final RecordKind<Evacuation> KIND = new RecordKind<>("evacuation", Evacuation.parser(), Evacuation::getId, Evacuation::getNode, Evacuation::getBeganAt);
+
+    /** A cloud's word that waits until the node's stream is over. */
+    static final RecordKind<GoneWord> GONE = RecordKind.of("gone-word", GoneWord.parser(), GoneWord::getNode);
+
+    private static final Logger LOG = LoggerFactory.getLogger(Evacuations.class);
+    private static final Duration LOOK = Duration.ofSeconds(1);
+    private static final Duration GATHERING = Duration.ofMillis(20);
+    /** What is heard later than this after a cloud's word that the machine is gone was said by a machine that is not: the word was wrong. */
+    private static final Duration LAST_WORDS = Duration.ofSeconds(5);
+    private static final String OPERATOR = "operator";
+    private static final int MOST_LISTED = 200;
+    /** Between two plans that differ only by the time that has passed. */
+    private static final long SAME_PLAN_MILLIS = 5000;
+
+    private final StateStore store;
+    private final Verbs verbs;
+    private final NodeDirectory directory;
+    private final CommandDesk desk;
+    private final EvacuationConfig config;
+    private final Clock clock;
+    private final Scheduler scheduler;
+    /** Since when words about nodes wait here, on the monotonic clock. */
+    private final Map<String, Long> wordsSince = new ConcurrentHashMap<>();
+    private final Evacuator evacuator;
+    private final Strand strand;
+    private final AtomicBoolean due = new AtomicBoolean();
+    /** Ids of jobs, operations and nodes that an open evacuation looks at. */
+    private volatile Set<String> watched = Set.of();
+    private volatile boolean ticking;
+    private volatile boolean closed;
+
+    public Evacuations(StateStore store, Verbs verbs, NodeDirectory directory, CommandDesk desk, EvacuationConfig config, Clock clock, Scheduler scheduler) {
+        this.store = store;
+        this.verbs = verbs;
+        this.directory = directory;
+        this.desk = desk;
+        this.config = config;
+        this.clock = clock;
+        this.scheduler = scheduler;
+        evacuator = new Evacuator(config);
+        strand = new Strand(scheduler);
+        store.onChange(this::changed);
+    }
+
+    /** Goes on with what an earlier coordinator left. */
+    public void start() {
+        wake();
+    }
+
+    /** Something else is announced about a node than before. */
+    public void noticed(String node) {
+        strand.execute(() -> guarded(() -> takeUp(node)));
+    }
+
+    private void changed(Iterable<String> keys) {
+        for (String key : keys) {
+            if (watched.contains(key)) {
+                wake();
+                return;
+            }
+        }
+    }
+
+    /** Many changes in a short time cost one look. */
+    private void wake() {
+        if (!closed && due.compareAndSet(false, true)) {
+            Scheduler.Timer ignored = scheduler.after(GATHERING, () -> strand.execute(() -> guarded(this::lookAtAll)));
+        }
+    }
+
+    private void guarded(Runnable work) {
+        try {
+            if (!closed) {
+                work.run();
+            }
+        } catch (RuntimeException failed) {
+            LOG.error("evacuations could not be looked at; they are again in {} s", LOOK.toSeconds(), failed);
+            tick();
+        }
+    }
+
+    private void tick() {
+        if (!ticking && !closed) {
+            ticking = true;
+            Scheduler.Timer ignored =
+                    scheduler.after(
+                            LOOK,
+                            () -> {
+                                ticking = false;
+                                wake();
+                            });
+        }
+    }
+
+    /** Makes of all that stands on a node one evacuation, the most urgent. */
+    private void takeUp(String node) {
+        Optional<Evacuation> closes = store.transact(state -> NoticesToEvacuations.takeUp(state, node, config));
+        closes.ifPresent(evacuation -> LOG.warn("evacuation {} of node {}: {} ({})", evacuation.getId(), node, evacuation.getReason(), evacuation.getKind()));
+        wake();
+    }
+
+    private void lookAtAll() {
+        due.set(false);
+        List<GoneWord> words = store.transact(state -> state.records(GONE, RecordQuery.all()));
+        words.forEach(this::takeTheWord);
+        List<Evacuation> open = store.transact(Evacuations::open);
+        Set<String> keys = new HashSet<>();
+        for (Evacuation evacuation : open) {
+            look(evacuation);
+            keys.add(evacuation.getNode());
+            evacuation.getJobsList().stream().map(Evacuee::getJob).forEach(keys::add);
+        }
+        watched = Set.copyOf(keys);
+        if (!open.isEmpty() || !words.isEmpty()) {
+            tick();
+        }
+    }
+
+    static List<Evacuation> open(Transaction state) {
+        return state.records(KIND, RecordQuery.all().newestFirst().atMost(MOST_LISTED)).stream().filter(Evacuations::isOpen).toList();
+    }
+
+    static boolean isOpen(Evacuation evacuation) {
+        return evacuation.getState() == EvacuationState.AWAITED || evacuation.getState() == EvacuationState.EVACUATING;
+    }
+
+    private void look(Evacuation listed) {
+        Evacuator.Decision decision =
+                store.transact(
+                        state -> {
+                            Evacuation before = state.record(KIND, listed.getId()).orElseThrow();
+                            Evacuator.Decision decided = evacuator.decide(state, before);
+                            if (isNews(before, decided.after())) {
+                                state.put(KIND, decided.after());
+                            }
+                            return decided;
+                        });
+        Evacuation now = decision.after();
+        if (now.getState() == EvacuationState.EVACUATING && !now.getTakenBack()) {
+            directory.close(now.getNode(), closingReason(now));
+        }
+        for (Evacuator.Begin begin : decision.begin()) {
+            begin(now, begin);
+        }
+        boolean empty = now.getKind() != NoticeKind.ADVISORY && now.getState() == EvacuationState.EVACUATED && now.getGone().isEmpty();
+        if (empty) {
+            desk.settled(now.getNode(), now.getNotice());
+        }
+        if (!isOpen(now)) {
+            LOG.info("evacuation {} of node {} is over: {}", now.getId(), now.getNode(), now.getState());
+        }
+    }
+
+    /** What stands as a node's reason while it is closed; by it the node is opened again when the notice is taken back. */
+    static String closingReason(Evacuation evacuation) {
+        return "its machine goes away (" + evacuation.getId() + ")";
+    }
+
+    /** The same plan a moment later is none. */
+    private static boolean isNews(Evacuation before, Evacuation after) {
+        return after.getPlannedAt() - before.getPlannedAt() >= SAME_PLAN_MILLIS || !withoutTimes(before).equals(withoutTimes(after));
+    }
+
+    private static Evacuation withoutTimes(Evacuation evacuation) {
+        List<Evacuee> jobs =
+                evacuation.getJobsList().stream().map(job -> job.toBuilder().clearUnsavedMillis().clearWorth().clearSendBytes().clearStartsMillis().clearEndsMillis().clearWhy().build()).toList();
+        return evacuation.toBuilder().clearPlannedAt().clearLinkBytesPerSecond().clearScanBytesPerSecond().clearFixedMillis().clearJobs().addAllJobs(jobs).build();
+    }
+
+    private void begin(Evacuation evacuation, Evacuator.Begin begin) {
+        String cause = Evacuator.cause(evacuation);
+        try {
+            Operation begun =
+                    switch (begin.kind()) {
+                        case MIGRATE -> verbs.migrate(begin.job(), begin.node(), cause);
+                        case SUSPEND -> verbs.suspend(begin.job(), cause);
+                        case REWIND -> verbs.rewind(begin.job(), cause);
+                        case CHECKPOINT -> verbs.checkpoint(begin.job(), cause);
+                        case RESUME -> verbs.resume(begin.job(), begin.node(), cause);
+                        case RESTORE -> verbs.restore(begin.job(), begin.node(), cause);
+                        case START, CANCEL, PARK, UNPARK, OPERATION_KIND_UNSPECIFIED, UNRECOGNIZED -> throw new IllegalArgumentException("an evacuation begins no " + begin.kind());
+                    };
+            LOG.info("evacuation {}: {} of job {} ({})", evacuation.getId(), begun.getKind(), begun.getJob(), begun.getId());
+        } catch (FerryException refused) {
+            // Somebody else was quicker, or the job is not what it was a moment ago: the next look knows.
+            LOG.info("evacuation {}: {} of job {} is not begun: {}", evacuation.getId(), begin.kind(), begin.job(), refused.getMessage());
+        }
+    }
+
+    /** A cloud has said that a machine does not exist any more: as soon as its stream is over too, what ran there may go on elsewhere. */
+    private void takeTheWord(GoneWord word) {
+        if (desk.isConnected(word.getNode())) {
+            Duration waited = clock.since(wordsSince.computeIfAbsent(word.getNode(), node -> clock.nanos()));
+            boolean wrong = desk.silence(word.getNode()).filter(silence -> waited.minus(silence).compareTo(LAST_WORDS) > 0).isPresent();
+            if (wrong) {
+                LOG.error("{} has said that the machine of node {} is gone ({}), and its daemon answers: the word is passed over", word.getSource(), word.getNode(), word.getEvidence());
+                forget(word);
+            }
+            return;
+        }
+        String said = word.getSource() + ": " + word.getEvidence();
+        try {
+            var unused = directory.declareDead(word.getNode(), ProofKind.PROOF_CLOUD, said);
+            wordsSince.remove(word.getNode());
+            LOG.warn("node {} is gone, by the word of {}", word.getNode(), said);
+            store.transact(
+                    state -> {
+                        open(state).stream().filter(one -> one.getNode().equals(word.getNode())).forEach(one -> state.put(KIND, one.toBuilder().setGone(said).build()));
+                        // Nobody is left there who could take it back.
+                        state.records(Notices.KIND, RecordQuery.of(word.getNode())).forEach(one -> state.put(Notices.KIND, one.toBuilder().setState(NoticeState.WITHDRAWN).setChangedAt(state.now()).build()));
+                        state.delete(GONE, word.getNode());
+                        return true;
+                    });
+        } catch (FerryException refused) {
+            LOG.info("node {} is not declared dead yet: {}", word.getNode(), refused.getMessage());
+        }
+    }
+
+    private void forget(GoneWord word) {
+        wordsSince.remove(word.getNode());
+        store.transact(
+                state -> {
+                    state.delete(GONE, word.getNode());
+                    return true;
+                });
+    }
+
+    /**
+     * Takes down a cloud's word that a node's machine is gone.
+     *
+     * @throws FerryException NODE_NOT_FOUND, INVALID_ARGUMENT
+     */
+    public void confirmGone(String node, String source, String evidence) {
+        if (source.isBlank() || evidence.isBlank()) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Say who says that the machine is gone (source) and what it says (evidence): it is the proof on which its jobs start elsewhere");
+        }
+        store.transact(
+                state -> {
+                    String known = NodeDirectory.node(state, node).getName();
+                    state.put(GONE, GoneWord.newBuilder().setNode(known).setSource(source).setEvidence(evidence).setToldAt(state.now()).build());
+                    return true;
+                });
+        wake();
+    }
+
+    /** An operator's word, or that of a hook, that a machine goes away: told twice under one name, it is one evacuation. */
+    public Evacuation evacuate(String node, Duration deadline, String reason, String event) {
+        Notice notice =
+                store.transact(
+                        state -> {
+                            String known = NodeDirectory.up(state, node).getName();
+                            String name = event.isEmpty() ? Ids.random(8) : event;
+                            Notice told =
+                                    Notice.newBuilder()
+                                            .setId(Notices.id(known, OPERATOR, name))
+                                            .setNode(known)
+                                            .setSource(OPERATOR)
+                                            .setEvent(name)
+                                            .setKind(NoticeKind.FINAL)
+                                            .setState(NoticeState.STANDING)
+                                            .setDeadline(state.now() + deadline.toMillis())
+                                            .setConfidence(1)
+                                            .setDetail(reason.isEmpty() ? "an operator" : reason)
+                                            .setFirstSeenAt(state.now())
+                                            .setChangedAt(state.now())
+                                            .build();
+                            Notice first = state.record(Notices.KIND, told.getId()).orElse(told);
+                            state.put(Notices.KIND, first);
+                            return first;
+                        });
+        // Here and not on the strand: whoever asks is told what was made of it.
+        Evacuation made = store.transact(state -> {
+            Optional<Evacuation> ignored = NoticesToEvacuations.takeUp(state, notice.getNode(), config);
+            Evacuation found = NoticesToEvacuations.of(state, notice);
+            Evacuation planned = evacuator.decide(state, found).after();
+            state.put(KIND, planned);
+            return planned;
+        });
+        wake();
+        return made;
+    }
+
+    /** An operator takes back what operators and hooks have said of a node; what its cloud says stands. */
+    public void takeBack(String node) {
+        store.transact(
+                state -> {
+                    for (Notice notice : state.records(Notices.KIND, RecordQuery.of(node))) {
+                        if (notice.getSource().equals(OPERATOR) && notice.getState() == NoticeState.STANDING) {
+                            state.put(Notices.KIND, notice.toBuilder().setState(NoticeState.WITHDRAWN).setChangedAt(state.now()).build());
+                        }
+                    }
+                    return NoticesToEvacuations.takeUp(state, node, config);
+                });
+        wake();
+    }
+
+    /** What would be done if a machine went away. */
+    public Evacuation dryRun(String node, Duration deadline, String reason) {
+        return store.transact(
+                state -> {
+                    Evacuation.Builder wanted =
+                            Evacuation.newBuilder().setNode(NodeDirectory.up(state, node).getName()).setKind(NoticeKind.FINAL).setState(EvacuationState.EVACUATING).setReason(reason).setDeadline(state.now() + deadline.toMillis()).setBeganAt(state.now());
+                    return evacuator.dryRun(state, wanted.build());
+                });
+    }
+
+    /**
+     * The newest first.
+     *
+     * @param node empty: of all
+     */
+    public List<Evacuation> list(String node, boolean openOnly) {
+        RecordQuery wanted = (node.isEmpty() ? RecordQuery.all() : RecordQuery.of(node)).newestFirst().atMost(MOST_LISTED);
+        return store.transact(state -> state.records(KIND, wanted).stream().filter(one -> !openOnly || isOpen(one)).toList());
+    }
+
+    /**
+     * @param what an id, or a node, whose last one is meant
+     * @throws FerryException OPERATION_NOT_FOUND
+     */
+    public Evacuation one(String what) {
+        return store.transact(state -> state.record(KIND, what).or(() -> state.records(KIND, RecordQuery.of(what).newestFirst().atMost(1)).stream().findFirst()))
+                .orElseThrow(
+                        () ->
+                                new FerryException(
+                                        ErrorCode.EVACUATION_NOT_FOUND,
+                                        "There is no evacuation '" + what + "', and none of a node of that name" + store.transact(Evacuations::open).stream().map(Evacuation::getId).collect(Collectors.joining(", ", "; open are: ", ""))));
+    }
+
+    /** How long until a machine goes away when nobody says so. */
+    public Duration usualNotice() {
+        return Durations.parse(config.finalNotice());
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+    }
+}

@@ -1,0 +1,103 @@
+package dev.ferry.coordinator.evacuation;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.common.Scheduler;
+import dev.ferry.coordinator.api.Verbs;
+import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobPolicy;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationKind;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Makes images of running jobs when they are due, one at a time on each node, and keeps the books of machines' lives that say how often. */
+public final class Freshness implements AutoCloseable {
+    /** What stands as the cause of every image that is made in the background. */
+    static final String CAUSE = "background image";
+
+    private static final Logger LOG = LoggerFactory.getLogger(Freshness.class);
+    private static final Duration LOOK = Duration.ofSeconds(1);
+    /** A job that could not be saved is not frozen for nothing again and again. */
+    private static final Duration AFTER_FAILURE = Duration.ofMinutes(10);
+
+    private final StateStore store;
+    private final Verbs verbs;
+    private final Policies policies;
+    private final Scheduler scheduler;
+    private volatile boolean closed;
+
+    public Freshness(StateStore store, Verbs verbs, Policies policies, Scheduler scheduler) {
+        this.store = store;
+        this.verbs = verbs;
+        this.policies = policies;
+        this.scheduler = scheduler;
+    }
+
+    public void start() {
+        Scheduler.Timer ignored = scheduler.after(LOOK, this::tick);
+    }
+
+    private void tick() {
+        if (closed) {
+            return;
+        }
+        try {
+            look();
+        } catch (RuntimeException failed) {
+            LOG.error("jobs could not be looked at for images that are due", failed);
+        }
+        start();
+    }
+
+    private void look() {
+        store.transact(
+                state -> {
+                    Pools.keepBooks(state);
+                    return true;
+                });
+        for (String job : store.transact(this::due)) {
+            try {
+                Operation begun = verbs.checkpoint(job, CAUSE);
+                LOG.debug("image of job {} is due ({})", job, begun.getId());
+            } catch (FerryException refused) {
+                LOG.debug("image of job {} is not begun: {}", job, refused.getMessage());
+            }
+        }
+    }
+
+    /** Jobs whose image is due, of each node one at most: two at once would freeze both for longer. */
+    private List<String> due(Transaction state) {
+        Set<String> busy =
+                state.openOperations().stream().filter(operation -> operation.getKind() == OperationKind.CHECKPOINT).map(Operation::getSourceNode).collect(Collectors.toCollection(HashSet::new));
+        // What is moved away anyway gets its image by that.
+        Evacuations.open(state).stream().map(evacuation -> evacuation.getNode()).forEach(busy::add);
+        List<String> due = new ArrayList<>();
+        for (Job job : state.liveJobs()) {
+            boolean can = job.getState() == JobState.RUNNING && job.getOperation().isEmpty() && !busy.contains(job.getNode());
+            if (can && isDue(state, job)) {
+                due.add(job.getId());
+                busy.add(job.getNode());
+            }
+        }
+        return due;
+    }
+
+    private boolean isDue(Transaction state, Job job) {
+        JobPolicy policy = policies.show(state, job);
+        return policy.getIntervalMillis() > 0 && policy.getNextAt() <= state.now() && new JobHistory(state, job, CAUSE).mayTryAfter(state.now(), AFTER_FAILURE);
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+    }
+}

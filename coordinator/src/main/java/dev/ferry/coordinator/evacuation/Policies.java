@@ -1,0 +1,125 @@
+package dev.ferry.coordinator.evacuation;
+
+import dev.ferry.common.Durations;
+import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.store.RecordKind;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobPolicy;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Node;
+import dev.ferry.scheduling.fresh.FreshPolicy;
+import dev.ferry.scheduling.fresh.FreshPolicy.Facts;
+import dev.ferry.scheduling.fresh.FreshPolicy.Interval;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/** How often images of each job are made while it runs: what was asked for, and what follows from it now. */
+public final class Policies {
+    /** What was changed after the job's submission; its parent is the job. */
+    static final RecordKind<JobPolicy> KIND = new RecordKind<>("job-policy", JobPolicy.parser(), JobPolicy::getJob, JobPolicy::getJob, policy -> 0);
+
+    /** What a cloud that says something says at least. */
+    private static final Duration SHORTEST_NOTICE = Duration.ofSeconds(30);
+
+    private final EvacuationConfig config;
+
+    public Policies(EvacuationConfig config) {
+        this.config = config;
+    }
+
+    /**
+     * Reads auto, never, or a time.
+     *
+     * @throws FerryException INVALID_ARGUMENT
+     */
+    public static FreshPolicy parse(String text) {
+        return switch (text) {
+            case "auto" -> FreshPolicy.auto();
+            case "never" -> FreshPolicy.never();
+            default -> {
+                Duration every = Durations.parse(text);
+                if (every.isZero()) {
+                    throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Images can't be made every " + text + "; write auto, never, or a time such as 10m");
+                }
+                yield FreshPolicy.every(every);
+            }
+        };
+    }
+
+    /** What holds for a job, without what follows from it. */
+    private JobPolicy asked(Transaction state, Job job) {
+        JobPolicy changed = state.record(KIND, job.getId()).orElse(JobPolicy.getDefaultInstance());
+        String submitted = job.getSpec().getCheckpointEvery().isEmpty() ? config.checkpoint() : job.getSpec().getCheckpointEvery();
+        return JobPolicy.newBuilder()
+                .setJob(job.getId())
+                .setCheckpoint(changed.getCheckpoint().isEmpty() ? submitted : changed.getCheckpoint())
+                .setMostFrozen(changed.getMostFrozen() > 0 ? changed.getMostFrozen() : config.mostFrozen())
+                .build();
+    }
+
+    /** What holds for a job, and what follows from it now. */
+    public JobPolicy show(Transaction state, Job job) {
+        JobPolicy asked = asked(state, job);
+        FreshPolicy parsed = parse(asked.getCheckpoint());
+        FreshPolicy policy = new FreshPolicy(parsed.mode(), parsed.every(), asked.getMostFrozen());
+        Optional<Node> node = state.node(job.getNode());
+        Optional<Image> image = job.getLatestImage().isEmpty() ? Optional.empty() : state.image(job.getLatestImage());
+        JobPolicy.Builder shown = asked.toBuilder().setPool(node.map(Node::getPool).orElse(""));
+        if (node.isEmpty() || job.getState() != JobState.RUNNING) {
+            return shown.setWhy("the job does not run").build();
+        }
+        Facts facts = facts(state, job, node.get(), image);
+        shown.setCostMicros(facts.cost().toNanos() / 1000).setMeanTimeMillis(facts.meanTime().toMillis());
+        Optional<Interval> interval = policy.interval(facts);
+        if (interval.isEmpty()) {
+            return shown.setWhy("no images are made").build();
+        }
+        Duration unsaved = Situation.unsaved(state, job, image, new JobHistory(state, job, Freshness.CAUSE));
+        return shown.setIntervalMillis(interval.get().interval().toMillis()).setWhy(interval.get().why()).setNextAt(state.now() + interval.get().interval().minus(unsaved).toMillis()).build();
+    }
+
+    private Facts facts(Transaction state, Job job, Node node, Optional<Image> image) {
+        Pace pace = Situation.pace(state, node.getName(), config);
+        Duration cost = image.map(one -> Duration.ofNanos(one.getFreezeMicros() * 1000)).filter(time -> !time.isZero()).orElse(pace.fixed());
+        return new Facts(cost, Pools.meanTimeUncovered(state, node.getPool()), changedBytesPerSecond(state, job), pace.linkBytesPerSecond(), SHORTEST_NOTICE, Durations.parse(config.margin()).plus(pace.fixed()));
+    }
+
+    /** What the last image sent that the one before had not, over the time between them; 0: there are no two. */
+    private static double changedBytesPerSecond(Transaction state, Job job) {
+        List<Image> images = state.images(job.getId());
+        if (images.size() < 2) {
+            return 0;
+        }
+        Image last = images.getLast();
+        double seconds = (last.getCreatedAt() - images.get(images.size() - 2).getCreatedAt()) / 1000.0;
+        return seconds <= 0 ? 0 : last.getSentBytes() / seconds;
+    }
+
+    /**
+     * Changes what holds for a job.
+     *
+     * @param checkpoint empty: as it is
+     * @param mostFrozen 0: as it is
+     * @throws FerryException INVALID_ARGUMENT
+     */
+    public JobPolicy set(Transaction state, Job job, String checkpoint, double mostFrozen) {
+        if (!(mostFrozen >= 0) || mostFrozen > 1) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "The share of frozen time must be above 0 and at most 1, not " + mostFrozen);
+        }
+        JobPolicy before = state.record(KIND, job.getId()).orElse(JobPolicy.newBuilder().setJob(job.getId()).build());
+        JobPolicy.Builder after = before.toBuilder();
+        if (!checkpoint.isEmpty()) {
+            FreshPolicy ignored = parse(checkpoint);
+            after.setCheckpoint(checkpoint);
+        }
+        if (mostFrozen > 0) {
+            after.setMostFrozen(mostFrozen);
+        }
+        state.put(KIND, after.build());
+        return show(state, job);
+    }
+}

@@ -1,0 +1,121 @@
+package dev.ferry.coordinator.nodes;
+
+import dev.ferry.common.Strand;
+import dev.ferry.proto.v1.FromNode;
+import dev.ferry.proto.v1.Hello;
+import dev.ferry.proto.v1.Welcome;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** One stream of a daemon. Heartbeats are answered at once; what needs the store waits its turn, in the order in which it came. */
+public final class NodeStream {
+    private static final Logger LOG = LoggerFactory.getLogger(NodeStream.class);
+
+    private final NodeStreams all;
+    private final NodeLine line;
+    private final Strand turn;
+    private volatile @Nullable NodeSession session;
+    private volatile boolean ended;
+
+    NodeStream(NodeStreams all, NodeLine line) {
+        this.all = all;
+        this.line = line;
+        turn = new Strand(all.scheduler());
+    }
+
+    /** A message of the daemon. */
+    public void take(FromNode message) {
+        NodeSession open = session;
+        if (!all.leads().holds()) {
+            // An answer would lengthen the node's lease, and the next leader already counts it.
+            line.refuse("this coordinator no longer leads");
+        } else if (message.hasHello()) {
+            begin(message.getHello());
+        } else if (open == null) {
+            line.refuse("the first message must be Hello");
+        } else {
+            open.heard();
+            take(open, message);
+        }
+    }
+
+    private void begin(Hello hello) {
+        NodeSession opened = new NodeSession(hello.getNode(), line, all.clock());
+        session = opened;
+        later(
+                () -> {
+                    if (ended) {
+                        return;
+                    }
+                    var unused = all.directory().hello(hello, "");
+                    all.desk().opened(opened);
+                    // Read after the stream is known: see LostNodes for why the order matters.
+                    opened.welcome(
+                            Welcome.newBuilder()
+                                    .setHeartbeatMillis(all.terms().heartbeat().toMillis())
+                                    .setLeaseMillis(all.terms().lease().toMillis())
+                                    .addAllLives(all.reconciler().standing(hello.getNode()))
+                                    .build());
+                    all.reconciler().hello(hello);
+                    all.desk().resend(hello.getNode());
+                    all.logs().streamChanged(hello.getNode());
+                });
+    }
+
+    private void take(NodeSession open, FromNode message) {
+        switch (message.getMessageCase()) {
+            case HEARTBEAT -> {
+                open.answer(message.getHeartbeat(), all.directory().leases());
+                if (message.getHeartbeat().getSequence() == 1) {
+                    // It has read the Welcome, and counts what is granted now.
+                    later(() -> all.directory().countsNewLease(open.node()));
+                }
+            }
+            case PROGRESS -> all.desk().progress(message.getProgress());
+            case LOG_DATA -> all.logs().data(message.getLogData());
+            case RESULT ->
+                    later(
+                            () -> {
+                                all.desk().result(open.node(), message.getResult());
+                                if (message.getResult().hasJob()) {
+                                    all.reconciler().result(open.node(), message.getResult().getJob());
+                                }
+                            });
+            case JOB_REPORT -> later(() -> all.reconciler().report(open.node(), message.getJobReport()));
+            case NOTICES -> later(() -> all.noticed(open.node(), message.getNotices()));
+            case HELLO, MESSAGE_NOT_SET -> LOG.warn("node {} says something this Ferry does not know", open.node());
+        }
+    }
+
+    private void later(Runnable work) {
+        turn.execute(
+                () -> {
+                    try {
+                        work.run();
+                    } catch (RuntimeException failed) {
+                        // It would be forgotten here and never said again: the next stream begins with all that the daemon knows.
+                        LOG.error("a message of a node could not be dealt with; its stream is ended", failed);
+                        line.refuse("the coordinator could not deal with a message: say Hello again");
+                    }
+                });
+    }
+
+    /** The stream is over, by whichever side. */
+    public void end() {
+        ended = true;
+        NodeSession open = session;
+        if (open == null) {
+            return;
+        }
+        later(
+                () -> {
+                    all.desk().closed(open);
+                    all.logs().streamChanged(open.node());
+                    if (!all.desk().isConnected(open.node())) {
+                        all.directory().silent(open.node());
+                        LOG.info("the stream of node {} has ended", open.node());
+                    }
+                });
+    }
+}

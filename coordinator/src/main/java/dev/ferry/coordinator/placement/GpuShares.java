@@ -1,0 +1,130 @@
+package dev.ferry.coordinator.placement;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.common.Sizes;
+import dev.ferry.coordinator.JobStates;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Gpu;
+import dev.ferry.proto.v1.GpuUse;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Node;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.Requirements;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/** Which GPUs of a node a job gets: whole ones, by UUID, each to one job at a time, all of one model. */
+public final class GpuShares {
+    private GpuShares() {}
+
+    /** What a job wants of a node's GPUs. */
+    private record Wish(int count, String model, List<GpuUse> uses) {
+        static Wish of(JobSpec spec, Optional<Requirements> image) {
+            return new Wish(spec.getGpus(), spec.getGpuModel().toLowerCase(Locale.ROOT), image.map(Requirements::getGpuUsesList).orElse(List.of()));
+        }
+
+        /** Why a GPU is not wanted; empty: it is. */
+        String refuses(Gpu gpu) {
+            if (!gpu.getSick().isEmpty()) {
+                return gpu.getSick();
+            }
+            if (gpu.getMig()) {
+                return "it is in MIG mode";
+            }
+            if (!gpu.getModel().toLowerCase(Locale.ROOT).contains(model)) {
+                return "it is a " + gpu.getModel();
+            }
+            for (GpuUse use : uses) {
+                if (!gpu.getModel().equals(use.getModel())) {
+                    return "it is a " + gpu.getModel() + ", the image's state is of a " + use.getModel();
+                }
+                if (gpu.getMemoryBytes() < use.getUsedBytes()) {
+                    return "it has " + Sizes.format(gpu.getMemoryBytes()) + ", the image's state needs " + Sizes.format(use.getUsedBytes());
+                }
+            }
+            return "";
+        }
+    }
+
+    /**
+     * Chooses GPUs for a job that has room on the node otherwise.
+     *
+     * @param image what the image needs; empty: a first start
+     * @param operation the one that asks, whose own reservation does not count; empty: none
+     * @param before UUIDs that are taken again where they are free: state that goes back to where it was needs no map
+     * @return UUIDs, as many as the job asks for
+     * @throws FerryException NO_CAPACITY
+     */
+    public static List<String> choose(Transaction state, Node node, JobSpec spec, Optional<Requirements> image, String operation, List<String> before) {
+        Wish wish = Wish.of(spec, image);
+        List<Gpu> free = free(state, node, wish, operation);
+        List<String> names = free.stream().map(Gpu::getUuid).toList();
+        if (wish.count() > 0 && before.size() == wish.count() && names.containsAll(before)) {
+            return List.copyOf(before);
+        }
+        List<String> chosen = ofOneModel(free, wish.count());
+        if (chosen.size() < wish.count()) {
+            throw new FerryException(ErrorCode.NO_CAPACITY, "Node " + node.getName() + ": " + lack(state, node, spec, image, operation));
+        }
+        return chosen;
+    }
+
+    private static List<String> ofOneModel(List<Gpu> free, int count) {
+        Map<String, List<String>> byModel = new LinkedHashMap<>();
+        free.forEach(gpu -> byModel.computeIfAbsent(gpu.getModel(), model -> new ArrayList<>()).add(gpu.getUuid()));
+        return byModel.values().stream().filter(uuids -> uuids.size() >= count).findFirst().map(uuids -> List.copyOf(uuids.subList(0, count))).orElse(List.of());
+    }
+
+    /** How many GPUs a node has that a job could use, free or not. */
+    static long suitable(Node node, JobSpec spec, Optional<Requirements> image) {
+        Wish wish = Wish.of(spec, image);
+        return node.getFacts().getGpusList().stream().filter(gpu -> wish.refuses(gpu).isEmpty()).count();
+    }
+
+    /** What a node's GPUs lack for a job now, for people; empty: nothing. */
+    static String lack(Transaction state, Node node, JobSpec spec, Optional<Requirements> image, String operation) {
+        Wish wish = Wish.of(spec, image);
+        if (wish.count() == 0 || ofOneModel(free(state, node, wish, operation), wish.count()).size() == wish.count()) {
+            return "";
+        }
+        Set<String> taken = taken(state, node.getName(), operation);
+        List<String> reasons = new ArrayList<>();
+        for (Gpu gpu : node.getFacts().getGpusList()) {
+            String refusal = wish.refuses(gpu);
+            if (!refusal.isEmpty() || taken.contains(gpu.getUuid())) {
+                reasons.add(gpu.getUuid() + ": " + (refusal.isEmpty() ? "another job has it" : refusal));
+            }
+        }
+        return wish.count() + " GPUs" + (wish.model().isEmpty() ? "" : " of model '" + wish.model() + "'") + " wanted; " + (reasons.isEmpty() ? "it has " + node.getFacts().getGpusCount() : String.join("; ", reasons));
+    }
+
+    private static List<Gpu> free(Transaction state, Node node, Wish wish, String operation) {
+        Set<String> taken = taken(state, node.getName(), operation);
+        return node.getFacts().getGpusList().stream().filter(gpu -> !taken.contains(gpu.getUuid()) && wish.refuses(gpu).isEmpty()).toList();
+    }
+
+    /** UUIDs that jobs of a node have, or that an operation holds for one. */
+    static Set<String> taken(Transaction state, String node, String operation) {
+        Set<String> taken = new HashSet<>();
+        for (Job job : state.liveJobs()) {
+            if (job.getNode().equals(node) && JobStates.isOnNode(job.getState()) && job.getState() != JobState.PARKED) {
+                taken.addAll(job.getGpusList());
+            }
+        }
+        for (Operation open : state.openOperations()) {
+            if (!open.getId().equals(operation) && open.getTargetNode().equals(node)) {
+                taken.addAll(open.getTargetGpusList());
+            }
+        }
+        return taken;
+    }
+}

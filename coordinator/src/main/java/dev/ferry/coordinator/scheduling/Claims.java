@@ -1,0 +1,53 @@
+package dev.ferry.coordinator.scheduling;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobQueue;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationState;
+import dev.ferry.proto.v1.RoomClaim;
+import java.util.ArrayList;
+import java.util.List;
+
+/** Room that is being made: whoever waits for it starts as soon as the last victim is out, before anybody else is looked at. */
+final class Claims {
+    /** After room could not be made, it is tried again no sooner, milliseconds. */
+    private static final long PAUSE = 60_000;
+
+    private Claims() {}
+
+    /**
+     * Goes on with all claims, and forgets what the queue knew of jobs that run again.
+     *
+     * @return ids of operations that begin
+     */
+    static List<String> settle(Transaction state) {
+        List<String> begun = new ArrayList<>();
+        for (Job job : state.liveJobs()) {
+            JobQueue queue = job.getQueue();
+            if (job.getState() == JobState.RUNNING && job.getOperation().isEmpty() && (queue.getComesBack() || queue.getAttempts() > 0 || queue.hasClaim())) {
+                Job ignored = state.put(job.toBuilder().setQueue(queue.toBuilder().clearComesBack().clearAttempts().clearNotBefore().clearClaim()).build());
+            } else if (Queue.waits(job) && queue.hasClaim() && queue.getClaim().getOperationsList().stream().noneMatch(id -> isOpen(state, id))) {
+                settle(state, job, begun);
+            }
+        }
+        return begun;
+    }
+
+    private static boolean isOpen(Transaction state, String operation) {
+        return state.operation(operation).map(Operation::getState).filter(OperationState.OPEN::equals).isPresent();
+    }
+
+    private static void settle(Transaction state, Job job, List<String> begun) {
+        RoomClaim claim = job.getQueue().getClaim();
+        try {
+            begun.add(Starter.begin(state, job, claim.getNode(), claim.getDecision()));
+        } catch (FerryException none) {
+            // A victim could not be saved and runs on, or the node is gone.
+            JobQueue queue = job.getQueue().toBuilder().clearClaim().setNotBefore(state.now() + PAUSE).build();
+            Job ignored = state.put(job.toBuilder().setQueue(queue).setReason("room could not be made: " + none.getMessage()).build());
+        }
+    }
+}

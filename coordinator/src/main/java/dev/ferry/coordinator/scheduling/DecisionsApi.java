@@ -1,0 +1,56 @@
+package dev.ferry.coordinator.scheduling;
+
+import dev.ferry.coordinator.access.Caller;
+import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.DecisionReplay;
+import dev.ferry.proto.v1.ExplainJobRequest;
+import dev.ferry.proto.v1.Explanation;
+import dev.ferry.proto.v1.GetDecisionRequest;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.ListDecisionsRequest;
+import dev.ferry.proto.v1.ListDecisionsResponse;
+import dev.ferry.proto.v1.PassInput;
+import dev.ferry.proto.v1.PassOutput;
+import dev.ferry.proto.v1.SchedulingDecision;
+import java.util.function.BiFunction;
+
+/** All that can be asked about decisions, once for gRPC and HTTP. */
+public final class DecisionsApi {
+    private final StateStore store;
+    private final SchedulingConfig config;
+    private final BiFunction<Transaction, String, Job> names;
+
+    /**
+     * @param names finds the job that a user means
+     */
+    public DecisionsApi(StateStore store, SchedulingConfig config, BiFunction<Transaction, String, Job> names) {
+        this.store = store;
+        this.config = config;
+        this.names = names;
+    }
+
+    public Explanation explain(ExplainJobRequest request) {
+        return store.transact(state -> Explainer.explain(state, config, names.apply(state, request.getJob()), Caller.current()::sees));
+    }
+
+    public ListDecisionsResponse list(ListDecisionsRequest request) {
+        return store.transact(
+                state -> {
+                    String job = request.getJob().isEmpty() ? "" : names.apply(state, request.getJob()).getId();
+                    return ListDecisionsResponse.newBuilder().addAllDecisions(DecisionLog.list(state, job, request.getMost())).build();
+                });
+    }
+
+    public SchedulingDecision decision(GetDecisionRequest request) {
+        return store.transact(state -> DecisionLog.get(state, request.getDecision()));
+    }
+
+    public DecisionReplay replay(GetDecisionRequest request) {
+        return DecisionLog.replay(decision(request));
+    }
+
+    public PassOutput advise(PassInput input) {
+        return PassDecider.decide(input);
+    }
+}

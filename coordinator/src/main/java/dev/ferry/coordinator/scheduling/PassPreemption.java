@@ -1,0 +1,235 @@
+package dev.ferry.coordinator.scheduling;
+
+import dev.ferry.proto.v1.PassInput;
+import dev.ferry.proto.v1.PassPolicy;
+import dev.ferry.proto.v1.PassQos;
+import dev.ferry.proto.v1.PassRejected;
+import dev.ferry.proto.v1.PassRunning;
+import dev.ferry.proto.v1.PassVictim;
+import dev.ferry.proto.v1.PassWaiting;
+import dev.ferry.proto.v1.PreemptionVerdict;
+import dev.ferry.scheduling.accounts.AccountTree;
+import dev.ferry.scheduling.pass.Demand;
+import dev.ferry.scheduling.pass.Room;
+import dev.ferry.scheduling.pass.RunningJob;
+import dev.ferry.scheduling.pass.WaitingJob;
+import dev.ferry.scheduling.preempt.Balance;
+import dev.ferry.scheduling.preempt.Decision;
+import dev.ferry.scheduling.preempt.Deserved;
+import dev.ferry.scheduling.preempt.Preemption;
+import dev.ferry.scheduling.preempt.PreemptionPolicy;
+import dev.ferry.scheduling.preempt.Spent;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * For whom of those that wait room is made: for jobs whose QoS preempts that of others, and for jobs whose accounts hold less than is due to them. Jobs with GPUs are compared in GPUs, others in CPUs.
+ *
+ * <p>A QoS is an order: neither dues nor delay nor hysteresis count, but the budget of an hour and the time for which a QoS exempts its jobs do. Shares never take from a job whose QoS preempts that of the
+ * taker, so that what a QoS has taken is not taken back.
+ */
+final class PassPreemption {
+    /** The rest is decided at the next look, when these are on their way. */
+    private static final int MOST = 16;
+
+    /** The rejected of so many jobs are told: those for whom room may be made soonest. */
+    private static final int TOLD = 8;
+
+    private static final int MOST_REJECTED = 100;
+
+    private final PassInput input;
+    private final AccountTree tree;
+    private final Room room;
+    private final List<RunningJob> running;
+    private final List<WaitingJob> still;
+    private final PreemptionPolicy policy;
+    private final Map<String, List<String>> preempts = new HashMap<>();
+    private final double[] gpusHeld;
+    private final double[] cpusHeld;
+    private final double[] gpusDue;
+    private final double[] cpusDue;
+    private int preemptions;
+    private double moved;
+
+    /**
+     * @param room what is free, less what starts; changed
+     * @param running those that hold room, by their places in the input; changed
+     * @param holding waiting jobs that have got room
+     * @param still those that have not, by priority
+     */
+    PassPreemption(PassInput input, AccountTree tree, Room room, List<RunningJob> running, List<WaitingJob> holding, List<WaitingJob> still) {
+        this.input = input;
+        this.tree = tree;
+        this.room = room;
+        this.running = running;
+        this.still = still;
+        policy = policy(input.getPolicy());
+        for (PassQos qos : input.getQosList()) {
+            preempts.put(qos.getName(), qos.getPreemptsList());
+        }
+        preemptions = input.getPreemptions();
+        moved = input.getMoved();
+        gpusHeld = held(holding, true);
+        cpusHeld = held(holding, false);
+        gpusDue = due(gpusHeld, true, input.getGpus());
+        cpusDue = due(cpusHeld, false, input.getCpuMillis() / 1000.0);
+    }
+
+    private static PreemptionPolicy policy(PassPolicy policy) {
+        return new PreemptionPolicy(
+                policy.getDelay(), policy.getHysteresis(), policy.getMinimumRun(), policy.getSpacing(), policy.getMostPerHour(), policy.getMostMoving(), policy.getWorth(), Math.max(1, policy.getHorizon()));
+    }
+
+    private double[] held(List<WaitingJob> holding, boolean inGpus) {
+        double[] held = new double[tree.size()];
+        for (RunningJob job : running) {
+            if (!of(job).getLeaving()) {
+                held[job.account()] += size(job.demand(), inGpus);
+            }
+        }
+        holding.forEach(job -> held[job.account()] += size(job.demand(), inGpus));
+        return held;
+    }
+
+    private double[] due(double[] held, boolean inGpus, double capacity) {
+        double[] asked = held.clone();
+        still.forEach(job -> asked[job.account()] += size(job.demand(), inGpus));
+        return Deserved.of(tree, capacity, asked);
+    }
+
+    /** A job without GPUs takes nothing of what jobs with GPUs are compared in, and the other way round. */
+    private static double size(Demand demand, boolean inGpus) {
+        return inGpus == demand.gpus() > 0 ? demand.size(inGpus) : 0;
+    }
+
+    private PassRunning of(RunningJob job) {
+        return input.getRunning((int) job.id());
+    }
+
+    private PassWaiting of(WaitingJob job) {
+        return input.getWaiting((int) job.id() - 1);
+    }
+
+    List<PreemptionVerdict> decide() {
+        List<PreemptionVerdict> verdicts = new ArrayList<>();
+        int made = 0;
+        for (WaitingJob job : still) {
+            if (made == MOST || of(job).getNotBefore() > input.getNow()) {
+                continue;
+            }
+            Decision decision = byQos(job);
+            String right = "its QoS " + of(job).getQos() + " preempts theirs";
+            if (!(decision instanceof Decision.Preempt)) {
+                decision = byShares(job);
+                right = "its account holds less than is due to it";
+            }
+            made += decision instanceof Decision.Preempt ? 1 : 0;
+            if (decision instanceof Decision.Preempt || verdicts.size() < TOLD) {
+                verdicts.add(verdict(job, decision, right));
+            }
+            if (decision instanceof Decision.Preempt taken) {
+                apply(taken);
+            }
+        }
+        return verdicts;
+    }
+
+    private boolean outranks(String qos, String other) {
+        return preempts.getOrDefault(qos, List.of()).contains(other);
+    }
+
+    private Decision byQos(WaitingJob job) {
+        String qos = of(job).getQos();
+        List<RunningJob> lower = running.stream().filter(one -> outranks(qos, of(one).getQos()) && of(one).getExemptUntil() <= input.getNow()).toList();
+        if (lower.isEmpty()) {
+            return new Decision.Keep(job, Decision.Why.NO_VICTIMS);
+        }
+        // One more account, to which everything is due, asks; nothing is due to the others.
+        int asker = tree.size();
+        boolean inGpus = job.demand().gpus() > 0;
+        double[] due = new double[asker + 1];
+        Arrays.fill(due, Double.NEGATIVE_INFINITY);
+        due[asker] = Double.MAX_VALUE;
+        double[] holds = Arrays.copyOf(inGpus ? gpusHeld : cpusHeld, asker + 1);
+        WaitingJob asking = new WaitingJob(job.id(), asker, job.priority(), job.since(), job.demand(), job.seconds());
+        PreemptionPolicy order = new PreemptionPolicy(0, 0, 0, 0, policy.mostPerHour(), 1, Double.MAX_VALUE, policy.horizon());
+        return Preemption.decide(asking, room, lower, new Balance(due, holds, inGpus, capacity(inGpus)), order, new Spent(preemptions, 0), input.getNow());
+    }
+
+    private Decision byShares(WaitingJob job) {
+        boolean inGpus = job.demand().gpus() > 0;
+        Balance balance = balance(inGpus);
+        List<RunningJob> others = running.stream().filter(one -> (inGpus || one.demand().gpus() == 0) && !outranks(of(one).getQos(), of(job).getQos())).toList();
+        return Preemption.decide(job, room, others, balance, policy, new Spent(preemptions, moved), input.getNow());
+    }
+
+    private Balance balance(boolean inGpus) {
+        return new Balance(inGpus ? gpusDue : cpusDue, inGpus ? gpusHeld : cpusHeld, inGpus, capacity(inGpus));
+    }
+
+    private double capacity(boolean inGpus) {
+        return inGpus ? input.getGpus() : input.getCpuMillis() / 1000.0;
+    }
+
+    private PreemptionVerdict verdict(WaitingJob job, Decision decision, String right) {
+        boolean inGpus = job.demand().gpus() > 0;
+        Balance balance = balance(inGpus);
+        PreemptionVerdict.Builder said = PreemptionVerdict.newBuilder().setJob(of(job).getJob()).setDue(balance.due()[job.account()]).setHolds(balance.holds()[job.account()]);
+        List<RunningJob> victims = List.of();
+        switch (decision) {
+            case Decision.Keep keep -> said.setWhy(keep.why().words());
+            case Decision.Preempt taken -> {
+                victims = taken.victims();
+                int node = taken.nodes()[0];
+                // With the victims' GPUs alone there is room: they stay on the node, in its main memory.
+                boolean park = job.demand().gpus() > 0 && room.cpuMillis(node) >= job.demand().cpuMillis() && room.memory(node) >= job.demand().memory();
+                said.setPreempts(true).setNode(input.getNodes(node).getName()).setCost(taken.cost()).setWhy(right);
+                victims.forEach(one -> said.addVictims(PassVictim.newBuilder().setJob(of(one).getJob()).setPark(park && one.demand().gpus() > 0).setCost(one.moveSeconds() * size(one.demand(), inGpus))));
+            }
+        }
+        for (RunningJob one : running) {
+            if (!victims.contains(one) && !of(one).getLeaving() && said.getRejectedCount() < MOST_REJECTED) {
+                said.addRejected(PassRejected.newBuilder().setJob(of(one).getJob()).setWhy(whyLeft(job, one, balance)));
+            }
+        }
+        return said.build();
+    }
+
+    private String whyLeft(WaitingJob job, RunningJob one, Balance balance) {
+        if (!of(one).getImmovable().isEmpty()) {
+            return of(one).getImmovable();
+        }
+        if (outranks(of(one).getQos(), of(job).getQos())) {
+            return "its QoS preempts that of the job";
+        }
+        return Preemption.refusal(one, job, balance, policy, input.getNow()).map(Preemption.Refusal::words).orElse("others are cheaper, or its node can't be freed");
+    }
+
+    /** The victims are on their way, and what is free of the node is the taker's. */
+    private void apply(Decision.Preempt taken) {
+        boolean inGpus = taken.job().demand().gpus() > 0;
+        Demand demand = taken.job().demand();
+        long cpu = demand.cpuMillis();
+        long memory = demand.memory();
+        int gpus = demand.gpus();
+        double[] held = inGpus ? gpusHeld : cpusHeld;
+        for (RunningJob victim : taken.victims()) {
+            cpu -= victim.demand().cpuMillis();
+            memory -= victim.demand().memory();
+            gpus -= victim.demand().gpus();
+            gpusHeld[victim.account()] -= size(victim.demand(), true);
+            cpusHeld[victim.account()] -= size(victim.demand(), false);
+            moved += size(victim.demand(), inGpus) * victim.moveSeconds();
+            running.set(
+                    running.indexOf(victim),
+                    new RunningJob(victim.id(), victim.account(), victim.demand(), victim.nodes(), victim.since(), victim.ends(), victim.moveSeconds(), victim.hits(), victim.lastHit(), false));
+        }
+        preemptions += taken.victims().size();
+        WaitingJob job = still.stream().filter(one -> one.id() == taken.job().id()).findFirst().orElseThrow();
+        held[job.account()] += size(demand, inGpus);
+        room.take(taken.nodes(), new Demand(1, Math.max(0, cpu), Math.max(0, memory), Math.max(0, gpus), 0));
+    }
+}

@@ -1,0 +1,289 @@
+package dev.ferry.coordinator.scheduling;
+
+import dev.ferry.coordinator.JobStates;
+import dev.ferry.coordinator.accounts.Metering;
+import dev.ferry.coordinator.placement.Usage;
+import dev.ferry.coordinator.store.RecordQuery;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobDemand;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.JobUse;
+import dev.ferry.proto.v1.Node;
+import dev.ferry.proto.v1.NodeState;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationKind;
+import dev.ferry.proto.v1.PassAssociation;
+import dev.ferry.proto.v1.PassInput;
+import dev.ferry.proto.v1.PassNode;
+import dev.ferry.proto.v1.PassPolicy;
+import dev.ferry.proto.v1.PassQos;
+import dev.ferry.proto.v1.PassRunning;
+import dev.ferry.proto.v1.PassWaiting;
+import dev.ferry.proto.v1.PreemptionRecord;
+import dev.ferry.proto.v1.Qos;
+import dev.ferry.proto.v1.Resources;
+import dev.ferry.proto.v1.RoomClaim;
+import dev.ferry.scheduling.accounts.AccountTree;
+import dev.ferry.scheduling.accounts.Association;
+import dev.ferry.scheduling.pass.Packing;
+import dev.ferry.scheduling.preempt.PreemptionPolicy;
+import dev.ferry.scheduling.priority.Factors;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/** Reads, in one transaction, all that a look at the queue decides from. */
+final class PassReader {
+    private static final long MEBI = 1L << 20;
+    private static final long MILLIS = 1000;
+    private static final long HOUR = 3_600_000;
+    /** Of a job that was never moved: begin and end of each way, and main memory at a rate that most networks and disks reach. */
+    private static final double MOVE_SECONDS = 4;
+    private static final double MEBI_PER_SECOND = 200;
+
+    private final Transaction state;
+    private final SchedulingConfig config;
+    private final Standing standing;
+    private final List<Node> nodes;
+    private final Map<String, Integer> places = new HashMap<>();
+    private final Labels labels;
+    private final List<Job> jobs;
+    private final Map<String, Operation> open = new LinkedHashMap<>();
+    private final Map<String, JobUse> uses;
+    private final long now;
+    private final PassInput.Builder input = PassInput.newBuilder();
+
+    private PassReader(Transaction state, SchedulingConfig config) {
+        this.state = state;
+        this.config = config;
+        standing = Standing.of(state, config);
+        nodes = state.nodes().stream().filter(node -> node.getState() == NodeState.READY).toList();
+        for (int at = 0; at < nodes.size(); at++) {
+            places.put(nodes.get(at).getName(), at);
+        }
+        labels = new Labels(state, standing.book(), nodes);
+        jobs = state.liveJobs();
+        state.openOperations().forEach(operation -> open.put(operation.getJob(), operation));
+        uses = Metering.open(state);
+        now = state.now() / MILLIS;
+    }
+
+    static PassInput read(Transaction state, SchedulingConfig config) {
+        return new PassReader(state, config).read();
+    }
+
+    private PassInput read() {
+        input.setNow(now).setPolicy(policy());
+        AccountTree tree = standing.tree();
+        for (int at = 0; at < tree.size(); at++) {
+            Association one = tree.get(at);
+            String user = one.user();
+            input.addAssociations(PassAssociation.newBuilder().setId(one.id()).setParent(one.parent()).setAccount(one.account()).setUser(user == null ? "" : user).setShares(one.shares()));
+        }
+        for (Qos qos : standing.book().allQos()) {
+            if (qos.getPreemptsCount() > 0) {
+                input.addQos(PassQos.newBuilder().setName(qos.getName()).addAllPreempts(qos.getPreemptsList()));
+            }
+        }
+        List<Job> waiting = new ArrayList<>();
+        LimitCheck limits = new LimitCheck(standing.book());
+        for (Job job : jobs) {
+            Optional<String> node = where(job);
+            if (node.isPresent()) {
+                limits.holds(job);
+                Integer place = places.get(node.get());
+                if (place != null) {
+                    input.addRunning(running(job, place));
+                }
+            } else if (Queue.waits(job)) {
+                waiting.add(job);
+            }
+        }
+        wait(waiting, limits);
+        room(waiting);
+        for (PreemptionRecord record : state.records(DecisionKinds.PREEMPTION, RecordQuery.all().from(state.now() - HOUR))) {
+            input.setPreemptions(input.getPreemptions() + 1).setMoved(input.getMoved() + record.getMoving());
+        }
+        return input.build();
+    }
+
+    private PassPolicy policy() {
+        PreemptionPolicy guards = config.preemptionPolicy();
+        return PassPolicy.newBuilder()
+                .setSpread(config.packing() == Packing.SPREAD)
+                .setPreemption(config.preemption())
+                .setDelay(guards.delay())
+                .setHysteresis(guards.hysteresis())
+                .setMinimumRun(guards.minimumRun())
+                .setSpacing(guards.spacing())
+                .setMostPerHour(guards.mostPerHour())
+                .setMostMoving(guards.mostMoving())
+                .setWorth(guards.worth())
+                .setHorizon(guards.horizon())
+                .build();
+    }
+
+    /** Where a job holds room, or will because an operation brings it there. */
+    private Optional<String> where(Job job) {
+        if (JobStates.isOnNode(job.getState()) && !isParkedForGood(job)) {
+            return Optional.of(job.getNode());
+        }
+        return Optional.ofNullable(open.get(job.getId())).map(Operation::getTargetNode).filter(target -> !target.isEmpty());
+    }
+
+    private boolean isParkedForGood(Job job) {
+        return job.getState() == JobState.PARKED && Queue.waits(job);
+    }
+
+    private PassRunning running(Job job, int place) {
+        JobUse use = uses.getOrDefault(job.getId(), JobUse.getDefaultInstance());
+        Optional<Operation> operation = Optional.ofNullable(open.get(job.getId()));
+        long since = use.getRunningSince() == 0 ? now : use.getRunningSince() / MILLIS;
+        long limit = job.getSpec().getTimeLimitSeconds();
+        Qos qos = standing.book().qos(job.getQueue().getQos());
+        boolean leaving = operation.filter(one -> !one.getForJob().isEmpty()).isPresent();
+        return PassRunning.newBuilder()
+                .setJob(job.getId())
+                .setAssociation(standing.tree().get(standing.position(job)).id())
+                .setDemand(demand(job, job.getState() == JobState.PARKED && operation.isEmpty() ? 0 : job.getSpec().getGpus()))
+                .setNode(place)
+                .setSince(since)
+                .setEnds(limit == 0 ? 0 : now + Math.max(1, limit - ran(use)))
+                .setMoveSeconds(moveSeconds(job, use))
+                .setHits(job.getQueue().getHits())
+                .setLastHit(job.getQueue().getLastHit() / MILLIS)
+                .setImmovable(immovable(job, operation, nodes.get(place)))
+                .setQos(job.getQueue().getQos())
+                .setLeaving(leaving)
+                .setExemptUntil(since + qos.getPreemptExemptSeconds())
+                .build();
+    }
+
+    private static JobDemand demand(Job job, int gpus) {
+        Resources wanted = Usage.wanted(job.getSpec());
+        return JobDemand.newBuilder().setCpuMillis(wanted.getCpuMillis()).setMemory(Math.ceilDiv(wanted.getMemoryBytes(), MEBI)).setGpus(gpus).build();
+    }
+
+    private long ran(JobUse use) {
+        return use.getRunningSeconds() + (use.getCountedUntil() == 0 ? 0 : Math.max(0, now - use.getCountedUntil() / MILLIS));
+    }
+
+    private static double moveSeconds(Job job, JobUse use) {
+        if (use.getSaveMillis() > 0 && use.getRestoreMillis() > 0) {
+            return (use.getSaveMillis() + use.getRestoreMillis()) / (double) MILLIS;
+        }
+        return MOVE_SECONDS + 2 * (Usage.wanted(job.getSpec()).getMemoryBytes() / (double) MEBI) / MEBI_PER_SECOND;
+    }
+
+    private static String immovable(Job job, Optional<Operation> operation, Node node) {
+        if (operation.isPresent()) {
+            return operation.get().getForJob().isEmpty() ? "operation " + operation.get().getId() + " is at work on it" : "it makes room for " + operation.get().getForJob() + " already";
+        }
+        if (job.getState() != JobState.RUNNING) {
+            return "it is " + JobStates.name(job.getState());
+        }
+        return job.getSpec().getGpus() > 0 && !node.getFacts().getGpuCanSave() ? "the driver of its GPUs can't save their state" : "";
+    }
+
+    private record Ranked(Job job, Factors points) {}
+
+    /** The order of the pass: who is let in first by the limits is also who starts first. */
+    private static final Comparator<Ranked> ORDER =
+            Comparator.comparingLong((Ranked one) -> one.points().priority())
+                    .reversed()
+                    .thenComparingLong(one -> one.job().getQueue().getSince() / MILLIS)
+                    .thenComparingLong(one -> one.job().getSubmittedAt())
+                    .thenComparing(one -> one.job().getId());
+
+    private void wait(List<Job> waiting, LimitCheck limits) {
+        for (Ranked ranked : waiting.stream().map(job -> new Ranked(job, standing.points(job))).sorted(ORDER).toList()) {
+            Job job = ranked.job();
+            boolean claims = job.getQueue().hasClaim();
+            Optional<Long> label = labels.of(job);
+            String held = claims ? "" : held(job, label, limits);
+            if (claims) {
+                limits.holds(job);
+            }
+            boolean parked = job.getState() == JobState.PARKED;
+            JobDemand demand = parked ? JobDemand.newBuilder().setGpus(job.getSpec().getGpus()).build() : demand(job, job.getSpec().getGpus());
+            long limit = job.getSpec().getTimeLimitSeconds();
+            JobUse use = uses.getOrDefault(job.getId(), JobUse.getDefaultInstance());
+            input.addWaiting(
+                    PassWaiting.newBuilder()
+                            .setJob(job.getId())
+                            .setAssociation(standing.tree().get(standing.position(job)).id())
+                            .setPriority(ranked.points().priority())
+                            .setSince(job.getQueue().getSince() / MILLIS)
+                            .setDemand(demand.toBuilder().setLabels(label.orElse(0L)))
+                            .setSeconds(limit == 0 ? 0 : Math.max(1, limit - ran(use)))
+                            .setQos(job.getQueue().getQos())
+                            .setHeld(held)
+                            .setClaims(claims)
+                            .setNotBefore(job.getQueue().getNotBefore() / MILLIS)
+                            .setPoints(FairTables.message(ranked.points())));
+        }
+    }
+
+    private String held(Job job, Optional<Long> label, LimitCheck limits) {
+        if (job.getState() != JobState.PENDING && job.getQueue().getNotBefore() > state.now()) {
+            return "the last attempt to bring it back failed; it is tried again later";
+        }
+        if (label.isEmpty()) {
+            return "more than " + Labels.MOST + " kinds of jobs, by what they ask of nodes, wait before it";
+        }
+        return limits.admit(job).orElse("");
+    }
+
+    /** Nodes with what is free of them, less what is kept for jobs that room is made for. */
+    private void room(List<Job> waiting) {
+        Usage usage = Usage.of(state);
+        long[] cpu = new long[nodes.size()];
+        long[] memory = new long[nodes.size()];
+        int[] gpus = new int[nodes.size()];
+        for (int at = 0; at < nodes.size(); at++) {
+            Resources all = nodes.get(at).getCapacity();
+            Resources taken = usage.of(nodes.get(at).getName());
+            cpu[at] = Math.max(0, all.getCpuMillis() - taken.getCpuMillis());
+            memory[at] = Math.max(0, (all.getMemoryBytes() - taken.getMemoryBytes()) / MEBI);
+            gpus[at] = Math.max(0, all.getGpus() - taken.getGpus());
+            input.setCpuMillis(input.getCpuMillis() + all.getCpuMillis()).setGpus(input.getGpus() + all.getGpus());
+        }
+        for (Job job : waiting) {
+            RoomClaim claim = job.getQueue().getClaim();
+            Integer at = places.get(claim.getNode());
+            if (!job.getQueue().hasClaim() || at == null) {
+                continue;
+            }
+            JobDemand kept = less(demand(job, job.getSpec().getGpus()), claim);
+            cpu[at] = Math.max(0, cpu[at] - kept.getCpuMillis());
+            memory[at] = Math.max(0, memory[at] - kept.getMemory());
+            gpus[at] = Math.max(0, gpus[at] - kept.getGpus());
+        }
+        for (int at = 0; at < nodes.size(); at++) {
+            input.addNodes(PassNode.newBuilder().setName(nodes.get(at).getName()).setCpuMillis(cpu[at]).setMemory(memory[at]).setGpus(gpus[at]).setLabels(labels.node(at)));
+        }
+    }
+
+    /** What a claim still needs beyond what its victims hold until they are gone. */
+    private JobDemand less(JobDemand needs, RoomClaim claim) {
+        JobDemand.Builder left = needs.toBuilder();
+        for (String id : claim.getOperationsList()) {
+            Optional<Operation> leaving = open.values().stream().filter(one -> one.getId().equals(id)).findFirst();
+            Optional<Job> victim = leaving.flatMap(one -> state.job(one.getJob())).filter(job -> JobStates.isOnNode(job.getState()));
+            if (victim.isEmpty()) {
+                continue;
+            }
+            JobDemand holds = demand(victim.get(), victim.get().getSpec().getGpus());
+            boolean park = leaving.get().getKind() == OperationKind.PARK;
+            left.setCpuMillis(Math.max(0, left.getCpuMillis() - (park ? 0 : holds.getCpuMillis())))
+                    .setMemory(Math.max(0, left.getMemory() - (park ? 0 : holds.getMemory())))
+                    .setGpus(Math.max(0, left.getGpus() - holds.getGpus()));
+        }
+        return left.build();
+    }
+}

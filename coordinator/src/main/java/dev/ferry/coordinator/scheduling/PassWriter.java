@@ -1,0 +1,152 @@
+package dev.ferry.coordinator.scheduling;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.operations.Opening;
+import dev.ferry.coordinator.placement.Placement;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.JobVerdict;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationKind;
+import dev.ferry.proto.v1.PassOutput;
+import dev.ferry.proto.v1.PassVictim;
+import dev.ferry.proto.v1.PreemptionRecord;
+import dev.ferry.proto.v1.PreemptionVerdict;
+import dev.ferry.proto.v1.Requirements;
+import dev.ferry.proto.v1.RoomClaim;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+
+/** Writes what a look at the queue has decided: operations, claims, and for each job that waits why it does. */
+final class PassWriter {
+    /** Of so many jobs it is said node by node why there is no room. */
+    private static final int DETAILED = 32;
+
+    private final Transaction state;
+    private final PassOutput output;
+    private final String decision;
+    private final List<String> operations = new ArrayList<>();
+    private final Set<String> jobs = new LinkedHashSet<>();
+    private int detailed;
+    private int starts;
+    private int victims;
+
+    /**
+     * @param decision id under which it will be recorded, if anything is begun
+     */
+    PassWriter(Transaction state, PassOutput output, String decision) {
+        this.state = state;
+        this.output = output;
+        this.decision = decision;
+    }
+
+    /** Writes all of it. */
+    void write() {
+        output.getVerdictsList().stream().filter(verdict -> verdict.getKind() == JobVerdict.Kind.STARTS).forEach(this::start);
+        output.getPreemptionsList().stream().filter(PreemptionVerdict::getPreempts).forEach(this::preempt);
+        for (JobVerdict verdict : output.getVerdictsList()) {
+            state.job(verdict.getJob()).filter(Queue::waits).ifPresent(job -> waits(job, verdict));
+        }
+    }
+
+    List<String> operations() {
+        return operations;
+    }
+
+    Set<String> jobs() {
+        return jobs;
+    }
+
+    /** In few words. */
+    String summary() {
+        List<String> words = new ArrayList<>();
+        if (starts > 0) {
+            words.add(starts == 1 ? "1 job starts" : starts + " jobs start");
+        }
+        if (victims > 0) {
+            words.add((victims == 1 ? "1 job makes" : victims + " jobs make") + " room");
+        }
+        return String.join(", ", words);
+    }
+
+    private void start(JobVerdict verdict) {
+        Job job = state.job(verdict.getJob()).orElseThrow();
+        try {
+            operations.add(Starter.begin(state, job, verdict.getNode(), decision));
+            jobs.add(job.getId());
+            starts++;
+        } catch (FerryException none) {
+            reason(job, none.getMessage());
+        }
+    }
+
+    private void preempt(PreemptionVerdict verdict) {
+        RoomClaim.Builder claim = RoomClaim.newBuilder().setNode(verdict.getNode()).setDecision(decision);
+        for (PassVictim victim : verdict.getVictimsList()) {
+            String operation = take(victim, verdict.getJob());
+            claim.addOperations(operation);
+            operations.add(operation);
+            jobs.add(victim.getJob());
+            victims++;
+        }
+        Job taker = state.job(verdict.getJob()).orElseThrow();
+        jobs.add(taker.getId());
+        Job ignored = state.put(taker.toBuilder().setQueue(taker.getQueue().toBuilder().setClaim(claim)).build());
+    }
+
+    /** A victim comes back by itself: that is written before it goes. */
+    private String take(PassVictim victim, String taker) {
+        Job job = state.job(victim.getJob()).orElseThrow();
+        long now = state.now();
+        Job hit = job.toBuilder().setQueue(job.getQueue().toBuilder().setComesBack(true).setSince(now).setHits(job.getQueue().getHits() + 1).setLastHit(now)).build();
+        Operation.Builder operation = Operation.newBuilder().setCause("preemption for " + taker).setDecision(decision).setForJob(taker).setSourceNode(job.getNode());
+        String id = Opening.open(state, hit, victim.getPark() ? OperationKind.PARK : OperationKind.SUSPEND, operation).getId();
+        state.put(DecisionKinds.PREEMPTION, PreemptionRecord.newBuilder().setOperation(id).setJob(job.getId()).setAt(now).setMoving(victim.getCost()).build());
+        return id;
+    }
+
+    private void waits(Job job, JobVerdict verdict) {
+        String why =
+                switch (verdict.getKind()) {
+                    case NODE_IS_KEPT, NO_ROOM -> noRoom(job);
+                    case ROOM_IS_ANOTHERS -> "the room that there is is kept for a job before it in the queue";
+                    case HELD -> verdict.getWhy();
+                    case ROOM_IS_MADE -> "room is being made for it on " + job.getQueue().getClaim().getNode();
+                    case STARTS -> "";
+                    case KIND_UNSPECIFIED, UNRECOGNIZED -> throw new IllegalArgumentException("a verdict on " + job.getId() + " without a kind");
+                };
+        // One that was to start and found no room after all has its reason already.
+        if (!why.isEmpty()) {
+            reason(job, (job.getState() == JobState.PENDING ? "" : "preempted; ") + (job.getQueue().hasClaim() ? "room is being made for it on " + job.getQueue().getClaim().getNode() : why));
+        }
+    }
+
+    private String noRoom(Job job) {
+        if (detailed == DETAILED) {
+            return "no node has room for it, and others wait before it";
+        }
+        detailed++;
+        if (job.getState() == JobState.PARKED) {
+            return "its node " + job.getNode() + " has no GPUs free for it";
+        }
+        Optional<Requirements> image = job.getState() == JobState.PENDING ? Optional.empty() : state.image(job.getLatestImage()).map(Image::getRequirements);
+        try {
+            String ignored = Placement.choose(state, new Placement.Request(job.getSpec(), image, "", Set.of(), ""));
+            return "no node of partition " + job.getQueue().getPartition() + " has room for it that is not kept for another job";
+        } catch (FerryException none) {
+            return none.getMessage();
+        }
+    }
+
+    /** Nothing is written when nothing is new: each write is a change that asks for the next look. */
+    private void reason(Job job, String why) {
+        if (!job.getReason().equals(why)) {
+            Job ignored = state.put(job.toBuilder().setReason(why).build());
+        }
+    }
+}

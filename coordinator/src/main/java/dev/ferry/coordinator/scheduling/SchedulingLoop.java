@@ -1,0 +1,158 @@
+package dev.ferry.coordinator.scheduling;
+
+import dev.ferry.common.Clock;
+import dev.ferry.common.Durations;
+import dev.ferry.common.Ids;
+import dev.ferry.common.Scheduler;
+import dev.ferry.common.Strand;
+import dev.ferry.coordinator.accounts.Metering;
+import dev.ferry.coordinator.operations.OperationEngine;
+import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.PassInput;
+import dev.ferry.proto.v1.PassOutput;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Looks at the queue after each change in the cluster, and at every tick: one look after the other, in one transaction each. Many changes in a short time cost one look, and looks that take long come
+ * less often, so that they never take more than a part of the coordinator's time.
+ */
+public final class SchedulingLoop implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(SchedulingLoop.class);
+
+    /** Short for people, long for a burst of changes. */
+    private static final Duration GATHERING = Duration.ofMillis(20);
+
+    /** So many times as long as a look took is waited before the next. */
+    private static final int REST = 4;
+
+    private static final Duration AGAIN = Duration.ofSeconds(1);
+
+    /** How often the queue is looked at while somebody waits and nothing changes. */
+    private static final Duration WAITING = Duration.ofSeconds(1);
+
+    private static final int ID_LENGTH = 8;
+
+    private final StateStore store;
+    private final OperationEngine engine;
+    private final SchedulingConfig config;
+    private final Clock clock;
+    private final Scheduler scheduler;
+    private final Strand strand;
+    private final Duration tick;
+    private final AtomicBoolean called = new AtomicBoolean();
+    private volatile Duration rest = GATHERING;
+    private volatile boolean closed;
+
+    public SchedulingLoop(StateStore store, OperationEngine engine, SchedulingConfig config, Clock clock, Scheduler scheduler) {
+        this.store = store;
+        this.engine = engine;
+        this.config = config;
+        this.clock = clock;
+        this.scheduler = scheduler;
+        strand = new Strand(scheduler);
+        tick = Durations.parse(config.tick());
+    }
+
+    /** Begins to look. */
+    public void start() {
+        store.onChange(keys -> call());
+        ticks();
+        call();
+    }
+
+    private void ticks() {
+        Scheduler.Timer ignored =
+                scheduler.after(
+                        tick,
+                        () -> {
+                            if (!closed) {
+                                strand.execute(() -> look(true));
+                                ticks();
+                            }
+                        });
+    }
+
+    /** Something has changed: a look follows soon. */
+    private void call() {
+        if (!closed && called.compareAndSet(false, true)) {
+            Scheduler.Timer ignored =
+                    scheduler.after(
+                            rest,
+                            () ->
+                                    strand.execute(
+                                            () -> {
+                                                called.set(false);
+                                                look(false);
+                                            }));
+        }
+    }
+
+    private void look(boolean isTick) {
+        if (closed) {
+            return;
+        }
+        long began = clock.nanos();
+        try {
+            boolean waits = meter(isTick) && decide();
+            if (waits) {
+                // Some reasons to wait end by themselves: delays, minimum run times, pauses.
+                Scheduler.Timer ignored = scheduler.after(rest.compareTo(WAITING) > 0 ? rest : WAITING, this::call);
+            }
+        } catch (RuntimeException failed) {
+            // The database fails for a while: what was seen is seen again.
+            LOG.error("the queue could not be looked at; it is tried again in {} s", AGAIN.toSeconds(), failed);
+            Scheduler.Timer ignored = scheduler.after(AGAIN, () -> strand.execute(() -> look(isTick)));
+        }
+        Duration longer = clock.since(began).multipliedBy(REST);
+        rest = longer.compareTo(GATHERING) > 0 ? longer : GATHERING;
+    }
+
+    private boolean meter(boolean isTick) {
+        return store.transact(
+                state -> {
+                    Metering.look(state, config, isTick);
+                    if (isTick) {
+                        DecisionLog.prune(state, config);
+                    }
+                    return true;
+                });
+    }
+
+    /** What a look began, and whether somebody waits after it. */
+    private record Looked(List<String> operations, boolean waits) {}
+
+    private boolean decide() {
+        Looked looked = store.transact(this::decide);
+        looked.operations().forEach(engine::drive);
+        return looked.waits();
+    }
+
+    private Looked decide(Transaction state) {
+        List<String> operations = new ArrayList<>(Claims.settle(state));
+        if (state.liveJobs().stream().noneMatch(Queue::waits)) {
+            return new Looked(operations, false);
+        }
+        PassInput input = PassReader.read(state, config);
+        PassOutput output = PassDecider.decide(input);
+        String id = "d-" + Ids.random(ID_LENGTH);
+        PassWriter writer = new PassWriter(state, output, id);
+        writer.write();
+        if (!writer.operations().isEmpty()) {
+            DecisionLog.record(state, id, input, output, writer);
+            LOG.info("decision {}: {}", id, writer.summary());
+        }
+        operations.addAll(writer.operations());
+        return new Looked(operations, true);
+    }
+
+    @Override
+    public void close() {
+        closed = true;
+    }
+}

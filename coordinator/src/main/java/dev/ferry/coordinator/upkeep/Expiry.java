@@ -1,0 +1,83 @@
+package dev.ferry.coordinator.upkeep;
+
+import dev.ferry.coordinator.JobStates;
+import dev.ferry.coordinator.store.RecordKind;
+import dev.ferry.coordinator.store.RecordQuery;
+import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Retention;
+import dev.ferry.storage.Images;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Lets images go that no rule of retention keeps. They leave the catalogue first, in the transaction that sees that no
+ * operation works on their job, and are remembered until they have left the store.
+ */
+final class Expiry {
+    /** Images that have left the catalogue and not yet, for sure, the store. */
+    static final RecordKind<Image> EXPIRED = RecordKind.of("expired-image", Image.parser(), Image::getId);
+
+    private final StateStore store;
+    private final Images images;
+    private final Retention defaults;
+
+    Expiry(StateStore store, Images images, Retention defaults) {
+        this.store = store;
+        this.images = images;
+        this.defaults = defaults;
+    }
+
+    /** Images that would go now. */
+    List<String> due() {
+        return store.transact(state -> due(state).stream().map(Image::getId).toList());
+    }
+
+    /**
+     * Lets them go.
+     *
+     * @return their ids
+     */
+    List<String> apply() {
+        List<String> expired =
+                store.transact(
+                        state -> {
+                            List<Image> due = due(state);
+                            for (Image image : due) {
+                                state.put(EXPIRED, image);
+                                state.deleteImage(image.getId());
+                            }
+                            return due.stream().map(Image::getId).toList();
+                        });
+        for (Image left : store.transact(state -> state.records(EXPIRED, RecordQuery.all()))) {
+            long ignored = images.forget(left.getId());
+            store.transact(
+                    state -> {
+                        state.delete(EXPIRED, left.getId());
+                        return true;
+                    });
+        }
+        return expired;
+    }
+
+    private List<Image> due(Transaction state) {
+        List<Image> due = new ArrayList<>();
+        for (Job job : state.allJobs()) {
+            // Whatever the operation is for: it may read any image of the job, or make one that builds on it.
+            if (job.getOperation().isEmpty()) {
+                List<Image> all = state.images(job.getId());
+                boolean succeeded = job.getState() == JobState.EXITED && job.getExitStatus() == 0;
+                List<String> expired = RetentionRules.expired(RetentionRules.merge(job.getSpec().getRetention(), defaults), all, succeeded);
+                all.stream().filter(image -> expired.contains(image.getId()) && !isNeeded(job, image)).forEach(due::add);
+            }
+        }
+        return due;
+    }
+
+    private static boolean isNeeded(Job job, Image image) {
+        return !JobStates.isEnded(job.getState()) && job.getLatestImage().equals(image.getId());
+    }
+}

@@ -1,0 +1,117 @@
+package dev.ferry.coordinator;
+
+import static dev.ferry.coordinator.CoordinatorScene.assertFailed;
+import static dev.ferry.coordinator.CoordinatorScene.assertSucceeded;
+import static dev.ferry.coordinator.CoordinatorScene.refusal;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.ferry.proto.v1.Command;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Gpu;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.MigrateJobRequest;
+import dev.ferry.proto.v1.NodeFacts;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.ResumeJobRequest;
+import dev.ferry.proto.v1.SuspendJobRequest;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Who gets which GPUs, on a real coordinator with played daemons. */
+class GpuOperationsTest {
+    private CoordinatorScene scene;
+
+    @BeforeEach
+    void open(@TempDir Path folder) throws Exception {
+        scene = new CoordinatorScene(folder);
+    }
+
+    @AfterEach
+    void close() {
+        scene.close();
+    }
+
+    private FakeNode node(String name, String model, int count, boolean canMap) {
+        NodeFacts.Builder facts = NodeFacts.newBuilder().setArchitecture("amd64").setKernel("6.18").setCriuVersion("4.2.1").setGpuDriver("580.65").setGpuCanSave(true).setGpuCanMap(canMap).setGpuNote("driver 580.65");
+        for (int i = 0; i < count; i++) {
+            facts.addGpuModels(model).addGpus(Gpu.newBuilder().setUuid("GPU-" + name + "-" + i).setModel(model).setMemoryBytes(80L << 30));
+        }
+        return scene.add(new FakeNode(name, facts.build(), 16, 64L << 30), name);
+    }
+
+    private Job running(int gpus) {
+        return scene.awaitState(scene.run(JobSpec.newBuilder().setGpus(gpus)).getId(), JobState.RUNNING);
+    }
+
+    private Operation park(Job job) {
+        return scene.awaitEnd(scene.stub().suspendJob(SuspendJobRequest.newBuilder().setJob(job.getId()).setPark(true).build()));
+    }
+
+    private Operation resume(Job job) {
+        return scene.awaitEnd(scene.stub().resumeJob(ResumeJobRequest.newBuilder().setJob(job.getId()).build()));
+    }
+
+    @Test
+    void eachGpuIsGivenToOneJobAtATime() {
+        FakeNode node = node("node-1", "NVIDIA H100", 3, true);
+        Job first = running(2);
+        Job second = running(1);
+        assertThat(first.getGpusList()).hasSize(2).doesNotContainAnyElementsOf(second.getGpusList());
+        assertThat(node.commands()).filteredOn(Command::hasStart).map(command -> command.getStart().getGpusList().size()).containsExactly(2, 1);
+        Job third = scene.run(JobSpec.newBuilder().setGpus(1));
+        assertThat(scene.awaitJob(third.getId(), job -> !job.getReason().isEmpty()).getReason()).contains("GPUs wanted");
+    }
+
+    @Test
+    void aParkedJobFreesItsGpusAndTakesThemAgainOrOthers() {
+        node("node-1", "NVIDIA H100", 2, true);
+        Job first = running(1);
+        assertSucceeded(park(first));
+        Job second = running(2);
+        assertThat(second.getGpusList()).containsAll(first.getGpusList());
+        assertFailed(resume(first), ErrorCode.NO_CAPACITY);
+        assertThat(scene.job(first.getId()).getState()).isEqualTo(JobState.PARKED);
+        assertSucceeded(park(second));
+        Operation back = resume(first);
+        assertSucceeded(back);
+        assertThat(back.getTargetGpusList()).isEqualTo(first.getGpusList());
+    }
+
+    @Test
+    void aJobOnOtherGpusIsRefusedBeforeItIsStopped() {
+        FakeNode source = node("node-1", "NVIDIA H100", 1, true);
+        Job job = running(1);
+        node("node-2", "NVIDIA A100", 1, true);
+        node("node-3", "NVIDIA H100", 1, false);
+        assertFailed(scene.awaitEnd(scene.stub().migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).setTo("node-2").build())), ErrorCode.NODE_INCOMPATIBLE);
+        Operation refused = scene.awaitEnd(scene.stub().migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).setTo("node-3").build()));
+        assertFailed(refused, ErrorCode.NODE_INCOMPATIBLE);
+        assertThat(refused.getError().getMessage()).contains("only on the GPUs that it came from");
+        assertThat(source.actions()).doesNotContain(Command.ActionCase.DUMP);
+    }
+
+    @Test
+    void aSickGpuGetsNoJob() {
+        NodeFacts facts =
+                NodeFacts.newBuilder()
+                        .setArchitecture("amd64")
+                        .addGpus(Gpu.newBuilder().setUuid("GPU-sick").setModel("NVIDIA H100").setSick("2 uncorrected memory errors"))
+                        .addGpus(Gpu.newBuilder().setUuid("GPU-well").setModel("NVIDIA H100"))
+                        .build();
+        scene.add(new FakeNode("node-1", facts, 16, 64L << 30), "node-1");
+        assertThat(running(1).getGpusList()).isEqualTo(List.of("GPU-well"));
+    }
+
+    @Test
+    void whatHasNoGpusCantBeParked() {
+        scene.add("node-1");
+        Job job = scene.running();
+        assertThat(refusal(() -> scene.stub().suspendJob(SuspendJobRequest.newBuilder().setJob(job.getId()).setPark(true).build()))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+    }
+}

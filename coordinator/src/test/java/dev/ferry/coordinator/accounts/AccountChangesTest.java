@@ -1,0 +1,132 @@
+package dev.ferry.coordinator.accounts;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.store.SqliteStateStore;
+import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.proto.v1.AccountingChange;
+import dev.ferry.proto.v1.AccountingChange.How;
+import dev.ferry.proto.v1.Association;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobQueue;
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Limits;
+import dev.ferry.proto.v1.Qos;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What may be made of accounts, and what is refused. */
+class AccountChangesTest {
+    @TempDir Path folder;
+    private StateStore store;
+
+    @BeforeEach
+    void open() throws Exception {
+        store = SqliteStateStore.open(folder);
+    }
+
+    @AfterEach
+    void close() {
+        store.close();
+    }
+
+    private AccountBook change(AccountingChange... changes) {
+        return store.transact(state -> AccountChanges.apply(state, List.of(changes)));
+    }
+
+    private ErrorCode refusal(AccountingChange... changes) {
+        AccountBook before = store.transact(AccountBook::read);
+        try {
+            AccountBook ignored = change(changes);
+        } catch (FerryException refused) {
+            // All or nothing.
+            assertThat(store.transact(AccountBook::read).message()).isEqualTo(before.message());
+            return refused.code();
+        }
+        throw new AssertionError("it was not refused");
+    }
+
+    private static AccountingChange account(How how, String name, String parent, int shares) {
+        return AccountingChange.newBuilder().setHow(how).setAssociation(Association.newBuilder().setAccount(name).setParent(parent).setShares(shares)).build();
+    }
+
+    private static AccountingChange user(How how, String account, String user) {
+        return AccountingChange.newBuilder().setHow(how).setAssociation(Association.newBuilder().setAccount(account).setUser(user)).build();
+    }
+
+    private static AccountingChange qos(How how, Qos.Builder qos) {
+        return AccountingChange.newBuilder().setHow(how).setQos(qos).build();
+    }
+
+    @Test
+    void aTreeIsMadeAndReadAgain() {
+        change(account(How.ADD, "physics", "", 30), account(How.ADD, "optics", "physics", -1), user(How.ADD, "optics", "alice"));
+        AccountBook book = store.transact(AccountBook::read);
+        assertThat(book.tree().find("optics", "alice")).isPresent();
+        assertThat(book.path("optics", "alice").stream().map(AccountKinds::name)).containsExactly("optics/alice", "optics", "physics", "root");
+        assertThat(book.associations().stream().map(Association::getId)).containsExactly(1L, 2L, 3L, 4L, 5L);
+    }
+
+    @Test
+    void modifyChangesWhatItNamesAndNothingElse() {
+        Limits limits = Limits.newBuilder().setGrpTres("cpu=4").setMaxJobs(2).build();
+        change(account(How.ADD, "physics", "", 30));
+        change(AccountingChange.newBuilder().setHow(How.MODIFY).setAssociation(Association.newBuilder().setAccount("physics").setLimits(limits)).build());
+        change(AccountingChange.newBuilder().setHow(How.MODIFY).setAssociation(Association.newBuilder().setAccount("physics").setLimits(Limits.newBuilder().setMaxJobs(-1))).build());
+        Association after = store.transact(AccountBook::read).association("physics", "").orElseThrow();
+        assertThat(after.getShares()).isEqualTo(30);
+        assertThat(after.getLimits().getGrpTres()).isEqualTo("cpu=4");
+        assertThat(after.getLimits().getMaxJobs()).isEqualTo(-1);
+    }
+
+    @Test
+    void whatWouldBeNoTreeIsRefused() {
+        change(account(How.ADD, "one", "", 1), account(How.ADD, "two", "one", 1));
+        assertThat(refusal(account(How.MODIFY, "one", "two", 1))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+        assertThat(refusal(account(How.ADD, "three", "nowhere", 1))).isEqualTo(ErrorCode.ACCOUNT_NOT_FOUND);
+        assertThat(refusal(account(How.ADD, "four", "", 1), user(How.ADD, "nowhere", "bob"))).isEqualTo(ErrorCode.ACCOUNT_NOT_FOUND);
+        assertThat(refusal(account(How.ADD, "one", "", 1))).isEqualTo(ErrorCode.ACCOUNTING_EXISTS);
+        assertThat(refusal(account(How.MODIFY, "five", "", 1))).isEqualTo(ErrorCode.ACCOUNT_NOT_FOUND);
+        assertThat(refusal(account(How.ADD, "no/name", "", 1))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+        assertThat(refusal(account(How.REMOVE, "root", "", 1))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+    }
+
+    @Test
+    void whatIsUsedIsNotRemoved() {
+        change(account(How.ADD, "physics", "", 30), user(How.ADD, "physics", "alice"));
+        assertThat(refusal(account(How.REMOVE, "physics", "", 1))).isEqualTo(ErrorCode.ACCOUNTING_IN_USE);
+        JobQueue queue = JobQueue.newBuilder().setAccount("physics").setUser("alice").setQos("normal").build();
+        store.transact(state -> state.put(Job.newBuilder().setId("j-one").setSpec(JobSpec.newBuilder().setName("one")).setState(JobState.PENDING).setQueue(queue).build()));
+        assertThat(refusal(user(How.REMOVE, "physics", "alice"))).isEqualTo(ErrorCode.ACCOUNTING_IN_USE);
+        store.transact(state -> state.put(state.job("j-one").orElseThrow().toBuilder().setState(JobState.EXITED).build()));
+        assertThat(change(user(How.REMOVE, "physics", "alice"), account(How.REMOVE, "physics", "", 1)).associations()).hasSize(2);
+    }
+
+    @Test
+    void noQosPreemptsItself() {
+        change(qos(How.ADD, Qos.newBuilder().setName("low")), qos(How.ADD, Qos.newBuilder().setName("high").addPreempts("low")));
+        assertThat(refusal(qos(How.MODIFY, Qos.newBuilder().setName("low").addPreempts("high")))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+        assertThat(refusal(qos(How.REMOVE, Qos.newBuilder().setName("low")))).isEqualTo(ErrorCode.QOS_NOT_FOUND);
+        assertThat(refusal(qos(How.ADD, Qos.newBuilder().setName("odd").setLimits(Limits.newBuilder().setGrpTres("cpu")))))
+                .isEqualTo(ErrorCode.INVALID_ARGUMENT);
+    }
+
+    @Test
+    void jobsFindTheirAccountOrAreRefused() {
+        change(account(How.ADD, "physics", "", 30), user(How.ADD, "physics", "alice"));
+        JobQueue free = store.transact(state -> Admission.admit(state, JobSpec.getDefaultInstance()));
+        assertThat(free.getAccount() + "/" + free.getUser() + "/" + free.getQos() + "/" + free.getPartition()).isEqualTo("default/root/normal/default");
+        assertThat(store.transact(AccountBook::read).association("default", "root")).isPresent();
+        assertThat(store.transact(state -> Admission.admit(state, JobSpec.newBuilder().setUserName("alice").build())).getAccount()).isEqualTo("physics");
+        for (JobSpec.Builder wrong : List.of(JobSpec.newBuilder().setAccount("physics").setUserName("bob"), JobSpec.newBuilder().setAccount("nowhere"))) {
+            assertThat(org.assertj.core.api.Assertions.catchThrowableOfType(FerryException.class, () -> store.transact(state -> Admission.admit(state, wrong.build()))).code()).isEqualTo(ErrorCode.ACCOUNT_NOT_FOUND);
+        }
+    }
+}

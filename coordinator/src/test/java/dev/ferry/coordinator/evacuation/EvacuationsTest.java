@@ -1,0 +1,389 @@
+package dev.ferry.coordinator.evacuation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.ferry.coordinator.CoordinatorScene;
+import dev.ferry.coordinator.FakeNode;
+import dev.ferry.proto.v1.CheckpointJobRequest;
+import dev.ferry.proto.v1.Command.ActionCase;
+import dev.ferry.proto.v1.ConfirmGoneRequest;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.EvacuateNodeRequest;
+import dev.ferry.proto.v1.Evacuation;
+import dev.ferry.proto.v1.EvacuationState;
+import dev.ferry.proto.v1.EvacuationWay;
+import dev.ferry.proto.v1.Evacuee;
+import dev.ferry.proto.v1.EvacueeState;
+import dev.ferry.proto.v1.GetNodeRequest;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.ListEvacuationsRequest;
+import dev.ferry.proto.v1.ListNoticesRequest;
+import dev.ferry.proto.v1.ListOperationsRequest;
+import dev.ferry.proto.v1.MigrateJobRequest;
+import dev.ferry.proto.v1.Node;
+import dev.ferry.proto.v1.NodeFacts;
+import dev.ferry.proto.v1.NodeNotices;
+import dev.ferry.proto.v1.NodeState;
+import dev.ferry.proto.v1.Notice;
+import dev.ferry.proto.v1.NoticeKind;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationKind;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What becomes of a node's jobs when its machine is said to go away, and of the word when it is wrong, late or told twice. */
+class EvacuationsTest {
+    private static final Duration SOON = Duration.ofSeconds(20);
+    private static final NodeFacts FACTS = NodeFacts.newBuilder().setArchitecture("amd64").setKernel("6.18").setCriuVersion("4.2.1").build();
+
+    @TempDir Path folder;
+    private CoordinatorScene scene;
+    private FakeNode one;
+
+    @BeforeEach
+    void open() throws Exception {
+        scene = new CoordinatorScene(folder);
+        one = scene.add("node-1");
+    }
+
+    @AfterEach
+    void close() {
+        scene.close();
+    }
+
+    private static Notice.Builder notice(String source, String event, NoticeKind kind, Duration left) {
+        return NoticesTest.notice("node-1", source, event).setKind(kind).setRemainingMillis(left.toMillis());
+    }
+
+    private void announce(Notice.Builder... standing) {
+        NodeNotices.Builder told = NodeNotices.newBuilder().addSources("aws-spot").addSources("aws-maintenance").addSources("aws-rebalance");
+        for (Notice.Builder each : standing) {
+            told.addStanding(each);
+        }
+        one.announce(told.build());
+    }
+
+    private List<Evacuation> evacuations() {
+        return scene.stub().listEvacuations(ListEvacuationsRequest.getDefaultInstance()).getEvacuationsList();
+    }
+
+    private Evacuation awaitEvacuation(java.util.function.Predicate<Evacuation> wanted) {
+        await().atMost(SOON).untilAsserted(() -> assertThat(evacuations()).as("evacuations").anyMatch(wanted));
+        return evacuations().stream().filter(wanted).findFirst().orElseThrow();
+    }
+
+    private Evacuation awaitEnd() {
+        return awaitEvacuation(evacuation -> evacuation.getState() == EvacuationState.EVACUATED);
+    }
+
+    private Node node(String name) {
+        return scene.stub().getNode(GetNodeRequest.newBuilder().setNode(name).build());
+    }
+
+    private static Evacuee of(Evacuation evacuation, Job job) {
+        return evacuation.getJobsList().stream().filter(each -> each.getJob().equals(job.getId())).findFirst().orElseThrow();
+    }
+
+    private List<Operation> operations(Job job) {
+        return scene.stub().listOperations(ListOperationsRequest.newBuilder().setJob(job.getId()).build()).getOperationsList();
+    }
+
+    @Test
+    void jobsOfAMachineThatGoesAwayRunElsewhereWithoutAnyonesHelp() {
+        Job first = scene.running();
+        Job second = scene.running();
+        scene.add("node-2");
+        announce(notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofSeconds(120)));
+        Evacuation done = awaitEnd();
+        assertThat(done.getJobsList()).hasSize(2).allSatisfy(job -> {
+            assertThat(job.getFirstWay()).isEqualTo(EvacuationWay.WAY_MIGRATE);
+            assertThat(job.getState()).isEqualTo(EvacueeState.ELSEWHERE);
+            assertThat(job.getFromImage()).isFalse();
+        });
+        for (Job job : List.of(first, second)) {
+            assertThat(scene.awaitState(job.getId(), JobState.RUNNING).getNode()).isEqualTo("node-2");
+        }
+        assertThat(node("node-1").getState()).isEqualTo(NodeState.DRAINED);
+        assertThat(scene.awaitState(scene.run(JobSpec.newBuilder()).getId(), JobState.RUNNING).getNode()).as("no new jobs there").isEqualTo("node-2");
+    }
+
+    @Test
+    void withoutRoomJobsWaitInTheStoreAndGoOnWhenThereIsSome() {
+        Job job = scene.running();
+        announce(notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofSeconds(120)));
+        scene.awaitState(job.getId(), JobState.SUSPENDED);
+        Evacuation waiting = awaitEvacuation(evacuation -> of(evacuation, job).getState() == EvacueeState.WAITS_FOR_ROOM);
+        assertThat(of(waiting, job).getFirstWay()).isEqualTo(EvacuationWay.WAY_STORE);
+        scene.add("node-2");
+        assertThat(scene.awaitState(job.getId(), JobState.RUNNING).getNode()).isEqualTo("node-2");
+        assertThat(of(awaitEnd(), job).getState()).isEqualTo(EvacueeState.ELSEWHERE);
+    }
+
+    @Test
+    void aJobThatAskedForTheNodeLeavesItAllTheSame() {
+        Job job = scene.awaitState(scene.run(JobSpec.newBuilder().setNode("node-1")).getId(), JobState.RUNNING);
+        announce(notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofSeconds(120)));
+        scene.awaitState(job.getId(), JobState.SUSPENDED);
+        scene.add("node-2");
+        assertThat(scene.awaitState(job.getId(), JobState.RUNNING).getNode()).isEqualTo("node-2");
+    }
+
+    @Test
+    void aNoticeThatIsToldAgainBeginsNothingAnew() {
+        Job job = scene.running();
+        scene.add("node-2");
+        for (int i = 0; i < 3; i++) {
+            announce(notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofSeconds(120)));
+        }
+        awaitEnd();
+        one.disconnect();
+        one.connect(scenePort());
+        announce(notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofSeconds(110)));
+        await().atMost(SOON).until(() -> scene.stub().listNotices(ListNoticesRequest.getDefaultInstance()).getNoticesCount() == 1);
+        assertThat(evacuations()).hasSize(1);
+        assertThat(operations(job)).filteredOn(operation -> operation.getKind() == OperationKind.MIGRATE).hasSize(1);
+    }
+
+    private int scenePort() {
+        return scene.grpcPort();
+    }
+
+    @Test
+    void aDeadlineInThePastIsNamedAndTriedAllTheSame() {
+        Job job = scene.running();
+        scene.add("node-2");
+        announce(notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofSeconds(-5)));
+        Evacuation done = awaitEnd();
+        assertThat(of(done, job).getFirstWay()).isEqualTo(EvacuationWay.WAY_WILL_NOT_MAKE_IT);
+        assertThat(of(done, job).getFirstWhy()).contains("no image");
+        assertThat(scene.job(job.getId()).getNode()).as("the machine lived longer than was said").isEqualTo("node-2");
+    }
+
+    @Test
+    void whatIsNotSavedInTimeGoesOnFromItsLastImageByTheCloudsWord() {
+        Job saved = scene.running();
+        Job bare = scene.running();
+        scene.awaitEnd(scene.stub().checkpointJob(CheckpointJobRequest.newBuilder().setJob(saved.getId()).build()));
+        scene.add("node-2");
+        one.answer(ActionCase.DUMP, CoordinatorScene.silence());
+        announce(notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofMillis(500)));
+        Evacuation named = awaitEvacuation(evacuation -> evacuation.getJobsCount() == 2);
+        assertThat(of(named, bare).getFirstWay()).isEqualTo(EvacuationWay.WAY_WILL_NOT_MAKE_IT);
+        // The word may come before the stream breaks: it counts as soon as nothing is heard from there.
+        scene.stub().confirmNodeGone(ConfirmGoneRequest.newBuilder().setNode("node-1").setSource("aws").setEvidence("i-1 is terminated").build());
+        assertThat(node("node-1").getState()).isNotEqualTo(NodeState.DEAD);
+        one.disconnect();
+        Job back = scene.awaitState(saved.getId(), JobState.RUNNING);
+        assertThat(back.getNode()).isEqualTo("node-2");
+        assertThat(back.getIncarnation()).isGreaterThan(saved.getIncarnation());
+        Evacuation done = awaitEnd();
+        assertThat(of(done, saved).getFromImage()).isTrue();
+        assertThat(of(done, bare).getState()).isEqualTo(EvacueeState.IS_LOST);
+        assertThat(done.getGone()).isEqualTo("aws: i-1 is terminated");
+        assertThat(node("node-1").getState()).isEqualTo(NodeState.DEAD);
+        assertThat(scene.job(bare.getId()).getState()).isEqualTo(JobState.LOST);
+    }
+
+    @Test
+    void silenceAloneProvesNothing() {
+        Job job = scene.running();
+        scene.awaitEnd(scene.stub().checkpointJob(CheckpointJobRequest.newBuilder().setJob(job.getId()).build()));
+        FakeNode two = scene.add("node-2");
+        one.answer(ActionCase.DUMP, CoordinatorScene.silence());
+        one.answer(ActionCase.KILL, CoordinatorScene.silence());
+        announce(notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofMillis(500)));
+        awaitEvacuation(evacuation -> evacuation.getJobsCount() == 1);
+        one.disconnect();
+        await().atMost(SOON).until(() -> node("node-1").getState() == NodeState.DOWN);
+        await().during(Duration.ofSeconds(2)).atMost(SOON).until(() -> !two.actions().contains(ActionCase.RESTORE));
+    }
+
+    @Test
+    void aWordThatTheDaemonContradictsIsDropped() {
+        Job job = scene.running();
+        scene.awaitEnd(scene.stub().checkpointJob(CheckpointJobRequest.newBuilder().setJob(job.getId()).build()));
+        FakeNode two = scene.add("node-2");
+        scene.stub().confirmNodeGone(ConfirmGoneRequest.newBuilder().setNode("node-1").setSource("aws").setEvidence("of another machine").build());
+        // Longer than a machine's last words may take.
+        await().during(Duration.ofSeconds(7)).atMost(SOON).until(() -> node("node-1").getState() == NodeState.READY);
+        one.disconnect();
+        await().atMost(SOON).until(() -> node("node-1").getState() == NodeState.DOWN);
+        await().during(Duration.ofSeconds(2)).atMost(SOON).until(() -> scene.job(job.getId()).getState() == JobState.UNREACHABLE && !two.actions().contains(ActionCase.RESTORE));
+    }
+
+    @Test
+    void aWordWithoutEvidenceIsRefused() {
+        assertThat(CoordinatorScene.refusal(() -> scene.stub().confirmNodeGone(ConfirmGoneRequest.newBuilder().setNode("node-1").setSource("aws").build()))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+        assertThat(CoordinatorScene.refusal(() -> scene.stub().confirmNodeGone(ConfirmGoneRequest.newBuilder().setNode("node-7").setSource("aws").setEvidence("x").build()))).isEqualTo(ErrorCode.NODE_NOT_FOUND);
+    }
+
+    @Test
+    void aMaintenanceFarAheadIsAwaitedAndCanBeTakenBack() {
+        Job job = scene.running();
+        announce(notice("aws-maintenance", "e1", NoticeKind.MAINTENANCE, Duration.ofDays(3)));
+        Evacuation awaited = awaitEvacuation(evacuation -> evacuation.getState() == EvacuationState.AWAITED);
+        assertThat(awaited.getBeginsAt()).isBetween(awaited.getDeadline() - Duration.ofMinutes(16).toMillis(), awaited.getDeadline() - Duration.ofMinutes(14).toMillis());
+        assertThat(node("node-1").getState()).isEqualTo(NodeState.READY);
+        announce();
+        awaitEvacuation(evacuation -> evacuation.getState() == EvacuationState.TAKEN_BACK);
+        assertThat(scene.job(job.getId()).getState()).isEqualTo(JobState.RUNNING);
+        assertThat(operations(job)).hasSize(1);
+    }
+
+    @Test
+    void aWordThatIsTakenBackOpensTheNodeAndWhatWasStoredGoesOn() {
+        Job job = scene.running();
+        announce(notice("aws-maintenance", "e1", NoticeKind.MAINTENANCE, Duration.ofMinutes(10)));
+        scene.awaitState(job.getId(), JobState.SUSPENDED);
+        assertThat(node("node-1").getState()).isEqualTo(NodeState.DRAINED);
+        announce();
+        await().atMost(SOON).until(() -> node("node-1").getState() == NodeState.READY);
+        scene.add("node-2");
+        assertThat(scene.awaitState(job.getId(), JobState.RUNNING).getNode()).isIn("node-1", "node-2");
+        awaitEvacuation(evacuation -> evacuation.getState() == EvacuationState.TAKEN_BACK);
+    }
+
+    @Test
+    void adviceClosesTheNodeAndCopiesAndAFinalWordMoves() {
+        Job job = scene.running();
+        announce(notice("aws-rebalance", "r1", NoticeKind.ADVISORY, Duration.ofSeconds(100)).clearRemainingMillis());
+        scene.awaitJob(job.getId(), now -> !now.getLatestImage().isEmpty() && now.getOperation().isEmpty());
+        assertThat(scene.job(job.getId()).getState()).isEqualTo(JobState.RUNNING);
+        assertThat(node("node-1").getState()).isEqualTo(NodeState.DRAINING);
+        assertThat(operations(job)).extracting(Operation::getKind).containsExactly(OperationKind.CHECKPOINT, OperationKind.START);
+        scene.add("node-2");
+        announce(notice("aws-rebalance", "r1", NoticeKind.ADVISORY, Duration.ofSeconds(100)).clearRemainingMillis(), notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofSeconds(120)));
+        Evacuation done = awaitEnd();
+        assertThat(evacuations()).as("one for both").hasSize(1);
+        assertThat(done.getKind()).isEqualTo(NoticeKind.FINAL);
+        assertThat(scene.awaitState(job.getId(), JobState.RUNNING).getNode()).isEqualTo("node-2");
+    }
+
+    @Test
+    void aFreshImageIsEnoughWhereThereIsNoTimeForAnotherOne() {
+        Job job = scene.running();
+        scene.add("node-2");
+        scene.awaitEnd(scene.stub().checkpointJob(CheckpointJobRequest.newBuilder().setJob(job.getId()).build()));
+        // Dumps take nothing here, but the margin alone is two seconds.
+        announce(notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofMillis(1500)));
+        Evacuation done = awaitEnd();
+        assertThat(of(done, job).getFirstWay()).isIn(EvacuationWay.WAY_COVERED, EvacuationWay.WAY_WILL_NOT_MAKE_IT);
+        Job moved = scene.awaitState(job.getId(), JobState.RUNNING);
+        assertThat(moved.getNode()).isEqualTo("node-2");
+        boolean rewound = operations(job).stream().anyMatch(operation -> operation.getKind() == OperationKind.REWIND);
+        assertThat(rewound).isEqualTo(of(done, job).getFirstWay() == EvacuationWay.WAY_COVERED);
+        assertThat(of(done, job).getFromImage()).isEqualTo(rewound);
+    }
+
+    @Test
+    void anEvacuationOutlivesTheCoordinator() throws Exception {
+        Job job = scene.running();
+        one.answer(ActionCase.DUMP, CoordinatorScene.silence());
+        announce(notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofSeconds(120)));
+        await().atMost(SOON).until(() -> one.actions().contains(ActionCase.DUMP));
+        scene.stop();
+        one.behave(ActionCase.DUMP);
+        scene.start();
+        scene.awaitState(job.getId(), JobState.SUSPENDED);
+        scene.add("node-2");
+        assertThat(scene.awaitState(job.getId(), JobState.RUNNING).getNode()).isEqualTo("node-2");
+        assertThat(awaitEnd().getJobsList()).hasSize(1);
+    }
+
+    @Test
+    void aMigrationAndADrainThatRunAlreadyAreLeftToTheirEnd() {
+        Job moving = scene.running();
+        Job staying = scene.running();
+        scene.add("node-2");
+        one.answer(ActionCase.DUMP, CoordinatorScene.silence());
+        Operation migration = scene.stub().migrateJob(MigrateJobRequest.newBuilder().setJob(moving.getId()).build());
+        await().atMost(SOON).until(() -> one.actions().contains(ActionCase.DUMP));
+        announce(notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofSeconds(120)));
+        awaitEvacuation(evacuation -> evacuation.getJobsCount() == 2);
+        var unused = scene.stub().drainNode(GetNodeRequest.newBuilder().setNode("node-1").build());
+        one.behave(ActionCase.DUMP);
+        one.disconnect();
+        one.connect(scenePort());
+        awaitEnd();
+        assertThat(scene.job(moving.getId()).getNode()).isEqualTo("node-2");
+        assertThat(scene.job(staying.getId()).getNode()).isEqualTo("node-2");
+        assertThat(operations(moving)).filteredOn(operation -> operation.getKind() == OperationKind.MIGRATE).extracting(Operation::getId).containsExactly(migration.getId());
+    }
+
+    @Test
+    void aDryRunChangesNothing() {
+        Job job = scene.running();
+        Evacuation plan = scene.stub().evacuateNode(EvacuateNodeRequest.newBuilder().setNode("node-1").setDeadlineMillis(60_000).setDryRun(true).build());
+        assertThat(of(plan, job).getWay()).isEqualTo(EvacuationWay.WAY_STORE);
+        assertThat(plan.getDryRun()).isTrue();
+        assertThat(evacuations()).isEmpty();
+        assertThat(node("node-1").getState()).isEqualTo(NodeState.READY);
+        assertThat(operations(job)).hasSize(1);
+        Evacuation hurried = scene.stub().evacuateNode(EvacuateNodeRequest.newBuilder().setNode("node-1").setDeadlineMillis(3000).setDryRun(true).build());
+        assertThat(of(hurried, job).getWay()).isEqualTo(EvacuationWay.WAY_WILL_NOT_MAKE_IT);
+        assertThat(of(hurried, job).getWhy()).contains("takes").contains("no image");
+    }
+
+    @Test
+    void anOperatorsWordUnderOneNameIsOneEvacuation() {
+        Job job = scene.running();
+        scene.add("node-2");
+        EvacuateNodeRequest request = EvacuateNodeRequest.newBuilder().setNode("node-1").setDeadlineMillis(90_000).setReason("rack 7").setEvent("hook-1").build();
+        Evacuation first = scene.stub().evacuateNode(request);
+        assertThat(of(first, job).getFirstWay()).isEqualTo(EvacuationWay.WAY_MIGRATE);
+        assertThat(scene.stub().evacuateNode(request).getId()).isEqualTo(first.getId());
+        awaitEnd();
+        assertThat(scene.stub().evacuateNode(request).getId()).isEqualTo(first.getId());
+        assertThat(scene.awaitState(job.getId(), JobState.RUNNING).getNode()).isEqualTo("node-2");
+        assertThat(CoordinatorScene.refusal(() -> scene.stub().evacuateNode(request.toBuilder().setNode("node-9").build()))).isEqualTo(ErrorCode.NODE_NOT_FOUND);
+        assertThat(CoordinatorScene.refusal(() -> scene.stub().evacuateNode(request.toBuilder().setDeadlineMillis(-1).build()))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+    }
+
+    @Test
+    void undrainingTakesAnOperatorsWordBackButNotACloudsOwn() {
+        Job job = scene.running();
+        var unused = scene.stub().evacuateNode(EvacuateNodeRequest.newBuilder().setNode("node-1").setDeadlineMillis(90_000).build());
+        scene.awaitState(job.getId(), JobState.SUSPENDED);
+        var unused2 = scene.stub().undrainNode(GetNodeRequest.newBuilder().setNode("node-1").build());
+        assertThat(scene.awaitState(job.getId(), JobState.RUNNING).getNode()).isEqualTo("node-1");
+        awaitEvacuation(evacuation -> evacuation.getState() == EvacuationState.TAKEN_BACK);
+        announce(notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofSeconds(120)));
+        scene.awaitState(job.getId(), JobState.SUSPENDED);
+        var unused3 = scene.stub().undrainNode(GetNodeRequest.newBuilder().setNode("node-1").build());
+        await().atMost(SOON).until(() -> node("node-1").getState() == NodeState.DRAINED);
+        assertThat(scene.job(job.getId()).getState()).isEqualTo(JobState.SUSPENDED);
+    }
+
+    @Test
+    void aJobThatCannotBeSavedIsNamedAndKeepsRunning() {
+        Job job = scene.running();
+        scene.add("node-2");
+        one.fail(ActionCase.DUMP, ErrorCode.DUMP_IO_URING);
+        announce(notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofSeconds(120)));
+        Evacuation named = awaitEvacuation(evacuation -> evacuation.getJobsCount() == 1 && of(evacuation, job).getWay() == EvacuationWay.WAY_WILL_NOT_MAKE_IT);
+        assertThat(of(named, job).getWhy()).contains("as the test says");
+        assertThat(scene.awaitState(job.getId(), JobState.RUNNING).getNode()).isEqualTo("node-1");
+    }
+
+    @Test
+    void aSmallerNodeTakesWhatFitsAndTheRestWaits() {
+        Job large = scene.awaitState(scene.run(JobSpec.newBuilder().setCpuMillis(2000)).getId(), JobState.RUNNING);
+        Job small = scene.awaitState(scene.run(JobSpec.newBuilder().setCpuMillis(1000)).getId(), JobState.RUNNING);
+        scene.add(new FakeNode("node-2", FACTS, 1, 8L << 30), "node-2");
+        announce(notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofSeconds(120)));
+        assertThat(scene.awaitState(small.getId(), JobState.RUNNING)).matches(job -> true);
+        scene.awaitState(large.getId(), JobState.SUSPENDED);
+        scene.awaitJob(small.getId(), job -> job.getNode().equals("node-2") && job.getState() == JobState.RUNNING);
+        scene.add("node-3");
+        assertThat(scene.awaitState(large.getId(), JobState.RUNNING).getNode()).isEqualTo("node-3");
+        awaitEnd();
+    }
+}

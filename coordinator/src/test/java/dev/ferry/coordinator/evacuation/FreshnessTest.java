@@ -1,0 +1,131 @@
+package dev.ferry.coordinator.evacuation;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.ferry.coordinator.CoordinatorScene;
+import dev.ferry.coordinator.FakeNode;
+import dev.ferry.proto.v1.Command.ActionCase;
+import dev.ferry.proto.v1.ConfirmGoneRequest;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.GetJobRequest;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobPolicy;
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.ListImagesRequest;
+import dev.ferry.proto.v1.ListOperationsRequest;
+import dev.ferry.proto.v1.ListPoolsRequest;
+import dev.ferry.proto.v1.NodeNotices;
+import dev.ferry.proto.v1.NoticeKind;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationKind;
+import dev.ferry.proto.v1.Pool;
+import dev.ferry.proto.v1.SetJobPolicyRequest;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Images that are made while jobs run, and what decides how often. */
+class FreshnessTest {
+    private static final Duration SOON = Duration.ofSeconds(20);
+
+    @TempDir Path folder;
+    private CoordinatorScene scene;
+    private FakeNode one;
+
+    @BeforeEach
+    void open() throws Exception {
+        scene = new CoordinatorScene(folder);
+        one = scene.add("node-1");
+    }
+
+    @AfterEach
+    void close() {
+        scene.close();
+    }
+
+    private Job running(String every) {
+        return scene.awaitState(scene.run(JobSpec.newBuilder().setCheckpointEvery(every)).getId(), JobState.RUNNING);
+    }
+
+    private long images(Job job) {
+        return scene.stub().listImages(ListImagesRequest.newBuilder().setJob(job.getId()).build()).getImagesCount();
+    }
+
+    private JobPolicy policy(Job job) {
+        return scene.stub().getJobPolicy(GetJobRequest.newBuilder().setJob(job.getId()).build());
+    }
+
+    private List<Operation> operations(Job job) {
+        return scene.stub().listOperations(ListOperationsRequest.newBuilder().setJob(job.getId()).build()).getOperationsList();
+    }
+
+    @Test
+    void imagesAreMadeAsOftenAsWasAskedFor() {
+        Job often = running("1s");
+        Job never = running("never");
+        Job silent = running("");
+        // Dumps of a played node take no time: nothing but the limit of frozen time would hold them back.
+        scene.stub().setJobPolicy(SetJobPolicyRequest.newBuilder().setJob(often.getId()).setMostFrozen(1).build());
+        await().atMost(SOON).until(() -> images(often) >= 3);
+        assertThat(images(never)).isZero();
+        assertThat(images(silent)).as("the configuration says never").isZero();
+        assertThat(operations(often)).filteredOn(operation -> operation.getKind() == OperationKind.CHECKPOINT).allSatisfy(operation -> assertThat(operation.getCause()).isEqualTo("background image"));
+        JobPolicy policy = policy(often);
+        assertThat(policy.getIntervalMillis()).isEqualTo(1000);
+        assertThat(policy.getWhy()).contains("asked for");
+    }
+
+    @Test
+    void aPolicyIsChangedWhileTheJobRuns() {
+        Job job = running("never");
+        JobPolicy auto = scene.stub().setJobPolicy(SetJobPolicyRequest.newBuilder().setJob(job.getId()).setCheckpoint("auto").build());
+        assertThat(auto.getIntervalMillis()).isPositive();
+        assertThat(auto.getMeanTimeMillis()).as("two days, as nothing is known: a day, and every second interruption costs work").isBetween(Duration.ofHours(47).toMillis(), Duration.ofHours(49).toMillis());
+        assertThat(auto.getWhy()).contains("Daly");
+        assertThat(CoordinatorScene.refusal(() -> scene.stub().setJobPolicy(SetJobPolicyRequest.newBuilder().setJob(job.getId()).setCheckpoint("often").build()))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+        assertThat(CoordinatorScene.refusal(() -> scene.stub().setJobPolicy(SetJobPolicyRequest.newBuilder().setJob(job.getId()).setMostFrozen(2).build()))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+        assertThat(CoordinatorScene.refusal(() -> scene.run(JobSpec.newBuilder().setCheckpointEvery("sometimes")))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+    }
+
+    @Test
+    void theLimitOfFrozenTimeIsStrongerThanWhatWasAskedFor() {
+        Job job = running("1s");
+        JobPolicy policy = policy(job);
+        assertThat(policy.getIntervalMillis()).as("an image is taken to cost 2 s, of which 3 % are allowed").isGreaterThan(60_000);
+        assertThat(policy.getWhy()).contains("freeze");
+    }
+
+    @Test
+    void aJobThatCannotBeSavedIsNotFrozenAgainAndAgain() {
+        one.fail(ActionCase.DUMP, ErrorCode.DUMP_IO_URING);
+        Job job = running("1s");
+        scene.stub().setJobPolicy(SetJobPolicyRequest.newBuilder().setJob(job.getId()).setMostFrozen(1).build());
+        await().atMost(SOON).until(() -> one.actions().contains(ActionCase.DUMP));
+        await().during(Duration.ofSeconds(3)).atMost(SOON).until(() -> one.actions().stream().filter(action -> action == ActionCase.DUMP).count() == 1);
+    }
+
+    @Test
+    void anInterruptionRaisesTheHazardOfItsPool() {
+        await().atMost(SOON).until(() -> scene.stub().listPools(ListPoolsRequest.getDefaultInstance()).getPoolsCount() == 1);
+        Pool before = scene.stub().listPools(ListPoolsRequest.getDefaultInstance()).getPools(0);
+        assertThat(before.getInterruptions()).isZero();
+        assertThat(before.getNodes()).isEqualTo(1);
+        one.announce(NodeNotices.newBuilder().addSources("aws-spot").addStanding(NoticesTest.notice("node-1", "aws-spot", "e1").setKind(NoticeKind.FINAL)).build());
+        await().atMost(SOON).until(() -> scene.stub().listPools(ListPoolsRequest.getDefaultInstance()).getPools(0).getInterruptions() == 1);
+        Pool after = scene.stub().listPools(ListPoolsRequest.getDefaultInstance()).getPools(0);
+        assertThat(after.getUncovered()).as("no job was there").isZero();
+        assertThat(after.getHazardPerHour()).isGreaterThan(2 * before.getHazardPerHour());
+        scene.stub().confirmNodeGone(ConfirmGoneRequest.newBuilder().setNode("node-1").setSource("aws").setEvidence("terminated").build());
+        one.disconnect();
+        FakeNode two = scene.add("node-2");
+        await().atMost(SOON).until(() -> scene.stub().listPools(ListPoolsRequest.getDefaultInstance()).getPools(0).getNodes() == 1);
+        assertThat(two.actions()).isEmpty();
+        assertThat(scene.stub().listPools(ListPoolsRequest.getDefaultInstance()).getPools(0).getInterruptions()).as("the end of one machine is one interruption").isEqualTo(1);
+    }
+}

@@ -1,0 +1,118 @@
+package dev.ferry.coordinator.nodes;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.ferry.common.Clock;
+import dev.ferry.common.Scheduler;
+import dev.ferry.coordinator.store.SqliteStateStore;
+import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.proto.v1.Hello;
+import dev.ferry.proto.v1.NodeState;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class NodeDirectoryTest {
+    private static final Duration TIMEOUT = Duration.ofSeconds(10);
+
+    private static final LeaseTerms LEASE = new LeaseTerms(Duration.ofSeconds(20));
+
+    @TempDir Path folder;
+    private final HandDriven time = new HandDriven();
+    private StateStore store;
+    private NodeDirectory directory;
+
+    @BeforeEach
+    void open() throws Exception {
+        store = SqliteStateStore.open(folder);
+        directory = new NodeDirectory(store, new CommandDesk(), TIMEOUT, LEASE, time, time);
+        directory.start();
+        hello();
+    }
+
+    @AfterEach
+    void close() {
+        directory.close();
+        store.close();
+    }
+
+    private void hello() {
+        Object ignored = directory.hello(Hello.newBuilder().setNode("node-1").build(), "");
+    }
+
+    private NodeState state() {
+        return store.transact(state -> state.node("node-1")).orElseThrow().getState();
+    }
+
+    @Test
+    void aNodeIsDownWhenItWasSilentForLong() {
+        directory.silent("node-1");
+        time.pass(TIMEOUT);
+        assertThat(state()).isEqualTo(NodeState.READY);
+        time.pass(Duration.ofSeconds(2));
+        assertThat(state()).isEqualTo(NodeState.DOWN);
+    }
+
+    /** Its stream comes to the desk a moment after its Hello is written: a look in between must not take it down, for nothing would bring it up again. */
+    @Test
+    void aLookBetweenAHelloAndItsStreamLeavesTheNodeUp() {
+        directory.silent("node-1");
+        time.pass(TIMEOUT.plusSeconds(2));
+        hello();
+        time.pass(Duration.ofSeconds(2));
+        assertThat(state()).isEqualTo(NodeState.READY);
+    }
+
+    /** Time that stands still but for {@link #pass}; work is done when its time has come, one piece after the other. */
+    private static final class HandDriven implements Clock, Scheduler {
+        private static final Duration PIECE = Duration.ofMillis(100);
+
+        private record Work(long at, Runnable what) {}
+
+        private final Deque<Work> waiting = new ArrayDeque<>();
+        private long now;
+
+        void pass(Duration whole) {
+            for (Duration passed = Duration.ZERO; passed.compareTo(whole) < 0; passed = passed.plus(PIECE)) {
+                now += PIECE.toNanos();
+                for (int left = waiting.size(); left > 0; left--) {
+                    Work next = waiting.removeFirst();
+                    if (next.at() <= now) {
+                        next.what().run();
+                    } else {
+                        waiting.addLast(next);
+                    }
+                }
+            }
+        }
+
+        @Override
+        public long millis() {
+            return now / 1_000_000;
+        }
+
+        @Override
+        public long nanos() {
+            return now;
+        }
+
+        @Override
+        public void execute(Runnable work) {
+            waiting.addLast(new Work(now, work));
+        }
+
+        @Override
+        public Timer after(Duration delay, Runnable work) {
+            Work later = new Work(now + delay.toNanos(), work);
+            waiting.addLast(later);
+            return () -> {
+                boolean ignored = waiting.remove(later);
+            };
+        }
+    }
+}

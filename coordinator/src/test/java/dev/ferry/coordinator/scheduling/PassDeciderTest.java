@@ -1,0 +1,199 @@
+package dev.ferry.coordinator.scheduling;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.JobDemand;
+import dev.ferry.proto.v1.JobVerdict;
+import dev.ferry.proto.v1.PassAssociation;
+import dev.ferry.proto.v1.PassInput;
+import dev.ferry.proto.v1.PassNode;
+import dev.ferry.proto.v1.PassOutput;
+import dev.ferry.proto.v1.PassPolicy;
+import dev.ferry.proto.v1.PassQos;
+import dev.ferry.proto.v1.PassRunning;
+import dev.ferry.proto.v1.PassVictim;
+import dev.ferry.proto.v1.PassWaiting;
+import dev.ferry.proto.v1.PreemptionVerdict;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+/** What one look at the queue decides. Account a (2) has user (3), account b (4) has user (5), shares are equal. */
+class PassDeciderTest {
+    private static final long NOW = 10_000;
+    private static final long A = 3;
+    private static final long B = 5;
+
+    private static PassInput.Builder cluster(int nodes, int cpus, int gpus) {
+        PassInput.Builder input =
+                PassInput.newBuilder()
+                        .setNow(NOW)
+                        .setCpuMillis(1000L * nodes * cpus)
+                        .setGpus((long) nodes * gpus)
+                        .setPolicy(PassPolicy.newBuilder().setPreemption(true).setMostPerHour(100).setMostMoving(1).setWorth(0.5).setHorizon(3600))
+                        .addAssociations(PassAssociation.newBuilder().setId(1).setAccount("root").setShares(1))
+                        .addAssociations(PassAssociation.newBuilder().setId(2).setParent(1).setAccount("a").setShares(1))
+                        .addAssociations(PassAssociation.newBuilder().setId(A).setParent(2).setAccount("a").setUser("u").setShares(1))
+                        .addAssociations(PassAssociation.newBuilder().setId(4).setParent(1).setAccount("b").setShares(1))
+                        .addAssociations(PassAssociation.newBuilder().setId(B).setParent(4).setAccount("b").setUser("u").setShares(1));
+        for (int node = 0; node < nodes; node++) {
+            input.addNodes(PassNode.newBuilder().setName("node-" + node).setCpuMillis(1000L * cpus).setMemory(10_000).setGpus(gpus));
+        }
+        return input;
+    }
+
+    private static JobDemand demand(int cpus, int gpus) {
+        return JobDemand.newBuilder().setCpuMillis(1000L * cpus).setMemory(100).setGpus(gpus).build();
+    }
+
+    /** A job that runs: its room is taken from the node. */
+    private static PassRunning.Builder runs(PassInput.Builder input, String job, long association, int node, int cpus, int gpus) {
+        PassNode.Builder at = input.getNodesBuilder(node);
+        at.setCpuMillis(at.getCpuMillis() - 1000L * cpus).setMemory(at.getMemory() - 100).setGpus(at.getGpus() - gpus);
+        return input.addRunningBuilder().setJob(job).setAssociation(association).setDemand(demand(cpus, gpus)).setNode(node).setSince(1000).setMoveSeconds(10).setQos("normal");
+    }
+
+    private static PassWaiting.Builder waits(PassInput.Builder input, String job, long association, long priority, int cpus, int gpus) {
+        return input.addWaitingBuilder().setJob(job).setAssociation(association).setPriority(priority).setSince(9000).setDemand(demand(cpus, gpus)).setQos("normal");
+    }
+
+    private static JobVerdict verdict(PassOutput output, String job) {
+        return output.getVerdictsList().stream().filter(one -> one.getJob().equals(job)).findFirst().orElseThrow();
+    }
+
+    private static PreemptionVerdict preemption(PassOutput output, String job) {
+        return output.getPreemptionsList().stream().filter(one -> one.getJob().equals(job)).findFirst().orElseThrow();
+    }
+
+    @Test
+    void theFirstByPriorityStartsAndTheNextBehindAReservation() {
+        PassInput.Builder input = cluster(1, 4, 0);
+        runs(input, "old", A, 0, 3, 0).setEnds(NOW + 600).setImmovable("as the test says");
+        waits(input, "large", A, 50, 4, 0);
+        waits(input, "short", A, 40, 1, 0).setSeconds(500);
+        waits(input, "long", A, 30, 1, 0).setSeconds(5000);
+        PassOutput output = PassDecider.decide(input.build());
+        assertThat(verdict(output, "large")).isEqualTo(JobVerdict.newBuilder().setJob("large").setKind(JobVerdict.Kind.NODE_IS_KEPT).setNode("node-0").setAt(NOW + 600).build());
+        assertThat(verdict(output, "short").getKind()).isEqualTo(JobVerdict.Kind.STARTS);
+        assertThat(verdict(output, "long").getKind()).isEqualTo(JobVerdict.Kind.NO_ROOM);
+    }
+
+    @Test
+    void jobsWithoutGpusGoToTheEmptiestNode() {
+        PassInput.Builder input = cluster(2, 4, 0);
+        runs(input, "old", A, 0, 1, 0);
+        waits(input, "new", A, 1, 1, 0);
+        assertThat(verdict(PassDecider.decide(input.build()), "new").getNode()).isEqualTo("node-1");
+    }
+
+    @Test
+    void anAccountBelowItsDueGetsRoomFromTheOneAboveAndTheCheapestJobGoes() {
+        PassInput.Builder input = cluster(2, 2, 0);
+        runs(input, "dear", A, 0, 2, 0).setMoveSeconds(100);
+        runs(input, "cheap", A, 1, 2, 0);
+        waits(input, "new", B, 1, 2, 0);
+        PassOutput output = PassDecider.decide(input.build());
+        PreemptionVerdict made = preemption(output, "new");
+        assertThat(made.getPreempts()).isTrue();
+        assertThat(made.getNode()).isEqualTo("node-1");
+        assertThat(made.getVictimsList()).containsExactly(PassVictim.newBuilder().setJob("cheap").setCost(20).build());
+        assertThat(made.getRejectedList()).singleElement().satisfies(left -> assertThat(left.getJob()).isEqualTo("dear"));
+        assertThat(made.getDue()).isEqualTo(2);
+        assertThat(made.getHolds()).isZero();
+    }
+
+    @Test
+    void nobodyIsTakenBelowItsDueAndNobodyTakesMoreThanItsDue() {
+        PassInput.Builder input = cluster(2, 2, 0);
+        runs(input, "one", A, 0, 2, 0);
+        runs(input, "two", B, 1, 2, 0);
+        waits(input, "new", B, 1, 2, 0);
+        PreemptionVerdict kept = preemption(PassDecider.decide(input.build()), "new");
+        assertThat(kept.getPreempts()).isFalse();
+        assertThat(kept.getWhy()).contains("more than its due");
+        assertThat(kept.getRejectedList().getFirst().getWhy()).contains("less than is due");
+    }
+
+    @Test
+    void gpusAreGivenUpWithoutLeavingTheNodeWhereMainMemoryHasRoom() {
+        PassInput.Builder input = cluster(1, 8, 2);
+        runs(input, "one", A, 0, 1, 1);
+        runs(input, "two", A, 0, 1, 1);
+        waits(input, "new", B, 1, 1, 1);
+        assertThat(preemption(PassDecider.decide(input.build()), "new").getVictims(0).getPark()).isTrue();
+        input.getNodesBuilder(0).setMemory(50);
+        assertThat(preemption(PassDecider.decide(input.build()), "new").getVictims(0).getPark()).isFalse();
+    }
+
+    @Test
+    void aQosTakesFromTheOnesBelowItWhateverTheSharesSayAndSharesDoNotTakeItBack() {
+        PassInput.Builder input = cluster(1, 2, 0);
+        input.addQos(PassQos.newBuilder().setName("urgent").addPreempts("normal"));
+        runs(input, "mine", B, 0, 2, 0);
+        waits(input, "fire", B, 1, 2, 0).setQos("urgent");
+        PassOutput output = PassDecider.decide(input.build());
+        assertThat(preemption(output, "fire").getVictims(0).getJob()).isEqualTo("mine");
+        assertThat(preemption(output, "fire").getWhy()).contains("QoS urgent");
+        input.getRunningBuilder(0).setExemptUntil(NOW + 1);
+        assertThat(preemption(PassDecider.decide(input.build()), "fire").getPreempts()).isFalse();
+        PassInput.Builder back = cluster(2, 2, 0);
+        back.addQos(PassQos.newBuilder().setName("urgent").addPreempts("normal"));
+        runs(back, "fire", A, 0, 2, 0).setQos("urgent");
+        runs(back, "more", A, 1, 2, 0).setQos("urgent");
+        waits(back, "new", B, 1, 2, 0);
+        assertThat(preemption(PassDecider.decide(back.build()), "new").getPreempts()).isFalse();
+    }
+
+    @Test
+    void whoIsOnTheWayOutIsNotTakenAgainAndWhoHasRoomComingTakesNoMore() {
+        PassInput.Builder input = cluster(1, 4, 0);
+        runs(input, "going", A, 0, 2, 0).setLeaving(true).setImmovable("it makes room already");
+        runs(input, "stays", A, 0, 2, 0);
+        waits(input, "coming", B, 9, 2, 0).setClaims(true);
+        waits(input, "new", B, 1, 2, 0);
+        PassOutput output = PassDecider.decide(input.build());
+        assertThat(verdict(output, "coming").getKind()).isEqualTo(JobVerdict.Kind.ROOM_IS_MADE);
+        assertThat(preemption(output, "new").getPreempts()).isFalse();
+    }
+
+    @Test
+    void whatIsHeldWaitsWhateverRoomThereIs() {
+        PassInput.Builder input = cluster(1, 4, 0);
+        waits(input, "held", A, 9, 1, 0).setHeld("MaxJobs=1 of account a is reached");
+        waits(input, "free", A, 1, 1, 0);
+        PassOutput output = PassDecider.decide(input.build());
+        assertThat(verdict(output, "held").getWhy()).contains("MaxJobs");
+        assertThat(verdict(output, "free").getKind()).isEqualTo(JobVerdict.Kind.STARTS);
+    }
+
+    @Test
+    void theSameInputGivesTheSameOutputBitByBit() throws Exception {
+        Random random = new Random(7);
+        for (int round = 0; round < 500; round++) {
+            PassInput.Builder input = cluster(1 + random.nextInt(4), 8, random.nextInt(2) * 4);
+            input.addQos(PassQos.newBuilder().setName("urgent").addPreempts("normal"));
+            for (int at = 0; at < 6; at++) {
+                int gpus = input.getGpus() > 0 ? random.nextInt(3) : 0;
+                int node = random.nextInt(input.getNodesCount());
+                if (input.getNodes(node).getCpuMillis() >= 2000 && input.getNodes(node).getGpus() >= gpus) {
+                    runs(input, "r" + at, random.nextBoolean() ? A : B, node, 2, gpus).setHits(random.nextInt(3)).setMoveSeconds(random.nextInt(50)).setEnds(random.nextBoolean() ? 0 : NOW + random.nextInt(5000));
+                }
+                waits(input, "w" + at, random.nextBoolean() ? A : B, random.nextInt(5), 1 + random.nextInt(8), gpus).setSeconds(random.nextInt(5000)).setQos(random.nextInt(4) == 0 ? "urgent" : "normal");
+            }
+            PassInput made = input.build();
+            assertThat(PassDecider.decide(PassInput.parseFrom(made.toByteArray())).toByteString()).isEqualTo(PassDecider.decide(made).toByteString());
+        }
+    }
+
+    @Test
+    void anInputThatContradictsItselfIsRefused() {
+        PassInput.Builder input = cluster(1, 4, 0);
+        runs(input, "one", 99, 0, 1, 0);
+        assertThatThrownBy(() -> PassDecider.decide(input.build())).isInstanceOf(FerryException.class).hasMessageContaining("99");
+        input.getRunningBuilder(0).setAssociation(A).setNode(3);
+        assertThatThrownBy(() -> PassDecider.decide(input.build())).isInstanceOf(FerryException.class).hasMessageContaining("node 3");
+        input.getRunningBuilder(0).setNode(0).getDemandBuilder().setCpuMillis(-1);
+        assertThatThrownBy(() -> PassDecider.decide(input.build())).isInstanceOf(FerryException.class);
+    }
+}

@@ -1,0 +1,213 @@
+package dev.ferry.coordinator.scheduling;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.ferry.coordinator.CoordinatorScene;
+import dev.ferry.coordinator.FakeNode;
+import dev.ferry.proto.v1.AccountingChange;
+import dev.ferry.proto.v1.AccountsGrpc;
+import dev.ferry.proto.v1.Association;
+import dev.ferry.proto.v1.CancelJobRequest;
+import dev.ferry.proto.v1.ChangeAccountingRequest;
+import dev.ferry.proto.v1.Command;
+import dev.ferry.proto.v1.DecisionsGrpc;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.ExplainJobRequest;
+import dev.ferry.proto.v1.GetDecisionRequest;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Limits;
+import dev.ferry.proto.v1.ListDecisionsRequest;
+import dev.ferry.proto.v1.ListOperationsRequest;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationKind;
+import dev.ferry.proto.v1.OperationState;
+import dev.ferry.proto.v1.Qos;
+import dev.ferry.proto.v1.SchedulingDecision;
+import dev.ferry.proto.v1.SuspendJobRequest;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The queue of a real coordinator, on one played node of four CPUs: accounts a and b with equal shares. */
+class SchedulerTest {
+    @TempDir Path folder;
+    private CoordinatorScene scene;
+    private FakeNode node;
+
+    @BeforeEach
+    void open() throws Exception {
+        scene = new CoordinatorScene(folder, SchedulingTexts.with("delay: 0s\nminimumRun: 0s\nspacing: 0s\n"));
+        node = scene.add("node-1");
+        for (String account : List.of("a", "b")) {
+            change(AccountingChange.How.ADD, Association.newBuilder().setAccount(account));
+            change(AccountingChange.How.ADD, Association.newBuilder().setAccount(account).setUser("u"));
+        }
+    }
+
+    @AfterEach
+    void close() {
+        scene.close();
+    }
+
+    private void change(AccountingChange.How how, Association.Builder association) {
+        var ignored =
+                scene.ask(AccountsGrpc::newBlockingStub)
+                        .changeAccounting(ChangeAccountingRequest.newBuilder().addChanges(AccountingChange.newBuilder().setHow(how).setAssociation(association)).build());
+    }
+
+    private DecisionsGrpc.DecisionsBlockingStub decisions() {
+        return scene.ask(DecisionsGrpc::newBlockingStub);
+    }
+
+    private static JobSpec.Builder of(String account, int cpus) {
+        return JobSpec.newBuilder().setAccount(account).setUserName("u").setCpuMillis(1000L * cpus);
+    }
+
+    /** Account a has all of the cluster. */
+    private List<Job> fill() {
+        return List.of(scene.awaitState(scene.run(of("a", 2)).getId(), JobState.RUNNING), scene.awaitState(scene.run(of("a", 2)).getId(), JobState.RUNNING));
+    }
+
+    private void cancel(Job job) {
+        var ignored = scene.awaitEnd(scene.stub().cancelJob(CancelJobRequest.newBuilder().setJob(job.getId()).build()));
+    }
+
+    private List<Operation> operations(Job job) {
+        return scene.stub().listOperations(ListOperationsRequest.newBuilder().setJob(job.getId()).build()).getOperationsList();
+    }
+
+    @Test
+    void anAccountThatFillsTheClusterMakesRoomAndComesBackByItself() {
+        List<Job> jobs = fill();
+        Job other = scene.awaitState(scene.run(of("b", 2)).getId(), JobState.RUNNING);
+        List<Job> stored = jobs.stream().filter(job -> scene.job(job.getId()).getState() == JobState.SUSPENDED).toList();
+        assertThat(stored).hasSize(1);
+        Job victim = scene.awaitState(stored.getFirst().getId(), JobState.SUSPENDED);
+        assertThat(victim.getQueue().getComesBack()).isTrue();
+        assertThat(victim.getQueue().getHits()).isEqualTo(1);
+        Operation preemption = operations(victim).getFirst();
+        assertThat(preemption.getKind()).isEqualTo(OperationKind.SUSPEND);
+        assertThat(preemption.getCause()).isEqualTo("preemption for " + other.getId());
+        assertThat(preemption.getForJob()).isEqualTo(other.getId());
+        assertThat(operations(other).getFirst().getStartedAt()).isGreaterThanOrEqualTo(preemption.getEndedAt());
+        assertThat(operations(other).getFirst().getDecision()).isEqualTo(preemption.getDecision());
+        scene.awaitJob(victim.getId(), job -> job.getReason().startsWith("preempted; "));
+        cancel(other);
+        Job back = scene.awaitState(victim.getId(), JobState.RUNNING);
+        assertThat(back.getIncarnation()).isEqualTo(2);
+        scene.awaitJob(victim.getId(), job -> !job.getQueue().getComesBack() && job.getQueue().getAttempts() == 0);
+    }
+
+    @Test
+    void decisionsCanBeReadAndGiveTheSameAgain() {
+        fill();
+        Job other = scene.awaitState(scene.run(of("b", 2)).getId(), JobState.RUNNING);
+        List<SchedulingDecision> all = decisions().listDecisions(ListDecisionsRequest.getDefaultInstance()).getDecisionsList();
+        assertThat(all).extracting(SchedulingDecision::getSummary).contains("1 job starts", "1 job makes room");
+        SchedulingDecision made = decisions().listDecisions(ListDecisionsRequest.newBuilder().setJob(other.getId()).build()).getDecisions(0);
+        assertThat(made.getSummary()).isEqualTo("1 job makes room");
+        assertThat(made.getJobsList()).hasSize(2).endsWith(other.getId());
+        GetDecisionRequest request = GetDecisionRequest.newBuilder().setDecision(made.getId()).build();
+        SchedulingDecision whole = decisions().getDecision(request);
+        assertThat(whole.getInput().getRunningList()).hasSize(2);
+        assertThat(whole.getOutput().getPreemptions(0).getVictims(0).getJob()).isEqualTo(made.getJobs(0));
+        assertThat(decisions().replayDecision(request).getSame()).isTrue();
+        assertThat(CoordinatorScene.refusal(() -> decisions().getDecision(GetDecisionRequest.newBuilder().setDecision("d-none").build()))).isEqualTo(ErrorCode.DECISION_NOT_FOUND);
+    }
+
+    @Test
+    void ofThoseThatWaitTheHighestPriorityGoesFirst() {
+        Job first = scene.awaitState(scene.run(of("a", 4)).getId(), JobState.RUNNING);
+        Job nice = scene.run(of("a", 4).setNice(1000));
+        Job next = scene.run(of("a", 4));
+        scene.awaitJob(nice.getId(), job -> !job.getReason().isEmpty());
+        scene.awaitJob(next.getId(), job -> !job.getReason().isEmpty());
+        assertThat(decisions().explainJob(ExplainJobRequest.newBuilder().setJob(nice.getId()).build()).getPosition()).isEqualTo(2);
+        assertThat(decisions().explainJob(ExplainJobRequest.newBuilder().setJob(next.getId()).build())).satisfies(
+                said -> {
+                    assertThat(said.getPosition()).isEqualTo(1);
+                    assertThat(said.getWhy()).contains("4 CPUs wanted");
+                    assertThat(said.getHolders(0).getJob()).isEqualTo(first.getId());
+                    assertThat(said.getNoPreemption()).isNotEmpty();
+                });
+        cancel(first);
+        scene.awaitState(next.getId(), JobState.RUNNING);
+        assertThat(scene.job(nice.getId()).getState()).isEqualTo(JobState.PENDING);
+    }
+
+    @Test
+    void aLimitHoldsJobsWithItsName() {
+        change(AccountingChange.How.MODIFY, Association.newBuilder().setAccount("a").setLimits(Limits.newBuilder().setGrpTres("cpu=2")));
+        Job first = scene.awaitState(scene.run(of("a", 2)).getId(), JobState.RUNNING);
+        Job held = scene.run(of("a", 1));
+        assertThat(scene.awaitJob(held.getId(), job -> !job.getReason().isEmpty()).getReason()).isEqualTo("GrpTRES cpu=2 of account a is reached");
+        Job free = scene.awaitState(scene.run(of("b", 2)).getId(), JobState.RUNNING);
+        assertThat(scene.job(held.getId()).getState()).isEqualTo(JobState.PENDING);
+        cancel(first);
+        scene.awaitState(held.getId(), JobState.RUNNING);
+        assertThat(scene.job(free.getId()).getState()).isEqualTo(JobState.RUNNING);
+    }
+
+    @Test
+    void whenAVictimCannotBeSavedItRunsOnAndTheOtherWaits() {
+        List<Job> jobs = fill();
+        node.fail(Command.ActionCase.DUMP, ErrorCode.DUMP_IO_URING);
+        Job other = scene.run(of("b", 2));
+        scene.awaitJob(other.getId(), job -> job.getQueue().getNotBefore() > 0);
+        assertThat(scene.job(other.getId()).getQueue().hasClaim()).isFalse();
+        int tried = 0;
+        for (Job job : jobs) {
+            Job stays = scene.awaitJob(job.getId(), now -> now.getState() == JobState.RUNNING && now.getOperation().isEmpty() && !now.getQueue().getComesBack());
+            assertThat(stays.getIncarnation()).isEqualTo(1);
+            List<Operation> suspends = operations(job).stream().filter(one -> one.getKind() == OperationKind.SUSPEND).toList();
+            assertThat(suspends).allSatisfy(one -> assertThat(one.getState()).isEqualTo(OperationState.FAILED_OPERATION));
+            tried += suspends.size();
+        }
+        assertThat(tried).isEqualTo(1);
+    }
+
+    @Test
+    void roomThatIsBeingMadeIsKeptOverARestart() throws Exception {
+        List<Job> jobs = fill();
+        node.answer(Command.ActionCase.DUMP, CoordinatorScene.silence());
+        Job other = scene.run(of("b", 2));
+        await().atMost(CoordinatorScene.SOON).until(() -> node.actions().contains(Command.ActionCase.DUMP));
+        assertThat(scene.job(other.getId()).getQueue().getClaim().getNode()).isEqualTo("node-1");
+        scene.stop();
+        node.behave(Command.ActionCase.DUMP);
+        scene.start();
+        scene.awaitState(other.getId(), JobState.RUNNING);
+        assertThat(jobs).filteredOn(job -> scene.job(job.getId()).getState() == JobState.SUSPENDED).hasSize(1);
+    }
+
+    @Test
+    void whatAnOperatorSuspendsStaysSuspended() {
+        Job job = scene.awaitState(scene.run(of("a", 1)).getId(), JobState.RUNNING);
+        var ignored = scene.awaitEnd(scene.stub().suspendJob(SuspendJobRequest.newBuilder().setJob(job.getId()).build()));
+        Job next = scene.awaitState(scene.run(of("b", 1)).getId(), JobState.RUNNING);
+        cancel(next);
+        assertThat(scene.job(job.getId()).getState()).isEqualTo(JobState.SUSPENDED);
+        assertThat(scene.job(job.getId()).getQueue().getComesBack()).isFalse();
+    }
+
+    @Test
+    void anUrgentQosTakesRoomWithinOneAccount() {
+        var unused =
+                scene.ask(AccountsGrpc::newBlockingStub)
+                        .changeAccounting(
+                                ChangeAccountingRequest.newBuilder()
+                                        .addChanges(AccountingChange.newBuilder().setHow(AccountingChange.How.ADD).setQos(Qos.newBuilder().setName("urgent").setPriority(10).addPreempts("normal")))
+                                        .build());
+        Job first = scene.awaitState(scene.run(of("a", 4)).getId(), JobState.RUNNING);
+        Job urgent = scene.awaitState(scene.run(of("a", 4).setQos("urgent")).getId(), JobState.RUNNING);
+        scene.awaitState(first.getId(), JobState.SUSPENDED);
+        cancel(urgent);
+        scene.awaitState(first.getId(), JobState.RUNNING);
+    }
+}
