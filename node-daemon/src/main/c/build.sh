@@ -1,8 +1,18 @@
 #!/bin/sh
-# Builds ferry-init into a folder, unless it is there and newer than its source.
+# Builds ferry-init, ferry-watchdog and ferry-gpu into a folder, unless they are there and newer than their sources.
 set -eu
-source=$(dirname "$0")/ferry-init.c
-target=$1/ferry-init
-[ "$target" -nt "$source" ] && exit 0
-mkdir -p "$1"
-exec gcc -O2 -Wall -Wextra -Werror -static -s -o "$target" "$source"
+source=$(dirname "$0")
+target=$1
+mkdir -p "$target"
+for program in ferry-init ferry-watchdog; do
+    if [ ! "$target/$program" -nt "$source/$program.c" ]; then
+        gcc -O2 -Wall -Wextra -Werror -static -s -o "$target/$program" "$source/$program.c"
+    fi
+done
+# Not static: it loads the driver's libraries.
+for part in ferry-gpu.c ferry-gpu-driver.c ferry-gpu.h; do
+    if [ ! "$target/ferry-gpu" -nt "$source/$part" ]; then
+        gcc -O2 -Wall -Wextra -Werror -s -o "$target/ferry-gpu" "$source/ferry-gpu.c" "$source/ferry-gpu-driver.c" -ldl -lpthread
+        break
+    fi
+done

@@ -4,6 +4,9 @@ import dev.ferry.common.Configs;
 import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Sizes;
+import dev.ferry.node.gpu.GpuConfig;
+import dev.ferry.node.memory.PreCopyConfig;
+import dev.ferry.node.notices.NoticesConfig;
 import dev.ferry.storage.StoreConfig;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -16,15 +19,22 @@ import java.util.function.Consumer;
  *
  * @param name of the node, unique in the cluster
  * @param data folder for the jobs' folders and journals; needs room for the jobs' scratch folders
- * @param coordinator address of its gRPC server, host:port
+ * @param coordinator address of its gRPC server, host:port; of several coordinators all, separated by commas
  * @param store where images lie; the same for all nodes and the coordinator
  * @param cgroup control group below which each job gets its own, relative to each hierarchy's root
  * @param cpus how many CPUs the jobs may use; 0: all that the machine has
  * @param memory how much memory the jobs may use; empty: all that the machine has
  * @param spoolMemory buffers between CRIU's pipes and the store, allocated at the start
+ * @param spoolDisk how much may wait in a file when those are full, before the dump goes at the store's speed; 0: nothing
+ * @param spoolFolder where that file lies; empty: in data
+ * @param chunkCache how many bytes of chunks that were here are kept in data; 0: none
+ * @param preCopy what copying a job ahead may cost
  * @param criu path of the criu program; empty: looked for
  * @param runc path of the runc program; empty: looked for
  * @param freezeTimeout how long the kernel may take to stop a job's processes
+ * @param gpu where the GPUs' driver is and how long its calls may take
+ * @param pool of machines like this one, which are taken away as often; empty: of none
+ * @param notices where to look for the word that the machine goes away
  */
 public record NodeConfig(
         String name,
@@ -35,13 +45,20 @@ public record NodeConfig(
         double cpus,
         String memory,
         String spoolMemory,
+        String spoolDisk,
+        String spoolFolder,
+        String chunkCache,
+        PreCopyConfig preCopy,
         String criu,
         String runc,
-        String freezeTimeout)
+        String freezeTimeout,
+        GpuConfig gpu,
+        NoticesConfig notices,
+        String pool)
         implements Configs.Checked {
     public static NodeConfig defaults() {
         return new NodeConfig(
-                hostName(), "/var/lib/ferry/node", "127.0.0.1:7070", StoreConfig.defaults(), "ferry", 0, "", "256MiB", "", "", "10s");
+                hostName(), "/var/lib/ferry/node", "127.0.0.1:7070", StoreConfig.defaults(), "ferry", 0, "", "256MiB", "4GiB", "", "2GiB", PreCopyConfig.defaults(), "", "", "10s", GpuConfig.defaults(), NoticesConfig.defaults(), "");
     }
 
     private static String hostName() {
@@ -61,8 +78,10 @@ public record NodeConfig(
         if (!data.startsWith("/")) {
             problems.add("data: '" + data + "' must be an absolute path");
         }
-        if (!coordinator.matches("[^\\s:]+:\\d+|\\[[^\\]]+\\]:\\d+")) {
-            problems.add("coordinator: '" + coordinator + "' must be host:port");
+        for (String address : coordinator.split(",", -1)) {
+            if (!address.strip().matches("[^\\s:]+:\\d+|\\[[^\\]]+\\]:\\d+")) {
+                problems.add("coordinator: '" + address.strip() + "' must be host:port; several are separated by commas");
+            }
         }
         if (!cgroup.matches("[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*") || cgroup.contains("..")) {
             problems.add("cgroup: '" + cgroup + "' must be a relative path of plain names");
@@ -72,7 +91,18 @@ public record NodeConfig(
         }
         check(problems, "memory", memory.isEmpty() ? "1" : memory, Sizes::parse);
         check(problems, "spoolMemory", spoolMemory, Sizes::parse);
+        check(problems, "spoolDisk", spoolDisk, Sizes::parse);
+        check(problems, "chunkCache", chunkCache, Sizes::parse);
+        preCopy.problems().forEach(problem -> problems.add("preCopy." + problem));
+        if (!spoolFolder.isEmpty() && !spoolFolder.startsWith("/")) {
+            problems.add("spoolFolder: '" + spoolFolder + "' must be an absolute path");
+        }
         check(problems, "freezeTimeout", freezeTimeout, Durations::parse);
+        if (!pool.matches("[A-Za-z0-9._/-]{0,63}")) {
+            problems.add("pool: '" + pool + "' must be letters, digits, '.', '_', '/' and '-', at most 63");
+        }
+        notices.problems().forEach(problem -> problems.add("notices." + problem));
+        gpu.problems().forEach(problem -> problems.add("gpu." + problem));
         store.problems().forEach(problem -> problems.add("store." + problem));
         return problems;
     }

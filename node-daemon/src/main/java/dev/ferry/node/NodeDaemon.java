@@ -4,19 +4,27 @@ import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Sizes;
 import dev.ferry.node.cgroup.CgroupLayout;
+import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.criu.CriuBinary;
 import dev.ferry.node.doctor.Machine;
+import dev.ferry.node.gpu.GpuNode;
+import dev.ferry.node.jobs.DumpSpeeds;
 import dev.ferry.node.jobs.JobRegistry;
 import dev.ferry.node.jobs.NodeContext;
+import dev.ferry.node.lease.NodeLease;
 import dev.ferry.node.link.CoordinatorLink;
+import dev.ferry.node.notices.NoticeWatch;
+import dev.ferry.node.posix.Posix;
 import dev.ferry.node.sandbox.Sandbox;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.Resources;
 import dev.ferry.storage.BufferPool;
+import dev.ferry.storage.DiskSpool;
 import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.Stores;
+import dev.ferry.storage.image.ChunkCache;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -26,6 +34,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The daemon of one node: takes up the jobs that an earlier daemon left, connects to the coordinator and
@@ -33,17 +42,25 @@ import java.util.List;
  */
 public final class NodeDaemon implements AutoCloseable {
     private static final int BUFFER_BYTES = Images.WINDOW_BYTES;
+    /** Of the threads that name, compress and send: CRIU and those who empty its pipes go first. */
+    private static final int NICENESS = 5;
 
     private final FileChannel lock;
     private final ObjectStore store;
     private final JobRegistry registry;
     private final CoordinatorLink link;
+    private final GpuNode gpu;
+    private final NoticeWatch notices;
+    private final NodeLease lease;
 
-    private NodeDaemon(FileChannel lock, ObjectStore store, JobRegistry registry, CoordinatorLink link) {
+    private NodeDaemon(FileChannel lock, ObjectStore store, JobRegistry registry, CoordinatorLink link, GpuNode gpu, NoticeWatch notices, NodeLease lease) {
+        this.lease = lease;
         this.lock = lock;
         this.store = store;
         this.registry = registry;
         this.link = link;
+        this.gpu = gpu;
+        this.notices = notices;
     }
 
     /**
@@ -63,10 +80,13 @@ public final class NodeDaemon implements AutoCloseable {
             CgroupLayout layout = CgroupLayout.ofThisMachine();
             CriuBinary criu = CriuBinary.find(config.criu().isEmpty() ? null : Path.of(config.criu()));
             Path runc = Machine.findRunc(config.runc());
-            NodeFacts facts = Machine.facts(layout, criu, runc);
+            GpuNode gpu = GpuNode.open(config.gpu(), data.resolve("gpu"));
+            NodeFacts facts = Machine.facts(layout, criu, runc, gpu);
             ObjectStore store = Stores.open(config.store());
-            int buffers = (int) Math.max(8, Sizes.parse(config.spoolMemory()) / BUFFER_BYTES);
-            CoordinatorLink link = new CoordinatorLink(config.name(), config.coordinator(), facts, capacity(config));
+            BufferPool spool = spool(config, data);
+            // Before any job is touched: what may run here is decided by the lease that an earlier daemon left.
+            NodeLease lease = NodeLease.open(data.resolve("lease"), new JobCgroup(layout, config.cgroup()), layout);
+            CoordinatorLink link = new CoordinatorLink(config.name(), config.coordinator(), facts, capacity(config, gpu), config.pool(), lease);
             NodeContext context =
                     new NodeContext(
                             config.name(),
@@ -75,20 +95,42 @@ public final class NodeDaemon implements AutoCloseable {
                             config.cgroup(),
                             new Sandbox(runc, data.resolve("runc")),
                             criu,
-                            new Images(store),
-                            new BufferPool(buffers, BUFFER_BYTES),
+                            new Images(store, () -> Posix.goBehind(NICENESS), cache(config, data)),
+                            spool,
+                            DumpSpeeds.open(data.resolve("dump-speeds")),
+                            config.preCopy(),
                             facts,
                             List.of(data),
                             Durations.parse(config.freezeTimeout()),
-                            link);
+                            link,
+                            gpu,
+                            lease::isOver);
             JobRegistry registry = new JobRegistry(context);
             registry.recover();
+            NoticeWatch notices = NoticeWatch.start(config.notices(), config.name(), link::noticesChanged);
+            link.carry(notices::standing, notices::settled);
             link.start(registry);
-            return new NodeDaemon(lock, store, registry, link);
+            return new NodeDaemon(lock, store, registry, link, gpu, notices, lease);
+        } catch (InterruptedException stopped) {
+            lock.close();
+            Thread.currentThread().interrupt();
+            throw new FerryException(ErrorCode.CANCELLED, "The daemon was asked to end before it had started", stopped);
         } catch (IOException | RuntimeException failed) {
             lock.close();
             throw failed;
         }
+    }
+
+    private static BufferPool spool(NodeConfig config, Path data) throws IOException {
+        int buffers = (int) Math.max(8, Sizes.parse(config.spoolMemory()) / BUFFER_BYTES);
+        long disk = Sizes.parse(config.spoolDisk());
+        Path folder = config.spoolFolder().isEmpty() ? data.resolve("spool") : Path.of(config.spoolFolder());
+        return new BufferPool(buffers, BUFFER_BYTES, disk == 0 ? null : new DiskSpool(folder, disk, BUFFER_BYTES));
+    }
+
+    private static Optional<ChunkCache> cache(NodeConfig config, Path data) throws IOException {
+        long quota = Sizes.parse(config.chunkCache());
+        return quota == 0 ? Optional.empty() : Optional.of(ChunkCache.open(data.resolve("chunks"), quota));
     }
 
     private static FileChannel lock(Path data) throws IOException {
@@ -106,9 +148,9 @@ public final class NodeDaemon implements AutoCloseable {
         return channel;
     }
 
-    private static Resources capacity(NodeConfig config) {
+    private static Resources capacity(NodeConfig config, GpuNode gpu) {
         Resources machine = Machine.resources();
-        Resources.Builder capacity = machine.toBuilder();
+        Resources.Builder capacity = machine.toBuilder().setGpus(gpu.usable());
         if (config.cpus() > 0) {
             capacity.setCpuMillis(Math.round(config.cpus() * 1000));
         }
@@ -129,8 +171,11 @@ public final class NodeDaemon implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
+        notices.close();
         link.close();
         registry.close();
+        lease.close();
+        gpu.close();
         store.close();
         lock.close();
     }

@@ -1,8 +1,10 @@
 package dev.ferry.node.cgroup;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.node.posix.Posix;
 import dev.ferry.proto.v1.ErrorCode;
 import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -13,6 +15,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
 
 /**
  * The control group of one job, under the same relative path in every hierarchy. The daemon makes
@@ -21,17 +24,30 @@ import java.util.function.BooleanSupplier;
 public final class JobCgroup {
     private static final long CPU_PERIOD_MICROS = 100_000;
     private static final long LOOK_NANOS = 500_000;
+    private static final int SIGKILL = 9;
     private static final Duration REMOVAL = Duration.ofSeconds(5);
 
     private final CgroupLayout layout;
     private final String path;
+    private final Hold hold;
+
+    /** Whether the group must stay frozen, whoever wants to thaw it. Its monitor orders a hold and a thaw that come at the same time. */
+    public interface Hold {
+        boolean isHeld();
+    }
 
     /**
      * @param path relative to each hierarchy's root, for example {@code ferry/node-1/j-abc}
      */
     public JobCgroup(CgroupLayout layout, String path) {
+        this(layout, path, () -> false);
+    }
+
+    /** With a word on whether it may be thawed at all. */
+    public JobCgroup(CgroupLayout layout, String path, Hold hold) {
         this.layout = layout;
         this.path = path;
+        this.hold = hold;
     }
 
     /** The path as runc wants it in cgroupsPath. */
@@ -45,9 +61,7 @@ public final class JobCgroup {
      * @param cpuMillis thousandths of a CPU
      */
     public void create(long cpuMillis, long memoryBytes) throws IOException {
-        for (Path hierarchy : layout.hierarchies()) {
-            makeFolders(hierarchy);
-        }
+        createFolders();
         long quota = Math.max(1000, cpuMillis * CPU_PERIOD_MICROS / 1000);
         if (layout.controllers().isEmpty()) {
             Path group = layout.unified().orElseThrow().resolve(path);
@@ -70,6 +84,46 @@ public final class JobCgroup {
         }
     }
 
+    /** Makes the group, without limits; one that is there stays as it is. */
+    public void createFolders() throws IOException {
+        for (Path hierarchy : layout.hierarchies()) {
+            makeFolders(hierarchy);
+        }
+    }
+
+    /** The limit as it is now, in bytes; 0: not known, or none. */
+    public long memoryLimit() {
+        Path file = layout.controllers().isEmpty() ? freezerFolder().resolve("memory.max") : inController("memory").map(group -> group.resolve("memory.limit_in_bytes")).orElse(freezerFolder().resolve("memory.max"));
+        String limit = read(file).trim();
+        return limit.matches("\\d{1,18}") ? Long.parseLong(limit) : 0;
+    }
+
+    /** Changes the limit of a group that is there. */
+    public void limitMemory(long bytes) throws IOException {
+        if (layout.controllers().isEmpty()) {
+            write(freezerFolder().resolve("memory.max"), Long.toString(bytes));
+            return;
+        }
+        Optional<Path> memory = inController("memory");
+        if (memory.isPresent()) {
+            write(memory.get().resolve("memory.limit_in_bytes"), Long.toString(bytes));
+        }
+    }
+
+    /**
+     * Lets the group use more devices than every job may. In v2 runc does it by the rules of its configuration.
+     *
+     * @param rules in the language of the v1 controller, for example {@code c 195:0 rw}
+     */
+    public void allowDevices(List<String> rules) throws IOException {
+        Optional<Path> devices = inController("devices");
+        if (devices.isPresent() && Files.isDirectory(devices.get())) {
+            for (String rule : rules) {
+                write(devices.get().resolve("devices.allow"), rule);
+            }
+        }
+    }
+
     /** The files a process writes "0" to in order to join the group in every hierarchy. */
     public List<Path> joinFiles() {
         return layout.hierarchies().stream().map(hierarchy -> hierarchy.resolve(path).resolve("cgroup.procs")).toList();
@@ -88,28 +142,61 @@ public final class JobCgroup {
     public void freeze(Duration atMost) throws IOException {
         setFrozen(true);
         if (!await(atMost, this::isFrozen)) {
-            setFrozen(false);
+            if (!hold.isHeld()) {
+                setFrozen(false);
+            }
             throw new FerryException(
                     ErrorCode.FREEZE_TIMEOUT,
                     "The kernel did not freeze the control group " + path() + " within " + atMost.toMillis() + " ms; processes: " + processes());
         }
     }
 
-    /** Lets every process of the group go on; returns when the kernel says so or after the time. */
+    /**
+     * Lets every process of the group go on; returns when the kernel says so.
+     *
+     * @throws FerryException FREEZE_TIMEOUT, WRONG_STATE when the group is held
+     */
     public void thaw(Duration atMost) throws IOException {
-        setFrozen(false);
-        if (!await(atMost, () -> !isFrozen())) {
+        synchronized (hold) {
+            if (hold.isHeld()) {
+                throw new FerryException(ErrorCode.WRONG_STATE, "The control group " + path() + " is held: the coordinator has said that this life shall not run here");
+            }
+            setFrozen(false);
+        }
+        // A group above that is frozen holds it all the same: that is not ours to end.
+        if (!await(atMost, () -> !isFrozen() || isHeldFromAbove())) {
             throw new FerryException(
                     ErrorCode.FREEZE_TIMEOUT, "The kernel did not thaw the control group " + path() + " within " + atMost.toMillis() + " ms");
         }
     }
 
-    /** What the kernel says, not what was asked for. */
+    /** Stops every process of the group, without waiting until all have stopped; those that come into it later stop as well. */
+    public void hold() throws IOException {
+        synchronized (hold) {
+            setFrozen(true);
+        }
+    }
+
+    /** What the kernel says, not what was asked for. A group that only stands still because one above it is frozen is not frozen itself. */
     public boolean isFrozen() {
         if (layout.unified().isPresent()) {
-            return read(freezerFolder().resolve("cgroup.events")).contains("frozen 1");
+            return read(freezerFolder().resolve("cgroup.freeze")).startsWith("1") && read(freezerFolder().resolve("cgroup.events")).contains("frozen 1");
         }
-        return read(freezerFolder().resolve("freezer.state")).startsWith("FROZEN");
+        return read(freezerFolder().resolve("freezer.self_freezing")).startsWith("1") && read(freezerFolder().resolve("freezer.state")).startsWith("FROZEN");
+    }
+
+    /** Whether the group stands still because one above it is frozen, whatever is asked of itself. */
+    public boolean isHeldFromAbove() {
+        if (layout.unified().isEmpty()) {
+            return read(freezerFolder().resolve("freezer.parent_freezing")).startsWith("1");
+        }
+        Path root = layout.unified().orElseThrow();
+        for (Path above = freezerFolder().getParent(); above != null && !above.equals(root); above = above.getParent()) {
+            if (read(above.resolve("cgroup.freeze")).startsWith("1")) {
+                return true;
+            }
+        }
+        return false;
     }
 
     public boolean exists() {
@@ -118,7 +205,28 @@ public final class JobCgroup {
 
     /** Host pids of the group's processes; a zombie that nobody reaped counts. */
     public List<Integer> processes() {
-        return read(freezerFolder().resolve("cgroup.procs")).lines().map(Integer::valueOf).toList();
+        return pids(freezerFolder());
+    }
+
+    /** Whether no process is in the group or in one below it. */
+    public boolean isEmpty() {
+        if (layout.unified().isPresent()) {
+            return !read(freezerFolder().resolve("cgroup.events")).contains("populated 1");
+        }
+        return withAllBelow(freezerFolder()).allMatch(group -> pids(group).isEmpty());
+    }
+
+    /** Kills each process of the group and of those below it, frozen or not. */
+    public void killAll() throws IOException {
+        for (Path hierarchy : layout.hierarchies()) {
+            for (Path group : withAllBelow(hierarchy.resolve(path)).toList()) {
+                for (int pid : pids(group)) {
+                    Posix.kill(pid, SIGKILL);
+                }
+                // A v1 freezer keeps a killed process until it is thawed.
+                thaw(group);
+            }
+        }
     }
 
     /** Waits until no process is left. */
@@ -161,15 +269,26 @@ public final class JobCgroup {
         if (!Files.isDirectory(group)) {
             return;
         }
-        try (var below = Files.newDirectoryStream(group, Files::isDirectory)) {
-            for (Path child : below) {
-                removeTree(child);
-            }
+        for (Path child : below(group)) {
+            removeTree(child);
         }
         // A v1 group is busy for a moment after its last process was reaped.
         boolean gone = await(REMOVAL, () -> !Files.isDirectory(group) || group.toFile().delete());
         if (!gone) {
             throw new IOException("control group " + group + " can't be removed; processes: " + read(group.resolve("cgroup.procs")).lines().toList());
+        }
+    }
+
+    private static void thaw(Path v1Freezer) throws IOException {
+        Path state = v1Freezer.resolve("freezer.state");
+        try {
+            if (!read(state).isEmpty()) {
+                write(state, "THAWED");
+            }
+        } catch (IOException failed) {
+            if (Files.exists(v1Freezer)) {
+                throw failed;
+            }
         }
     }
 
@@ -226,6 +345,26 @@ public final class JobCgroup {
             LockSupport.parkNanos(LOOK_NANOS);
         }
         return true;
+    }
+
+    /** A group and those below it; one that is removed meanwhile may be missing, as its processes are. */
+    private static Stream<Path> withAllBelow(Path group) {
+        return Stream.concat(Stream.of(group), below(group).stream().flatMap(JobCgroup::withAllBelow));
+    }
+
+    /** The groups in a group; none when it is gone. */
+    private static List<Path> below(Path group) {
+        List<Path> children = new ArrayList<>();
+        try (var entries = Files.newDirectoryStream(group, Files::isDirectory)) {
+            entries.forEach(children::add);
+        } catch (IOException | DirectoryIteratorException gone) {
+            // Removed between two looks: its last process has ended, so nothing below it is left to be found.
+        }
+        return children;
+    }
+
+    private static List<Integer> pids(Path group) {
+        return read(group.resolve("cgroup.procs")).lines().map(Integer::valueOf).toList();
     }
 
     /** Empty when the file is not there: the group is gone. */

@@ -47,7 +47,7 @@ final class CaptureSession extends StreamerSession {
             if (!Posix.awaitReadable(pipe, LOOK)) {
                 continue;
             }
-            ByteBuffer buffer = pool.take();
+            ByteBuffer buffer = image.take();
             try {
                 ended = fill(pipe, buffer);
             } catch (PosixException | RuntimeException failed) {

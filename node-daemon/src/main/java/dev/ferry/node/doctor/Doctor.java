@@ -5,6 +5,7 @@ import dev.ferry.common.Sizes;
 import dev.ferry.node.NodeConfig;
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.criu.CriuBinary;
+import dev.ferry.node.gpu.GpuNode;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.Stores;
 import java.io.IOException;
@@ -55,7 +56,7 @@ public final class Doctor {
         check("criu", "", () -> Check.ok("criu", criu().path() + ", version " + criu().version()));
         check("criu check", "read what 'criu check --all' says", this::criuCheck);
         check("dirty pages", "", this::dirtyTracking);
-        check("gpu", "", Doctor::gpu);
+        check("gpu", "", this::gpu);
         check("room", "", this::room);
         check("store", "", this::store);
         boolean fit = checks.stream().noneMatch(check -> check.status() == Check.Status.MISSING);
@@ -106,11 +107,18 @@ public final class Doctor {
         return there ? Check.ok("dirty pages", "the kernel tracks them") : Check.ok("dirty pages", "not tracked by this kernel; unchanged memory is found by its hash");
     }
 
-    private static Check gpu() {
-        boolean driver = Files.isDirectory(Path.of("/proc/driver/nvidia"));
-        return driver
-                ? Check.warning("gpu", "an NVIDIA driver is there", "jobs with GPUs can't be saved yet by this version")
-                : Check.ok("gpu", "no NVIDIA driver: this node takes jobs without GPUs");
+    private Check gpu() throws Exception {
+        try (GpuNode gpu = GpuNode.open(config.gpu(), Path.of(config.data()).resolve("gpu"))) {
+            List<String> sick = gpu.found().stream().filter(device -> !device.sick().isEmpty()).map(device -> device.uuid() + ": " + device.sick()).toList();
+            if (!sick.isEmpty()) {
+                return Check.warning("gpu", String.join("; ", sick), "reset or replace them; they get no jobs");
+            }
+            boolean noneWanted = config.gpu().standIn().isEmpty() && !Files.isDirectory(Path.of("/proc/driver/nvidia"));
+            if (gpu.canSave() || noneWanted) {
+                return Check.ok("gpu", gpu.describe());
+            }
+            return Check.warning("gpu", gpu.describe(), "install NVIDIA driver 570 or newer (580 to move jobs between GPUs), or its program cuda-checkpoint; jobs without GPUs are not touched by this");
+        }
     }
 
     private Check room() throws IOException {

@@ -3,6 +3,7 @@ package dev.ferry.node.doctor;
 import dev.ferry.common.FerryException;
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.criu.CriuBinary;
+import dev.ferry.node.gpu.GpuNode;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.Resources;
@@ -12,7 +13,6 @@ import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
@@ -67,7 +67,7 @@ public final class Machine {
                 .orElseThrow(() -> new FerryException(ErrorCode.TOOL_MISSING, "runc is not installed; looked at " + String.join(", ", candidates)));
     }
 
-    public static NodeFacts facts(CgroupLayout layout, CriuBinary criu, Path runc) throws IOException {
+    public static NodeFacts facts(CgroupLayout layout, CriuBinary criu, Path runc, GpuNode gpu) throws IOException {
         String cpu = Files.readString(Path.of("/proc/cpuinfo"), StandardCharsets.ISO_8859_1);
         NodeFacts.Builder facts =
                 NodeFacts.newBuilder()
@@ -80,7 +80,7 @@ public final class Machine {
                         .setCgroupLayout(layout.kind())
                         .setFerryVersion(version())
                         .setHostName(hostName());
-        addGpus(facts);
+        gpu.addTo(facts);
         return facts.build();
     }
 
@@ -95,22 +95,6 @@ public final class Machine {
 
     private static String field(String cpuinfo, String name) {
         return cpuinfo.lines().filter(line -> line.startsWith(name)).findFirst().map(line -> line.substring(line.indexOf(':') + 1).trim()).orElse("");
-    }
-
-    private static void addGpus(NodeFacts.Builder facts) throws IOException {
-        Path driver = Path.of("/proc/driver/nvidia");
-        if (!Files.isDirectory(driver.resolve("gpus"))) {
-            return;
-        }
-        List<String> models = new ArrayList<>();
-        try (var gpus = Files.newDirectoryStream(driver.resolve("gpus"))) {
-            for (Path gpu : gpus) {
-                models.add(field(Files.readString(gpu.resolve("information")), "Model"));
-            }
-        }
-        facts.addAllGpuModels(models);
-        String version = Files.readString(driver.resolve("version"));
-        facts.setGpuDriver(version.replaceAll("(?s).*Kernel Module[^0-9]*([0-9.]+).*", "$1"));
     }
 
     private static String version() {

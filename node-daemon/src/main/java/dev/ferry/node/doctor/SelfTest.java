@@ -6,8 +6,11 @@ import dev.ferry.node.NodeConfig;
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.criu.CriuBinary;
+import dev.ferry.node.gpu.GpuNode;
 import dev.ferry.node.jobs.JobRegistry;
+import dev.ferry.node.jobs.DumpSpeeds;
 import dev.ferry.node.jobs.NodeContext;
+import dev.ferry.node.memory.PreCopyConfig;
 import dev.ferry.node.jobs.Outbox;
 import dev.ferry.node.sandbox.Sandbox;
 import dev.ferry.proto.v1.Command;
@@ -58,10 +61,11 @@ final class SelfTest {
         Path runc = Machine.findRunc(config.runc());
         BlockingQueue<CommandResult> results = new LinkedBlockingQueue<>();
         try (ObjectStore store = Stores.open(StoreConfig.ofUrl("file://" + folder.resolve("store")))) {
+            GpuNode none = GpuNode.none("the self-test needs none");
             NodeContext context =
                     new NodeContext(
                             "doctor", folder, layout, group, new Sandbox(runc, folder.resolve("runc")), criu, new Images(store),
-                            new BufferPool(BUFFERS, Images.WINDOW_BYTES), Machine.facts(layout, criu, runc), List.of(folder), EACH, collect(results));
+                            new BufferPool(BUFFERS, Images.WINDOW_BYTES), DumpSpeeds.open(folder.resolve("dump-speeds")), PreCopyConfig.defaults(), Machine.facts(layout, criu, runc, none), List.of(folder), EACH, collect(results), none, () -> false);
             try (JobRegistry registry = new JobRegistry(context)) {
                 return new SelfTest(registry, results).cycle();
             }

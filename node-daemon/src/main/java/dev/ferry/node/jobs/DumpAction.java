@@ -14,9 +14,12 @@ import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.proto.v1.Manifest;
 import dev.ferry.storage.ImageWriter;
+import dev.ferry.storage.Images;
+import dev.ferry.storage.Tenants;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -56,31 +59,99 @@ final class DumpAction {
         JobProcess process = job.process().orElseThrow(() -> new FerryException(ErrorCode.WRONG_STATE, "Job " + job.id() + " has no process here"));
         requireAlive(process);
         boolean captured = false;
-        try (ImageWriter image = job.context().images().write(order.getImage(), previousId(), job.context().buffers())) {
+        boolean released = false;
+        Optional<FerryException> lost = Optional.empty();
+        boolean parked = job.record().getParked();
+        GpuPhase gpu = new GpuPhase(job, phases);
+        try (ImageWriter image = writer()) {
             Manifest before = previous();
+            phases.measure("prepare", () -> job.context().buffers().prepare(JobMemory.of(job.cgroup().processes()).bytes()));
             long frozenAt = System.nanoTime();
-            phases.measure("freeze", () -> job.cgroup().freeze(job.context().freezeTimeout()));
+            if (!parked) {
+                gpu.saveAndFreeze(left());
+                result.setGpuFreeAt(gpu.freeAt());
+            }
             long logBytes = Files.exists(job.folder().log()) ? Files.size(job.folder().log()) : 0;
             phases.measure("dump", image::bytesIn, 0, () -> capture(process, image, before));
             long frozen = System.nanoTime() - frozenAt;
+            long dumped = frozen;
+            record(image.spooled());
             captured = true;
-            if (!order.getStayFrozen()) {
+            if (!order.getStayFrozen() && !parked) {
                 job.cgroup().thaw(job.context().freezeTimeout());
+                lost = goOnOnGpu(gpu);
                 frozen = System.nanoTime() - frozenAt;
             }
             image.spec(order.getSpec());
-            Image facts = ImageFacts.of(job, command, logBytes, frozen);
+            Image facts = gpu.addTo(ImageFacts.of(job, command, logBytes, frozen));
             Image stored = phases.measure("upload", image::bytesSent, 0, () -> image.commit(facts));
             result.setImage(stored);
+            job.context().speeds().add(stored.getBytes(), dumped, image.spooled().waitedNanos(), System.nanoTime() - frozenAt);
             if (order.getStayFrozen()) {
                 job.enter(LocalState.LOCAL_FROZEN, record -> {});
             }
+            if (lost.isPresent()) {
+                // The image is whole and holds all that the job did; the job itself waits for its GPU for ever.
+                EndActions.lose(job, lost.get().getMessage());
+            }
+            released = order.getPreCopied();
         } catch (Exception failed) {
-            goOn(captured && !order.getStayFrozen());
+            if (job.state() == LocalState.LOCAL_LOST) {
+                throw failed;
+            }
+            goOn(parked || (captured && !order.getStayFrozen()), gpu);
             requireAlive(process);
             throw failed;
         } finally {
             Trees.delete(job.folder().criu(runFolder(command)));
+            if (released) {
+                releasePreCopy();
+            }
+        }
+    }
+
+    private ImageWriter writer() {
+        Images images = job.context().images().forTenant(Tenants.of(order.getSpec()));
+        return order.getPreCopied() ? images.writePreCopied(order.getImage(), previousId(), job.context().buffers()) : images.write(order.getImage(), previousId(), job.context().buffers());
+    }
+
+    /** What was copied ahead and is not in the image goes, beside whatever follows: nobody waits for it. */
+    private void releasePreCopy() {
+        Thread unused =
+                Thread.ofPlatform()
+                        .daemon()
+                        .name("release " + order.getImage())
+                        .start(
+                                () -> {
+                                    try {
+                                        job.context().images().releasePreCopy(order.getImage());
+                                    } catch (FerryException failed) {
+                                        LOG.warn("what was copied ahead for image {} stays until a collection: {}", order.getImage(), failed.getMessage());
+                                    }
+                                });
+    }
+
+    /** Tells where the bytes waited: what was not in memory made the freeze longer. */
+    private void record(ImageWriter.Spooled spooled) {
+        phases.record("spool in memory", 0, spooled.memoryBytes());
+        if (spooled.diskBytes() > 0) {
+            phases.record("spool on disk", 0, spooled.diskBytes());
+        }
+        if (spooled.waitedNanos() > 0) {
+            phases.record("spool full", spooled.waitedNanos(), 0);
+        }
+    }
+
+    /** @return why the job can't run on, though its state is captured; empty: it runs */
+    private static Optional<FerryException> goOnOnGpu(GpuPhase gpu) throws Exception {
+        try {
+            gpu.goOn(List.of());
+            return Optional.empty();
+        } catch (FerryException failed) {
+            if (failed.code() != ErrorCode.GPU_RESTORE_FAILED) {
+                throw failed;
+            }
+            return Optional.of(failed);
         }
     }
 
@@ -138,13 +209,14 @@ final class DumpAction {
         }
     }
 
-    private void goOn(boolean goesAlready) {
-        if (goesAlready) {
+    private void goOn(boolean stays, GpuPhase gpu) {
+        if (stays) {
             return;
         }
         try {
             job.cgroup().thaw(job.context().freezeTimeout());
-        } catch (IOException | RuntimeException failed) {
+            gpu.goOn(List.of());
+        } catch (Exception failed) {
             LOG.error("job {} could not be thawed after a failed dump", job.id(), failed);
         }
     }

@@ -7,12 +7,13 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.LocalState;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
 
 /** Thaw, kill, forget, and what is done when a job ended by itself. Each may be done twice. */
 final class EndActions {
-    private static final Duration SOON = Duration.ofSeconds(30);
+    static final Duration SOON = Duration.ofSeconds(30);
 
     private EndActions() {}
 
@@ -21,7 +22,13 @@ final class EndActions {
             ended(job);
             return;
         }
+        if (job.record().getParked()) {
+            // It was parked before; it has no GPUs to run on.
+            job.enter(LocalState.LOCAL_PARKED, record -> {});
+            return;
+        }
         phases.measure("thaw", () -> job.cgroup().thaw(job.context().freezeTimeout()));
+        new GpuPhase(job, phases).goOn(List.of());
         job.enter(LocalState.LOCAL_RUNNING, record -> {});
     }
 
@@ -61,6 +68,13 @@ final class EndActions {
         job.releaseKernel();
         job.clearFolder();
         job.change(record -> record.setDiscarded(true));
+    }
+
+    /** Ends a job that can't go on, though its image may: what is left of it would wait for its GPU for ever. */
+    static void lose(LocalJob job, String why) throws IOException, InterruptedException {
+        killGroup(job, SOON);
+        job.releaseKernel();
+        job.enter(LocalState.LOCAL_LOST, record -> record.setDetail(why));
     }
 
     /** The job's first process is gone: finds out how it ended and frees what it held. */

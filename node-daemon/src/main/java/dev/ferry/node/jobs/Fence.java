@@ -30,9 +30,11 @@ final class Fence {
                     throw new FerryException(ErrorCode.WRONG_STATE, "Life " + record.getIncarnation() + " of job " + job.id() + " is still here, " + record.getState());
                 }
             }
-            case DUMP -> require(job, command, LocalState.LOCAL_RUNNING);
-            case THAW -> require(job, command, LocalState.LOCAL_FROZEN, LocalState.LOCAL_RUNNING);
-            case KILL, SIGNAL, FORGET, CHECK, ACTION_NOT_SET -> {}
+            case DUMP -> require(job, command, LocalState.LOCAL_RUNNING, LocalState.LOCAL_PARKED);
+            case PARK, PRE_COPY -> require(job, command, LocalState.LOCAL_RUNNING);
+            case UNPARK -> require(job, command, LocalState.LOCAL_PARKED);
+            case THAW -> require(job, command, LocalState.LOCAL_FROZEN, LocalState.LOCAL_RUNNING, LocalState.LOCAL_PARKED);
+            case KILL, SIGNAL, FORGET, CHECK, ESTIMATE, PREFETCH, ACTION_NOT_SET -> {}
         }
     }
 

@@ -4,6 +4,7 @@ import dev.ferry.common.FerryException;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
+import dev.ferry.proto.v1.DumpEstimate;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.JobJournal;
 import dev.ferry.proto.v1.JobReport;
@@ -12,10 +13,10 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.locks.LockSupport;
@@ -31,15 +32,19 @@ final class JobAgent {
     private static final Logger LOG = LoggerFactory.getLogger(JobAgent.class);
     private static final Duration WATCH_ROUND = Duration.ofMinutes(10);
     private static final int MOST_RESULTS = 64;
+    private static final long LEASE_LOOK_NANOS = 20_000_000;
 
     private final LocalJob job;
     private final BlockingQueue<Runnable> work = new LinkedBlockingQueue<>();
-    private final Set<String> waiting = new HashSet<>();
+    /** Orders that are queued, each with the newest stream on which it came. */
+    private final Map<String, Long> waiting = new HashMap<>();
+    private final OrderStreams streams;
     private final Thread thread;
     private volatile boolean closed;
 
-    JobAgent(LocalJob job) {
+    JobAgent(LocalJob job, OrderStreams streams) {
         this.job = job;
+        this.streams = streams;
         thread = Thread.ofPlatform().daemon().name("job " + job.id()).unstarted(this::loop);
     }
 
@@ -48,6 +53,32 @@ final class JobAgent {
         work.add(() -> guarded("recovery", () -> Recovery.run(job, this::finish)));
         work.add(this::watch);
         thread.start();
+    }
+
+    /**
+     * The coordinator has said which life may run here; another one is stopped at once, whatever this agent works on. It is killed by an
+     * order.
+     *
+     * @param life 0: none
+     */
+    void stands(long life) {
+        JobJournal record = job.record();
+        boolean stands = record.getIncarnation() == life;
+        boolean here = isLive(record.getState()) || record.getState() == LocalState.LOCAL_CREATING;
+        if (!here) {
+            return;
+        }
+        if (record.getHeld() == stands) {
+            LOG.warn("job {}: life {} {}", job.id(), record.getIncarnation(), stands ? "may run here after all" : "shall not run here: it is held");
+            job.change(changed -> changed.setHeld(!stands));
+            if (stands) {
+                work.add(() -> guarded("going on", () -> Recovery.goOn(job)));
+            }
+        }
+        if (!stands) {
+            // Also when the journal has the word already: an earlier daemon may have been killed between the word and the act.
+            guarded("holding", () -> Holds.hold(job));
+        }
     }
 
     private void loop() {
@@ -61,7 +92,7 @@ final class JobAgent {
     }
 
     /** Takes an order; its result goes to the outbox. */
-    void submit(Command command) {
+    void submit(Command command, long stream) {
         Optional<CommandResult> known = recorded(command.getId());
         if (known.isPresent()) {
             job.context().outbox().result(known.get());
@@ -69,7 +100,7 @@ final class JobAgent {
         }
         synchronized (waiting) {
             boolean open = job.record().hasOpenCommand() && job.record().getOpenCommand().getId().equals(command.getId());
-            if (open || !waiting.add(command.getId())) {
+            if (open || waiting.put(command.getId(), stream) != null) {
                 return;
             }
         }
@@ -84,6 +115,14 @@ final class JobAgent {
         return job.record();
     }
 
+    /** How long the job would stand still for an image now. */
+    DumpEstimate estimate() throws IOException {
+        if (!job.isAlive()) {
+            throw new FerryException(ErrorCode.WRONG_STATE, "Job " + job.id() + " does not run on node " + job.context().node());
+        }
+        return job.context().speeds().estimate(JobMemory.of(job.cgroup().processes()), job.context().buffers());
+    }
+
     Path log() {
         return job.folder().log();
     }
@@ -96,7 +135,7 @@ final class JobAgent {
             open.add(record.getOpenCommand().getId());
         }
         synchronized (waiting) {
-            waiting.stream().filter(id -> !open.contains(id)).forEach(open::add);
+            waiting.keySet().stream().filter(id -> !open.contains(id)).forEach(open::add);
         }
         return open;
     }
@@ -129,9 +168,12 @@ final class JobAgent {
         CommandResult.Builder result = CommandResult.newBuilder().setId(command.getId());
         try (Phases phases = new Phases(command.getId(), job.context().outbox())) {
             try {
-                LOG.info("job {}: {} begins", job.id(), command.getId());
+                awaitLease(command);
                 Fence.check(job, command);
-                open(command);
+                if (!begin(command)) {
+                    return;
+                }
+                LOG.info("job {}: {} begins", job.id(), command.getId());
                 act(command, phases, result);
                 watch();
             } catch (Exception | LinkageError failed) {
@@ -144,6 +186,42 @@ final class JobAgent {
         finish(result);
     }
 
+    /** What needs the job's threads waits until they may run, or until the order's stream is over: then it is passed over. */
+    private void awaitLease(Command command) {
+        boolean needsThreads = command.hasStart() || command.hasRestore() || command.hasDump() || command.hasPark() || command.hasUnpark();
+        while (needsThreads && job.context().leaseIsOver().getAsBoolean() && !closed && isOfTheNewestStream(command)) {
+            LockSupport.parkNanos(LEASE_LOOK_NANOS);
+        }
+    }
+
+    private boolean isOfTheNewestStream(Command command) {
+        long current = streams.current();
+        synchronized (waiting) {
+            return waiting.getOrDefault(command.getId(), current) >= current;
+        }
+    }
+
+    /**
+     * Begins an order, unless its stream is over: the coordinator may have been told since that nothing of it is here.
+     *
+     * @return false: it is passed over, and may be ordered again
+     */
+    private boolean begin(Command command) {
+        // The stream's lock comes first: who makes the first word of a stream holds it and then asks for what is waiting.
+        return streams.during(
+                current -> {
+                    synchronized (waiting) {
+                        if (waiting.getOrDefault(command.getId(), current) < current) {
+                            waiting.remove(command.getId());
+                            LOG.info("job {}: {} is passed over: it came on a stream that is over", job.id(), command.getId());
+                            return false;
+                        }
+                    }
+                    open(command);
+                    return true;
+                });
+    }
+
     /** The order and what it makes of the job are on disk before its first act. */
     private void open(Command command) {
         job.change(
@@ -154,26 +232,29 @@ final class JobAgent {
                     switch (command.getActionCase()) {
                         case START -> creating(record.setSpec(command.getStart().getSpec()));
                         case RESTORE -> creating(record.setSpec(command.getRestore().getSpec()));
-                        case DUMP, THAW, KILL, SIGNAL, FORGET, CHECK, ACTION_NOT_SET -> {}
+                        case DUMP, THAW, KILL, SIGNAL, FORGET, CHECK, PARK, UNPARK, ESTIMATE, PRE_COPY, PREFETCH, ACTION_NOT_SET -> {}
                     }
                 });
     }
 
     private static void creating(JobJournal.Builder record) {
         record.setState(LocalState.LOCAL_CREATING).setSince(System.currentTimeMillis());
-        record.clearPid().clearStartTime().clearBootId().clearExitStatus().clearDetail().clearDiscarded();
+        record.clearPid().clearStartTime().clearBootId().clearExitStatus().clearDetail().clearDiscarded().clearHeld();
     }
 
     private void act(Command command, Phases phases, CommandResult.Builder result) throws Exception {
         switch (command.getActionCase()) {
-            case START -> StartAction.run(job, command, phases, result);
+            case START -> StartAction.run(job, command, phases);
             case DUMP -> new DumpAction(job, command, phases).run(result);
             case THAW -> EndActions.thaw(job, phases);
             case KILL -> EndActions.kill(job, command, phases);
             case RESTORE -> new RestoreAction(job, command, phases).run();
             case SIGNAL -> signal(command);
             case FORGET -> EndActions.forget(job);
-            case CHECK, ACTION_NOT_SET -> throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Command " + command.getId() + " says nothing to do, or something this Ferry does not know");
+            case PARK -> ParkActions.park(job, command, phases, result);
+            case UNPARK -> ParkActions.unpark(job, command, phases);
+            case PRE_COPY -> new PreCopyAction(job, command, phases).run();
+            case CHECK, ESTIMATE, PREFETCH, ACTION_NOT_SET -> throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Command " + command.getId() + " says nothing to do, or something this Ferry does not know");
         }
     }
 
@@ -203,7 +284,9 @@ final class JobAgent {
             case START -> ErrorCode.START_FAILED;
             case DUMP -> ErrorCode.DUMP_FAILED;
             case RESTORE -> ErrorCode.RESTORE_FAILED;
-            case THAW, KILL, SIGNAL, FORGET, CHECK, ACTION_NOT_SET -> ErrorCode.INTERNAL;
+            case PARK -> ErrorCode.GPU_SAVE_FAILED;
+            case UNPARK -> ErrorCode.GPU_RESTORE_FAILED;
+            case THAW, KILL, SIGNAL, FORGET, CHECK, ESTIMATE, PRE_COPY, PREFETCH, ACTION_NOT_SET -> ErrorCode.INTERNAL;
         };
     }
 
@@ -232,8 +315,8 @@ final class JobAgent {
         job.context().outbox().result(whole);
     }
 
-    private static boolean isLive(LocalState state) {
-        return state == LocalState.LOCAL_RUNNING || state == LocalState.LOCAL_FROZEN;
+    static boolean isLive(LocalState state) {
+        return state == LocalState.LOCAL_RUNNING || state == LocalState.LOCAL_FROZEN || state == LocalState.LOCAL_PARKED;
     }
 
     /** Waits for the death of the job's first process, on a thread that only waits. */

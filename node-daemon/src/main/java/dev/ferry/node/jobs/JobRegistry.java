@@ -8,6 +8,7 @@ import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.JobReport;
+import dev.ferry.proto.v1.Life;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -16,7 +17,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.LongFunction;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /** All jobs that this node knows, each with its agent. */
 public final class JobRegistry implements AutoCloseable {
@@ -24,10 +27,13 @@ public final class JobRegistry implements AutoCloseable {
 
     private final NodeContext context;
     private final Path folder;
+    private final Prefetches prefetches;
     private final Map<String, JobAgent> agents = new ConcurrentHashMap<>();
+    private final OrderStreams streams = new OrderStreams();
 
     public JobRegistry(NodeContext context) {
         this.context = context;
+        prefetches = new Prefetches(context);
         folder = context.data().resolve("jobs");
     }
 
@@ -46,13 +52,31 @@ public final class JobRegistry implements AutoCloseable {
     }
 
     private JobAgent agent(String id, Journal journal) {
-        JobAgent agent = new JobAgent(new LocalJob(context, id, journal, new JobFolder(folder.resolve(id))));
+        JobAgent agent = new JobAgent(new LocalJob(context, id, journal, new JobFolder(folder.resolve(id))), streams);
         agent.start();
         return agent;
     }
 
-    /** Takes an order; its result comes by the outbox. */
+    /**
+     * Begins a stream of orders. An order of an earlier stream that has not been begun yet is passed over from here on.
+     *
+     * @param firstWord is given the number of the stream and makes the word with which it begins: all that is here
+     */
+    public <T> T beginStream(LongFunction<T> firstWord) {
+        return streams.begin(firstWord);
+    }
+
+    /** Takes an order that comes by no stream. */
     public void submit(Command command) {
+        submit(command, streams.current());
+    }
+
+    /**
+     * Takes an order; its result comes by the outbox.
+     *
+     * @param stream the number of the stream on which it came
+     */
+    public void submit(Command command, long stream) {
         String id = command.getJob();
         if (!JOB_ID.matcher(id).matches()) {
             refuse(command, new FerryException(ErrorCode.INVALID_ARGUMENT, "'" + id + "' is not the id of a job"));
@@ -60,6 +84,14 @@ public final class JobRegistry implements AutoCloseable {
         }
         if (command.hasCheck()) {
             check(command);
+            return;
+        }
+        if (command.hasPrefetch()) {
+            prefetches.submit(command);
+            return;
+        }
+        if (command.hasEstimate()) {
+            Thread unused = Thread.ofPlatform().daemon().name("estimate " + id).start(() -> estimate(command));
             return;
         }
         boolean creates = command.hasStart() || command.hasRestore();
@@ -73,7 +105,7 @@ public final class JobRegistry implements AutoCloseable {
             }
             return;
         }
-        agents.computeIfAbsent(id, job -> agent(job, Journal.create(folder.resolve(job), job))).submit(command);
+        agents.computeIfAbsent(id, job -> agent(job, Journal.create(folder.resolve(job), job))).submit(command, stream);
     }
 
     /** Looks whether what a job needs from outside is here; nothing is made or written. */
@@ -83,6 +115,19 @@ public final class JobRegistry implements AutoCloseable {
             context.outbox().result(CommandResult.newBuilder().setId(command.getId()).build());
         } catch (IOException | RuntimeException unfit) {
             context.outbox().result(CommandResult.newBuilder().setId(command.getId()).setError(Failures.detail(unfit, ErrorCode.MOUNT_REFUSED)).build());
+        }
+    }
+
+    /** Looks how large a job is; beside whatever its agent does. */
+    private void estimate(Command command) {
+        try {
+            JobAgent agent = agents.get(command.getJob());
+            if (agent == null) {
+                throw new FerryException(ErrorCode.JOB_NOT_FOUND, "Node " + context.node() + " knows nothing of job " + command.getJob());
+            }
+            context.outbox().result(CommandResult.newBuilder().setId(command.getId()).setEstimate(agent.estimate()).build());
+        } catch (IOException | RuntimeException failed) {
+            context.outbox().result(CommandResult.newBuilder().setId(command.getId()).setError(Failures.detail(failed, ErrorCode.INTERNAL)).build());
         }
     }
 
@@ -101,6 +146,12 @@ public final class JobRegistry implements AutoCloseable {
 
     public void acknowledged(String command) {
         agents.values().forEach(agent -> agent.acknowledged(command));
+    }
+
+    /** A Welcome has said which lives may run here; each other is stopped when this returns. */
+    public void standing(List<Life> lives) {
+        Map<String, Long> standing = lives.stream().collect(Collectors.toMap(Life::getJob, Life::getIncarnation, Math::max));
+        agents.forEach((job, agent) -> agent.stands(standing.getOrDefault(job, 0L)));
     }
 
     /** Every job of which more than its record is here. */

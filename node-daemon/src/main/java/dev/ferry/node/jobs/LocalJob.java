@@ -9,6 +9,7 @@ import dev.ferry.proto.v1.JobJournal;
 import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.LocalState;
+import dev.ferry.proto.v1.OnPartition;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -22,14 +23,14 @@ final class LocalJob {
     private final String id;
     private final Journal journal;
     private final JobFolder folder;
-    private final JobCgroup cgroup;
+    private final JobCgroup.Hold hold;
 
     LocalJob(NodeContext context, String id, Journal journal, JobFolder folder) {
         this.context = context;
         this.id = id;
         this.journal = journal;
         this.folder = folder;
-        cgroup = new JobCgroup(context.layout(), context.cgroup() + "/" + id);
+        hold = () -> journal.get().getHeld();
     }
 
     NodeContext context() {
@@ -44,8 +45,15 @@ final class LocalJob {
         return folder;
     }
 
+    /** One that goes on without a lease lives where the end of the lease freezes nothing. */
     JobCgroup cgroup() {
-        return cgroup;
+        boolean goesOn = journal.get().getSpec().getOnPartition() == OnPartition.CONTINUE_ON_PARTITION;
+        return new JobCgroup(context.layout(), (goesOn ? continuing(context.cgroup()) : context.cgroup()) + "/" + id, hold);
+    }
+
+    /** Control group of a node's jobs that run on when its lease has ended, beside that of the others. */
+    static String continuing(String cgroup) {
+        return cgroup + ".continue";
     }
 
     JobJournal record() {
@@ -128,6 +136,6 @@ final class LocalJob {
     /** The control group and runc's record go when no process is left. */
     void releaseKernel() throws IOException, InterruptedException {
         context.sandbox().forget(runName(), folder);
-        cgroup.remove();
+        cgroup().remove();
     }
 }

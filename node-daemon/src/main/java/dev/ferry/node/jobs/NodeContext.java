@@ -2,6 +2,8 @@ package dev.ferry.node.jobs;
 
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.criu.CriuBinary;
+import dev.ferry.node.gpu.GpuNode;
+import dev.ferry.node.memory.PreCopyConfig;
 import dev.ferry.node.sandbox.Sandbox;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.storage.BufferPool;
@@ -9,12 +11,16 @@ import dev.ferry.storage.Images;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.function.BooleanSupplier;
 
 /**
  * What every job of a node shares.
  *
  * @param cgroup path of the node's control group, below each hierarchy's root
+ * @param speeds how fast dumps were on this node
+ * @param preCopy what copying a job ahead may cost
  * @param hidden folders that no job may see
+ * @param leaseIsOver whether no job that keeps the lease may run here now
  * @param freezeTimeout how long the kernel may take to stop a job's processes
  */
 public record NodeContext(
@@ -26,7 +32,11 @@ public record NodeContext(
         CriuBinary criu,
         Images images,
         BufferPool buffers,
+        DumpSpeeds speeds,
+        PreCopyConfig preCopy,
         NodeFacts facts,
         List<Path> hidden,
         Duration freezeTimeout,
-        Outbox outbox) {}
+        Outbox outbox,
+        GpuNode gpu,
+        BooleanSupplier leaseIsOver) {}

@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
@@ -25,7 +26,9 @@ import org.slf4j.LoggerFactory;
  * <ul>
  *   <li>a start or restore that was not finished: taken over if its command runs, else killed and removed
  *   <li>a dump: finished if its image is whole in the store and the job stood still since, else undone
- *   <li>a kill, thaw or forget: done again
+ *   <li>a kill, thaw, forget or unpark: done again
+ *   <li>a park: undone
+ *   <li>a pre-copy: given up; it changed nothing
  *   <li>running or frozen: left as it is, if the process still lives
  * </ul>
  */
@@ -60,12 +63,25 @@ final class Recovery {
             finish.accept(recovery.result);
         }
         LocalState state = job.state();
-        boolean live = state == LocalState.LOCAL_RUNNING || state == LocalState.LOCAL_FROZEN;
+        boolean live = JobAgent.isLive(state);
         if (live && !job.isAlive()) {
             EndActions.ended(job);
             job.context().outbox().report(job.report());
-        } else if (state == LocalState.LOCAL_RUNNING && job.cgroup().isFrozen()) {
+        } else if (state == LocalState.LOCAL_RUNNING) {
+            goOn(job);
+        }
+    }
+
+    /** A job that is said to run does: thawed, and with its GPU state where it belongs, however far an earlier daemon came. */
+    static void goOn(LocalJob job) throws Exception {
+        if (job.record().getHeld() || job.state() != LocalState.LOCAL_RUNNING) {
+            return;
+        }
+        if (job.cgroup().isFrozen()) {
             job.cgroup().thaw(job.context().freezeTimeout());
+        }
+        try (Phases phases = new Phases("recovery", job.context().outbox())) {
+            new GpuPhase(job, phases).goOn(List.of());
         }
     }
 
@@ -78,7 +94,11 @@ final class Recovery {
                 case THAW -> EndActions.thaw(job, phases);
                 case KILL -> EndActions.kill(job, open, phases);
                 case FORGET -> EndActions.forget(job);
-                case SIGNAL, CHECK, ACTION_NOT_SET ->
+                case PARK -> resolvePark();
+                case UNPARK -> ParkActions.unpark(job, open, phases);
+                case PRE_COPY ->
+                        throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, "The daemon of node " + job.context().node() + " was restarted while it copied the job ahead; the job was not touched");
+                case SIGNAL, CHECK, ESTIMATE, PREFETCH, ACTION_NOT_SET ->
                         throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, "The daemon was restarted; whether the signal was sent is not known");
             }
             result.addAllPhases(phases.done());
@@ -145,13 +165,27 @@ final class Recovery {
         }
         if (job.isAlive()) {
             CriuAftermath.clean(run, job.cgroup());
-            job.cgroup().thaw(job.context().freezeTimeout());
+            if (!job.record().getParked()) {
+                goOn(job);
+            }
         } else {
             CriuAftermath.killLeftovers(run);
         }
         Trees.delete(run);
         throw new FerryException(
                 ErrorCode.DUMP_FAILED, "The daemon of node " + job.context().node() + " was restarted in the middle of the dump" + (job.isAlive() ? "; the job runs on" : ""));
+    }
+
+    /** Undone: what was parked at once can be parked again. */
+    private void resolvePark() throws Exception {
+        if (job.state() == LocalState.LOCAL_PARKED) {
+            return;
+        }
+        if (job.isAlive()) {
+            goOn(job);
+        }
+        throw new FerryException(
+                ErrorCode.GPU_SAVE_FAILED, "The daemon of node " + job.context().node() + " was restarted while the job was being parked" + (job.isAlive() ? "; the job runs on" : ""));
     }
 
     private Optional<Image> wholeImage() {

@@ -2,6 +2,7 @@ package dev.ferry.node.jobs;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.node.criu.CriuRestore;
+import dev.ferry.node.gpu.GpuPair;
 import dev.ferry.node.sandbox.RootPlan;
 import dev.ferry.node.volumes.VolumeRestore;
 import dev.ferry.proto.v1.Command;
@@ -12,6 +13,7 @@ import dev.ferry.proto.v1.StoredVolume;
 import dev.ferry.storage.ImageReader;
 import java.nio.file.Files;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** Brings a job back from an image: folders first, then processes. After a failure nothing of it is left. */
@@ -36,15 +38,23 @@ final class RestoreAction {
         JobSpec spec = command.getRestore().getSpec();
         try (ImageReader image = job.context().images().read(command.getRestore().getImage())) {
             checkThatItIsOurs(image);
-            // Names every mount source that is missing here, before anything is fetched.
-            RootPlan plan = job.plan(spec);
+            // Names every mount source that is missing here, and every GPU that does not fit, before anything is fetched.
+            RootPlan ignored = job.plan(spec);
+            List<String> gpus = command.getRestore().getGpusList();
+            List<GpuPair> map = GpuPhase.map(job, image.manifest().getImage(), gpus);
+            image.prefetch();
             LogCut.keep(job, image.manifest().getImage().getLogBytes());
             job.clearFolder();
             Files.createDirectories(job.folder().path());
+            GpuPhase.give(job, gpus);
+            GpuPhase.remember(job, image.manifest().getImage());
+            RootPlan plan = job.plan(spec);
             VolumeRestore volumes = new VolumeRestore(image);
             phases.measure("folders", volumes::bytes, 0, () -> restoreFolders(image, volumes));
             plan.makeSkeleton(job.folder().root());
             Limits.of(spec).fitting(image.manifest().getImage().getMemoryBytes()).apply(job.cgroup());
+            Holds.requireThatItStands(job);
+            RootPlan root = plan.withDevices(spec, GpuPhase.allow(job));
             CriuRestore.Restored restored =
                     phases.measure(
                             "restore",
@@ -52,10 +62,17 @@ final class RestoreAction {
                             image.manifest().getImage().getBytes(),
                             () ->
                                     new CriuRestore(job.context().criu())
-                                            .restore(runFolder(command), spec, job.cgroup(), job.folder(), plan, image, Duration.ofNanos(Math.max(1, end - System.nanoTime()))));
+                                            .restore(runFolder(command), spec, job.cgroup(), job.folder(), root, image, Duration.ofNanos(Math.max(1, end - System.nanoTime()))));
+            GpuPhase gpu = new GpuPhase(job, phases);
+            gpu.enter(restored.process());
+            gpu.goOn(map);
             job.enter(LocalState.LOCAL_RUNNING, record -> LocalJob.setProcess(record, restored.process()));
             Trees.delete(job.folder().criu(runFolder(command)));
         } catch (Exception failed) {
+            if (job.cgroup().exists()) {
+                // Also what CRIU brought back: without its GPU state it must not live.
+                EndActions.killGroup(job, EndActions.SOON);
+            }
             job.releaseKernel();
             job.clearFolder();
             throw failed;

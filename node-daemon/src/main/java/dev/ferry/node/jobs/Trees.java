@@ -9,11 +9,11 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 
 /** Folders as a whole. */
-final class Trees {
+public final class Trees {
     private Trees() {}
 
     /** Deletes a file or a folder with all it holds, without following symlinks; a missing one is no error. */
-    static void delete(Path tree) throws IOException {
+    public static void delete(Path tree) throws IOException {
         try {
             Files.walkFileTree(
                     tree,

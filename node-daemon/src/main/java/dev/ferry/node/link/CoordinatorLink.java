@@ -2,20 +2,22 @@ package dev.ferry.node.link;
 
 import dev.ferry.node.jobs.JobRegistry;
 import dev.ferry.node.jobs.Outbox;
+import dev.ferry.node.lease.NodeLease;
 import dev.ferry.proto.v1.CommandProgress;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.FromNode;
 import dev.ferry.proto.v1.Hello;
 import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.NodeFacts;
+import dev.ferry.proto.v1.NodeNotices;
 import dev.ferry.proto.v1.Resources;
-import io.grpc.ManagedChannel;
-import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,19 +36,41 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
     private final String coordinator;
     private final NodeFacts facts;
     private final Resources capacity;
+    private final String pool;
+    private final NodeLease lease;
     private final CountDownLatch welcomed = new CountDownLatch(1);
     private final CountDownLatch closing = new CountDownLatch(1);
     private final Thread dialer;
     private volatile @Nullable JobRegistry registry;
     private volatile @Nullable LinkSession session;
     private volatile String lastTrouble = "";
+    private volatile Supplier<NodeNotices> notices = NodeNotices::getDefaultInstance;
+    private volatile Consumer<String> onSettled = notice -> {};
 
-    public CoordinatorLink(String node, String coordinator, NodeFacts facts, Resources capacity) {
+    public CoordinatorLink(String node, String coordinator, NodeFacts facts, Resources capacity, String pool, NodeLease lease) {
+        this.lease = lease;
         this.node = node;
         this.coordinator = coordinator;
         this.facts = facts;
         this.capacity = capacity;
+        this.pool = pool;
         dialer = Thread.ofPlatform().daemon().name("link").unstarted(this::dial);
+    }
+
+    /**
+     * Sets what is announced about the machine, to be told on each new stream, and who is told that all is done about a notice.
+     */
+    public void carry(Supplier<NodeNotices> standing, Consumer<String> settled) {
+        notices = standing;
+        onSettled = settled;
+    }
+
+    /** What is announced is not what it was. Whoever has no stream now tells it on the next. */
+    public void noticesChanged() {
+        NodeNotices standing = notices.get();
+        if (standing.getSourcesCount() > 0) {
+            send(FromNode.newBuilder().setNotices(standing).build());
+        }
     }
 
     public void start(JobRegistry jobs) {
@@ -63,28 +87,28 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
 
     private void dial() {
         JobRegistry jobs = Objects.requireNonNull(registry);
-        ManagedChannel channel = NettyChannelBuilder.forTarget(coordinator).usePlaintext().maxInboundMessageSize(64 << 20).build();
         Duration pause = FIRST_PAUSE;
-        try {
+        try (Coordinators coordinators = new Coordinators(coordinator)) {
             while (closing.getCount() > 0) {
-                LinkSession next = new LinkSession(jobs, this::onWelcome);
+                LinkSession next = new LinkSession(jobs, lease, this::onWelcome, notice -> onSettled.accept(notice));
                 session = next;
-                next.open(channel, () -> hello(jobs));
+                next.open(coordinators.channel(), () -> hello(jobs));
                 boolean worked = next.awaitEnd();
                 session = null;
-                pause = worked ? FIRST_PAUSE : min(pause.multipliedBy(2), LONGEST_PAUSE);
+                if (worked) {
+                    pause = FIRST_PAUSE;
+                } else if (coordinators.next()) {
+                    pause = min(pause.multipliedBy(2), LONGEST_PAUSE);
+                }
                 complain(next.trouble());
                 long jitter = ThreadLocalRandom.current().nextLong(1 + pause.toMillis() / 4);
                 boolean ended = closing.await(pause.toMillis() + jitter, TimeUnit.MILLISECONDS);
                 if (!ended) {
-                    // A channel that waits for its own back-off would answer at once with its last error.
-                    channel.resetConnectBackoff();
+                    coordinators.dialAnew();
                 }
             }
         } catch (InterruptedException closed) {
             Thread.currentThread().interrupt();
-        } finally {
-            channel.shutdownNow();
         }
     }
 
@@ -93,6 +117,8 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
                 .setNode(node)
                 .setFacts(facts)
                 .setCapacity(capacity)
+                .setPool(pool)
+                .setKeepsLease(true)
                 .addAllJobs(jobs.reports())
                 .addAllOpenCommands(jobs.openCommands())
                 .build();
@@ -102,12 +128,13 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
         LOG.info("node {} is registered with the coordinator at {}", node, coordinator);
         lastTrouble = "";
         welcomed.countDown();
+        noticesChanged();
     }
 
     /** Says the same trouble once, not at every try. */
     private void complain(String trouble) {
         if (closing.getCount() > 0 && !trouble.equals(lastTrouble)) {
-            LOG.warn("the coordinator at {} is out of reach, jobs run on: {}", coordinator, trouble);
+            LOG.warn("the coordinator at {} is out of reach, jobs run on until the lease of this node ends: {}", coordinator, trouble);
             lastTrouble = trouble;
         }
     }

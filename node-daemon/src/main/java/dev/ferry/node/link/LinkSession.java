@@ -1,6 +1,7 @@
 package dev.ferry.node.link;
 
 import dev.ferry.node.jobs.JobRegistry;
+import dev.ferry.node.lease.NodeLease;
 import dev.ferry.proto.v1.FromNode;
 import dev.ferry.proto.v1.Heartbeat;
 import dev.ferry.proto.v1.Hello;
@@ -11,9 +12,13 @@ import io.grpc.ManagedChannel;
 import io.grpc.Status;
 import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ClientResponseObserver;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -25,8 +30,15 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
     private static final long WELCOME_SECONDS = 10;
     private static final int MISSED_HEARTBEATS = 5;
 
+    /** What Welcome and HeartbeatReply answer is known by this number and those of the heartbeats. */
+    private static final long HELLO = 0;
+
     private final JobRegistry jobs;
+    private final NodeLease lease;
     private final Runnable onWelcome;
+    private final Consumer<String> onSettled;
+    /** When each Hello or Heartbeat was about to be sent, on the lease's clock. */
+    private final Map<Long, Long> askedAt = new ConcurrentHashMap<>();
     private final LogStreams logs;
     private final CountDownLatch ended = new CountDownLatch(1);
     private final CountDownLatch welcome = new CountDownLatch(1);
@@ -34,18 +46,29 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
     private final Object sending = new Object();
     private volatile @Nullable ClientCallStreamObserver<FromNode> stream;
     private volatile long heartbeatMillis = 1000;
+    private volatile long orders;
+    private volatile long leaseMillis;
     private volatile String trouble = "";
 
-    LinkSession(JobRegistry jobs, Runnable onWelcome) {
+    LinkSession(JobRegistry jobs, NodeLease lease, Runnable onWelcome, Consumer<String> onSettled) {
         this.jobs = jobs;
+        this.lease = lease;
         this.onWelcome = onWelcome;
+        this.onSettled = onSettled;
         logs = new LogStreams(jobs, this::sendWhenReady);
     }
 
     void open(ManagedChannel channel, Supplier<Hello> hello) {
         var requests = NodeLinkGrpc.newStub(channel).connect(this);
+        askedAt.put(HELLO, lease.clock());
         // Hello is made after the stream is ours: a result that comes in between is in it or follows it.
-        requests.onNext(FromNode.newBuilder().setHello(hello.get()).build());
+        Hello first =
+                jobs.beginStream(
+                        number -> {
+                            orders = number;
+                            return hello.get();
+                        });
+        requests.onNext(FromNode.newBuilder().setHello(first).build());
         jobs.unacknowledged().forEach(result -> send(FromNode.newBuilder().setResult(result).build()));
     }
 
@@ -66,6 +89,7 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
                 end("no answer to " + MISSED_HEARTBEATS + " heartbeats");
                 break;
             }
+            askedAt.put(sequence, lease.clock());
             send(FromNode.newBuilder().setHeartbeat(Heartbeat.newBuilder().setSequence(sequence)).build());
         }
         logs.close();
@@ -141,17 +165,34 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
     public void onNext(ToNode message) {
         switch (message.getMessageCase()) {
             case WELCOME -> welcomed(message.getWelcome());
-            case COMMAND -> jobs.submit(message.getCommand());
+            case COMMAND -> jobs.submit(message.getCommand(), orders);
             case ACKNOWLEDGED -> jobs.acknowledged(message.getAcknowledged().getId());
-            case HEARTBEAT_REPLY -> answered.set(message.getHeartbeatReply().getSequence());
+            case HEARTBEAT_REPLY -> answered(message.getHeartbeatReply().getSequence());
             case LOG_REQUEST -> logs.open(message.getLogRequest());
             case LOG_CANCEL -> logs.cancel(message.getLogCancel().getRequest());
+            case NOTICE_SETTLED -> onSettled.accept(message.getNoticeSettled().getNotice());
             case MESSAGE_NOT_SET -> LOG.warn("the coordinator says something this Ferry does not know");
+        }
+    }
+
+    private void answered(long sequence) {
+        answered.set(sequence);
+        renew(sequence);
+    }
+
+    private void renew(long sequence) {
+        Long asked = askedAt.remove(sequence);
+        if (asked != null) {
+            lease.renew(asked, Duration.ofMillis(leaseMillis));
         }
     }
 
     private void welcomed(Welcome terms) {
         heartbeatMillis = Math.max(50, terms.getHeartbeatMillis());
+        leaseMillis = terms.getLeaseMillis();
+        // Before the lease is renewed, which thaws: what lives elsewhere by now must not run here for a moment.
+        jobs.standing(terms.getLivesList());
+        renew(HELLO);
         welcome.countDown();
         onWelcome.run();
     }

@@ -59,6 +59,16 @@ final class Native {
     static final MethodHandle SETSOCKOPT =
             handle("setsockopt", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, JAVA_INT));
 
+    /** ssize_t process_vm_readv(pid_t pid, const struct iovec *local, unsigned long count, const struct iovec *remote, unsigned long count, unsigned long flags) */
+    static final MethodHandle PROCESS_VM_READV =
+            handle("process_vm_readv", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_LONG));
+
+    /** int mknod(const char *path, mode_t mode, dev_t device) */
+    static final MethodHandle MKNOD = handle("mknod", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, JAVA_LONG));
+
+    /** int clock_gettime(clockid_t clock, struct timespec *time) */
+    static final MethodHandle CLOCK_GETTIME = handle("clock_gettime", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS));
+
     private Native() {}
 
     private static MethodHandle handle(String name, FunctionDescriptor signature, Linker.Option... options) {

@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.OptionalLong;
 import jnr.posix.POSIX;
 import jnr.posix.POSIXFactory;
@@ -19,12 +20,17 @@ import jnr.posix.POSIXFactory;
 public final class Posix {
     private static final POSIX LIBC = POSIXFactory.getNativePOSIX();
     private static final int F_SETPIPE_SZ = 1031;
+    private static final int PRIO_PROCESS = 0;
+    /** Bytes of a struct iovec. */
+    private static final int VECTOR = 16;
     private static final int F_GETFL = 3;
     private static final int F_SETFL = 4;
     private static final int O_NONBLOCK = 2048;
     private static final short POLLIN = 1;
+    private static final int CHARACTER_DEVICE = 0020666;
     private static final long SYS_PIDFD_OPEN = 434;
     private static final long SYS_PIDFD_GETFD = 438;
+    private static final int CLOCK_BOOTTIME = 7;
     private static final int IPPROTO_TCP = 6;
     private static final int TCP_REPAIR = 19;
     private static final int START_TIME_FIELD_AFTER_NAME = 19;
@@ -102,6 +108,13 @@ public final class Posix {
                             return (int) Native.POLL.invokeExact(state, request, 1L, millis);
                         });
         return count > 0;
+    }
+
+    /** Makes a character device's node that everybody may read and write. */
+    public static void makeDevice(Path path, int major, int minor) throws PosixException {
+        long number = (long) minor & 0xff | ((long) major & 0xfff) << 8 | ((long) minor & ~0xffL) << 12;
+        long ignored = Native.check("mknod " + path, (state, arena) -> (int) Native.MKNOD.invokeExact(state, arena.allocateFrom(path.toString()), CHARACTER_DEVICE, number));
+        LIBC.chmod(path.toString(), 0666);
     }
 
     /** Sends a signal to a process of the host's PID namespace; one that is gone is not an error. */
@@ -210,9 +223,69 @@ public final class Posix {
         return OptionalLong.of(Long.parseLong(fields[START_TIME_FIELD_AFTER_NAME]));
     }
 
+    /** CLOCK_BOOTTIME in nanoseconds: never set, and goes on while the machine is suspended. */
+    public static long bootNanos() throws PosixException {
+        long[] nanos = new long[1];
+        long ignored =
+                Native.check(
+                        "clock_gettime(CLOCK_BOOTTIME)",
+                        (state, arena) -> {
+                            MemorySegment time = arena.allocate(ValueLayout.JAVA_LONG, 2);
+                            int result = (int) Native.CLOCK_GETTIME.invokeExact(state, CLOCK_BOOTTIME, time);
+                            nanos[0] = time.getAtIndex(ValueLayout.JAVA_LONG, 0) * 1_000_000_000L + time.getAtIndex(ValueLayout.JAVA_LONG, 1);
+                            return result;
+                        });
+        return nanos[0];
+    }
+
     /** Names this boot of the machine: a pid from another boot means nothing. */
     public static String bootId() throws IOException {
         return Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).trim();
+    }
+
+    /** How many ranges {@link #readMemory} takes at a time. */
+    public static final int MOST_RANGES = 512;
+
+    /** A range of another process's addresses. */
+    public record Range(long address, int length) {}
+
+    /**
+     * Reads memory of another process into a direct buffer from its position, and moves the position. A range that is no longer
+     * there ends the reading early.
+     *
+     * @throws PosixException ESRCH: there is no such process; EPERM
+     */
+    public static void readMemory(int pid, List<Range> ranges, ByteBuffer into) throws PosixException {
+        long all = ranges.stream().mapToLong(Range::length).sum();
+        long read;
+        try {
+            read =
+                    Native.check(
+                            "process_vm_readv " + pid,
+                            (state, arena) -> {
+                                MemorySegment local = arena.allocate(VECTOR, 8);
+                                local.set(ValueLayout.ADDRESS, 0, MemorySegment.ofBuffer(into));
+                                local.set(ValueLayout.JAVA_LONG, 8, all);
+                                MemorySegment remote = arena.allocate((long) VECTOR * ranges.size(), 8);
+                                for (int i = 0; i < ranges.size(); i++) {
+                                    remote.set(ValueLayout.JAVA_LONG, (long) VECTOR * i, ranges.get(i).address());
+                                    remote.set(ValueLayout.JAVA_LONG, (long) VECTOR * i + 8, ranges.get(i).length());
+                                }
+                                return (long) Native.PROCESS_VM_READV.invokeExact(state, pid, local, 1L, remote, (long) ranges.size(), 0L);
+                            });
+        } catch (PosixException failed) {
+            if (!failed.is(jnr.constants.platform.Errno.EFAULT)) {
+                throw failed;
+            }
+            read = 0;
+        }
+        into.position(into.position() + (int) read);
+    }
+
+    /** Lets the calling thread go behind all others of this process and of its children; the kernel's refusal is no error. */
+    public static void goBehind(int niceness) {
+        // Linux: of PRIO_PROCESS 0 is the calling thread, not the process.
+        int ignored = LIBC.setpriority(PRIO_PROCESS, 0, niceness);
     }
 
     public static void makeFifo(Path path, int mode) throws PosixException {

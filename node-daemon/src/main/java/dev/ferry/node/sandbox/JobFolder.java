@@ -27,6 +27,11 @@ public record JobFolder(Path path) {
         return path.resolve("criu-" + run);
     }
 
+    /** Devices of a stand-in for GPUs that the job was given; not there: none. */
+    public Path gpu() {
+        return path.resolve("gpu");
+    }
+
     public Path control() {
         return path.resolve("ctl");
     }

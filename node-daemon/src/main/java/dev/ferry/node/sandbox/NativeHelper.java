@@ -7,18 +7,30 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 
-/** The program ferry-init, built with the daemon and carried in its jar. */
+/** The programs ferry-init, ferry-watchdog and ferry-gpu, built with the daemon and carried in its jar. */
 public final class NativeHelper {
-    private static final String RESOURCE = "/native/ferry-init";
-
     private NativeHelper() {}
 
-    /** Puts the program at a path, executable, whole or not at all. */
+    /** Puts ferry-init at a path, executable, whole or not at all. */
     public static void install(Path at) throws IOException {
+        install("ferry-init", at);
+    }
+
+    /** Puts ferry-gpu at a path, executable, whole or not at all; one that runs from there is not disturbed. */
+    public static void installGpuHelper(Path at) throws IOException {
+        install("ferry-gpu", at);
+    }
+
+    /** Puts ferry-watchdog at a path, executable, whole or not at all; one that runs from there is not disturbed. */
+    public static void installWatchdog(Path at) throws IOException {
+        install("ferry-watchdog", at);
+    }
+
+    private static void install(String name, Path at) throws IOException {
         Path temporary = at.resolveSibling(at.getFileName() + ".new");
-        try (InputStream program = NativeHelper.class.getResourceAsStream(RESOURCE)) {
+        try (InputStream program = NativeHelper.class.getResourceAsStream("/native/" + name)) {
             if (program == null) {
-                throw new IOException("ferry-init is not in this build; build it again with gcc installed");
+                throw new IOException(name + " is not in this build; build it again with gcc installed");
             }
             Files.copy(program, temporary, StandardCopyOption.REPLACE_EXISTING);
         }

@@ -95,6 +95,10 @@ final class OciSpec {
             linux.put("uidMappings", same);
             linux.put("gidMappings", same);
         }
+        if (!plan.devices().isEmpty()) {
+            linux.put("devices", plan.devices().stream().map(OciSpec::device).toList());
+            linux.put("resources", Map.of("devices", deviceRules(plan)));
+        }
         linux.put("namespaces", namespaces);
         linux.put("seccomp", SeccompProfile.toOci());
         List<String> masked = new ArrayList<>(MASKED_FILES);
@@ -103,6 +107,16 @@ final class OciSpec {
         linux.put("maskedPaths", masked);
         linux.put("readonlyPaths", READ_ONLY);
         return linux;
+    }
+
+    private static Map<String, Object> device(RootPlan.DeviceNode node) {
+        return Map.of("path", node.path(), "type", "c", "major", node.major(), "minor", node.minor(), "fileMode", 0666, "uid", 0, "gid", 0);
+    }
+
+    /** Nothing but what follows; runc adds those that every container has. In v2 it makes a filter of them. */
+    private static List<Map<String, Object>> deviceRules(RootPlan plan) {
+        Stream<Map<String, Object>> allowed = plan.devices().stream().map(node -> Map.of("allow", true, "type", "c", "major", node.major(), "minor", node.minor(), "access", "rw"));
+        return Stream.concat(Stream.of(Map.<String, Object>of("allow", false, "access", "rwm")), allowed).toList();
     }
 
     static boolean hasUserNamespace(JobSpec spec) {

@@ -26,9 +26,13 @@ import java.util.stream.Stream;
  * @param binds in the order in which they must be mounted
  * @param runtimeBinds what runc binds by itself in a user namespace, where it may not make device nodes
  * @param masks paths in the sandbox that are hidden by an empty folder
+ * @param devices nodes of devices beside those that every sandbox has
  */
-public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> runtimeBinds, List<String> masks) {
+public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> runtimeBinds, List<String> masks, List<DeviceNode> devices) {
     private static final Set<String> NOT_SHOWN = Set.of("dev", "proc", "sys", "run", "tmp", "boot", "lost+found", ".ferry", "scratch");
+
+    /** Where a stand-in's GPUs are seen in a sandbox. */
+    public static final String STAND_IN_GPUS = "/.ferry/gpu";
 
     /** Folders that are made anew in each sandbox. */
     static final List<String> OWN_FOLDERS = List.of("dev", "proc", "sys", "run", "tmp", "scratch", ".ferry");
@@ -41,6 +45,19 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
         public String key() {
             return "ferry" + destination.replace('/', ':');
         }
+    }
+
+    /**
+     * One device of the machine.
+     *
+     * @param path of its node, in the machine and in the sandbox
+     */
+    public record DeviceNode(String path, int major, int minor) {}
+
+    /** The same with devices; in a user namespace runc binds them, as it may not make nodes there. */
+    public RootPlan withDevices(JobSpec spec, List<DeviceNode> nodes) {
+        Stream<Bind> binds = OciSpec.hasUserNamespace(spec) ? nodes.stream().map(node -> new Bind(Path.of(node.path()), node.path(), false)) : Stream.empty();
+        return new RootPlan(links, this.binds, Stream.concat(runtimeBinds.stream(), binds).toList(), masks, nodes);
     }
 
     /**
@@ -68,6 +85,9 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
             }
         }
         folder.volumes().forEach((destination, source) -> binds.put(destination, new Bind(source, destination, false)));
+        if (Files.isDirectory(folder.gpu())) {
+            binds.put(STAND_IN_GPUS, new Bind(folder.gpu(), STAND_IN_GPUS, true));
+        }
         List<Mount> outside = new ArrayList<>(spec.getMountsList());
         if (!spec.getWorkdir().isEmpty()) {
             outside.add(Mount.newBuilder().setSource(spec.getWorkdir()).setDestination(spec.getWorkdir()).build());
@@ -77,7 +97,7 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
             checkDestination(bind, binds.keySet(), links, base);
             binds.put(bind.destination(), bind);
         }
-        return new RootPlan(links, List.copyOf(binds.values()), OciSpec.runtimeBinds(spec), masks(base, hidden, binds));
+        return new RootPlan(links, List.copyOf(binds.values()), OciSpec.runtimeBinds(spec), masks(base, hidden, binds), List.of());
     }
 
     /** Every mount whose source lies outside the sandbox: what CRIU must be told of at the dump and at the restore. */

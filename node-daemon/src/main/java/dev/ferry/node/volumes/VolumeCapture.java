@@ -117,14 +117,13 @@ public final class VolumeCapture {
         entry.setKind(EntryKind.REGULAR).setSourceInode(inode).setSourceChangedAt(mapped ? 0 : facts.changedNanos());
         bytes += size;
         VolumeEntry before = previous.getOrDefault(volume, Map.of()).get(entry.getPath());
-        if (before != null && unchanged(before, entry, size)) {
-            image.unchanged(volume, entry.setSize(size).setChunks(before.getChunks()).build());
+        if (before != null && unchanged(before, entry, size) && image.unchanged(volume, entry.clone().setSize(size).setChunks(before.getChunks()).build())) {
             return;
         }
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, java.nio.file.LinkOption.NOFOLLOW_LINKS);
                 ByteSink sink = image.regular(volume, entry.build())) {
             while (true) {
-                ByteBuffer buffer = image.buffers().take();
+                ByteBuffer buffer = image.take();
                 if (fill(channel, buffer) == 0) {
                     image.buffers().give(buffer);
                     break;

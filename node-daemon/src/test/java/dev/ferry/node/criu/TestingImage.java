@@ -60,6 +60,16 @@ final class TestingImage {
         }
 
         @Override
+        public ByteBuffer take() throws InterruptedException {
+            return buffers.take();
+        }
+
+        @Override
+        public Spooled spooled() {
+            return new Spooled(bytes.get(), 0, 0);
+        }
+
+        @Override
         public ByteSink file(String name) {
             ByteArrayOutputStream content = new ByteArrayOutputStream();
             files.put(name, content);
@@ -91,7 +101,7 @@ final class TestingImage {
         }
 
         @Override
-        public void unchanged(String volume, VolumeEntry unchanged) {
+        public boolean unchanged(String volume, VolumeEntry unchanged) {
             throw new AssertionError("no volumes here");
         }
 
@@ -118,6 +128,9 @@ final class TestingImage {
     }
 
     private final class Reader implements ImageReader {
+        @Override
+        public void prefetch() {}
+
         @Override
         public Manifest manifest() {
             return Manifest.getDefaultInstance();

@@ -1,0 +1,29 @@
+/* The two halves of ferry-gpu: the server (ferry-gpu.c) and the driver (ferry-gpu-driver.c). */
+#ifndef FERRY_GPU_H
+#define FERRY_GPU_H
+
+#include <stddef.h>
+
+enum verb { VERB_STATE, VERB_THREAD, VERB_LOCK, VERB_CHECKPOINT, VERB_RESTORE, VERB_UNLOCK, VERB_COUNT };
+
+/* One GPU's old and new UUID, as the driver wants them. */
+struct gpu_pair {
+	unsigned char before[16], after[16];
+};
+
+/* Loads the libraries; called once, before any thread. `program` is cuda-checkpoint, or empty. */
+void driver_load(const char *library, const char *nvml, const char *program);
+
+/* cuInit, once; takes seconds on a machine with many GPUs. Without it the driver refuses a restore. */
+int driver_initialize(void);
+
+/* One call on one process, by the library or, where that lacks it, by the program; a CUresult. `value` is a state or a thread's id. */
+int driver_call(enum verb verb, int pid, unsigned timeout_millis, const struct gpu_pair *pairs, unsigned pair_count, int *value);
+
+/* Words that say what the driver is and can do, each key=value with blanks as %20. */
+void driver_describe(char *text, size_t most);
+
+/* Words that say what devices there are, and who uses them. */
+void driver_devices(char *text, size_t most);
+
+#endif

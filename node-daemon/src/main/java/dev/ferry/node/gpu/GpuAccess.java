@@ -1,0 +1,135 @@
+package dev.ferry.node.gpu;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.node.posix.Posix;
+import dev.ferry.node.sandbox.RootPlan;
+import dev.ferry.proto.v1.ErrorCode;
+import java.io.IOException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What a job sees of its node's GPUs: those that it was given and nothing else. Real ones are device nodes, allowed in the job's control
+ * group; a stand-in's are sockets in a folder of the job's own, which is mounted at {@link RootPlan#STAND_IN_GPUS}.
+ */
+public final class GpuAccess {
+    private static final int NVIDIA_MAJOR = 195;
+    private static final Path DEVICES = Path.of("/dev");
+    private static final List<String> COMMON = List.of("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools");
+
+    private final GpuNode node;
+
+    public GpuAccess(GpuNode node) {
+        this.node = node;
+    }
+
+    /**
+     * The GPUs of a command.
+     *
+     * @throws FerryException GPU_UNAVAILABLE when this node lacks one of them
+     */
+    public List<GpuDevice> given(List<String> uuids) {
+        List<GpuDevice> given = new ArrayList<>();
+        for (String uuid : uuids) {
+            given.add(
+                    node.found().stream()
+                            .filter(device -> device.uuid().equals(uuid))
+                            .findFirst()
+                            .orElseThrow(() -> new FerryException(ErrorCode.GPU_UNAVAILABLE, "This node has no GPU " + uuid + ": " + node.describe())));
+        }
+        return given;
+    }
+
+    /** Makes or changes the folder in which a stand-in's job finds its devices; real ones need none. */
+    public void fill(Path folder, List<GpuDevice> given) throws IOException {
+        if (node.standIn().isEmpty() || given.isEmpty()) {
+            return;
+        }
+        Files.createDirectories(folder);
+        Path devices = node.standIn().get();
+        List<String> names = new ArrayList<>(List.of("nvidia-uvm", "gdrdrv"));
+        for (GpuDevice device : given) {
+            names.addAll(List.of("nvidia" + device.minor(), "nvidia" + device.minor() + ".sock"));
+        }
+        try (var there = Files.newDirectoryStream(folder, "nvidia[0-9]*")) {
+            for (Path old : there) {
+                if (!names.contains(old.getFileName().toString())) {
+                    Files.delete(old);
+                }
+            }
+        }
+        for (String name : names) {
+            try {
+                Files.createLink(folder.resolve(name), devices.resolve(name));
+            } catch (FileAlreadyExistsException there) {
+                // Given before, too.
+            }
+        }
+        for (Path library : List.of(node.library(), node.managementLibrary())) {
+            Path here = folder.resolve(library.getFileName());
+            if (!Files.exists(here)) {
+                Files.copy(library, here, StandardCopyOption.COPY_ATTRIBUTES);
+            }
+        }
+    }
+
+    /**
+     * What a job's environment tells it of its GPUs. Never CUDA_VISIBLE_DEVICES: the driver refuses to map the GPUs of a process that has it, even to
+     * themselves.
+     *
+     * @param own what the job asked for
+     */
+    public Map<String, String> environment(List<GpuDevice> given, Map<String, String> own) {
+        if (!node.isStandIn() || given.isEmpty()) {
+            return Map.of();
+        }
+        String libraries = own.getOrDefault("LD_LIBRARY_PATH", "");
+        return Map.of("FERRY_STANDIN", RootPlan.STAND_IN_GPUS, "LD_LIBRARY_PATH", RootPlan.STAND_IN_GPUS + (libraries.isEmpty() ? "" : ":" + libraries));
+    }
+
+    /**
+     * Gives a restored sandbox the device nodes of this machine: those that came with its image are of the one it left. Its processes have none
+     * of them open now, which is why its set of GPUs can change here.
+     *
+     * @param pid a process of the sandbox
+     */
+    public void enter(int pid, List<GpuDevice> given) throws IOException {
+        List<RootPlan.DeviceNode> nodes = nodes(given);
+        if (nodes.isEmpty()) {
+            return;
+        }
+        Path devices = Path.of("/proc", Integer.toString(pid), "root", "dev");
+        try (var there = Files.newDirectoryStream(devices, "nvidia*")) {
+            for (Path old : there) {
+                if (!Files.isDirectory(old)) {
+                    Files.delete(old);
+                }
+            }
+        }
+        for (RootPlan.DeviceNode one : nodes) {
+            Posix.makeDevice(devices.resolve(Path.of(one.path()).getFileName()), one.major(), one.minor());
+        }
+    }
+
+    /** The device nodes of real GPUs, with those that every user of one needs. */
+    public List<RootPlan.DeviceNode> nodes(List<GpuDevice> given) throws IOException {
+        if (node.isStandIn() || given.isEmpty()) {
+            return List.of();
+        }
+        List<RootPlan.DeviceNode> nodes = new ArrayList<>();
+        given.forEach(device -> nodes.add(new RootPlan.DeviceNode("/dev/nvidia" + device.minor(), NVIDIA_MAJOR, device.minor())));
+        for (String name : COMMON) {
+            Path path = DEVICES.resolve(name);
+            if (Files.exists(path)) {
+                int number = (int) (long) Long.valueOf(String.valueOf(Files.getAttribute(path, "unix:rdev")));
+                nodes.add(new RootPlan.DeviceNode(path.toString(), number >> 8 & 0xfff, number & 0xff | number >> 12 & 0xfff00));
+            }
+        }
+        return nodes;
+    }
+}

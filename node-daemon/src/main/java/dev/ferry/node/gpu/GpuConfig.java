@@ -1,0 +1,44 @@
+package dev.ferry.node.gpu;
+
+import dev.ferry.common.Configs;
+import dev.ferry.common.Durations;
+import dev.ferry.common.FerryException;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * What a node's configuration says of its GPUs.
+ *
+ * @param library libcuda.so.1, by name or path
+ * @param nvml libnvidia-ml.so.1, by name or path
+ * @param program path of cuda-checkpoint, for drivers before 570
+ * @param standIn folder of a stand-in's devices; empty: real ones
+ * @param lockTimeout how long a job's processes may take to finish what they gave to the GPU
+ * @param callTimeout after how long a call of the driver that has not come back marks the job as stuck
+ */
+public record GpuConfig(String library, String nvml, String program, String standIn, String lockTimeout, String callTimeout) implements Configs.Checked {
+    public static GpuConfig defaults() {
+        return new GpuConfig("libcuda.so.1", "libnvidia-ml.so.1", "/usr/bin/cuda-checkpoint", "", "30s", "5m");
+    }
+
+    @Override
+    public List<String> problems() {
+        List<String> problems = new ArrayList<>();
+        if (library.isBlank() || nvml.isBlank()) {
+            problems.add("library, nvml: must be the name or the path of a library");
+        }
+        if (!standIn.isEmpty() && !standIn.startsWith("/")) {
+            problems.add("standIn: '" + standIn + "' must be an absolute path");
+        }
+        for (String time : List.of(lockTimeout, callTimeout)) {
+            try {
+                if (Durations.parse(time).isZero()) {
+                    problems.add("lockTimeout, callTimeout: must not be zero");
+                }
+            } catch (FerryException wrong) {
+                problems.add("lockTimeout, callTimeout: " + wrong.getMessage());
+            }
+        }
+        return problems;
+    }
+}

@@ -1,0 +1,57 @@
+package dev.ferry.node.gpu;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * One GPU of this node as NVML tells of it.
+ *
+ * @param uuid as nvidia-smi writes it: GPU- and 36 characters
+ * @param minor number of its device node
+ * @param load percent of the time in which it did something, of late
+ * @param sick why it must get no new jobs; empty: it is well
+ * @param users host pid of each process that holds memory there, and how many bytes
+ */
+public record GpuDevice(String uuid, String model, int minor, long memoryBytes, long usedBytes, int load, boolean mig, String sick, Map<Integer, Long> users) {
+    private static final int LOST = 15;
+
+    static List<GpuDevice> of(HelperWords words) {
+        List<GpuDevice> devices = new ArrayList<>();
+        List<HelperWords.Word> one = new ArrayList<>();
+        for (HelperWords.Word word : words.words()) {
+            if (word.key().equals("gpu") && !one.isEmpty()) {
+                devices.add(ofOne(one));
+                one.clear();
+            }
+            one.add(word);
+        }
+        if (!one.isEmpty() && one.getFirst().key().equals("gpu")) {
+            devices.add(ofOne(one));
+        }
+        return devices;
+    }
+
+    private static GpuDevice ofOne(List<HelperWords.Word> words) {
+        HelperWords one = new HelperWords(true, "", List.copyOf(words));
+        Map<Integer, Long> users = new java.util.TreeMap<>();
+        for (HelperWords.Word word : words) {
+            String[] parts = word.value().split(":", 2);
+            if (word.key().equals("process") && parts.length == 2) {
+                users.put(Integer.parseInt(parts[0]), Long.parseLong(parts[1]));
+            }
+        }
+        return new GpuDevice(
+                one.text("gpu"), one.text("name"), (int) one.number("minor"), one.number("total"), one.number("used"), (int) one.number("load"), one.number("mig") == 1, sickness(one), users);
+    }
+
+    private static String sickness(HelperWords one) {
+        if (one.number("error") == LOST) {
+            return "it has fallen off the bus (NVML: GPU is lost)";
+        }
+        if (one.number("error") != 0) {
+            return "NVML can't read it (error " + one.number("error") + ")";
+        }
+        return one.number("uncorrected") > 0 ? one.number("uncorrected") + " uncorrected memory errors since the driver was loaded" : "";
+    }
+}

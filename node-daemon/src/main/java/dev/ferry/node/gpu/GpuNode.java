@@ -1,0 +1,205 @@
+package dev.ferry.node.gpu;
+
+import dev.ferry.common.Durations;
+import dev.ferry.common.FerryException;
+import dev.ferry.common.Sizes;
+import dev.ferry.node.sandbox.JobProcess;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Gpu;
+import dev.ferry.proto.v1.GpuUse;
+import dev.ferry.proto.v1.NodeFacts;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** The GPUs of this node and the way to their driver. A node without either is a normal one. */
+public final class GpuNode implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(GpuNode.class);
+    private static final Path NVIDIA = Path.of("/proc/driver/nvidia/version");
+    private static final int MAPS_SINCE = 580;
+
+    private final GpuConfig config;
+    private final @Nullable GpuHelper helper;
+    private final @Nullable GpuDriver driver;
+    private final String why;
+    private final List<GpuDevice> found;
+    private final GpuDriver.@Nullable Facts facts;
+
+    private GpuNode(GpuConfig config, @Nullable GpuHelper helper, @Nullable GpuDriver driver, GpuDriver.@Nullable Facts facts, List<GpuDevice> found, String why) {
+        this.config = config;
+        this.helper = helper;
+        this.driver = driver;
+        this.facts = facts;
+        this.found = found;
+        this.why = why;
+    }
+
+    /** A node that has none, for a reason. */
+    public static GpuNode none(String why) {
+        return new GpuNode(GpuConfig.defaults(), null, null, null, List.of(), why);
+    }
+
+    /**
+     * Looks for a driver and its GPUs. No error is one of the node: it takes jobs without GPUs then.
+     *
+     * @param folder where the helper lives
+     */
+    public static GpuNode open(GpuConfig config, Path folder) throws InterruptedException {
+        if (config.standIn().isEmpty() && !Files.exists(NVIDIA)) {
+            return none("no NVIDIA driver: this node takes jobs without GPUs");
+        }
+        GpuHelper helper = new GpuHelper(folder, config);
+        GpuDriver driver = new GpuDriver(helper, config);
+        try {
+            GpuDriver.Facts facts = driver.facts();
+            return new GpuNode(config, helper, driver, facts, GpuDevice.of(driver.devices()), "");
+        } catch (IOException | FerryException failed) {
+            LOG.warn("the GPUs can't be used: {}", failed.getMessage());
+            return none("the GPUs can't be used: " + failed.getMessage());
+        }
+    }
+
+    /** Whether a job with GPUs can run here. */
+    public boolean isThere() {
+        return driver != null && !found.isEmpty();
+    }
+
+    public boolean isStandIn() {
+        return driver != null && !config.standIn().isEmpty();
+    }
+
+    /** Folder of the stand-in's devices; empty: they are real. */
+    public Optional<Path> standIn() {
+        return isStandIn() ? Optional.of(Path.of(config.standIn())) : Optional.empty();
+    }
+
+    /** Where the stand-in's libraries lie. */
+    Path library() {
+        return Path.of(config.library());
+    }
+
+    Path managementLibrary() {
+        return Path.of(config.nvml());
+    }
+
+    Duration lockTimeout() {
+        return Durations.parse(config.lockTimeout());
+    }
+
+    GpuDriver driver() {
+        if (driver == null) {
+            throw new FerryException(ErrorCode.GPU_UNAVAILABLE, "This node has no GPU that Ferry can use: " + why);
+        }
+        return driver;
+    }
+
+    /**
+     * @throws FerryException GPU_UNAVAILABLE when GPU state can't be saved with this driver
+     */
+    void requireThatItCanSave() {
+        GpuDriver ignored = driver();
+        if (facts != null && !facts.canSave()) {
+            throw new FerryException(ErrorCode.GPU_UNAVAILABLE, "Driver " + facts.version() + " can't save GPU state: it is older than 570 and the program cuda-checkpoint is not at " + config.program());
+        }
+    }
+
+    /** Whether a job's state can go to other GPUs than it came from. */
+    boolean canMap() {
+        return facts != null && facts.way().equals("library") && facts.major() >= MAPS_SINCE;
+    }
+
+    /** Whether a process holds CUDA state that is neither locked nor saved. */
+    public boolean isRunning(JobProcess process) throws IOException, InterruptedException {
+        return driver().state(process) == CudaState.RUNNING;
+    }
+
+    /**
+     * Looks whether state fits where it shall go, now.
+     *
+     * @param uses what each GPU of the map's left sides held, in the same order
+     * @throws FerryException GPU_RESTORE_FAILED that says what does not fit
+     */
+    public void requireThatItFits(List<GpuPair> map, List<GpuUse> uses) throws IOException, InterruptedException {
+        List<GpuDevice> now = devices();
+        boolean moves = map.stream().anyMatch(pair -> !pair.before().equals(pair.after()));
+        if (moves && !canMap()) {
+            throw new FerryException(ErrorCode.GPU_RESTORE_FAILED, "The driver here can't bring state back on other GPUs than it came from: " + describe());
+        }
+        for (int i = 0; i < map.size(); i++) {
+            String uuid = map.get(i).after();
+            GpuUse use = uses.get(i);
+            GpuDevice device = now.stream().filter(one -> one.uuid().equals(uuid)).findFirst().orElseThrow(() -> new FerryException(ErrorCode.GPU_RESTORE_FAILED, "GPU " + uuid + " is not here any more"));
+            if (!device.model().equals(use.getModel())) {
+                throw new FerryException(ErrorCode.GPU_RESTORE_FAILED, "GPU " + uuid + " is a " + device.model() + ", the state is of a " + use.getModel());
+            }
+            long free = device.memoryBytes() - device.usedBytes();
+            if (free < use.getUsedBytes()) {
+                throw new FerryException(
+                        ErrorCode.GPU_RESTORE_FAILED, "GPU " + uuid + " has " + Sizes.format(free) + " free, the state needs " + Sizes.format(use.getUsedBytes()) + "; in use by processes " + device.users().keySet());
+            }
+        }
+    }
+
+    /** The GPUs as they are now. */
+    List<GpuDevice> devices() throws IOException, InterruptedException {
+        return GpuDevice.of(driver().devices());
+    }
+
+    /** The GPUs as they were found at the start. */
+    public List<GpuDevice> found() {
+        return found;
+    }
+
+    /** What this node is, for people: one line. */
+    public String describe() {
+        if (driver == null || facts == null) {
+            return why;
+        }
+        String can =
+                switch (facts.way()) {
+                    case "library" -> facts.major() >= MAPS_SINCE ? "state can be saved and moved to other GPUs" : "state can be saved, and brought back on the same GPUs only (maps need driver 580)";
+                    case "program", "toggle" -> "state can be saved by " + config.program() + ", and brought back on the same GPUs only";
+                    default -> "state can't be saved: the driver is older than 570 and there is no " + config.program();
+                };
+        return (isStandIn() ? "gpu: stand-in, " : "") + found.size() + " GPUs, driver " + facts.version() + ", " + can;
+    }
+
+    public boolean canSave() {
+        return facts != null && facts.canSave();
+    }
+
+    /** Adds what the coordinator wants to know. */
+    public void addTo(NodeFacts.Builder node) {
+        if (facts == null) {
+            return;
+        }
+        node.setGpuDriver(facts.version()).setGpuStandIn(isStandIn()).setGpuCanSave(facts.canSave()).setGpuCanMap(canMap()).setGpuNote(describe());
+        node.clearGpuModels();
+        List<Gpu> gpus = new ArrayList<>();
+        for (GpuDevice device : found) {
+            node.addGpuModels(device.model());
+            gpus.add(Gpu.newBuilder().setUuid(device.uuid()).setModel(device.model()).setMemoryBytes(device.memoryBytes()).setMinor(device.minor()).setMig(device.mig()).setSick(device.sick()).build());
+        }
+        node.addAllGpus(gpus);
+    }
+
+    /** GPUs that may get jobs. */
+    public int usable() {
+        return (int) found.stream().filter(device -> device.sick().isEmpty() && !device.mig()).count();
+    }
+
+    /** The helper lives on: it may have calls in flight. */
+    @Override
+    public void close() throws IOException {
+        if (helper != null) {
+            helper.close();
+        }
+    }
+}

@@ -1,0 +1,272 @@
+package dev.ferry.node.jobs;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.common.Sizes;
+import dev.ferry.node.gpu.CudaProcess;
+import dev.ferry.node.gpu.GpuAccess;
+import dev.ferry.node.gpu.GpuDevice;
+import dev.ferry.node.gpu.GpuPair;
+import dev.ferry.node.gpu.GpuTree;
+import dev.ferry.node.sandbox.JobProcess;
+import dev.ferry.node.sandbox.RootPlan;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.GpuUse;
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.Requirements;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The GPU's part in what is done to a job; nothing for a job that was given none. Its state is taken before the job is frozen and brought back
+ * after it was thawed: the driver needs a thread of each process to run.
+ */
+final class GpuPhase {
+    private static final Logger LOG = LoggerFactory.getLogger(GpuPhase.class);
+    private static final int MOST_ROUNDS = 5;
+    // Page tables and the driver's own, while device memory lies in main memory.
+    private static final long PARK_ROOM = 64L << 20;
+
+    private final LocalJob job;
+    private final Phases phases;
+    private final GpuTree tree;
+    private long freeAt;
+
+    GpuPhase(LocalJob job, Phases phases) {
+        this.job = job;
+        this.phases = phases;
+        tree = new GpuTree(job.context().gpu(), job.cgroup());
+    }
+
+    private boolean isIdle() {
+        return job.record().getGpusCount() == 0;
+    }
+
+    /** Writes down what a job is given, and makes it visible to the job. */
+    static void give(LocalJob job, List<String> uuids) throws IOException {
+        GpuAccess access = new GpuAccess(job.context().gpu());
+        List<GpuDevice> given = access.given(uuids);
+        access.fill(job.folder().gpu(), given);
+        job.change(record -> record.clearGpus().addAllGpus(uuids).clearGpuUses().clearGpuProcesses().clearGpuMemoryLimit().clearParked());
+    }
+
+    /** Allows the job's control group, which is there by now, to use what it was given. */
+    static List<RootPlan.DeviceNode> allow(LocalJob job) throws IOException {
+        GpuAccess access = new GpuAccess(job.context().gpu());
+        List<RootPlan.DeviceNode> nodes = access.nodes(access.given(job.record().getGpusList()));
+        job.cgroup().allowDevices(nodes.stream().map(node -> "c " + node.major() + ":" + node.minor() + " rw").toList());
+        return nodes;
+    }
+
+    /** What the job's environment tells it of its GPUs. */
+    static Map<String, String> environment(LocalJob job, Map<String, String> own) {
+        GpuAccess access = new GpuAccess(job.context().gpu());
+        return access.environment(access.given(job.record().getGpusList()), own);
+    }
+
+    /** Writes down what an image says of its GPU state, for the way back. */
+    static void remember(LocalJob job, Image image) {
+        long held = image.getRequirements().getGpuUsesList().stream().mapToLong(GpuUse::getUsedBytes).sum();
+        long limit = held == 0 ? 0 : Limits.of(job.record().getSpec()).fitting(Math.max(0, image.getMemoryBytes() - held)).memoryBytes();
+        job.change(record -> record.clearGpuProcesses().addAllGpuProcesses(image.getGpuProcessesList()).setGpuMemoryLimit(limit));
+    }
+
+    /** Replaces the device nodes that came with an image by those that the job was given here. */
+    void enter(JobProcess process) throws IOException {
+        GpuAccess access = new GpuAccess(job.context().gpu());
+        access.enter(process.pid(), access.given(job.record().getGpusList()));
+    }
+
+    /**
+     * Takes the GPU state of all processes into main memory and freezes the job; the GPUs are free then.
+     *
+     * @throws FerryException GPU_BLOCKED before anything was touched; GPU_SAVE_FAILED, GPU_STUCK and FREEZE_TIMEOUT after everything was brought back
+     */
+    void saveAndFreeze(Duration atMost) throws Exception {
+        if (isIdle()) {
+            phases.measure("freeze", () -> job.cgroup().freeze(job.context().freezeTimeout()));
+            return;
+        }
+        long end = System.nanoTime() + atMost.toNanos();
+        Map<String, Long> used = phases.measure("gpu look", () -> 0, 0, this::look);
+        try {
+            for (int round = 1; ; round++) {
+                List<CudaProcess> locked = phases.measure("gpu lock", () -> 0, 0, () -> tree.lockAll(Duration.ofNanos(Math.max(1, end - System.nanoTime()))));
+                long bytes = used.values().stream().mapToLong(Long::longValue).sum();
+                phases.measure("gpu checkpoint", () -> bytes, bytes, () -> {
+                    tree.checkpointAll();
+                    return locked;
+                });
+                phases.measure("freeze", () -> job.cgroup().freeze(job.context().freezeTimeout()));
+                // A process that opened a device since it was looked for would be dumped with it: only a frozen job can't.
+                List<Integer> left = tree.stillOnGpu();
+                if (left.isEmpty()) {
+                    break;
+                }
+                job.cgroup().thaw(job.context().freezeTimeout());
+                if (round == MOST_ROUNDS || tree.find().stream().noneMatch(holder -> isRunning(holder))) {
+                    throw tree.notFree(left);
+                }
+            }
+            freeAt = System.currentTimeMillis();
+        } catch (Exception failed) {
+            undo(failed);
+            throw failed;
+        }
+    }
+
+    private boolean isRunning(CudaProcess holder) {
+        try {
+            return job.context().gpu().isRunning(holder.process());
+        } catch (IOException | FerryException unclear) {
+            return false;
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
+    }
+
+    /** When the GPUs were free, milliseconds since 1970; 0: not yet. */
+    long freeAt() {
+        return freeAt;
+    }
+
+    private Map<String, Long> look() throws IOException, InterruptedException {
+        List<String> uuids = job.record().getGpusList();
+        List<CudaProcess> holders = tree.requireSaveable(uuids);
+        Map<String, Long> used = tree.used(holders);
+        long bytes = used.values().stream().mapToLong(Long::longValue).sum();
+        requireHostMemory(bytes);
+        List<GpuUse> uses = new GpuAccess(job.context().gpu()).given(uuids).stream().map(device -> use(device, used)).toList();
+        job.change(record -> record.clearGpuUses().addAllGpuUses(uses).clearGpuProcesses().addAllGpuProcesses(holders.stream().map(CudaProcess::innerPid).toList()));
+        // The bytes come into the job's own memory: under its old limit the kernel would kill it in the middle.
+        long limit = job.cgroup().memoryLimit();
+        if (limit > 0) {
+            job.change(record -> record.setGpuMemoryLimit(limit));
+            job.cgroup().limitMemory(limit + bytes + PARK_ROOM);
+        }
+        return used;
+    }
+
+    private static GpuUse use(GpuDevice device, Map<String, Long> used) {
+        return GpuUse.newBuilder().setUuid(device.uuid()).setModel(device.model()).setMemoryBytes(device.memoryBytes()).setUsedBytes(used.getOrDefault(device.uuid(), 0L)).build();
+    }
+
+    private static void requireHostMemory(long bytes) throws IOException {
+        long available =
+                Files.readAllLines(Path.of("/proc/meminfo")).stream().filter(line -> line.startsWith("MemAvailable:")).mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024).sum();
+        if (bytes + PARK_ROOM > available) {
+            throw new FerryException(
+                    ErrorCode.GPU_BLOCKED, "The job was not touched: its " + Sizes.format(bytes) + " of GPU memory don't fit into this node's main memory, of which " + Sizes.format(available) + " are free");
+        }
+    }
+
+    private void undo(Exception failure) {
+        try {
+            if (job.cgroup().isFrozen()) {
+                job.cgroup().thaw(job.context().freezeTimeout());
+            }
+            goOn(List.of());
+        } catch (Exception again) {
+            LOG.error("job {}: its GPU state could not be brought back", job.id(), again);
+            failure.addSuppressed(again);
+            loseIfFinal(again);
+        }
+    }
+
+    /** A restore that failed twice is final; one that is stuck may still come back. */
+    private void loseIfFinal(Exception failure) {
+        if (failure instanceof FerryException known && known.code() == ErrorCode.GPU_RESTORE_FAILED) {
+            try {
+                EndActions.lose(job, known.getMessage());
+            } catch (IOException | RuntimeException left) {
+                LOG.error("job {} can't run on and could not be ended", job.id(), left);
+            } catch (InterruptedException interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /**
+     * Brings the GPU state back; the job must have been thawed. Tried twice: each process is asked for its state, so nothing is done to one of
+     * them again.
+     *
+     *
+     * @param map empty: to the GPUs it came from
+     * @throws FerryException GPU_RESTORE_FAILED, GPU_STUCK
+     */
+    void goOn(List<GpuPair> map) throws Exception {
+        if (isIdle()) {
+            return;
+        }
+        int ignored = phases.measure("gpu restore", () -> 0, 0, () -> bringBack(map));
+        long limit = job.record().getGpuMemoryLimit();
+        if (limit > 0) {
+            lowerLimit(limit);
+            job.change(record -> record.clearGpuMemoryLimit());
+        }
+    }
+
+    private int bringBack(List<GpuPair> map) throws IOException, InterruptedException {
+        try {
+            return tree.bringBack(map, job.record().getGpuProcessesList());
+        } catch (FerryException failed) {
+            if (failed.code() != ErrorCode.GPU_RESTORE_FAILED) {
+                throw failed;
+            }
+            LOG.warn("job {}: {}; it is tried once more", job.id(), failed.getMessage());
+            try {
+                return tree.bringBack(map, job.record().getGpuProcessesList());
+            } catch (FerryException again) {
+                failed.addSuppressed(again);
+                throw failed;
+            }
+        }
+    }
+
+    private void lowerLimit(long limit) {
+        try {
+            job.cgroup().limitMemory(limit);
+        } catch (IOException busy) {
+            // A higher limit harms nobody as much as a job that is killed for it.
+            LOG.warn("job {}: its memory limit stays as it was raised: {}", job.id(), busy.getMessage());
+        }
+    }
+
+    /** What an image says of the GPU state in it. */
+    Image addTo(Image image) {
+        if (isIdle()) {
+            return image;
+        }
+        Requirements.Builder needs =
+                image.getRequirements().toBuilder()
+                        .addAllGpuUses(job.record().getGpuUsesList())
+                        .setGpuStandIn(job.context().gpu().isStandIn())
+                        .setGpuDriver(job.context().facts().getGpuDriver())
+                        .setGpuModel(job.record().getGpuUses(0).getModel());
+        return image.toBuilder().setRequirements(needs).addAllGpuProcesses(job.record().getGpuProcessesList()).build();
+    }
+
+    /**
+     * Looks whether the GPU state of an image fits on the GPUs that the job is given; a restore that finds out by itself can be final.
+     *
+     * @throws FerryException GPU_RESTORE_FAILED
+     */
+    static List<GpuPair> map(LocalJob job, Image image, List<String> given) throws IOException, InterruptedException {
+        List<GpuUse> uses = image.getRequirements().getGpuUsesList();
+        if (uses.isEmpty()) {
+            return List.of();
+        }
+        if (uses.size() != given.size()) {
+            throw new FerryException(ErrorCode.GPU_RESTORE_FAILED, "The image holds the state of " + uses.size() + " GPUs, the job was given " + given.size());
+        }
+        List<GpuPair> map = GpuPair.of(uses.stream().map(GpuUse::getUuid).toList(), given);
+        job.context().gpu().requireThatItFits(map, uses);
+        return map;
+    }
+}

@@ -1,0 +1,39 @@
+package dev.ferry.node.jobs;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.LocalState;
+import java.io.IOException;
+
+/**
+ * Lives of which the coordinator has said that they shall not run here, because they live elsewhere or are over. They are frozen in their
+ * own groups before the node's lease is renewed, and stay so until they are killed.
+ */
+final class Holds {
+    private Holds() {}
+
+    /** Stops what is there now and what may still come into the life's group. The journal says so already. */
+    static void hold(LocalJob job) throws IOException {
+        if (!job.cgroup().exists()) {
+            return;
+        }
+        job.cgroup().hold();
+        if (job.state() == LocalState.LOCAL_CREATING) {
+            // Who makes it would wait for it until the deadline, and the order to kill behind him.
+            job.cgroup().killAll();
+        }
+    }
+
+    /**
+     * Asked when a life's group is there and before anything runs in it: so either this finds the journal's word, or {@link #hold}
+     * finds the group.
+     *
+     * @throws FerryException STALE_INCARNATION
+     */
+    static void requireThatItStands(LocalJob job) {
+        if (job.record().getHeld()) {
+            throw new FerryException(
+                    ErrorCode.STALE_INCARNATION, "Life " + job.record().getIncarnation() + " of job " + job.id() + " shall not run on node " + job.context().node() + ": the coordinator has said so meanwhile");
+        }
+    }
+}

@@ -1,0 +1,55 @@
+package dev.ferry.node.jobs;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.node.gpu.GpuAccess;
+import dev.ferry.node.gpu.GpuPair;
+import dev.ferry.proto.v1.Command;
+import dev.ferry.proto.v1.CommandResult;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.GpuUse;
+import dev.ferry.proto.v1.LocalState;
+import java.time.Duration;
+import java.util.List;
+
+/** To the rung on which a job's GPU state lies in main memory, its processes are frozen and its GPUs are free; and back. */
+final class ParkActions {
+    private ParkActions() {}
+
+    static void park(LocalJob job, Command command, Phases phases, CommandResult.Builder result) throws Exception {
+        if (job.record().getGpusCount() == 0) {
+            throw new FerryException(ErrorCode.WRONG_STATE, "Job " + job.id() + " has no GPUs: there is nothing to park");
+        }
+        GpuPhase gpu = new GpuPhase(job, phases);
+        gpu.saveAndFreeze(Duration.ofMillis(command.getDeadlineMillis()));
+        job.enter(LocalState.LOCAL_PARKED, record -> record.setParked(true));
+        result.setGpuFreeAt(gpu.freeAt());
+    }
+
+    /** May be done twice, and goes on where an earlier one was interrupted: each process is asked how far it is. */
+    static void unpark(LocalJob job, Command command, Phases phases) throws Exception {
+        if (!job.isAlive()) {
+            EndActions.ended(job);
+            return;
+        }
+        List<String> given = command.getUnpark().getGpusList();
+        List<String> before = job.record().getGpuUsesList().stream().map(GpuUse::getUuid).toList();
+        if (given.size() != before.size()) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Job " + job.id() + " was parked from " + before.size() + " GPUs and was given " + given.size());
+        }
+        List<GpuPair> map = GpuPair.of(before, given);
+        job.context().gpu().requireThatItFits(map, job.record().getGpuUsesList());
+        GpuAccess access = new GpuAccess(job.context().gpu());
+        access.fill(job.folder().gpu(), access.given(given));
+        phases.measure("thaw", () -> job.cgroup().thaw(job.context().freezeTimeout()));
+        GpuPhase gpu = new GpuPhase(job, phases);
+        gpu.enter(job.process().orElseThrow());
+        try {
+            gpu.goOn(map);
+        } catch (FerryException failed) {
+            // As far as it came, it is not running: it waits for another try.
+            job.cgroup().freeze(job.context().freezeTimeout());
+            throw failed;
+        }
+        job.enter(LocalState.LOCAL_RUNNING, record -> record.clearParked().clearGpus().addAllGpus(given));
+    }
+}

@@ -1,0 +1,55 @@
+package dev.ferry.node.link;
+
+import io.grpc.ManagedChannel;
+import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import java.util.Arrays;
+import java.util.List;
+
+/** The coordinators, of which one leads: one is dialled after the other until one welcomes this node. */
+final class Coordinators implements AutoCloseable {
+    private static final int MOST_MESSAGE = 64 << 20;
+
+    private final List<String> addresses;
+    private List<ManagedChannel> channels;
+    private int at;
+
+    /**
+     * @param addresses host:port, several separated by commas
+     */
+    Coordinators(String addresses) {
+        this.addresses = Arrays.stream(addresses.split(",", -1)).map(String::strip).toList();
+        channels = open(this.addresses);
+    }
+
+    private static List<ManagedChannel> open(List<String> addresses) {
+        return addresses.stream().map(address -> (ManagedChannel) NettyChannelBuilder.forTarget(address).usePlaintext().maxInboundMessageSize(MOST_MESSAGE).build()).toList();
+    }
+
+    ManagedChannel channel() {
+        return channels.get(at);
+    }
+
+    /**
+     * The one that was dialled last does not want this node, or is not there.
+     *
+     * @return whether all have been tried since the last that did
+     */
+    boolean next() {
+        at = (at + 1) % channels.size();
+        return at == 0;
+    }
+
+    /**
+     * By connections of their own: a channel that waits for its own back-off would answer at once with its last error, and a connection
+     * that a partition has silenced only when TCP tries again, a minute later.
+     */
+    void dialAnew() {
+        channels.forEach(ManagedChannel::shutdownNow);
+        channels = open(addresses);
+    }
+
+    @Override
+    public void close() {
+        channels.forEach(ManagedChannel::shutdownNow);
+    }
+}

@@ -1,0 +1,66 @@
+/*
+ * A job that uses what can't be saved, and says "step N" all the time: refused KIND
+ *   gdrcopy | fork | managed | ipc | multicast | exported | stopped
+ */
+#define _GNU_SOURCE
+#include "driver.h"
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void pause_for_ever(void)
+{
+	for (;;)
+		pause();
+}
+
+int main(int count, char **argument)
+{
+	const char *kind = count > 1 ? argument[1] : "";
+	void *context;
+	device_pointer memory;
+	char path[256], handle[64];
+	if (cuInit(0) || cuCtxCreate_v2(&context, 0, 0) || cuMemAlloc_v2(&memory, 1 << 20))
+		return 1;
+	if (strcmp(kind, "gdrcopy") == 0) {
+		const char *folder = getenv("FERRY_STANDIN");
+		snprintf(path, sizeof path, "%s/gdrdrv", folder ? folder : "/.ferry/gpu");
+		if (open(path, O_RDONLY) < 0)
+			return 1;
+	} else if (strcmp(kind, "fork") == 0) {
+		if (fork() == 0)
+			pause_for_ever();
+	} else if (strcmp(kind, "managed") == 0) {
+		if (cuMemAllocManaged(&memory, 4096, 1))
+			return 1;
+	} else if (strcmp(kind, "ipc") == 0) {
+		if (cuIpcGetMemHandle(handle, memory))
+			return 1;
+	} else if (strcmp(kind, "multicast") == 0) {
+		if (cuMulticastCreate((uint64_t *)(void *)handle, NULL))
+			return 1;
+	} else if (strcmp(kind, "exported") == 0) {
+		if (cuMemExportToShareableHandle(handle, memory, 1, 0))
+			return 1;
+	} else if (strcmp(kind, "stopped") == 0) {
+		pid_t child = fork();
+		if (child == 0) {
+			execl(argument[0], argument[0], "nothing", (char *)NULL);
+			_exit(127);
+		}
+		usleep(500000);
+		kill(child, SIGSTOP);
+	} else if (strcmp(kind, "nothing") == 0) {
+		pause_for_ever();
+	}
+	for (int number = 0;; number++) {
+		printf("step %d\n", number);
+		fflush(stdout);
+		if (cuCtxSynchronize())
+			return 1;
+		usleep(10000);
+	}
+}

@@ -1,0 +1,264 @@
+package dev.ferry.node.gpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.ferry.proto.v1.CommandResult;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.LocalState;
+import dev.ferry.storage.Images;
+import dev.ferry.storage.ObjectStore;
+import dev.ferry.storage.StoreConfig;
+import dev.ferry.storage.Stores;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** What Ferry does when the driver refuses, hangs or loses a process: the stand-in does so on demand. The numbers are those of docs/gpu.md. */
+class GpuFaultsIT {
+    private static final Duration CALL = Duration.ofSeconds(4);
+
+    @TempDir static Path folder;
+    private static ObjectStore store;
+    private static TestingGpuNode node;
+
+    private GpuJobs job;
+
+    @BeforeAll
+    static void open() throws Exception {
+        store = Stores.open(StoreConfig.ofUrl("file://" + folder.resolve("store")));
+        node = new TestingGpuNode(folder, "n", "stand-in:2xH100:580:256MiB", new Images(store), "3s", CALL.toMillis() + "ms");
+    }
+
+    @AfterAll
+    static void close() throws Exception {
+        node.close();
+        store.close();
+    }
+
+    private void start(String... command) throws Exception {
+        String[] arguments = new String[command.length - 1];
+        System.arraycopy(command, 1, arguments, 0, arguments.length);
+        job = new GpuJobs(node, 2, command[0], arguments);
+        job.start(node, node.uuids());
+        job.awaitSteps(node, 3);
+    }
+
+    @AfterEach
+    void nothingIsLeftOnTheCards() throws Exception {
+        node.cards.control("clear");
+        node.cards.control("quirks 0");
+        node.cards.control("release");
+        CommandResult ignored = node.order(job.kill());
+        await().atMost(TestingGpuNode.SOON).untilAsserted(() -> assertThat(node.cards.used()).isZero());
+    }
+
+    private void assertRuns() throws Exception {
+        job.awaitSteps(node, 3);
+        assertThat(node.cgroup(job.id).isFrozen()).isFalse();
+    }
+
+    /** Whichever process is refused at whichever call, all of them run on, and hold on the cards what they held. */
+    @ParameterizedTest
+    @CsvSource({"lock, 1", "lock, 3", "checkpoint, 1", "checkpoint, 2", "checkpoint, 3"})
+    void aRefusalLetsAllProcessesRunOn(String call, int process) throws Exception {
+        start("train", "100000", "3", "1");
+        long used = node.cards.used();
+        node.cards.control("fault " + call + " error 999 " + process);
+        CommandResult refused = node.order(job.park());
+        assertThat(refused.getError().getCode()).isEqualTo(ErrorCode.GPU_SAVE_FAILED);
+        assertThat(refused.getError().getMessage()).contains("(train)").contains("CUDA_ERROR_UNKNOWN (999)");
+        assertThat(refused.getJob().getState()).isEqualTo(LocalState.LOCAL_RUNNING);
+        assertRuns();
+        assertThat(node.cards.used()).isEqualTo(used);
+        assertThat(node.succeed(job.park()).getJob().getState()).isEqualTo(LocalState.LOCAL_PARKED);
+        assertThat(node.cards.used()).isZero();
+    }
+
+    /** A refusal on the way back is not the end: the process is asked for its state and brought back from there. */
+    @ParameterizedTest
+    @CsvSource({"restore, 1", "restore, 3", "unlock, 1", "unlock, 2"})
+    void aRefusalOnTheWayBackIsMended(String call, int process) throws Exception {
+        start("train", "100000", "3", "1");
+        node.cards.control("fault " + call + " error 304 " + process);
+        node.succeed(job.dump(false));
+        assertRuns();
+    }
+
+    /** Trap 3: a restore that wedges its process is final; the image was whole before, and the job comes back from it. */
+    @Test
+    void aJobWhosePlaceInTheDriverIsLostComesBackFromItsImage() throws Exception {
+        start("train", "100000", "2", "1");
+        node.cards.control("fault restore wedge 2 1");
+        CommandResult saved = node.succeed(job.dump(false));
+        assertThat(saved.getJob().getState()).isEqualTo(LocalState.LOCAL_LOST);
+        assertThat(saved.getJob().getDetail()).contains("its state is FAILED").contains("could not be brought back");
+        node.succeed(job.restore(node.uuids()));
+        assertRuns();
+    }
+
+    /** Trap 2: the call is left alone, its job is stuck, the rest of the node works; and what comes back late is taken up. */
+    @ParameterizedTest
+    @CsvSource({"lock", "checkpoint"})
+    void aHangLeavesTheRestOfTheNodeWorking(String call) throws Exception {
+        start("train", "100000", "2", "1");
+        node.cards.control("fault " + call + " hang 0 1");
+        ProcessHandle helper = node.helper();
+        CommandResult stuck = node.order(job.park());
+        assertThat(stuck.getError().getCode()).isEqualTo(ErrorCode.GPU_STUCK);
+        assertThat(stuck.getError().getMessage()).contains("'" + call + "'");
+        assertThat(helper.isAlive()).isTrue();
+        GpuJobs other = new GpuJobs(node, 1, "train", "100000", "1", "1");
+        other.start(node, node.uuids().subList(0, 1));
+        other.awaitSteps(node, 3);
+        node.succeed(other.park());
+        node.succeed(other.unpark(node.uuids().subList(0, 1)));
+        node.succeed(other.kill());
+        node.cards.control("release");
+        // Each process is wherever the late call left it; once that is back, an order finds out.
+        await().atMost(TestingGpuNode.SOON).until(() -> !node.order(job.park()).hasError());
+        node.succeed(job.unpark(node.uuids()));
+        assertRuns();
+    }
+
+    /** A process that dies in the middle takes its job with it, and nothing else. */
+    @ParameterizedTest
+    @CsvSource({"lock", "checkpoint"})
+    void aProcessThatDiesInTheMiddleLeavesNothingBehind(String call) throws Exception {
+        start("train", "100000", "2", "1");
+        node.cards.control("fault " + call + " die 0 2");
+        CommandResult failed = node.order(job.park());
+        assertThat(failed.hasError()).isTrue();
+        await().atMost(TestingGpuNode.SOON).until(() -> node.cgroup(job.id).processes().isEmpty());
+    }
+
+    /** Trap 2: the helper is killed with a call in flight; the next step is to ask for the state. */
+    @Test
+    void aHelperThatIsKilledInTheMiddleIsReplacedAndTheStateIsAskedFor() throws Exception {
+        start("train", "100000", "2", "1");
+        node.cards.control("fault checkpoint slow 1000 1");
+        int calls = node.cards.calls().size();
+        Thread killer =
+                Thread.ofPlatform()
+                        .start(
+                                () -> {
+                                    await().atMost(TestingGpuNode.SOON).until(() -> node.cards.calls().stream().skip(calls).anyMatch(line -> line.endsWith(" checkpoint")));
+                                    node.helper().destroyForcibly();
+                                });
+        CommandResult ignored = node.order(job.park());
+        killer.join();
+        boolean parked = ignored.getJob().getState() == LocalState.LOCAL_PARKED;
+        if (parked) {
+            node.succeed(job.unpark(node.uuids()));
+        }
+        assertRuns();
+    }
+
+    /** What can't be saved is named before anything is touched, within two seconds. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "gdrcopy | /dev/gdrdrv | NCCL_GDRCOPY_ENABLE=0",
+                "fork    | forked from a process that uses the GPU | spawn",
+                "stopped | it is stopped (SIGSTOP | kill -CONT"
+            })
+    void whatCantBeSavedIsRefusedBeforeItIsTouched(String kind, String cause, String advice) throws Exception {
+        start("refused", kind);
+        if (kind.equals("stopped")) {
+            await().atMost(TestingGpuNode.SOON).until(() -> node.cgroup(job.id).processes().stream().anyMatch(pid -> new ProcessLook(pid).isStopped()));
+        }
+        int calls = node.cards.calls().size();
+        long began = System.nanoTime();
+        CommandResult refused = node.order(job.park());
+        assertThat(Duration.ofNanos(System.nanoTime() - began)).isLessThan(Duration.ofSeconds(2));
+        assertThat(refused.getError().getCode()).isEqualTo(ErrorCode.GPU_BLOCKED);
+        assertThat(refused.getError().getMessage()).contains("was not touched").contains("(refused)").contains(cause).contains(advice);
+        assertThat(node.cards.calls().stream().skip(calls)).noneMatch(line -> line.matches("\\d+ (lock|checkpoint|restore|unlock)"));
+        assertRuns();
+    }
+
+    /** Trap 8: managed memory leaves a device open; seen after the checkpoint, undone. */
+    @Test
+    void managedMemoryIsFoundAfterTheCheckpointAndTheJobRunsOn() throws Exception {
+        start("refused", "managed");
+        CommandResult refused = node.order(job.dump(true));
+        assertThat(refused.getError().getCode()).isEqualTo(ErrorCode.GPU_BLOCKED);
+        assertThat(refused.getError().getMessage()).contains("nvidia-uvm");
+        assertRuns();
+    }
+
+    /** Trap 8: memory that was exported is saved and never comes back: the image is what is left, and it is of no use; the job is said to be lost. */
+    @Test
+    void exportedMemoryLosesTheJobWithItsCause() throws Exception {
+        start("refused", "exported");
+        CommandResult saved = node.order(job.dump(false));
+        assertThat(saved.getJob().getState()).isEqualTo(LocalState.LOCAL_LOST);
+        assertThat(saved.getJob().getDetail()).contains("its state is FAILED");
+    }
+
+    /** Traps 4 and 11: a state that nobody knows yet must not be taken for another. */
+    @Test
+    void anUnknownStateIsNamed() throws Exception {
+        start("train", "100000", "1", "1");
+        node.cards.control("fault state lie 7 2");
+        CommandResult refused = node.order(job.park());
+        assertThat(refused.getError().getMessage()).contains("UNKNOWN");
+        assertRuns();
+    }
+
+    /** Trap 1: a frozen job is never asked. */
+    @Test
+    void aParkedJobIsNeverAsked() throws Exception {
+        start("train", "100000", "2", "1");
+        node.succeed(job.park());
+        int calls = node.cards.calls().size();
+        node.succeed(job.dump(false));
+        assertThat(node.cards.calls()).hasSize(calls);
+        node.restart();
+        node.succeed(job.unpark(node.uuids()));
+        assertRuns();
+    }
+
+    /** Trap 3: what does not fit is seen before the driver is asked. */
+    @Test
+    void aFullGpuIsSeenBeforeTheRestore() throws Exception {
+        start("train", "100000", "1", "60");
+        node.succeed(job.park());
+        GpuJobs other = new GpuJobs(node, 1, "train", "100000", "1", "80");
+        other.start(node, List.of(node.uuids().getFirst()));
+        other.awaitSteps(node, 1);
+        int calls = node.cards.calls().size();
+        CommandResult refused = node.order(job.unpark(node.uuids()));
+        assertThat(refused.getError().getCode()).isEqualTo(ErrorCode.GPU_RESTORE_FAILED);
+        assertThat(refused.getError().getMessage()).contains("free, the state needs");
+        assertThat(node.cards.calls()).hasSize(calls);
+        node.succeed(other.kill());
+        await().atMost(TestingGpuNode.SOON).until(() -> node.cards.used() == 0);
+        node.succeed(job.unpark(node.uuids()));
+        assertRuns();
+    }
+
+    @Test
+    void anOldDriverDoesItByItsProgram() throws Exception {
+        try (TestingGpuNode old = new TestingGpuNode(folder, "o", "stand-in:1xA100:550:1GiB", new Images(store), "10s", "20s")) {
+            assertThat(old.gpu.describe()).contains("cuda-checkpoint").contains("same GPUs only");
+            job = new GpuJobs(old, 1, "train", "100000", "2", "1");
+            job.start(old, old.uuids());
+            job.awaitSteps(old, 3);
+            CommandResult saved = old.succeed(job.dump(true));
+            assertThat(saved.getGpuFreeAt()).isPositive();
+            old.succeed(job.kill());
+            old.succeed(job.restore(old.uuids()));
+            job.awaitSteps(old, 3);
+            old.succeed(job.kill());
+        }
+    }
+}

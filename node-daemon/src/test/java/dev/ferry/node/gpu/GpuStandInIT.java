@@ -1,0 +1,106 @@
+package dev.ferry.node.gpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+
+import dev.ferry.proto.v1.CommandResult;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.LocalState;
+import dev.ferry.storage.Images;
+import dev.ferry.storage.ObjectStore;
+import dev.ferry.storage.StoreConfig;
+import dev.ferry.storage.Stores;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Jobs with GPU state through real CRIU, between two nodes whose GPUs have other UUIDs. All GPUs are stand-ins. */
+class GpuStandInIT {
+    private static final String[] TRAINING = {"300", "3", "2"};
+
+    private ObjectStore store;
+    private TestingGpuNode one;
+    private TestingGpuNode two;
+
+    @BeforeEach
+    void open(@TempDir Path folder) throws Exception {
+        store = Stores.open(StoreConfig.ofUrl("file://" + folder.resolve("store")));
+        Images images = new Images(store);
+        one = new TestingGpuNode(folder, "one", "stand-in:2xH100:580:1GiB", images, "10s", "20s");
+        two = new TestingGpuNode(folder, "two", "stand-in:3xH100:580:1GiB", images, "10s", "20s");
+    }
+
+    @AfterEach
+    void close() throws Exception {
+        one.close();
+        two.close();
+        store.close();
+    }
+
+    @Test
+    void aTrainingOfThreeProcessesOnTwoGpusMovesThreeTimesAndEndsBitIdentical() throws Exception {
+        List<String> reference = GpuJobs.reference(one, one.cards.jobs().resolve("train"), TRAINING);
+        GpuJobs job = new GpuJobs(one, 2, "train", TRAINING);
+        job.start(one, one.uuids());
+        job.awaitSteps(one, 20);
+        CommandResult saved = job.move(one, two, two.uuids().subList(1, 3));
+        assertThat(saved.getGpuFreeAt()).isPositive().isLessThanOrEqualTo(saved.getImage().getCreatedAt());
+        assertThat(saved.getImage().getGpuProcessesCount()).isEqualTo(3);
+        assertThat(saved.getImage().getRequirements().getGpuStandIn()).isTrue();
+        assertThat(one.cards.used()).isZero();
+        job.awaitSteps(two, 20);
+        job.move(two, one, List.of(one.uuids().get(1), one.uuids().get(0)));
+        job.awaitSteps(one, 20);
+        job.move(one, two, two.uuids().subList(0, 2));
+        job.awaitEnd(two);
+        assertThat(two.log(job.id)).isEqualTo(reference);
+        await().atMost(TestingGpuNode.SOON).untilAsserted(() -> assertThat(one.cards.used() + two.cards.used()).isZero());
+    }
+
+    @Test
+    void aParkedJobLeavesItsGpusToAnotherAndComesBackOnOthers() throws Exception {
+        String[] training = {"200", "1", "8"};
+        List<String> reference = GpuJobs.reference(two, two.cards.jobs().resolve("train.py"), "200", "8");
+        GpuJobs job = new GpuJobs(two, 1, "train.py", "200", "8");
+        job.start(two, two.uuids().subList(0, 1));
+        job.awaitSteps(two, 10);
+        long limit = two.cgroup(job.id).memoryLimit();
+        CommandResult parked = two.succeed(job.park());
+        assertThat(parked.getJob().getState()).isEqualTo(LocalState.LOCAL_PARKED);
+        assertThat(parked.getGpuFreeAt()).isPositive();
+        assertThat(two.cards.used()).isZero();
+        assertThat(two.cgroup(job.id).isFrozen()).isTrue();
+        assertThat(two.cgroup(job.id).memoryLimit()).isGreaterThan(limit);
+        GpuJobs other = new GpuJobs(two, 1, "train", training);
+        other.start(two, two.uuids().subList(0, 1));
+        other.awaitSteps(two, 10);
+        // The rung below, without thawing, while another job has its GPU.
+        CommandResult stored = two.succeed(job.dump(false));
+        assertThat(stored.getJob().getState()).isEqualTo(LocalState.LOCAL_PARKED);
+        assertThat(two.cgroup(job.id).isFrozen()).isTrue();
+        two.succeed(job.unpark(two.uuids().subList(2, 3)));
+        assertThat(two.cgroup(job.id).memoryLimit()).isEqualTo(limit);
+        job.awaitEnd(two);
+        other.awaitEnd(two);
+        assertThat(two.log(job.id)).isEqualTo(reference);
+    }
+
+    @Test
+    void aCheckpointLetsTheJobRunOnAlsoWithWorkInFlight() throws Exception {
+        GpuJobs job = new GpuJobs(one, 2, "train", "100000", "2", "1", "30");
+        job.start(one, one.uuids());
+        job.awaitSteps(one, 3);
+        for (int round = 0; round < 2; round++) {
+            one.succeed(job.dump(false));
+            job.awaitSteps(one, 3);
+        }
+        one.succeed(job.kill());
+        CommandResult refused = one.order(job.restore(two.uuids().subList(0, 2)));
+        assertThat(refused.getError().getCode()).isEqualTo(ErrorCode.GPU_RESTORE_FAILED);
+        one.succeed(job.restore(one.uuids()));
+        job.awaitSteps(one, 3);
+    }
+}

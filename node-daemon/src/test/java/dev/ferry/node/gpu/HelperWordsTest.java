@@ -1,0 +1,39 @@
+package dev.ferry.node.gpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class HelperWordsTest {
+    @Test
+    void devicesWithTheirUsersAreReadFromOneLine() {
+        HelperWords words =
+                HelperWords.parse("ok gpu=GPU-1 name=NVIDIA%20H100 minor=3 total=100 used=40 load=7 mig=0 uncorrected=0 error=0 process=12:30 process=13:10 gpu=GPU-2 name=L4 minor=0 total=50 error=15");
+        assertThat(GpuDevice.of(words))
+                .containsExactly(
+                        new GpuDevice("GPU-1", "NVIDIA H100", 3, 100, 40, 7, false, "", Map.of(12, 30L, 13, 10L)),
+                        new GpuDevice("GPU-2", "L4", 0, 50, 0, 0, false, "it has fallen off the bus (NVML: GPU is lost)", Map.of()));
+    }
+
+    @Test
+    void errorsOfTheMemoryMakeAGpuSick() {
+        assertThat(GpuDevice.of(HelperWords.parse("ok gpu=GPU-1 uncorrected=2")).getFirst().sick()).startsWith("2 uncorrected memory errors");
+    }
+
+    @Test
+    void refusalsKeepTheirReason() {
+        HelperWords refused = HelperWords.parse("refused busy lock 1200");
+        assertThat(refused.ok()).isFalse();
+        assertThat(refused.refusal()).isEqualTo("busy lock 1200");
+        assertThat(HelperWords.parse("ok missing=libcuda.so.1:%20no%25such").text("missing")).isEqualTo("libcuda.so.1: no%such");
+    }
+
+    @Test
+    void statesThatAreNotKnownDontCrash() {
+        assertThat(CudaState.of(2)).isEqualTo(CudaState.CHECKPOINTED);
+        assertThat(CudaState.of(5)).isEqualTo(CudaState.RESTORING);
+        assertThat(CudaState.of(42)).isEqualTo(CudaState.UNKNOWN);
+        assertThat(CudaState.of(-1)).isEqualTo(CudaState.UNKNOWN);
+    }
+}

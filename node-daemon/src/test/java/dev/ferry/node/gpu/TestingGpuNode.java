@@ -1,0 +1,130 @@
+package dev.ferry.node.gpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.ferry.common.Ids;
+import dev.ferry.node.cgroup.CgroupLayout;
+import dev.ferry.node.cgroup.JobCgroup;
+import dev.ferry.node.criu.CriuBinary;
+import dev.ferry.node.jobs.JobRegistry;
+import dev.ferry.node.jobs.DumpSpeeds;
+import dev.ferry.node.jobs.NodeContext;
+import dev.ferry.node.memory.PreCopyConfig;
+import dev.ferry.node.jobs.Outbox;
+import dev.ferry.node.sandbox.Sandbox;
+import dev.ferry.node.standin.StandIn;
+import dev.ferry.node.standin.StandInSpec;
+import dev.ferry.proto.v1.Command;
+import dev.ferry.proto.v1.CommandProgress;
+import dev.ferry.proto.v1.CommandResult;
+import dev.ferry.proto.v1.JobReport;
+import dev.ferry.proto.v1.NodeFacts;
+import dev.ferry.storage.BufferPool;
+import dev.ferry.storage.Images;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+
+/** A node with a stand-in's GPUs, without a coordinator: real sandboxes, real CRIU, real helper. */
+final class TestingGpuNode implements AutoCloseable {
+    static final Duration SOON = Duration.ofSeconds(40);
+
+    final StandIn cards;
+    final GpuNode gpu;
+    private final String group = "ferrytest-" + Ids.random(6);
+    private final CgroupLayout layout = CgroupLayout.ofThisMachine();
+    private final Path folder;
+    private final NodeContext context;
+    private final BlockingQueue<CommandResult> results = new LinkedBlockingQueue<>();
+    private JobRegistry registry;
+
+    TestingGpuNode(Path base, String name, String spec, Images images, String lockTimeout, String callTimeout) throws Exception {
+        folder = Files.createDirectories(base.resolve(name));
+        cards = StandIn.start(folder.resolve("cards"), StandInSpec.parse(spec), name);
+        GpuConfig told = cards.config();
+        GpuConfig config = new GpuConfig(told.library(), told.nvml(), told.program(), told.standIn(), lockTimeout, callTimeout);
+        gpu = GpuNode.open(config, folder.resolve("gpu"));
+        NodeFacts.Builder facts = NodeFacts.newBuilder().setArchitecture("amd64");
+        gpu.addTo(facts);
+        context =
+                new NodeContext(
+                        name, folder, layout, group, new Sandbox(Path.of("/usr/sbin/runc"), folder.resolve("runc")), CriuBinary.find(null), images, new BufferPool(32, Images.WINDOW_BYTES), DumpSpeeds.open(folder.resolve("dump-speeds")), PreCopyConfig.defaults(), facts.build(),
+                        List.of(folder), SOON, collect(), gpu, () -> false);
+        restart();
+    }
+
+    /** As after the daemon's death: a new registry reads the journals. */
+    void restart() throws IOException {
+        if (registry != null) {
+            registry.close();
+        }
+        registry = new JobRegistry(context);
+        registry.recover();
+    }
+
+    private Outbox collect() {
+        return new Outbox() {
+            @Override
+            public void result(CommandResult result) {
+                results.add(result);
+            }
+
+            @Override
+            public void progress(CommandProgress progress) {}
+
+            @Override
+            public void report(JobReport report) {}
+        };
+    }
+
+    List<String> uuids() {
+        return gpu.found().stream().map(GpuDevice::uuid).toList();
+    }
+
+    /** Gives an order and waits for its end, well or not. */
+    CommandResult order(Command.Builder command) throws InterruptedException {
+        Command whole = command.setDeadlineMillis(SOON.toMillis()).build();
+        registry.submit(whole);
+        CommandResult result = results.poll(SOON.toSeconds() * 2, TimeUnit.SECONDS);
+        assertThat(result).as("an answer to " + whole.getId()).isNotNull();
+        registry.acknowledged(result.getId());
+        return result;
+    }
+
+    CommandResult succeed(Command.Builder command) throws InterruptedException {
+        CommandResult result = order(command);
+        assertThat(result.hasError()).as(result.getError().toString()).isFalse();
+        return result;
+    }
+
+    JobCgroup cgroup(String job) {
+        return new JobCgroup(layout, group + "/" + job);
+    }
+
+    List<String> log(String job) throws IOException {
+        Path log = folder.resolve("jobs").resolve(job).resolve("log").resolve("output.log");
+        return Files.exists(log) ? Files.readAllLines(log) : List.of();
+    }
+
+    /** The helper's process. */
+    ProcessHandle helper() {
+        return ProcessHandle.allProcesses().filter(process -> process.info().command().orElse("").equals(folder.resolve("gpu/ferry-gpu").toString())).findFirst().orElseThrow();
+    }
+
+    @Override
+    public void close() throws Exception {
+        String ignored = cards.control("release");
+        registry.close();
+        JobCgroup all = new JobCgroup(layout, group);
+        all.killAll();
+        GpuHelper.letEnd(folder.resolve("gpu"));
+        gpu.close();
+        cards.close();
+        all.remove();
+    }
+}
