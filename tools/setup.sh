@@ -38,6 +38,7 @@ missing_packages() {
     compgen -G '/usr/lib/*/libc.a' >/dev/null || compgen -G '/usr/lib*/libc.a' >/dev/null || echo libc6-dev
     [[ -x $FERRY_TOOLS/criu/bin/criu ]] || type -P patchelf >/dev/null || echo patchelf
     [[ $role == node ]] || has_torch || echo python3-torch
+    [[ $role != test ]] || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
 }
 
 # The demo runs /usr/bin/python3: a PyTorch of a virtual environment is of no use to it.
@@ -51,6 +52,11 @@ install_packages() {
         unavailable "missing here: $*; this setup knows only Debian's apt: install them by hand and run this again"
     [[ $EUID -eq 0 ]] || unavailable "missing here: $*; run as root, or: apt-get install --no-install-recommends $*"
     say "installing $* ..."
+    # The tests start a server of their own: none is to come up by itself.
+    if [[ " $* " == *' postgresql '* && ! -e /etc/postgresql-common/createcluster.conf ]]; then
+        mkdir -p /etc/postgresql-common
+        printf 'create_main_cluster = false\n' >/etc/postgresql-common/createcluster.conf
+    fi
     if ! logged apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 update; then
         say "warning: apt-get update failed, going on with the package lists that are there"
     fi

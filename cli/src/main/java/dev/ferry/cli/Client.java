@@ -2,16 +2,29 @@ package dev.ferry.cli;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.api.ErrorTransport;
+import dev.ferry.proto.v1.AccessGrpc;
+import dev.ferry.proto.v1.AccountsGrpc;
+import dev.ferry.proto.v1.DecisionsGrpc;
 import dev.ferry.proto.v1.FerryGrpc;
 import dev.ferry.proto.v1.ErrorCode;
+import io.grpc.Channel;
 import io.grpc.ManagedChannel;
+import io.grpc.Metadata;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.netty.shaded.io.netty.channel.nio.NioEventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioSocketChannel;
+import io.grpc.stub.AbstractStub;
+import io.grpc.stub.MetadataUtils;
+import java.net.ConnectException;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
@@ -21,22 +34,101 @@ public final class Client implements AutoCloseable {
     private static final int MOST_MESSAGE = 64 << 20;
 
     private static final long END_MILLIS = 200;
+    private static final Metadata.Key<String> AUTHORIZATION = Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
 
-    private final String server;
-    private final ManagedChannel channel;
+    /** How long the coordinators are asked in turn while none leads: longer than one needs to take over. */
+    private static final Duration TURNS = Duration.ofSeconds(15);
+    private static final long TURN_MILLIS = 300;
+
+    private final List<String> addresses;
+    private final Access access;
+    private final Map<String, ManagedChannel> channels = new ConcurrentHashMap<>();
+    private volatile int at;
     // Not gRPC's shared threads: those sit in the kernel until the end, and the JVM waits 300 ms for such threads when it exits.
     private final NioEventLoopGroup thread = new NioEventLoopGroup(1, Thread.ofPlatform().daemon().name("client").factory());
 
+    /** With what options, environment and files of this user say. */
     public Client(String server) {
-        if (!server.matches("([^\\s:]+|\\[[^\\]]+\\]):\\d{1,5}")) {
-            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "'" + server + "' is not the address of a coordinator; write host:port");
-        }
-        this.server = server;
-        channel = NettyChannelBuilder.forTarget(server).eventLoopGroup(thread).channelType(NioSocketChannel.class).usePlaintext().maxInboundMessageSize(MOST_MESSAGE).directExecutor().build();
+        this(server, Access.of(server, null));
     }
 
+    /**
+     * @param server host:port; where several coordinators share a database, all of them, separated by commas
+     */
+    public Client(String server, Access access) {
+        addresses = Arrays.stream(server.split(",", -1)).map(String::strip).toList();
+        for (String address : addresses) {
+            if (!address.matches("([^\\s:]+|\\[[^\\]]+\\]):\\d{1,5}")) {
+                throw new FerryException(ErrorCode.INVALID_ARGUMENT, "'" + address + "' is not the address of a coordinator; write host:port, several separated by commas");
+            }
+        }
+        this.access = access;
+    }
+
+    private ManagedChannel open(String address) {
+        NettyChannelBuilder builder = NettyChannelBuilder.forTarget(address).eventLoopGroup(thread).channelType(NioSocketChannel.class).usePlaintext().maxInboundMessageSize(MOST_MESSAGE).directExecutor();
+        access.token().ifPresent(token -> builder.intercept(MetadataUtils.newAttachHeadersInterceptor(bearer(token))));
+        return builder.build();
+    }
+
+    private static Metadata bearer(String token) {
+        Metadata headers = new Metadata();
+        headers.put(AUTHORIZATION, "Bearer " + token);
+        return headers;
+    }
+
+    /** The address that is asked now. */
     public String server() {
-        return server;
+        return addresses.get(at);
+    }
+
+    /** What may be asked of another coordinator when this one did not do it. */
+    private enum Repeat {
+        /** Only if it surely was not done. */
+        NOT_DONE,
+        /** A look: also if it broke off. */
+        ALWAYS
+    }
+
+    /** Asks the coordinator that leads; which one that is, is found out by asking. */
+    private <T> T asking(Repeat repeat, Function<ManagedChannel, T> call) {
+        long end = System.nanoTime() + TURNS.toNanos();
+        while (true) {
+            try {
+                return call.apply(channels.computeIfAbsent(server(), this::open));
+            } catch (StatusRuntimeException failed) {
+                FerryException error = ErrorTransport.toError(failed, server());
+                boolean elsewhere = addresses.size() > 1 && (repeat == Repeat.ALWAYS ? isAway(error) : isNotDone(error, failed));
+                if (!elsewhere || System.nanoTime() - end > 0) {
+                    throw error;
+                }
+                at = (at + 1) % addresses.size();
+                pauseAfterRound();
+            }
+        }
+    }
+
+    private static boolean isAway(FerryException error) {
+        return error.code() == ErrorCode.NOT_LEADER || error.code() == ErrorCode.COORDINATOR_UNREACHABLE;
+    }
+
+    private static boolean isNotDone(FerryException error, Throwable failed) {
+        boolean refused = false;
+        for (Throwable cause = failed; cause != null; cause = cause.getCause()) {
+            refused |= cause instanceof ConnectException;
+        }
+        return error.code() == ErrorCode.NOT_LEADER || (error.code() == ErrorCode.COORDINATOR_UNREACHABLE && refused);
+    }
+
+    private void pauseAfterRound() {
+        if (at == 0) {
+            LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(TURN_MILLIS));
+            channels.values().forEach(ManagedChannel::resetConnectBackoff);
+        }
+    }
+
+    private <S extends AbstractStub<S>, T> T once(Function<Channel, S> stub, Duration atMost, Function<S, T> call) {
+        return asking(Repeat.NOT_DONE, channel -> call.apply(stub.apply(channel).withDeadlineAfter(atMost.toMillis(), TimeUnit.MILLISECONDS)));
     }
 
     /**
@@ -45,47 +137,81 @@ public final class Client implements AutoCloseable {
      * @throws FerryException what the coordinator says is wrong, or COORDINATOR_UNREACHABLE
      */
     public <T> T ask(Function<FerryGrpc.FerryBlockingStub, T> call) {
-        try {
-            return call.apply(FerryGrpc.newBlockingStub(channel).withDeadlineAfter(ANSWER.toMillis(), TimeUnit.MILLISECONDS));
-        } catch (StatusRuntimeException failed) {
-            throw ErrorTransport.toError(failed, server);
-        }
+        return ask(ANSWER, call);
+    }
+
+    /** As {@link #ask(Function)}, for what takes long. */
+    public <T> T ask(Duration atMost, Function<FerryGrpc.FerryBlockingStub, T> call) {
+        return once(FerryGrpc::newBlockingStub, atMost, call);
+    }
+
+    /** As {@link #ask}, of what has to do with accounts. */
+    public <T> T askAccounts(Function<AccountsGrpc.AccountsBlockingStub, T> call) {
+        return once(AccountsGrpc::newBlockingStub, ANSWER, call);
+    }
+
+    /** As {@link #ask}, of what the scheduler decides. */
+    public <T> T askDecisions(Function<DecisionsGrpc.DecisionsBlockingStub, T> call) {
+        return once(DecisionsGrpc::newBlockingStub, ANSWER, call);
     }
 
     /**
-     * Takes a stream of answers to its end, however long it takes.
+     * Asks for one answer of the administrators' verbs.
+     *
+     * @throws FerryException as {@link #ask}
+     */
+    public <T> T administrate(Function<AccessGrpc.AccessBlockingStub, T> call) {
+        return once(AccessGrpc::newBlockingStub, ANSWER, call);
+    }
+
+    /**
+     * Takes a stream of answers to its end, however long it takes. Each tells how things are, so that it is taken up with the
+     * next leader when this one is gone.
      *
      * @return the last one
      */
     public <T> T follow(Function<FerryGrpc.FerryBlockingStub, Iterator<T>> call, Consumer<T> each) {
-        T last = null;
-        try {
-            Iterator<T> answers = call.apply(FerryGrpc.newBlockingStub(channel));
-            while (answers.hasNext()) {
-                last = answers.next();
-                each.accept(last);
-            }
-        } catch (StatusRuntimeException failed) {
-            throw ErrorTransport.toError(failed, server);
-        }
+        T last =
+                asking(
+                        Repeat.ALWAYS,
+                        channel -> {
+                            T newest = null;
+                            Iterator<T> answers = call.apply(FerryGrpc.newBlockingStub(channel));
+                            while (answers.hasNext()) {
+                                newest = answers.next();
+                                each.accept(newest);
+                            }
+                            return newest;
+                        });
         if (last == null) {
-            throw new FerryException(ErrorCode.INTERNAL, "The coordinator at " + server + " answered nothing");
+            throw new FerryException(ErrorCode.INTERNAL, "The coordinator at " + server() + " answered nothing");
         }
         return last;
     }
 
+    /** As {@link #each}, of the administrators' verbs. */
+    public <T> void eachEntry(Function<AccessGrpc.AccessBlockingStub, Iterator<T>> call, Consumer<T> each) {
+        drain(channel -> call.apply(AccessGrpc.newBlockingStub(channel)), each);
+    }
+
     /** As {@link #follow}, for a stream that may be empty. */
     public <T> void each(Function<FerryGrpc.FerryBlockingStub, Iterator<T>> call, Consumer<T> each) {
-        try {
-            call.apply(FerryGrpc.newBlockingStub(channel)).forEachRemaining(each);
-        } catch (StatusRuntimeException failed) {
-            throw ErrorTransport.toError(failed, server);
-        }
+        drain(channel -> call.apply(FerryGrpc.newBlockingStub(channel)), each);
+    }
+
+    private <T> void drain(Function<ManagedChannel, Iterator<T>> call, Consumer<T> each) {
+        boolean ignored =
+                asking(
+                        Repeat.NOT_DONE,
+                        channel -> {
+                            call.apply(channel).forEachRemaining(each);
+                            return true;
+                        });
     }
 
     @Override
     public void close() {
-        channel.shutdownNow();
+        channels.values().forEach(ManagedChannel::shutdownNow);
         var ended = thread.shutdownGracefully(0, END_MILLIS, TimeUnit.MILLISECONDS);
         boolean ignored = ended.awaitUninterruptibly(END_MILLIS, TimeUnit.MILLISECONDS);
     }

@@ -2,6 +2,7 @@ package dev.ferry.cli.cluster;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -74,6 +75,22 @@ final class ClusterNetwork {
     /** What a process is started with to be in a node's namespace; /sys stays as it is, unlike with 'ip netns exec'. */
     List<String> enter(int node) {
         return List.of("nsenter", "--net=/run/netns/" + namespace(node));
+    }
+
+    /** Drops all that a node sends and is sent, as a network does that is cut: nobody is told. */
+    void cut(int node) {
+        List<String> nft = List.of("add table inet ferry-cut", "add chain inet ferry-cut in { type filter hook input priority 0; policy drop; }", "add chain inet ferry-cut out { type filter hook output priority 0; policy drop; }");
+        nft.forEach(words -> nft(node, words));
+    }
+
+    void mend(int node) {
+        nft(node, "delete table inet ferry-cut");
+    }
+
+    private void nft(int node, String words) {
+        List<String> command = new ArrayList<>(enter(node));
+        command.addAll(List.of("nft", words));
+        Tool.must(command.toArray(String[]::new));
     }
 
     /** Removes all of it; what is not there is no error. */

@@ -1,11 +1,21 @@
 package dev.ferry.cli.cluster;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.common.LocalAccess;
+import dev.ferry.coordinator.access.FirstToken;
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.cgroup.JobCgroup;
+import dev.ferry.node.emulator.Cloud;
+import dev.ferry.node.emulator.MetadataEmulator;
+import dev.ferry.node.gpu.GpuConfig;
+import dev.ferry.node.gpu.GpuHelper;
+import dev.ferry.node.jobs.Trees;
+import dev.ferry.node.standin.StandIn;
+import dev.ferry.node.standin.StandInSpec;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.storage.StoreConfig;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -13,10 +23,12 @@ import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,8 +49,21 @@ public final class LocalCluster implements AutoCloseable {
      * @param grpc address for operators, port 0: any that is free
      * @param http address of the HTTP API, port 0: any that is free
      * @param settings more keys for the coordinator's configuration
+     * @param gpus what each node's GPUs are played by, as {@link StandInSpec} reads it; empty: the machine's own, if any
+     * @param spot whose metadata server is played for the nodes; empty: none
      */
-    public record Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings) {
+    public record Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus, Optional<Cloud> spot) {
+        /** With machines that nobody takes away. */
+        public Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus) {
+            this(data, nodes, store, grpc, http, settings, gpus, Optional.empty());
+        }
+
+        /** With the machine's own GPUs, if any. */
+        public Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings) {
+            this(data, nodes, store, grpc, http, settings, "");
+        }
+
+
         /** On ephemeral ports of the loopback interface, with a store of its own. */
         public static Plan of(Path data, int nodes) {
             return new Plan(data, nodes, "", "127.0.0.1:0", "127.0.0.1:0", Map.of());
@@ -51,7 +76,9 @@ public final class LocalCluster implements AutoCloseable {
     private final Optional<ClusterNetwork> network;
     private final CgroupLayout layout;
     private final Map<Integer, Part> nodes = new LinkedHashMap<>();
+    private final Map<Integer, StandIn> cards = new LinkedHashMap<>();
     private @Nullable Part coordinator;
+    private @Nullable MetadataEmulator metadata;
     private String grpc;
     private String http;
 
@@ -77,6 +104,7 @@ public final class LocalCluster implements AutoCloseable {
                 Files.createDirectories(plan.data().resolve(folder));
             }
             cluster.network.ifPresent(ClusterNetwork::create);
+            cluster.startMetadata();
             cluster.startCoordinator();
             for (int node = 1; node <= plan.nodes(); node++) {
                 cluster.launchNode(node);
@@ -87,6 +115,8 @@ public final class LocalCluster implements AutoCloseable {
             return cluster;
         } catch (IOException | RuntimeException failed) {
             cluster.stopProcesses();
+            cluster.stopGpus();
+            cluster.stopMetadata();
             cluster.network.ifPresent(ClusterNetwork::remove);
             throw failed;
         }
@@ -109,12 +139,33 @@ public final class LocalCluster implements AutoCloseable {
         }
     }
 
+    private void startMetadata() throws IOException {
+        if (plan.spot().isPresent()) {
+            metadata = MetadataEmulator.start(plan.spot().get(), new InetSocketAddress(network.map(ClusterNetwork::hostAddress).orElse("127.0.0.1"), 0));
+        }
+    }
+
+    private void stopMetadata() {
+        if (metadata != null) {
+            metadata.close();
+        }
+    }
+
+    /** The metadata server that is played for the nodes. */
+    public MetadataEmulator metadata() {
+        return Optional.ofNullable(metadata).orElseThrow(() -> new IllegalStateException("the nodes of this cluster are of no cloud"));
+    }
+
     /** Starts the coordinator, again at the same address. */
     public void startCoordinator() throws IOException {
         Map<String, String> settings = new LinkedHashMap<>();
         settings.put("data", plan.data().resolve("coordinator").toString());
         settings.put("grpcListen", "\"" + network.map(bridge -> grpc + "," + bridge.hostAddress() + ":" + NODE_PORT).orElse(grpc) + "\"");
         settings.put("httpListen", "\"" + http + "\"");
+        if (plan.store().isEmpty()) {
+            // A folder of this machine: its listings are true, so that what is deleted need not wait.
+            settings.put("upkeep", "{grace: \"0s\"}");
+        }
         settings.putAll(plan.settings());
         Path config = write("coordinator", settings);
         Part part = Part.start("The coordinator", List.of(), List.of("coordinator", "--config", config.toString()), logOf("coordinator"));
@@ -136,8 +187,55 @@ public final class LocalCluster implements AutoCloseable {
         settings.put("data", nodeData(node).toString());
         settings.put("coordinator", network.map(bridge -> bridge.hostAddress() + ":" + NODE_PORT).orElse(grpc));
         settings.put("cgroup", cgroup() + "/" + nodeName(node));
+        settings.put("notices", notices(nodeName(node)));
+        if (!plan.gpus().isEmpty()) {
+            GpuConfig gpu = gpus(node).config();
+            settings.put("gpu", "{library: \"" + gpu.library() + "\", nvml: \"" + gpu.nvml() + "\", program: \"" + gpu.program() + "\", standIn: \"" + gpu.standIn() + "\"}");
+        }
         Path config = write(nodeName(node), settings);
         nodes.put(node, Part.start("Node " + nodeName(node), network.map(bridge -> bridge.enter(node)).orElse(List.of()), List.of("node", "--config", config.toString()), logOf(nodeName(node))));
+    }
+
+    /** The machine's own cloud has nothing to say of nodes that are only processes. */
+    private String notices(String name) {
+        if (plan.spot().isEmpty()) {
+            return "{sources: \"\"}";
+        }
+        String cloud = plan.spot().get().name().toLowerCase(Locale.ROOT);
+        return "{sources: " + cloud + ", " + cloud + "Endpoint: \"" + metadata().endpoint(name) + "\"}";
+    }
+
+    /** Ends a node as the end of its machine does: nothing of it is left, neither processes nor disk. */
+    public void destroyNode(int node) throws IOException {
+        node(node).kill();
+        JobCgroup jobs = new JobCgroup(layout, cgroup() + "/" + nodeName(node));
+        jobs.killAll();
+        GpuHelper.letEnd(nodeData(node).resolve("gpu"));
+        jobs.remove();
+        Trees.delete(nodeData(node));
+    }
+
+    /** The cards of a node, which outlive its daemon as real ones do. */
+    public StandIn gpus(int node) throws IOException {
+        StandIn there = cards.get(node);
+        if (there != null) {
+            return there;
+        }
+        try {
+            StandIn started = StandIn.start(plan.data().toAbsolutePath().resolve("cards").resolve(nodeName(node)), StandInSpec.parse(plan.gpus()), nodeName(node));
+            cards.put(node, started);
+            return started;
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            throw new FerryException(ErrorCode.CANCELLED, "The start of the stand-in for GPUs was interrupted", interrupted);
+        }
+    }
+
+    private void stopGpus() {
+        for (int node = 1; node <= plan.nodes(); node++) {
+            GpuHelper.letEnd(nodeData(node).resolve("gpu"));
+        }
+        cards.values().forEach(StandIn::close);
     }
 
     private void awaitNode(int node) throws IOException {
@@ -152,9 +250,18 @@ public final class LocalCluster implements AutoCloseable {
         Map.of("url", store.url(), "endpoint", store.endpoint(), "region", store.region(), "caFile", store.caFile())
                 .forEach((key, value) -> yaml.append("  ").append(key).append(": \"").append(value).append("\"\n"));
         yaml.append("  pathStyle: ").append(store.pathStyle()).append('\n');
+        Path key = masterKey(plan.data());
+        if (Files.exists(key)) {
+            yaml.append("  encryption: {masterKeyFile: \"").append(key.toAbsolutePath()).append("\"}\n");
+        }
         Path file = plan.data().resolve("conf").resolve(name + ".yaml");
         Files.writeString(file, yaml);
         return file;
+    }
+
+    /** Where the master key of a cluster's store lies, if its store is encrypted. */
+    public static Path masterKey(Path data) {
+        return data.resolve("store.key");
     }
 
     private String store() {
@@ -163,6 +270,11 @@ public final class LocalCluster implements AutoCloseable {
 
     public Path logOf(String part) {
         return plan.data().resolve("logs").resolve(part + ".log");
+    }
+
+    /** How many machines there are, those that were destroyed among them. */
+    public int size() {
+        return plan.nodes();
     }
 
     public static String nodeName(int node) {
@@ -197,7 +309,17 @@ public final class LocalCluster implements AutoCloseable {
 
     /** Host pids of the processes of a job on a node. */
     public List<Integer> jobProcesses(int node, String job) {
-        return new JobCgroup(layout, cgroup() + "/" + nodeName(node) + "/" + job).processes();
+        return Stream.of("", ".continue").flatMap(kind -> new JobCgroup(layout, cgroup() + "/" + nodeName(node) + kind + "/" + job).processes().stream()).toList();
+    }
+
+    /** Cuts a node off from the coordinator; daemons that have no network namespace can't be. */
+    public void cut(int node) {
+        network.orElseThrow().cut(node);
+    }
+
+    /** Undoes {@link #cut}. */
+    public void mend(int node) {
+        network.orElseThrow().mend(node);
     }
 
     private void stopProcesses() {
@@ -219,24 +341,14 @@ public final class LocalCluster implements AutoCloseable {
     @Override
     public void close() throws IOException {
         stopProcesses();
+        // One that was killed could not take back what it left for command lines.
+        LocalAccess.withdraw(grpc, plan.data().resolve("coordinator").resolve(FirstToken.FOLDER));
         network.ifPresent(ClusterNetwork::remove);
-        for (Path hierarchy : layout.hierarchies()) {
-            killBelow(hierarchy.resolve(cgroup()));
-        }
-        new JobCgroup(layout, cgroup()).remove();
-    }
-
-    private static void killBelow(Path group) throws IOException {
-        if (!Files.isDirectory(group)) {
-            return;
-        }
-        try (var below = Files.walk(group)) {
-            for (Path processes : below.filter(file -> file.endsWith("cgroup.procs")).toList()) {
-                for (String pid : Files.readAllLines(processes)) {
-                    boolean ignored = ProcessHandle.of(Long.parseLong(pid)).map(ProcessHandle::destroyForcibly).orElse(false);
-                }
-            }
-        }
+        JobCgroup all = new JobCgroup(layout, cgroup());
+        all.killAll();
+        stopGpus();
+        stopMetadata();
+        all.remove();
     }
 
     /** Refuses what can't work, before anything is made. */

@@ -33,7 +33,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The demonstration. One training is checkpointed, migrated, suspended, resumed and, after its node's
@@ -48,6 +50,7 @@ public final class Demo {
     private static final int SAVE_AT = 380;
     private static final int KILL_AT = 440;
     private static final Duration PATIENCE = Duration.ofSeconds(120);
+    private static final Duration STREAM_ENDS = Duration.ofSeconds(10);
 
     private final DemoScreen screen;
     private final LocalCluster cluster;
@@ -176,15 +179,31 @@ public final class Demo {
     }
 
     /** What a power failure does to a node: its daemon and the job's processes are gone at once. */
-    private void killItsNode() {
+    private void killItsNode() throws InterruptedException {
         Job now = current();
         int node = now.getNode().equals(LocalCluster.nodeName(1)) ? 1 : 2;
         cluster.node(node).kill();
         List<Integer> processes = cluster.jobProcesses(node, job);
         processes.forEach(pid -> ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly));
         screen.say("kill -9: the daemon of " + now.getNode() + " and the " + processes.size() + " processes of the job are gone, at step " + screen.lastStep());
-        client.ask(stub -> stub.declareNodeDead(DeclareNodeDeadRequest.newBuilder().setNode(now.getNode()).setChecked(true).build()));
+        declareDead(now.getNode());
         screen.say(now.getNode() + " is declared dead: with this word on record the job may live again elsewhere");
+    }
+
+    /** The coordinator refuses the word while the killed daemon's stream still looks open to it, which on a busy machine is a moment. */
+    private void declareDead(String node) throws InterruptedException {
+        long end = System.nanoTime() + STREAM_ENDS.toNanos();
+        while (true) {
+            try {
+                client.ask(stub -> stub.declareNodeDead(DeclareNodeDeadRequest.newBuilder().setNode(node).setChecked(true).build()));
+                return;
+            } catch (FerryException refused) {
+                if (refused.code() != ErrorCode.WRONG_STATE || System.nanoTime() > end) {
+                    throw refused;
+                }
+                TimeUnit.MILLISECONDS.sleep(50);
+            }
+        }
     }
 
     private void awaitEnd() {
@@ -193,7 +212,6 @@ public final class Demo {
             throw new FerryException(ErrorCode.JOB_LOST, "The training ended with " + ended.getState() + " " + ended.getExitStatus() + " " + ended.getReason());
         }
     }
-
 
     private static void delete(Path folder) throws IOException {
         Files.walkFileTree(
@@ -206,7 +224,7 @@ public final class Demo {
                     }
 
                     @Override
-                    public FileVisitResult postVisitDirectory(Path visited, @org.jspecify.annotations.Nullable IOException failure) throws IOException {
+                    public FileVisitResult postVisitDirectory(Path visited, @Nullable IOException failure) throws IOException {
                         Files.deleteIfExists(visited);
                         return FileVisitResult.CONTINUE;
                     }

@@ -2,7 +2,6 @@ package dev.ferry.cli.output;
 
 import dev.ferry.coordinator.CoordinatorConfig;
 import dev.ferry.node.NodeConfig;
-import dev.ferry.storage.StoreConfig;
 import java.lang.reflect.RecordComponent;
 import java.util.Map;
 import java.util.TreeMap;
@@ -14,26 +13,110 @@ public final class Defaults {
 
     static {
         MEANING.put("coordinator.data", "Folder for the database.");
-        MEANING.put("coordinator.grpcListen", "host:port for daemons and the command line; several separated by commas. There is no authentication yet: keep it on a private network.");
+        MEANING.put("coordinator.grpcListen", "host:port for daemons and the command line; several separated by commas.");
         MEANING.put("coordinator.httpListen", "host:port for the HTTP API, /metrics, /healthz and /readyz.");
         MEANING.put("coordinator.store", "Where images lie: the same for the coordinator and all nodes.");
         MEANING.put("coordinator.heartbeat", "How often daemons say that they live.");
         MEANING.put("coordinator.nodeTimeout", "After how much silence a node counts as down.");
+        MEANING.put("coordinator.lease", "For how long a daemon that was answered lets its jobs run without being answered again; they are frozen a sixth of it before its end.");
+        MEANING.put("coordinator.onNodeLoss", "restore: jobs with an image are restored elsewhere when the lease of their node has surely ended. wait: only an operator does that.");
         MEANING.put("coordinator.startDeadline", "How long a node may take to start a job.");
         MEANING.put("coordinator.dumpDeadline", "How long a node may take to save a job and to send its image.");
         MEANING.put("coordinator.restoreDeadline", "How long a node may take to bring a job back.");
         MEANING.put("coordinator.killDeadline", "How long a node may take to kill, thaw or check a job.");
+        MEANING.put("coordinator.scheduling", "How it decides who runs; docs/scheduling.md.");
+        MEANING.put("scheduling.tick", "How often use decays and running jobs are billed (PriorityCalcPeriod).");
+        MEANING.put("scheduling.halfLife", "In which use counts half; 0s: it never decays (PriorityDecayHalfLife).");
+        MEANING.put("scheduling.usageReset", "When all use is forgotten: NONE, DAILY, WEEKLY, MONTHLY, QUARTERLY or YEARLY (PriorityUsageResetPeriod).");
+        MEANING.put("scheduling.fairshare", "FAIR_TREE, CLASSIC or DEPTH_OBLIVIOUS (PriorityFlags).");
+        MEANING.put("scheduling.ties", "What Fair Tree does with accounts that are level: SLURM or DOCUMENTED.");
+        MEANING.put("scheduling.damping", "FairShareDampeningFactor; not used by Fair Tree.");
+        MEANING.put("scheduling.billing", "How weighted resources make one number: SUM, MAX_TRES or MAX_TRES_GRES.");
+        MEANING.put("scheduling.billingWeights", "What a second of each resource costs where a partition doesn't say (TRESBillingWeights).");
+        MEANING.put("scheduling.weightAge", "PriorityWeightAge.");
+        MEANING.put("scheduling.weightAssociation", "PriorityWeightAssoc.");
+        MEANING.put("scheduling.weightFairshare", "PriorityWeightFairshare.");
+        MEANING.put("scheduling.weightJobSize", "PriorityWeightJobSize.");
+        MEANING.put("scheduling.weightPartition", "PriorityWeightPartition.");
+        MEANING.put("scheduling.weightQos", "PriorityWeightQOS.");
+        MEANING.put("scheduling.weightTres", "PriorityWeightTRES, for example CPU=1000,GRES/gpu=5000.");
+        MEANING.put("scheduling.maxAge", "Waiting time that gives the whole of the age factor (PriorityMaxAge).");
+        MEANING.put("scheduling.favorSmall", "Small jobs get the larger job size factor (PriorityFavorSmall).");
+        MEANING.put("scheduling.packing", "Which nodes jobs with GPUs go to: PACK (whole nodes stay whole) or SPREAD.");
+        MEANING.put("scheduling.preemption", "Whether running jobs are suspended so that others get what is due to them.");
+        MEANING.put("scheduling.delay", "How long a job waits before room is made for it.");
+        MEANING.put("scheduling.hysteresis", "Part of its due that an account must lack before room is made for it.");
+        MEANING.put("scheduling.minimumRun", "How long a job runs undisturbed after each start.");
+        MEANING.put("scheduling.spacing", "Least time between two preemptions of one job.");
+        MEANING.put("scheduling.mostPerHour", "Preemptions in any hour.");
+        MEANING.put("scheduling.mostMoving", "Part of the cluster's time that may go into moving jobs.");
+        MEANING.put("scheduling.worth", "How much moving victims may cost, as a part of what it gives in the horizon.");
+        MEANING.put("scheduling.horizon", "For how long what a preemption gives counts.");
+        MEANING.put("scheduling.decisions", "How many decisions are kept.");
+        MEANING.put("scheduling.decisionsAge", "For how long they are kept.");
+        MEANING.put("coordinator.security", "Who is let in; see docs/security.md.");
+        MEANING.put("security.tokens", "Callers must show a token.");
+        MEANING.put("security.auditFileSize", "After this size a file of the audit log is put aside.");
+        MEANING.put("security.auditFiles", "How many of those are kept.");
+        MEANING.put("security.insecure", "true: without protection also on addresses that others can reach.");
+        MEANING.put("coordinator.upkeep", "How the store is kept in order: docs/store.md.");
+        MEANING.put("upkeep.collectEvery", "How often packs that no image needs are looked for and removed; 0s: only by `ferry store gc`.");
+        MEANING.put("upkeep.grace", "How long such a pack waits before it is deleted. Only a folder on a network file system needs it; 0s elsewhere frees at once.");
+        MEANING.put("upkeep.staleDump", "After how long a dump that has made no image counts as dead. Longer than any dump takes.");
+        MEANING.put("upkeep.keepLast", "How many of a job's newest images are kept; keepLast, keepHourly and keepDaily all 0: every image. The job may say otherwise (ferry run --keep-last).");
+        MEANING.put("upkeep.keepHourly", "For how many of the newest hours (UTC) that have images their newest one is kept.");
+        MEANING.put("upkeep.keepDaily", "The same for days.");
+        MEANING.put("upkeep.keepAfterSuccess", "How many images are kept of a job that ended with success; -1: no such rule.");
+        MEANING.put("coordinator.evacuation", "How machines that go away are emptied; see spot.md.");
+        MEANING.put("evacuation.margin", "How long before the deadline the last image should be whole.");
+        MEANING.put("evacuation.finalNotice", "How long a machine is taken to live on after a final notice that gives no time.");
+        MEANING.put("evacuation.maintenanceLead", "How long before a maintenance its machine is emptied.");
+        MEANING.put("evacuation.link", "What a node is taken to send in a second, until dumps of it have been measured.");
+        MEANING.put("evacuation.scan", "What one dump is taken to read in a second, until dumps of the node have been measured.");
+        MEANING.put("evacuation.parallel", "How many dumps at most a node makes at the same time.");
+        MEANING.put("coordinator.advertise", "host:port under which other machines reach grpcListen, where several coordinators share a database; empty: as in grpcListen.");
+        MEANING.put("coordinator.database", "Where jobs, nodes and operations are kept; docs/coordinators.md.");
+        MEANING.put("database.url", "jdbc:postgresql://host:port/database, which several coordinators share; empty: an SQLite file in the folder data, for one.");
+        MEANING.put("database.user", "Empty: none is said.");
+        MEANING.put("database.passwordFile", "A file that holds the user's password; empty: none is needed.");
+        MEANING.put("database.term", "After how much silence of the leader another coordinator leads.");
         MEANING.put("node.name", "Unique in the cluster.");
         MEANING.put("node.data", "Folder for jobs: their journals, scratch folders and logs. Needs room for what jobs write.");
-        MEANING.put("node.coordinator", "host:port of the coordinator's grpcListen.");
+        MEANING.put("node.coordinator", "host:port of the coordinator's grpcListen; of several coordinators all, separated by commas.");
         MEANING.put("node.store", "Where images lie: the same for the coordinator and all nodes.");
         MEANING.put("node.cgroup", "Control group below which each job gets its own, relative to each hierarchy's root.");
         MEANING.put("node.cpus", "How many CPUs jobs may use; 0: all of the machine's.");
         MEANING.put("node.memory", "How much memory jobs may use, for example 200GiB; empty: all of the machine's.");
         MEANING.put("node.spoolMemory", "Buffers between CRIU's pipes and the store, allocated at the start.");
+        MEANING.put("node.spoolDisk", "How much may wait in a file when those are full, before a dump goes at the store's speed; 0: nothing.");
+        MEANING.put("node.spoolFolder", "Where that file lies; empty: in data.");
+        MEANING.put("node.chunkCache", "How many bytes of chunks that were fetched here are kept in data, so that a job that comes back finds them; 0: none.");
+        MEANING.put("node.preCopy", "What copying a job ahead of a live migration may cost this node.");
+        MEANING.put("preCopy.bandwidth", "How much of the job's memory is read in a second.");
+        MEANING.put("preCopy.cpus", "How many CPUs the daemon may use meanwhile.");
+        MEANING.put("preCopy.rounds", "How often the memory is read at most.");
+        MEANING.put("preCopy.time", "After which time no new round begins.");
         MEANING.put("node.criu", "Path of criu (4.2 or newer); empty: looked for.");
         MEANING.put("node.runc", "Path of runc; empty: looked for.");
         MEANING.put("node.freezeTimeout", "How long the kernel may take to stop a job's processes.");
+        MEANING.put("node.gpu", "The GPUs' driver; a node without one takes jobs without GPUs.");
+        MEANING.put("evacuation.checkpoint", "How often images are made of jobs that say nothing themselves, while they run: auto, never, or a time such as 10m.");
+        MEANING.put("evacuation.mostFrozen", "Which share of its time a job may stand still for such images.");
+        MEANING.put("node.pool", "Name of the pool of machines like this one, which are taken away as often, for example the zone and the machine's type; empty: of none.");
+        MEANING.put("node.notices", "Where to look for the word that the machine goes away; see spot.md.");
+        MEANING.put("notices.sources", "auto: by what the firmware says the machine is; else some of aws, gcp and azure, separated by commas; empty: no cloud is asked.");
+        MEANING.put("notices.poll", "How long between two looks at a source that can't wait by itself.");
+        MEANING.put("notices.awsEndpoint", "Address of Amazon's metadata service.");
+        MEANING.put("notices.gcpEndpoint", "Address of Google's metadata server.");
+        MEANING.put("notices.azureEndpoint", "Address of Azure's metadata service.");
+        MEANING.put("notices.azureAcknowledge", "true: Azure is told to begin as soon as the node is empty, instead of at the time it gave.");
+        MEANING.put("notices.file", "Path of a file that announces by its being there; empty: none.");
+        MEANING.put("gpu.library", "libcuda.so.1, by name or path.");
+        MEANING.put("gpu.nvml", "libnvidia-ml.so.1, by name or path.");
+        MEANING.put("gpu.program", "Path of cuda-checkpoint, which drivers before 570 need.");
+        MEANING.put("gpu.standIn", "Folder of a stand-in's devices, for tests; empty: real GPUs.");
+        MEANING.put("gpu.lockTimeout", "How long a job's processes may take to finish what they gave to the GPU.");
+        MEANING.put("gpu.callTimeout", "After how long a call of the driver that does not come back marks the job as stuck.");
         MEANING.put("store.url", "file:///folder that every node sees, or s3://bucket/prefix.");
         MEANING.put("store.endpoint", "Address of the S3 server, for example https://s3.example.org:9000; empty: Amazon's.");
         MEANING.put("store.region", "Empty: us-east-1.");
@@ -42,6 +125,11 @@ public final class Defaults {
         MEANING.put("store.secretKeyFile", "A file that holds the secret key.");
         MEANING.put("store.pathStyle", "true: the bucket is in the path; false: in the host name.");
         MEANING.put("store.caFile", "PEM file of the authority that signed the server's certificate; empty: the system's.");
+        MEANING.put("store.encryption", "Encryption at rest, docs/store.md: the same for the coordinator and all nodes.");
+        MEANING.put("encryption.masterKeyFile", "A file that holds the master key (`ferry store keys generate FILE` makes one); empty, and no command: objects are not encrypted.");
+        MEANING.put("encryption.masterKeyCommand", "A command for /bin/sh that prints the master key.");
+        MEANING.put("encryption.previousMasterKeyFile", "The master key before, until `ferry store keys rotate` has been run.");
+        MEANING.put("encryption.acceptPlain", "Objects that are not encrypted are read: for a store that has some from before.");
     }
 
     private Defaults() {}
@@ -59,8 +147,8 @@ public final class Defaults {
         for (RecordComponent component : record.getClass().getRecordComponents()) {
             Object value = value(record, component);
             text.append(indent).append("# ").append(MEANING.getOrDefault(prefix + "." + component.getName(), "")).append('\n');
-            if (value instanceof StoreConfig store) {
-                text.append(indent).append(component.getName()).append(":\n").append(yaml("store", store, indent + "  "));
+            if (value instanceof Record nested) {
+                text.append(indent).append(component.getName()).append(":\n").append(yaml(component.getName(), nested, indent + "  "));
             } else {
                 text.append(indent).append(component.getName()).append(": ").append(scalar(value)).append('\n');
             }

@@ -83,6 +83,8 @@ public final class OperationView {
 
     private static String phase(PhaseTime phase) {
         String bytes = phase.getBytes() == 0 ? "" : " " + Texts.bytes(phase.getBytes());
-        return phase.getName() + " " + Texts.micros(Math.max(1, phase.getMicros())) + bytes;
+        // What only counts bytes took no time of its own.
+        String time = phase.getMicros() == 0 && phase.getBytes() > 0 ? "" : " " + Texts.micros(Math.max(1, phase.getMicros()));
+        return phase.getName() + time + bytes;
     }
 }

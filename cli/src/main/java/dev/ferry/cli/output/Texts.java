@@ -3,6 +3,8 @@ package dev.ferry.cli.output;
 import dev.ferry.common.Durations;
 import dev.ferry.common.Sizes;
 import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Node;
+import dev.ferry.proto.v1.Proof;
 import dev.ferry.proto.v1.Resources;
 import java.time.Duration;
 import java.time.Instant;
@@ -25,8 +27,17 @@ public final class Texts {
         return millis == 0 ? "" : shortTime(Duration.ofMillis(Math.max(0, System.currentTimeMillis() - millis)));
     }
 
+    /** in 28s, 3s ago, or nothing when it is not known. */
+    public static String left(long millis) {
+        if (millis == 0) {
+            return "";
+        }
+        long left = millis - System.currentTimeMillis();
+        return left >= 0 ? "in " + shortTime(Duration.ofMillis(left)) : ago(millis) + " ago";
+    }
+
     /** 7s, 12m, 3h, 2d. */
-    static String shortTime(Duration time) {
+    public static String shortTime(Duration time) {
         long seconds = time.toSeconds();
         if (seconds < 120) {
             return seconds + "s";
@@ -35,6 +46,27 @@ public final class Texts {
             return seconds / 60 + "m";
         }
         return seconds < 172_800 ? seconds / 3600 + "h" : seconds / 86_400 + "d";
+    }
+
+    /** What a node's lease stands at; empty: it has none. */
+    public static String lease(Node node) {
+        if (node.getLeaseMillis() == 0) {
+            return "";
+        }
+        return node.getLeaseLeftMillis() == 0 ? "over" : shortTime(Duration.ofMillis(node.getLeaseLeftMillis() + 999)) + " left";
+    }
+
+    /** Why it is known that a life has stopped; empty: nothing is recorded. */
+    public static String proof(Proof proof) {
+        String kind =
+                switch (proof.getKind()) {
+                    case PROOF_RECEIPT -> "the daemon's receipt";
+                    case PROOF_LEASE -> "the lease's end";
+                    case PROOF_CLOUD -> "the cloud's word";
+                    case PROOF_OPERATOR -> "an operator's word";
+                    case PROOF_UNSPECIFIED, UNRECOGNIZED -> "";
+                };
+        return kind.isEmpty() ? "" : "life " + proof.getIncarnation() + " on " + proof.getNode() + " has stopped by " + kind + " at " + at(proof.getAt()) + ": " + proof.getDetail();
     }
 
     public static String at(long millis) {
@@ -55,6 +87,6 @@ public final class Texts {
 
     /** used/all. */
     public static String use(Resources used, Resources all) {
-        return cpus(used.getCpuMillis()) + "/" + cpus(all.getCpuMillis()) + " CPUs, " + bytes(used.getMemoryBytes()) + "/" + bytes(all.getMemoryBytes());
+        return cpus(used.getCpuMillis()) + "/" + cpus(all.getCpuMillis()) + " CPUs, " + bytes(used.getMemoryBytes()) + "/" + bytes(all.getMemoryBytes()) + (all.getGpus() == 0 ? "" : ", " + used.getGpus() + "/" + all.getGpus() + " GPUs");
     }
 }

@@ -1,10 +1,15 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.common.Configs;
+import dev.ferry.common.LocalAccess;
 import dev.ferry.coordinator.Coordinator;
 import dev.ferry.coordinator.CoordinatorConfig;
+import dev.ferry.coordinator.access.FirstToken;
+import java.io.IOException;
+import dev.ferry.coordinator.leader.Member;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import java.util.function.ToIntFunction;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -23,10 +28,39 @@ public final class CoordinatorVerb implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         CoordinatorConfig settings = Configs.load(config, CoordinatorConfig.defaults());
-        Daemons.run(
-                () -> Coordinator.start(settings),
-                coordinator -> "ready grpc=" + host(settings.grpcListen()) + ":" + coordinator.grpcPort() + " http=" + host(settings.httpListen()) + ":" + coordinator.httpPort());
+        if (settings.database().shared()) {
+            run(settings, () -> Member.start(settings), Member::grpcPort, Member::httpPort);
+        } else {
+            run(settings, () -> Coordinator.start(settings), Coordinator::grpcPort, Coordinator::httpPort);
+        }
         return 0;
+    }
+
+    private static <T extends AutoCloseable> void run(CoordinatorConfig settings, Daemons.Start<T> start, ToIntFunction<T> grpcPort, ToIntFunction<T> httpPort) throws Exception {
+        Path access = Path.of(settings.data()).resolve(FirstToken.FOLDER);
+        String[] server = new String[1];
+        try {
+            Daemons.run(
+                    start,
+                    part -> {
+                        server[0] = host(settings.grpcListen()) + ":" + grpcPort.applyAsInt(part);
+                        publish(server[0], access);
+                        return "ready grpc=" + server[0] + " http=" + host(settings.httpListen()) + ":" + httpPort.applyAsInt(part);
+                    });
+        } finally {
+            if (server[0] != null) {
+                LocalAccess.withdraw(server[0], access);
+            }
+        }
+    }
+
+    private static void publish(String server, Path access) {
+        try {
+            LocalAccess.publish(server, access);
+        } catch (IOException nowhere) {
+            // Nothing but comfort is lost: the token's file can be named.
+            System.err.println("ferry: command lines on this machine need --token-file " + access.resolve(FirstToken.FILE) + ": " + nowhere);
+        }
     }
 
     private static String host(String addresses) {

@@ -14,6 +14,8 @@ import dev.ferry.proto.v1.ListImagesRequest;
 import dev.ferry.proto.v1.ListImagesResponse;
 import dev.ferry.proto.v1.Mount;
 import dev.ferry.proto.v1.VerifyImageResponse;
+import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -26,8 +28,8 @@ import picocli.CommandLine.Spec;
 /** {@code ferry image}. */
 @Command(
         name = "image",
-        description = "Shows, checks or deletes one image.",
-        subcommands = {ImageVerb.Show.class, ImageVerb.Verify.class, ImageVerb.Delete.class},
+        description = "Shows, checks, compares or deletes images.",
+        subcommands = {ImageVerb.Show.class, ImageVerb.Verify.class, ImageDiffVerb.class, ImageVerb.Delete.class},
         footer = {"", "Example:", "  ferry image verify j-abcdefgh.3"})
 public final class ImageVerb implements Runnable {
     @Spec private CommandSpec spec;
@@ -37,7 +39,7 @@ public final class ImageVerb implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "Say what to do with the image: show, verify or delete");
+        throw new ParameterException(spec.commandLine(), "Say what to do with the image: show, verify, diff or delete");
     }
 
     /** {@code ferry images}. */
@@ -100,24 +102,38 @@ public final class ImageVerb implements Runnable {
             for (ImagePart part : details.getPartsList()) {
                 table.row(part.getName(), Texts.bytes(part.getBytes()), Long.toString(part.getChunks()));
             }
-            return text.append(table).toString();
+            return text.append(table).append(ImageTexts.content(details.getContent(), image)).toString();
         }
     }
 
     /** {@code ferry image verify}. */
-    @Command(name = "verify", description = "Reads every chunk of an image and checks it.", footer = {"", "Example:", "  ferry image verify j-abcdefgh.3"})
+    @Command(name = "verify", description = "Reads every chunk of an image, or of all, and checks it.", footer = {"", "Example:", "  ferry image verify j-abcdefgh.3", "  ferry image verify --all"})
     public static final class Verify implements Callable<Integer> {
+        /** A large image takes its time. */
+        private static final Duration PATIENCE = Duration.ofHours(12);
+
         @Mixin private final ServerOption server = new ServerOption();
 
-        @Parameters(paramLabel = "IMAGE", description = "Id of an image.")
+        @Parameters(paramLabel = "IMAGE", arity = "0..1", description = "Id of an image.", defaultValue = "")
         private String image = "";
+
+        @Option(names = "--all", description = "Every image that there is.")
+        private boolean all;
 
         @Override
         public Integer call() {
+            if (all != image.isEmpty()) {
+                throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Give either an image or --all");
+            }
             try (Client client = server.connect()) {
-                VerifyImageResponse answer = client.ask(stub -> stub.verifyImage(GetImageRequest.newBuilder().setImage(image).build()));
-                server.print(answer, () -> text(answer));
-                return answer.getDamageCount() == 0 ? 0 : dev.ferry.cli.Main.statusOf(new FerryException(ErrorCode.CHUNK_CORRUPT, image));
+                List<String> images = all ? client.ask(stub -> stub.listImages(ListImagesRequest.getDefaultInstance())).getImagesList().stream().map(Image::getId).toList() : List.of(image);
+                boolean whole = true;
+                for (String id : images) {
+                    VerifyImageResponse answer = client.ask(PATIENCE, stub -> stub.verifyImage(GetImageRequest.newBuilder().setImage(id).build()));
+                    server.print(answer, () -> text(answer));
+                    whole &= answer.getDamageCount() == 0;
+                }
+                return whole ? 0 : dev.ferry.cli.Main.statusOf(new FerryException(ErrorCode.CHUNK_CORRUPT, "damage"));
             }
         }
 
@@ -141,7 +157,11 @@ public final class ImageVerb implements Runnable {
         public Integer call() {
             try (Client client = server.connect()) {
                 DeleteImageResponse answer = client.ask(stub -> stub.deleteImage(GetImageRequest.newBuilder().setImage(image).build()));
-                server.print(answer, () -> answer.getImage() + " deleted, " + Texts.bytes(answer.getFreedBytes()) + " freed\n");
+                server.print(
+                        answer,
+                        () ->
+                                answer.getImage() + " deleted, " + Texts.bytes(answer.getFreedBytes()) + " freed"
+                                        + (answer.getCondemnedBytes() == 0 ? "" : ", " + Texts.bytes(answer.getCondemnedBytes()) + " more when their grace is over") + "\n");
                 return 0;
             }
         }

@@ -13,6 +13,7 @@ import dev.ferry.proto.v1.ListJobsRequest;
 import dev.ferry.proto.v1.ListJobsResponse;
 import dev.ferry.proto.v1.LogChunk;
 import dev.ferry.proto.v1.Mount;
+import dev.ferry.proto.v1.OnPartition;
 import dev.ferry.proto.v1.ReadLogRequest;
 import dev.ferry.proto.v1.SignalJobRequest;
 import java.io.IOException;
@@ -101,12 +102,15 @@ public final class JobVerbs {
                 line(text, "mount", mount.getSource() + " at " + mount.getDestination() + (mount.getReadOnly() ? ", read-only" : "") + " (outside, NOT in its images)");
             }
             line(text, "limits", Texts.cpus(job.getSpec().getCpuMillis() == 0 ? 1000 : job.getSpec().getCpuMillis()) + " CPUs, " + Texts.bytes(job.getSpec().getMemoryBytes() == 0 ? 1L << 30 : job.getSpec().getMemoryBytes()) + ", " + job.getSpec().getGpus() + " GPUs");
+            line(text, job.getState() == JobState.RUNNING ? "gpus" : "last gpus", String.join(", ", job.getGpusList()));
+            line(text, "cut off", job.getSpec().getOnPartition() == OnPartition.CONTINUE_ON_PARTITION ? "it runs on, and is restored elsewhere only with other proof than the lease's end" : "");
             line(text, "submitted", Texts.at(job.getSubmittedAt()));
             line(text, "started", Texts.at(job.getStartedAt()));
             line(text, "ended", Texts.at(job.getEndedAt()));
             line(text, "image", job.getLatestImage());
             line(text, "operation", job.getOperation());
             line(text, "note", job.getReason());
+            line(text, "proof", Texts.proof(job.getProof()));
             if (job.hasError()) {
                 line(text, "last error", job.getError().getCode() + ": " + job.getError().getMessage());
                 job.getError().getEvidenceList().forEach(evidence -> line(text, "", evidence));
@@ -277,7 +281,7 @@ public final class JobVerbs {
                 yield 130;
             }
             case LOST -> throw new FerryException(ErrorCode.JOB_LOST, "Job " + ended.getId() + " is lost: " + ended.getReason());
-            case FAILED, PENDING, STARTING, RUNNING, SUSPENDED, RESTORING, UNREACHABLE, JOB_STATE_UNSPECIFIED, UNRECOGNIZED -> {
+            case FAILED, PENDING, STARTING, RUNNING, PARKED, SUSPENDED, RESTORING, UNREACHABLE, JOB_STATE_UNSPECIFIED, UNRECOGNIZED -> {
                 refuseFailed(ended);
                 throw new FerryException(ErrorCode.INTERNAL, "Job " + ended.getId() + " is " + ended.getState());
             }

@@ -1,6 +1,8 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
+import dev.ferry.cli.output.EstimateText;
+import dev.ferry.proto.v1.CheckpointEstimate;
 import dev.ferry.proto.v1.CheckpointJobRequest;
 import dev.ferry.proto.v1.FerryGrpc;
 import dev.ferry.proto.v1.MigrateJobRequest;
@@ -28,6 +30,10 @@ public final class MoveVerbs {
 
         abstract Function<FerryGrpc.FerryBlockingStub, Operation> request();
 
+        ServerOption server() {
+            return server;
+        }
+
         @Override
         public Integer call() {
             try (Client client = server.connect()) {
@@ -42,31 +48,56 @@ public final class MoveVerbs {
     }
 
     /** {@code ferry checkpoint}. */
-    @Command(name = "checkpoint", description = "Saves a job into the store; the job runs on.", footer = {"", "Example:", "  ferry checkpoint train"})
+    @Command(name = "checkpoint", description = "Saves a job into the store; the job runs on.", footer = {"", "Examples:", "  ferry checkpoint train", "  ferry checkpoint --dry-run train"})
     public static final class Checkpoint extends Move {
+        @Option(names = "--dry-run", description = "Saves nothing; tells how long the job would stand still.")
+        private boolean dryRun;
+
         @Parameters(paramLabel = "JOB", description = "Name, id or begin of an id.")
         private String job = "";
 
         @Override
         Function<FerryGrpc.FerryBlockingStub, Operation> request() {
-            return stub -> stub.checkpointJob(CheckpointJobRequest.newBuilder().setJob(job).build());
+            return stub -> stub.checkpointJob(asked());
+        }
+
+        private CheckpointJobRequest asked() {
+            return CheckpointJobRequest.newBuilder().setJob(job).build();
+        }
+
+        @Override
+        public Integer call() {
+            if (!dryRun) {
+                return super.call();
+            }
+            try (Client client = server().connect()) {
+                CheckpointEstimate estimate = client.ask(stub -> stub.estimateCheckpoint(asked()));
+                server().print(estimate, () -> EstimateText.of(estimate));
+                return 0;
+            }
         }
     }
 
     /** {@code ferry suspend}. */
-    @Command(name = "suspend", description = "Saves a job into the store and stops it; it takes no room then.", footer = {"", "Example:", "  ferry suspend train"})
+    @Command(
+            name = "suspend",
+            description = "Saves a job into the store and stops it; it takes no room then.",
+            footer = {"", "Examples:", "  ferry suspend train", "  ferry suspend --park train"})
     public static final class Suspend extends Move {
+        @Option(names = "--park", description = "Only as far as main memory: its GPUs are free for the next job at once, its processes stay frozen on their node. A second 'ferry suspend' saves it from there.")
+        private boolean park;
+
         @Parameters(paramLabel = "JOB", description = "Name, id or begin of an id.")
         private String job = "";
 
         @Override
         Function<FerryGrpc.FerryBlockingStub, Operation> request() {
-            return stub -> stub.suspendJob(SuspendJobRequest.newBuilder().setJob(job).build());
+            return stub -> stub.suspendJob(SuspendJobRequest.newBuilder().setJob(job).setPark(park).build());
         }
     }
 
     /** {@code ferry resume}. */
-    @Command(name = "resume", description = "Lets a suspended job go on.", footer = {"", "Example:", "  ferry resume train --node node-2"})
+    @Command(name = "resume", description = "Lets a suspended or parked job go on.", footer = {"", "Example:", "  ferry resume train --node node-2"})
     public static final class Resume extends Move {
         @Parameters(paramLabel = "JOB", description = "Name, id or begin of an id.")
         private String job = "";
@@ -81,17 +112,23 @@ public final class MoveVerbs {
     }
 
     /** {@code ferry migrate}. */
-    @Command(name = "migrate", description = "Moves a running job to another node.", footer = {"", "Example:", "  ferry migrate train --to node-2"})
+    @Command(
+            name = "migrate",
+            description = "Moves a running job to another node.",
+            footer = {"", "Examples:", "  ferry migrate train --to node-2", "  ferry migrate train --live"})
     public static final class Migrate extends Move {
         @Parameters(paramLabel = "JOB", description = "Name, id or begin of an id.")
         private String job = "";
+
+        @Option(names = "--live", description = "Copy its memory ahead while it runs, within the limits of its node's 'preCopy': it stands still for less. A job that writes too fast for that is moved as without it.")
+        private boolean live;
 
         @Option(names = "--to", paramLabel = "NODE", description = "To this node; else where there is room.", defaultValue = "")
         private String to = "";
 
         @Override
         Function<FerryGrpc.FerryBlockingStub, Operation> request() {
-            return stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(job).setTo(to).build());
+            return stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(job).setTo(to).setLive(live).build());
         }
     }
 

@@ -4,6 +4,7 @@ import dev.ferry.cli.Client;
 import dev.ferry.cli.output.Table;
 import dev.ferry.cli.output.Texts;
 import dev.ferry.common.Configs;
+import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
 import dev.ferry.node.NodeConfig;
 import dev.ferry.node.NodeDaemon;
@@ -11,14 +12,20 @@ import dev.ferry.proto.v1.DeclareNodeDeadRequest;
 import dev.ferry.proto.v1.DrainNodeResponse;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetNodeRequest;
+import dev.ferry.proto.v1.Gpu;
 import dev.ferry.proto.v1.ListNodesResponse;
 import dev.ferry.proto.v1.ListNodesRequest;
 import dev.ferry.proto.v1.Node;
+import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.Operation;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -31,8 +38,8 @@ import picocli.CommandLine.Spec;
 /** {@code ferry node}: the daemon itself, and the verbs for nodes. */
 @Command(
         name = "node",
-        description = "Runs a node's daemon, or drains, undrains or declares dead a node.",
-        subcommands = {NodeVerb.Drain.class, NodeVerb.Undrain.class, NodeVerb.DeclareDead.class},
+        description = "Runs a node's daemon, or shows, drains, undrains, evacuates or declares dead a node.",
+        subcommands = {NodeVerb.Show.class, NodeVerb.Drain.class, NodeVerb.Undrain.class, NodeVerb.DeclareDead.class, EvacuateVerbs.Evacuate.class, EvacuateVerbs.Gone.class},
         footer = {"", "Examples:", "  ferry node --config /etc/ferry/node.yaml", "  ferry node drain node-2"})
 public final class NodeVerb implements Callable<Integer> {
     private static final Duration LOOK = Duration.ofSeconds(60);
@@ -48,7 +55,7 @@ public final class NodeVerb implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         if (config == null) {
-            throw new ParameterException(spec.commandLine(), "Give --config FILE to run the daemon, or say what to do: drain, undrain or declare-dead NODE");
+            throw new ParameterException(spec.commandLine(), "Give --config FILE to run the daemon, or say what to do: show, drain, undrain, evacuate, gone or declare-dead NODE");
         }
         NodeConfig settings = Configs.load(config, NodeConfig.defaults());
         Daemons.run(
@@ -77,13 +84,65 @@ public final class NodeVerb implements Callable<Integer> {
         }
 
         private static String table(ListNodesResponse nodes) {
-            Table table = new Table("NODE", "STATE", "USED", "JOBS", "HEARD", "CRIU", "KERNEL", "NOTE");
+            Table table = new Table("NODE", "STATE", "USED", "JOBS", "HEARD", "LEASE", "CRIU", "KERNEL", "GPU", "NOTE");
             for (Node node : nodes.getNodesList()) {
                 table.row(
                         node.getName(), node.getState().name(), Texts.use(node.getAllocated(), node.getCapacity()), Integer.toString(node.getJobsCount()),
-                        Texts.ago(node.getLastHeardAt()), node.getFacts().getCriuVersion(), node.getFacts().getKernel(), node.getReason());
+                        Texts.ago(node.getLastHeardAt()), Texts.lease(node), node.getFacts().getCriuVersion(), node.getFacts().getKernel(), gpus(node), node.getReason());
             }
             return table.toString();
+        }
+    }
+
+    /** What GPUs a node has and whether their state can be saved; empty: it has none. */
+    private static String gpus(Node node) {
+        NodeFacts facts = node.getFacts();
+        if (facts.getGpusCount() == 0) {
+            return "";
+        }
+        Map<String, Long> models = facts.getGpusList().stream().collect(Collectors.groupingBy(Gpu::getModel, TreeMap::new, Collectors.counting()));
+        String all = models.entrySet().stream().map(entry -> entry.getValue() + " " + entry.getKey()).collect(Collectors.joining(", "));
+        long sick = facts.getGpusList().stream().filter(gpu -> !gpu.getSick().isEmpty()).count();
+        String can = facts.getGpuCanMap() ? "can move" : facts.getGpuCanSave() ? "can be saved, not moved" : "can't be saved";
+        return (facts.getGpuStandIn() ? "gpu: stand-in, " : "") + all + ", driver " + facts.getGpuDriver() + ", " + can + (sick == 0 ? "" : ", " + sick + " sick");
+    }
+
+    /** {@code ferry node show}. */
+    @Command(name = "show", description = "Shows a node: what it is, who is on it, and how its lease stands.", footer = {"", "Example:", "  ferry node show node-2"})
+    public static final class Show implements Callable<Integer> {
+        @Mixin private final ServerOption server = new ServerOption();
+
+        @Parameters(paramLabel = "NODE", description = "Name of the node.")
+        private String node = "";
+
+        @Override
+        public Integer call() {
+            try (Client client = server.connect()) {
+                Node answer = client.ask(stub -> stub.getNode(GetNodeRequest.newBuilder().setNode(node).build()));
+                server.print(answer, () -> text(answer));
+                return 0;
+            }
+        }
+
+        private static String text(Node node) {
+            StringBuilder text = new StringBuilder();
+            line(text, "node", node.getName() + "  " + node.getState());
+            line(text, "note", node.getReason());
+            line(text, "heard", Texts.ago(node.getLastHeardAt()) + " ago");
+            line(text, "lease", node.getLeaseMillis() == 0 ? "none: its jobs are not frozen when it is cut off" : Durations.format(Duration.ofMillis(node.getLeaseMillis())) + ", " + Texts.lease(node));
+            line(text, "proof", node.getProof().getDetail());
+            line(text, "used", Texts.use(node.getAllocated(), node.getCapacity()));
+            line(text, "jobs", String.join(", ", node.getJobsList()));
+            line(text, "kernel", node.getFacts().getKernel() + " " + node.getFacts().getArchitecture() + ", control groups " + node.getFacts().getCgroupLayout());
+            line(text, "tools", "CRIU " + node.getFacts().getCriuVersion() + ", runc " + node.getFacts().getRuncVersion() + ", Ferry " + node.getFacts().getFerryVersion());
+            line(text, "gpu", gpus(node));
+            return text.toString();
+        }
+
+        private static void line(StringBuilder text, String key, String value) {
+            if (!value.isEmpty()) {
+                text.append(String.format(Locale.ROOT, "%-8s %s%n", key, value));
+            }
         }
     }
 

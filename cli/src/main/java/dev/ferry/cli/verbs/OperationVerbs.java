@@ -102,6 +102,9 @@ public final class OperationVerbs {
                 text.append(", the job stood still ").append(Texts.micros(operation.getOutageMicros()));
             }
             text.append('\n');
+            if (operation.hasProof()) {
+                text.append(Texts.proof(operation.getProof())).append('\n');
+            }
             for (Step step : operation.getStepsList()) {
                 if (step.getState() == StepState.STEP_OPEN) {
                     text.append("  . ").append(step.getName()).append(step.getNode().isEmpty() ? "" : " on " + step.getNode()).append("  since ").append(Texts.ago(step.getStartedAt())).append(' ').append(step.getProgress().getPhase()).append('\n');

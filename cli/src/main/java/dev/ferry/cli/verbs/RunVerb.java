@@ -1,6 +1,7 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
+import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Sizes;
 import dev.ferry.proto.v1.ErrorCode;
@@ -8,6 +9,7 @@ import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Mount;
+import dev.ferry.proto.v1.OnPartition;
 import dev.ferry.proto.v1.RunJobRequest;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -49,6 +51,9 @@ public final class RunVerb implements Callable<Integer> {
     @Option(names = "--gpus", paramLabel = "N", description = "GPUs; default none.", defaultValue = "0")
     private int gpus;
 
+    @Option(names = "--gpu-model", paramLabel = "NAME", description = "Only GPUs whose model holds this name, for example H100.", defaultValue = "")
+    private String gpuModel = "";
+
     @Option(names = "--user", paramLabel = "UID[:GID]", description = "User that the job runs as; default root.", defaultValue = "0")
     private String user = "0";
 
@@ -57,6 +62,36 @@ public final class RunVerb implements Callable<Integer> {
 
     @Option(names = "--node", description = "Only on this node.", defaultValue = "")
     private String node = "";
+
+    @Option(names = "--account", paramLabel = "ACCOUNT", description = "Account that the job is billed to; else the user's default.", defaultValue = "")
+    private String account = "";
+
+    @Option(names = "--qos", paramLabel = "QOS", description = "Quality of service; else that of the account.", defaultValue = "")
+    private String qos = "";
+
+    @Option(names = "--partition", paramLabel = "PARTITION", description = "Only on nodes of this partition.", defaultValue = "")
+    private String partition = "";
+
+    @Option(names = "--nice", paramLabel = "N", description = "Points off the job's priority.", defaultValue = "0")
+    private long nice;
+
+    @Option(names = "--time-limit", paramLabel = "TIME", description = "How long it runs at most, for example 2h: with it the queue can plan, and shorter jobs go ahead.", defaultValue = "")
+    private String timeLimit = "";
+
+    @Option(names = "--as-user", paramLabel = "NAME", description = "User whose job it is; else root.", defaultValue = "")
+    private String userName = "";
+
+    @Mixin private final KeepOptions keep = new KeepOptions();
+
+    @Option(names = "--checkpoint-every", paramLabel = "TIME|auto|never", description = "How often an image is made while it runs; default evacuation.checkpoint of the coordinator.", defaultValue = "")
+    private String checkpointEvery = "";
+
+    @Option(
+            names = "--on-partition",
+            paramLabel = "freeze|continue",
+            description = "When its node is cut off: freeze it, so that it may be restored elsewhere; or let it run on, and never start it elsewhere without other proof.",
+            defaultValue = "freeze")
+    private String onPartition = "freeze";
 
     @Option(names = "--detach", description = "Print the job's id and return; the default.")
     private boolean detach;
@@ -102,12 +137,30 @@ public final class RunVerb implements Callable<Integer> {
                         .setCpuMillis(Math.round(cpus * 1000))
                         .setMemoryBytes(memory.isEmpty() ? 0 : Sizes.parse(memory))
                         .setGpus(gpus)
+                        .setGpuModel(gpuModel)
                         .setRootfs(rootfs.isEmpty() ? "" : absolute(rootfs))
-                        .setNode(node);
+                        .setNode(node)
+                        .setCheckpointEvery(checkpointEvery)
+                        .setOnPartition(onPartition())
+                        .setAccount(account)
+                        .setQos(qos)
+                        .setPartition(partition)
+                        .setNice(nice)
+                        .setTimeLimitSeconds(timeLimit.isEmpty() ? 0 : Math.max(1, Durations.parse(timeLimit).toSeconds()))
+                        .setUserName(userName);
         mounts.forEach(mount -> spec.addMounts(mount(mount)));
+        keep.retention().ifPresent(spec::setRetention);
         String[] ids = user.split(":", 2);
         int uid = number("--user", ids[0]);
         return spec.setUid(uid).setGid(ids.length > 1 ? number("--user", ids[1]) : uid).build();
+    }
+
+    private OnPartition onPartition() {
+        return switch (onPartition) {
+            case "freeze" -> OnPartition.FREEZE_ON_PARTITION;
+            case "continue" -> OnPartition.CONTINUE_ON_PARTITION;
+            default -> throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--on-partition takes 'freeze' or 'continue', not '" + onPartition + "'");
+        };
     }
 
     private Map<String, String> variables() {

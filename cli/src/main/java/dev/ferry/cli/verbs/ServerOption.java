@@ -1,8 +1,10 @@
 package dev.ferry.cli.verbs;
 
 import com.google.protobuf.MessageOrBuilder;
+import dev.ferry.cli.Access;
 import dev.ferry.cli.Client;
 import dev.ferry.cli.output.Json;
+import java.nio.file.Path;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
@@ -15,8 +17,11 @@ public final class ServerOption {
         json
     }
 
-    @Option(names = "--server", paramLabel = "HOST:PORT", description = "Address of the coordinator; else FERRY_SERVER, else 127.0.0.1:7070.")
+    @Option(names = "--server", paramLabel = "HOST:PORT", description = "Address of the coordinator (of several: all, separated by commas); else FERRY_SERVER, else 127.0.0.1:7070.")
     private @Nullable String server;
+
+    @Option(names = "--token-file", paramLabel = "FILE", description = "File with the token to show; else FERRY_TOKEN, else FERRY_TOKEN_FILE, else that of your own coordinator on this machine, else ~/.config/ferry/token.")
+    private @Nullable Path tokenFile;
 
     @Option(names = {"-o", "--output"}, paramLabel = "FORMAT", description = "table (for people) or json.", defaultValue = "table")
     private Output output = Output.table;
@@ -26,7 +31,14 @@ public final class ServerOption {
 
     Client connect() {
         String environment = System.getenv("FERRY_SERVER");
-        return new Client(server != null ? server : environment != null && !environment.isEmpty() ? environment : "127.0.0.1:7070");
+        String address = server != null ? server : environment != null && !environment.isEmpty() ? environment : "127.0.0.1:7070";
+        return new Client(address, Access.of(address, tokenFile));
+    }
+
+    /** The coordinator that was named, else another default. */
+    Client connectTo(String otherwise) {
+        String address = server != null ? server : otherwise;
+        return new Client(address, Access.of(address, tokenFile));
     }
 
     boolean json() {

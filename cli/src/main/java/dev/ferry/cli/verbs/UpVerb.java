@@ -2,8 +2,11 @@ package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
 import dev.ferry.cli.cluster.LocalCluster;
+import dev.ferry.cli.cluster.SpotMachines;
 import dev.ferry.common.DurableFile;
 import dev.ferry.common.FerryException;
+import dev.ferry.node.emulator.Cloud;
+import dev.ferry.node.standin.StandInSpec;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetJobRequest;
 import dev.ferry.proto.v1.GetOperationRequest;
@@ -14,13 +17,19 @@ import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.ResumeJobRequest;
 import dev.ferry.proto.v1.SuspendJobRequest;
+import dev.ferry.storage.seal.MasterKey;
+import java.io.Closeable;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine.Command;
@@ -46,6 +55,19 @@ public final class UpVerb implements Callable<Integer> {
     @Option(names = "--store", paramLabel = "URL", description = "Object store, file:///folder or s3://bucket/prefix[?endpoint=https://host:9000&region=R&caFile=F&pathStyle=false] with the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; default a folder in DIR.", defaultValue = "")
     private String store = "";
 
+    @Option(names = "--encrypt", description = "Encrypts what goes into the store, by a key that is made in DIR at the first start. Keep it: without it no image can be read.")
+    private boolean encrypt;
+
+    @Option(
+            names = "--gpus",
+            paramLabel = "stand-in:NxMODEL[:DRIVER[:MEMORY]]",
+            description = "Gives each node GPUs that a stand-in plays, to try GPU jobs without a GPU; DRIVER is 550, 570, 580, 610 or 615. Needs Ferry's sources and gcc.",
+            defaultValue = "")
+    private String gpus = "";
+
+    @Option(names = "--spot", paramLabel = "aws|gcp|azure", description = "Plays a cloud's metadata server for the nodes: 'ferry spot interrupt NODE' then shows what happens when one is taken away.", defaultValue = "")
+    private String spot = "";
+
     @Option(names = "--listen", paramLabel = "HOST:PORT", description = "Address for the command line; default 127.0.0.1:7070.", defaultValue = "127.0.0.1:7070")
     private String listen = "127.0.0.1:7070";
 
@@ -60,13 +82,19 @@ public final class UpVerb implements Callable<Integer> {
         if (nodes < 1 || nodes > MOST_NODES) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--nodes must be between 1 and " + MOST_NODES);
         }
+        if (!gpus.isEmpty()) {
+            StandInSpec ignored = StandInSpec.parse(gpus);
+        }
+        Optional<Cloud> cloud = cloud(spot);
         LocalCluster.requireRoot();
         Path folder = data.toAbsolutePath().normalize();
         Files.createDirectories(folder);
+        makeKey(folder);
         CountDownLatch asked = new CountDownLatch(1);
         CountDownLatch ended = new CountDownLatch(1);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(asked, ended)));
-        try (LocalCluster cluster = LocalCluster.start(new LocalCluster.Plan(folder, nodes, store, listen, http, Map.of()))) {
+        try (LocalCluster cluster = LocalCluster.start(new LocalCluster.Plan(folder, nodes, store, listen, http, Map.of(), gpus, cloud));
+                Closeable machines = cloud.isPresent() ? SpotMachines.open(cluster, folder) : () -> {}) {
             try (Client client = new Client(cluster.server())) {
                 resume(client, folder);
                 announce(cluster, folder);
@@ -81,6 +109,28 @@ public final class UpVerb implements Callable<Integer> {
         return 0;
     }
 
+    private static Optional<Cloud> cloud(String name) {
+        if (name.isEmpty()) {
+            return Optional.empty();
+        }
+        return Optional.of(
+                Arrays.stream(Cloud.values())
+                        .filter(one -> one.name().equalsIgnoreCase(name))
+                        .findFirst()
+                        .orElseThrow(() -> new FerryException(ErrorCode.INVALID_ARGUMENT, "--spot takes aws, gcp or azure, not '" + name + "'")));
+    }
+
+    private void makeKey(Path folder) {
+        Path key = LocalCluster.masterKey(folder);
+        if (encrypt && !Files.exists(key)) {
+            boolean before = store.isEmpty() && Files.exists(folder.resolve("store"));
+            if (before) {
+                throw new FerryException(ErrorCode.WRONG_STATE, "The store in " + folder.resolve("store") + " has objects that are not encrypted; --encrypt is for a new folder");
+            }
+            System.out.println("made " + MasterKey.generate(key) + " in " + key + ": keep a copy, without it no image can be read");
+        }
+    }
+
     private static void stop(CountDownLatch asked, CountDownLatch ended) {
         asked.countDown();
         try {
@@ -91,10 +141,17 @@ public final class UpVerb implements Callable<Integer> {
         }
     }
 
-    private void announce(LocalCluster cluster, Path folder) {
+    private void announce(LocalCluster cluster, Path folder) throws IOException {
         String option = cluster.server().equals("127.0.0.1:7070") ? "" : " --server " + cluster.server();
         System.out.println("ready grpc=" + cluster.server() + " http=" + cluster.httpAddress() + " nodes=" + nodes + " data=" + folder);
         System.out.println("try:  ferry run" + option + " --name hello -- sh -c 'i=0; while :; do i=$((i+1)); echo $i; sleep 1; done'");
+        if (!gpus.isEmpty()) {
+            System.out.println("gpu: stand-in: " + gpus + " on each node; programs for it are in " + cluster.gpus(1).jobs());
+            System.out.println("      ferry run" + option + " --name train --gpus 2 --mount " + cluster.gpus(1).jobs() + ":/jobs:ro -- /jobs/train 100000 3 16");
+        }
+        if (!spot.isEmpty()) {
+            System.out.println("spot: a stand-in for " + spot + "; take a machine away by:  ferry spot interrupt node-1" + (folder.equals(Path.of("/var/lib/ferry/up")) ? "" : " --data " + folder) + "   and look: ferry evacuations" + option);
+        }
         System.out.println("      ferry ps" + option + "   ferry migrate" + option + " hello   ferry logs -f" + option + " hello");
         System.out.flush();
     }
@@ -106,9 +163,14 @@ public final class UpVerb implements Callable<Integer> {
     private static void suspend(Client client, Path folder) throws IOException {
         List<String> suspended = new ArrayList<>();
         List<Operation> begun = new ArrayList<>();
+        Set<String> parked = new HashSet<>();
         for (Job job : client.ask(stub -> stub.listJobs(ListJobsRequest.getDefaultInstance())).getJobsList()) {
-            if (job.getState() != JobState.RUNNING) {
+            // What is parked lies in main memory, and would be lost with it.
+            if (job.getState() != JobState.RUNNING && job.getState() != JobState.PARKED) {
                 continue;
+            }
+            if (job.getState() == JobState.PARKED) {
+                parked.add(job.getId());
             }
             try {
                 begun.add(client.ask(stub -> stub.suspendJob(SuspendJobRequest.newBuilder().setJob(job.getId()).build())));
@@ -120,7 +182,9 @@ public final class UpVerb implements Callable<Integer> {
             Operation end = client.follow(stub -> stub.watchOperation(GetOperationRequest.newBuilder().setOperation(operation.getId()).build()), told -> {});
             if (end.getState() == OperationState.SUCCEEDED) {
                 System.out.println("  " + end.getJob() + " is in image " + end.getImage());
-                suspended.add(end.getJob());
+                if (!parked.contains(end.getJob())) {
+                    suspended.add(end.getJob());
+                }
             } else {
                 System.err.println("ferry: job " + end.getJob() + " could not be suspended and ends now: " + end.getError().getMessage());
             }

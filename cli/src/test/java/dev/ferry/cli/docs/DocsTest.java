@@ -4,12 +4,18 @@ import dev.ferry.cli.Main;
 import dev.ferry.cli.output.Defaults;
 import dev.ferry.common.Errors;
 import dev.ferry.common.testing.GeneratedPart;
+import dev.ferry.coordinator.access.Door;
+import dev.ferry.coordinator.access.Thing;
+import dev.ferry.coordinator.access.VerbRule;
+import dev.ferry.coordinator.access.VerbRules;
 import dev.ferry.coordinator.operations.Plan;
 import dev.ferry.coordinator.operations.StepName;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.ErrorMeaning;
 import dev.ferry.proto.v1.OperationKind;
+import dev.ferry.proto.v1.Role;
 import java.io.IOException;
+import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -25,12 +31,13 @@ class DocsTest {
         for (StepName step : StepName.values()) {
             text.append("| ").append(step).append(" | ").append(step.actor()).append(" | ").append(step.does()).append(" |\n");
         }
-        Stream.of(OperationKind.values()).filter(kind -> kind != OperationKind.UNRECOGNIZED && kind != OperationKind.OPERATION_KIND_UNSPECIFIED).forEach(kind -> text.append(machine(Plan.of(kind))));
+        Stream.of(OperationKind.values()).filter(kind -> kind != OperationKind.UNRECOGNIZED && kind != OperationKind.OPERATION_KIND_UNSPECIFIED).forEach(kind -> text.append(machine(kind.name(), Plan.of(kind))));
+        text.append(machine("MIGRATE, live", Plan.live()));
         GeneratedPart.check("operations.md", DocsTest.class, text.toString());
     }
 
-    private static String machine(Plan plan) {
-        StringBuilder text = new StringBuilder("\n### " + plan.kind() + "\n\n```mermaid\nstateDiagram-v2\n    [*] --> " + plan.first() + "\n");
+    private static String machine(String title, Plan plan) {
+        StringBuilder text = new StringBuilder("\n### " + title + "\n\n```mermaid\nstateDiagram-v2\n    [*] --> " + plan.first() + "\n");
         StringBuilder table = new StringBuilder("\n| step | when it is done | when it failed |\n| --- | --- | --- |\n");
         for (StepName step : plan.steps()) {
             table.append("| ").append(step);
@@ -75,6 +82,26 @@ class DocsTest {
     void configuration() throws IOException {
         String node = Defaults.node().replaceFirst("(?m)^name: .*$", "name: \"the machine's host name\"");
         GeneratedPart.check("configuration.md", DocsTest.class, "### coordinator.yaml\n\n```yaml\n" + Defaults.coordinator() + "```\n\n### node.yaml\n\n```yaml\n" + node + "```\n");
+    }
+
+    @Test
+    void security() throws IOException {
+        StringBuilder text = new StringBuilder("| call | nobody | viewer | user | operator | admin | node | in the audit log |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n");
+        for (VerbRule rule : VerbRules.all()) {
+            text.append("| ").append(rule.rpc()).append(" | no");
+            for (Role role : List.of(Role.ROLE_VIEWER, Role.ROLE_USER, Role.ROLE_OPERATOR, Role.ROLE_ADMIN)) {
+                text.append(" | ").append(cell(rule, role));
+            }
+            text.append(" | ").append(rule.door() == Door.NODE ? "its own name" : "no").append(" | ").append(rule.changes() ? "yes" : "").append(" |\n");
+        }
+        GeneratedPart.check("security.md", DocsTest.class, text.toString());
+    }
+
+    private static String cell(VerbRule rule, Role role) {
+        if (rule.door() != Door.TOKEN || role.getNumber() < rule.least().getNumber()) {
+            return "no";
+        }
+        return role == Role.ROLE_USER && rule.thing() != Thing.NONE ? "own" : "yes";
     }
 
     @Test

@@ -7,11 +7,9 @@ import dev.ferry.common.Configs;
 import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.CoordinatorConfig;
 import dev.ferry.node.NodeConfig;
-import dev.ferry.storage.StoreConfig;
 import java.lang.reflect.RecordComponent;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
@@ -31,14 +29,18 @@ class DefaultsTest {
     @Test
     void everyKeyHasItsMeaningAndNoneIsLeftOver() {
         Set<String> keys = new TreeSet<>();
-        Map.of("coordinator", CoordinatorConfig.class, "node", NodeConfig.class, "store", StoreConfig.class)
-                .forEach(
-                        (prefix, record) -> {
-                            for (RecordComponent component : record.getRecordComponents()) {
-                                keys.add(prefix + "." + component.getName());
-                            }
-                        });
+        collect("coordinator", CoordinatorConfig.class, keys);
+        collect("node", NodeConfig.class, keys);
         assertThat(Defaults.MEANING.keySet()).isEqualTo(keys);
+    }
+
+    private static void collect(String prefix, Class<?> record, Set<String> keys) {
+        for (RecordComponent component : record.getRecordComponents()) {
+            keys.add(prefix + "." + component.getName());
+            if (component.getType().isRecord()) {
+                collect(component.getName(), component.getType(), keys);
+            }
+        }
     }
 
     @Test

@@ -1,0 +1,64 @@
+package dev.ferry.cli;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.common.LocalAccess;
+import dev.ferry.proto.v1.ErrorCode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a command line shows to get in.
+ *
+ * @param token empty: nothing
+ */
+public record Access(Optional<String> token) {
+    private static final String TOKEN = "token";
+
+    /** Where options, environment and files lead. */
+    public static Access of(String server, @Nullable Path tokenFile) {
+        return of(server, tokenFile, System.getenv(), Arrays.stream(server.split(",", -1)).map(String::strip).flatMap(one -> LocalAccess.find(one).stream()).findFirst(), Path.of(System.getProperty("user.home", "/"), ".config", "ferry"));
+    }
+
+    /**
+     * The first of: the option, FERRY_TOKEN, FERRY_TOKEN_FILE, what a coordinator of this user on this machine left,
+     * the user's own file.
+     *
+     * @throws FerryException INVALID_ARGUMENT when a file that was named can't be read, or others can read it
+     */
+    static Access of(String server, @Nullable Path tokenFile, Map<String, String> environment, Optional<Path> local, Path home) {
+        String given = environment.getOrDefault("FERRY_TOKEN", "");
+        String named = environment.getOrDefault("FERRY_TOKEN_FILE", "");
+        if (tokenFile != null) {
+            return new Access(Optional.of(read(tokenFile)));
+        }
+        if (!given.isEmpty()) {
+            return new Access(Optional.of(given.strip()));
+        }
+        if (!named.isEmpty()) {
+            return new Access(Optional.of(read(Path.of(named))));
+        }
+        Optional<Path> file = local.map(folder -> folder.resolve(TOKEN)).filter(Files::isReadable).or(() -> Optional.of(home.resolve(TOKEN)).filter(Files::exists));
+        return new Access(file.map(Access::read));
+    }
+
+    private static String read(Path file) {
+        try {
+            Set<PosixFilePermission> permissions = Files.getPosixFilePermissions(file);
+            if (permissions.stream().anyMatch(one -> one.name().startsWith("OTHERS") || one.name().startsWith("GROUP"))) {
+                throw new FerryException(
+                        ErrorCode.INVALID_ARGUMENT, "Token file " + file + " is open to others (" + PosixFilePermissions.toString(permissions) + "): chmod 600 it, and revoke the token if others may have read it");
+            }
+            return Files.readString(file).strip();
+        } catch (IOException unreadable) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Token file " + file + " can't be read: " + unreadable, unreadable);
+        }
+    }
+}

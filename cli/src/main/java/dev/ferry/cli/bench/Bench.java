@@ -1,0 +1,281 @@
+package dev.ferry.cli.bench;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationState;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
+
+/**
+ * One run of all measurements. The sides alternate, so that what else the machine does hits both. The store, the packed
+ * images of the peers and Ferry's folders are on one disk; CRIU's plain images are on a tmpfs.
+ */
+public final class Bench {
+    private static final double MEBIBYTE = 1 << 20;
+    private static final double GIBIBYTE = 1 << 30;
+    private static final int SHARERS = 8;
+    /** The workload's own arithmetic needs so many steps of 50 ms to be told from noise. */
+    private static final int STEPS = 40;
+
+    /**
+     * What is wanted.
+     *
+     * @param mebibytes of the workload's memory
+     * @param folder on the disk; it must not exist, and is removed at the end
+     * @param memory folder on a tmpfs, as the other
+     */
+    public record Plan(int mebibytes, int rounds, Path folder, Path memory) {}
+
+    private final Plan plan;
+    private final PrintStream tell;
+    private final List<Figure> figures = new ArrayList<>();
+    private final List<Double> restores = new ArrayList<>();
+    private final List<Double> criuRestores = new ArrayList<>();
+
+    private Bench(Plan plan, PrintStream tell) {
+        this.plan = plan;
+        this.tell = tell;
+    }
+
+    /**
+     * Measures all.
+     *
+     * @param tell says what is being measured
+     * @throws FerryException when a part can't be started or an operation fails
+     */
+    public static Results run(Plan plan, PrintStream tell) throws IOException, InterruptedException {
+        if (Files.exists(plan.folder()) || Files.exists(plan.memory())) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, plan.folder() + " or " + plan.memory() + " exists; both are made and removed by the benchmark");
+        }
+        Files.createDirectories(plan.folder());
+        Files.createDirectories(plan.memory());
+        try {
+            return new Results(new Bench(plan, tell).measure());
+        } finally {
+            remove(plan.folder());
+            remove(plan.memory());
+        }
+    }
+
+    private static void remove(Path folder) throws IOException, InterruptedException {
+        int status = new ProcessBuilder("rm", "-rf", folder.toString()).inheritIO().start().waitFor();
+        if (status != 0) {
+            throw new IOException(folder + " can't be removed");
+        }
+    }
+
+    private BenchReport measure() throws IOException, InterruptedException {
+        Path program = plan.folder().resolve("program").resolve("workload.py");
+        Files.createDirectories(program.getParent());
+        try (InputStream content = Bench.class.getResourceAsStream("workload.py")) {
+            Files.copy(java.util.Objects.requireNonNull(content), program, StandardCopyOption.REPLACE_EXISTING);
+        }
+        try (FerrySide ferry = FerrySide.start(plan.folder().resolve("cluster"), program)) {
+            checkpoints(ferry, program);
+            moves(ferry, program);
+            sharing(ferry);
+            for (int node = 1; node <= 2; node++) {
+                double peak = ferry.cluster().node(node).peakMemory().orElse(0L) / MEBIBYTE;
+                figures.add(Figure.alone("peak memory of the daemon of node " + node, "MiB", List.of(peak), Optional.of(700.0), "spool 256 MiB in memory"));
+            }
+        }
+        return new BenchReport(conditions(), figures);
+    }
+
+    private Map<String, String> conditions() throws IOException {
+        Map<String, String> conditions = new LinkedHashMap<>();
+        conditions.put("memory of the workload", plan.mebibytes() + " MiB");
+        conditions.put("rounds", Integer.toString(plan.rounds()));
+        conditions.put("cpus", Integer.toString(Runtime.getRuntime().availableProcessors()));
+        conditions.put("kernel", Files.readString(Path.of("/proc/sys/kernel/osrelease")).trim());
+        conditions.put("load before the last figure", Files.readString(Path.of("/proc/loadavg")).split(" ", 2)[0]);
+        conditions.put("podman", isInstalled("podman") ? "installed; not measured by this version" : "not installed; not measured");
+        return conditions;
+    }
+
+    private static boolean isInstalled(String program) {
+        return List.of("/usr/bin/", "/usr/local/bin/").stream().anyMatch(folder -> Files.isExecutable(Path.of(folder + program)));
+    }
+
+    private void say(String what) {
+        tell.println("measuring " + what + " ...");
+    }
+
+    /** Freezes of checkpoints, sizes of images, and what they cost. */
+    private void checkpoints(FerrySide ferry, Path program) throws IOException, InterruptedException {
+        say("checkpoints of a job that runs on");
+        Job job = ferry.run(plan.mebibytes(), 0);
+        long daemon = ferry.cluster().node(nodeNumber(job)).pid();
+        Map<String, Double> before = Stages.of(daemon);
+        Image first = ferry.image(ferry.checkpoint(job));
+        Map<String, Double> after = Stages.of(daemon);
+        List<Double> ours = new ArrayList<>();
+        List<Double> theirs = new ArrayList<>();
+        try (BareJob bare = BareJob.start(program, plan.mebibytes(), 0, plan.memory(), plan.folder())) {
+            for (int round = 0; round < plan.rounds(); round++) {
+                theirs.add(bare.dumpRunning());
+                ours.add(ferry.image(ferry.checkpoint(job)).getFreezeMicros() / 1e6);
+            }
+        }
+        figures.add(Figure.compared("freeze of a checkpoint that goes on running", "s", ours, "criu dump -R to tmpfs", theirs, 0.5, ""));
+        double firstFreeze = first.getFreezeMicros() / 1e6;
+        figures.add(Figure.alone("freeze of the first checkpoint", "s", List.of(firstFreeze), Optional.empty(), "all is new"));
+        figures.add(Figure.alone("image by memory", "of it", List.of((double) first.getSentBytes() / first.getMemoryBytes()), Optional.of(0.65), "half noise, a fifth zeros, the rest text"));
+        ferry.changeOnePercent(job);
+        Image second = ferry.image(ferry.checkpoint(job));
+        figures.add(Figure.compared("second image after 1 % changed: sent", "MiB", List.of(second.getSentBytes() / MEBIBYTE), "first image", List.of(first.getSentBytes() / MEBIBYTE), 0.02, ""));
+        figures.add(Figure.compared("second image after 1 % changed: frozen", "s", List.of(second.getFreezeMicros() / 1e6), "first image", List.of(firstFreeze), 1.0, ""));
+        costs(before, after, first.getBytes() / GIBIBYTE);
+        ferry.cancel(job);
+    }
+
+    private void costs(Map<String, Double> before, Map<String, Double> after, double gibibytes) {
+        say("the libraries by themselves");
+        double all = 0;
+        for (Map.Entry<String, Double> stage : after.entrySet()) {
+            double seconds = Math.max(0, stage.getValue() - before.getOrDefault(stage.getKey(), 0.0)) / gibibytes;
+            all += seconds;
+            figures.add(Figure.alone("CPU of a first image: " + stage.getKey(), "s/GiB", List.of(seconds), Optional.empty(), ""));
+        }
+        figures.add(Figure.alone("CPU of a first image: all stages", "s/GiB", List.of(all), Optional.empty(), ""));
+        figures.add(Figure.alone("SHA-256 by itself on one core", "s/GiB", List.of(Stages.sha256()), Optional.empty(), ""));
+        figures.add(Figure.alone("zstd 1 by itself on one core", "s/GiB", List.of(Stages.zstd()), Optional.empty(), "half of it noise"));
+    }
+
+    /** Outages of moves: full, live, by criu alone, by a packed file. */
+    private void moves(FerrySide ferry, Path program) throws IOException, InterruptedException {
+        int dirty = Math.max(64, plan.mebibytes() * 1024 / 100);
+        List<Double> full = new ArrayList<>();
+        List<Double> live = new ArrayList<>();
+        List<Double> criu = new ArrayList<>();
+        List<Double> packed = new ArrayList<>();
+        List<Double> work = new ArrayList<>();
+        List<Double> workAhead = new ArrayList<>();
+        try (BareJob bare = BareJob.start(program, plan.mebibytes(), dirty, plan.memory(), plan.folder())) {
+            for (int round = 0; round < plan.rounds(); round++) {
+                say("moves, round " + (round + 1) + " of " + plan.rounds());
+                BareJob.Moved moved = bare.move();
+                criu.add(moved.all());
+                criuRestores.add(moved.restore());
+                full.add(outage(ferry, job -> ferry.migrate(job, false), dirty));
+                packed.add(bare.moveByFile().all());
+                live.add(outage(ferry, job -> liveWith(ferry, job, work, workAhead), dirty));
+            }
+        }
+        figures.add(Figure.compared("outage of a full migration, memory new", "s", full, "criu dump + restore on tmpfs", criu, 1.1, ""));
+        figures.add(Figure.compared("outage of a full migration, memory new, against a file", "s", full, "criu + tar + zstd + cp", packed, 1.0, ""));
+        figures.add(Figure.compared("outage of a live migration, 1 % written a second", "s", live, "full migration", full, 0.35, ""));
+        figures.add(Figure.compared("restore, memory warm", "s", restores, "criu restore from tmpfs", criuRestores, 1.2, "all of the step RESTORE"));
+        if (!workAhead.isEmpty()) {
+            figures.add(Figure.compared("time for a piece of the job's work while it is copied ahead", "ms", inverse(work, workAhead), "before", inverse(work, work), 1.05, ""));
+        }
+    }
+
+    /** Time of a piece of work by how many were done in 25 ms. */
+    private static List<Double> inverse(List<Double> all, List<Double> done) {
+        return done.stream().map(pieces -> 25.0 / Math.max(1e-3, pieces)).limit(all.size()).toList();
+    }
+
+    private interface Move {
+        Operation of(Job job);
+    }
+
+    private double outage(FerrySide ferry, Move move, int dirty) {
+        Job job = ferry.run(plan.mebibytes(), dirty);
+        Operation moved = move.of(job);
+        if (!FerrySide.hasStep(moved, "PRE_COPY")) {
+            restores.add(FerrySide.seconds(moved, "RESTORE"));
+        }
+        ferry.cancel(job);
+        return moved.getOutageMicros() / 1e6;
+    }
+
+    /** A live migration, with a look at how much the job gets done meanwhile. */
+    private static Operation liveWith(FerrySide ferry, Job job, List<Double> work, List<Double> workAhead) {
+        FerrySide.await("the job has worked alone for a while", () -> ferry.log(job).size() > STEPS);
+        List<String> alone = ferry.log(job);
+        Operation begun = ferry.beginLive(job);
+        int until = alone.size();
+        Operation now = begun;
+        while (now.getState() == OperationState.OPEN && !FerrySide.hasStep(now, "DUMP")) {
+            until = Math.max(until, ferry.log(job).size());
+            LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
+            now = ferry.operation(begun);
+        }
+        Operation ended = ferry.end(begun);
+        List<String> log = ferry.log(job);
+        if (until - alone.size() >= STEPS / 4) {
+            work.add(mean(log.subList(Math.max(0, alone.size() - STEPS), alone.size())));
+            workAhead.add(mean(log.subList(alone.size(), Math.min(until, log.size()))));
+        }
+        return ended;
+    }
+
+    private static double mean(List<String> lines) {
+        return lines.stream().mapToDouble(line -> Double.parseDouble(line.split(" ")[5])).average().orElseThrow();
+    }
+
+    /** What jobs that loaded the same cost together. */
+    private void sharing(FerrySide ferry) throws IOException {
+        int each = Math.max(16, Math.min(512, plan.mebibytes() / 4));
+        say(SHARERS + " jobs with the same " + each + " MiB");
+        long before = ferry.storeBytes();
+        long one = 0;
+        for (int i = 0; i < SHARERS; i++) {
+            Job job = ferry.run(each, 0);
+            Operation ignored = ferry.checkpoint(job);
+            ferry.cancel(job);
+            if (i == 0) {
+                one = ferry.storeBytes() - before;
+            }
+        }
+        figures.add(
+                Figure.compared(
+                        SHARERS + " jobs that loaded the same " + each + " MiB: stored",
+                        "MiB",
+                        List.of((ferry.storeBytes() - before) / MEBIBYTE),
+                        "one of them",
+                        List.of(one / MEBIBYTE),
+                        1.15,
+                        ""));
+    }
+
+    private static int nodeNumber(Job job) {
+        return Integer.parseInt(job.getNode().substring(job.getNode().indexOf('-') + 1));
+    }
+
+    /** What was measured, in three forms. */
+    public static final class Results {
+        private final BenchReport report;
+
+        private Results(BenchReport report) {
+            this.report = report;
+        }
+
+        public String table() {
+            return report.table();
+        }
+
+        public String json() {
+            return report.json();
+        }
+
+        public String svg() {
+            return BenchPlot.of(report);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+package dev.ferry.cli.bench;
+
+import com.google.protobuf.ListValue;
+import com.google.protobuf.Struct;
+import com.google.protobuf.Value;
+import dev.ferry.cli.output.Json;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * All that was measured in one run.
+ *
+ * @param conditions of the machine and the run, for people
+ */
+record BenchReport(Map<String, String> conditions, List<Figure> figures) {
+    BenchReport {
+        figures = List.copyOf(figures);
+    }
+
+    /** For people, in the form that docs/performance.md has. */
+    String table() {
+        StringBuilder text = new StringBuilder();
+        conditions.forEach((key, value) -> text.append(key).append(": ").append(value).append('\n'));
+        text.append("\n| what | Ferry: median (least to most) | beside it | result | to reach |\n| --- | --- | --- | --- | --- |\n");
+        for (Figure figure : figures) {
+            text.append("| ").append(figure.name());
+            if (!figure.note().isEmpty()) {
+                text.append(" (").append(figure.note()).append(')');
+            }
+            text.append(" | ").append(series(figure.sides().getFirst(), figure.unit())).append(" | ");
+            if (figure.sides().size() > 1) {
+                Series other = figure.sides().get(1);
+                text.append(other.side()).append(": ").append(series(other, figure.unit()));
+            }
+            text.append(" | ").append(Figure.number(figure.result())).append(" | ").append(target(figure)).append(" |\n");
+        }
+        return text.toString();
+    }
+
+    private static String series(Series series, String unit) {
+        String spread = series.values().size() == 1 ? "" : " (" + Figure.number(series.least()) + " to " + Figure.number(series.most()) + ")";
+        return Figure.number(series.median()) + " " + unit + spread;
+    }
+
+    private static String target(Figure figure) {
+        return figure.target().map(most -> "at most " + Figure.number(most) + (figure.reached().orElse(false) ? ": reached" : ": missed")).orElse("");
+    }
+
+    String json() {
+        Struct.Builder all = Struct.newBuilder();
+        Struct.Builder run = Struct.newBuilder();
+        conditions.forEach((key, value) -> run.putFields(key, text(value)));
+        all.putFields("conditions", Value.newBuilder().setStructValue(run).build());
+        ListValue.Builder list = ListValue.newBuilder();
+        figures.forEach(figure -> list.addValues(Value.newBuilder().setStructValue(json(figure))));
+        return Json.print(all.putFields("figures", Value.newBuilder().setListValue(list).build()).build());
+    }
+
+    private static Struct json(Figure figure) {
+        Struct.Builder one = Struct.newBuilder().putFields("name", text(figure.name())).putFields("unit", text(figure.unit())).putFields("note", text(figure.note())).putFields("result", number(figure.result()));
+        figure.target().ifPresent(most -> one.putFields("target", number(most)));
+        figure.reached().ifPresent(reached -> one.putFields("reached", Value.newBuilder().setBoolValue(reached).build()));
+        ListValue.Builder sides = ListValue.newBuilder();
+        for (Series series : figure.sides()) {
+            ListValue.Builder values = ListValue.newBuilder();
+            series.values().forEach(value -> values.addValues(number(value)));
+            Struct.Builder side =
+                    Struct.newBuilder().putFields("side", text(series.side())).putFields("median", number(series.median())).putFields("values", Value.newBuilder().setListValue(values).build());
+            sides.addValues(Value.newBuilder().setStructValue(side));
+        }
+        return one.putFields("sides", Value.newBuilder().setListValue(sides).build()).build();
+    }
+
+    private static Value text(String value) {
+        return Value.newBuilder().setStringValue(value).build();
+    }
+
+    private static Value number(double value) {
+        return Value.newBuilder().setNumberValue(value).build();
+    }
+}

@@ -1,0 +1,71 @@
+package dev.ferry.cli.output;
+
+import dev.ferry.common.Durations;
+import dev.ferry.proto.v1.Evacuation;
+import dev.ferry.proto.v1.EvacuationState;
+import dev.ferry.proto.v1.EvacuationWay;
+import dev.ferry.proto.v1.Evacuee;
+import dev.ferry.proto.v1.EvacueeState;
+import java.time.Duration;
+import java.util.List;
+import java.util.Locale;
+
+/** Evacuations as people read them. */
+public final class EvacuationView {
+    private EvacuationView() {}
+
+    /** One line for each. */
+    public static String table(List<Evacuation> evacuations) {
+        Table table = new Table("EVACUATION", "NODE", "STATE", "KIND", "DEADLINE", "BEGAN", "JOBS", "ELSEWHERE", "FROM IMAGE", "LOST", "REASON");
+        for (Evacuation one : evacuations) {
+            table.row(
+                    one.getId(), one.getNode(), one.getState().name(), one.getKind().name(), Texts.left(one.getDeadline()), Texts.ago(one.getBeganAt()), Integer.toString(one.getJobsCount()),
+                    count(one, EvacueeState.ELSEWHERE), Long.toString(one.getJobsList().stream().filter(Evacuee::getFromImage).count()), count(one, EvacueeState.IS_LOST), one.getReason());
+        }
+        return table.toString();
+    }
+
+    private static String count(Evacuation evacuation, EvacueeState state) {
+        return Long.toString(evacuation.getJobsList().stream().filter(job -> job.getState() == state).count());
+    }
+
+    /** One, with its plan and what became of each job. */
+    public static String text(Evacuation one) {
+        StringBuilder text = new StringBuilder();
+        text.append(one.getDryRun() ? "If " + one.getNode() + " went away " : one.getId() + "  " + one.getNode() + " is " + one.getState() + ", its machine goes away ").append(Texts.left(one.getDeadline()));
+        text.append(one.getReason().isEmpty() ? "" : ": " + one.getReason()).append('\n');
+        text.append(
+                String.format(
+                        Locale.ROOT, "link %s/s, one dump reads %s/s and takes %s besides%n", Texts.bytes((long) one.getLinkBytesPerSecond()), Texts.bytes((long) one.getScanBytesPerSecond()), Durations.format(Duration.ofMillis(one.getFixedMillis()))));
+        if (!one.getGone().isEmpty()) {
+            text.append("the machine is gone, by the word of ").append(one.getGone()).append('\n');
+        }
+        if (one.getJobsCount() == 0) {
+            return text.append("no jobs\n").toString();
+        }
+        text.append(jobs(one));
+        double atStake = one.getJobsList().stream().mapToDouble(Evacuee::getWorth).sum();
+        double lost = one.getJobsList().stream().filter(job -> job.getWay() == EvacuationWay.WAY_WILL_NOT_MAKE_IT || job.getWay() == EvacuationWay.WAY_COVERED).mapToDouble(Evacuee::getWorth).sum();
+        if (one.getDryRun() || one.getState() == EvacuationState.EVACUATING) {
+            text.append(String.format(Locale.ROOT, "%.0f of %.0f CPU seconds of work would be lost%n", lost, atStake));
+        }
+        return text.toString();
+    }
+
+    /** One line for each job. */
+    public static String jobs(Evacuation one) {
+        Table table = new Table("JOB", "NAME", "WAY", "STATE", "WHOLE AT", "SENDS", "UNSAVED", "OPERATION", "WHY");
+        for (Evacuee job : one.getJobsList()) {
+            table.row(
+                    job.getJob(), job.getName(), way(job), job.getState().name() + (job.getFromImage() ? ", from image " + job.getImage() : ""), Durations.format(Duration.ofMillis(job.getEndsMillis())),
+                    Texts.bytes(job.getSendBytes()), Texts.shortTime(Duration.ofMillis(job.getUnsavedMillis())), job.getOperation(), job.getWhy());
+        }
+        return table.toString();
+    }
+
+    private static String way(Evacuee job) {
+        String now = job.getWay().name().replaceFirst("^WAY_", "");
+        boolean changed = job.getFirstWay() != EvacuationWay.EVACUATION_WAY_UNSPECIFIED && job.getFirstWay() != job.getWay();
+        return changed ? now + " (first " + job.getFirstWay().name().replaceFirst("^WAY_", "") + ")" : now;
+    }
+}

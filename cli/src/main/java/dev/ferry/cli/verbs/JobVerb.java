@@ -1,0 +1,75 @@
+package dev.ferry.cli.verbs;
+
+import dev.ferry.cli.Client;
+import dev.ferry.cli.output.Texts;
+import dev.ferry.common.Durations;
+import dev.ferry.proto.v1.GetJobRequest;
+import dev.ferry.proto.v1.JobPolicy;
+import dev.ferry.proto.v1.SetJobPolicyRequest;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** {@code ferry job}. */
+@Command(name = "job", description = "Shows or changes what holds for one job.", subcommands = JobVerb.Policy.class, footer = {"", "Example:", "  ferry job policy train --checkpoint-every auto"})
+public final class JobVerb implements Runnable {
+    @Spec private CommandSpec spec;
+
+    @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+    private boolean help;
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "Say what: ferry job policy JOB");
+    }
+
+    /** {@code ferry job policy}. */
+    @Command(
+            name = "policy",
+            description = "Shows how often an image of a job is made while it runs, and why; with an option, changes it.",
+            footer = {"", "Examples:", "  ferry job policy train", "  ferry job policy train --checkpoint-every 10m --most-frozen 0.01"})
+    public static final class Policy implements Callable<Integer> {
+        @Mixin private final ServerOption server = new ServerOption();
+
+        @Parameters(paramLabel = "JOB", description = "Name, id or begin of an id.")
+        private String job = "";
+
+        @Option(names = "--checkpoint-every", paramLabel = "TIME|auto|never", description = "How often; auto: by what an image costs and how often machines like the job's are taken away.", defaultValue = "")
+        private String every = "";
+
+        @Option(names = "--most-frozen", paramLabel = "SHARE", description = "Which share of its time the job may stand still for images, for example 0.01.", defaultValue = "0")
+        private double mostFrozen;
+
+        @Override
+        public Integer call() {
+            try (Client client = server.connect()) {
+                boolean changes = !every.isEmpty() || mostFrozen != 0;
+                JobPolicy policy =
+                        changes
+                                ? client.ask(stub -> stub.setJobPolicy(SetJobPolicyRequest.newBuilder().setJob(job).setCheckpoint(every).setMostFrozen(mostFrozen).build()))
+                                : client.ask(stub -> stub.getJobPolicy(GetJobRequest.newBuilder().setJob(job).build()));
+                server.print(policy, () -> text(policy));
+                return 0;
+            }
+        }
+
+        private static String text(JobPolicy policy) {
+            StringBuilder text = new StringBuilder(policy.getJob()).append(": ").append(policy.getCheckpoint());
+            if (policy.getIntervalMillis() > 0) {
+                text.append(", every ").append(Durations.format(Duration.ofMillis(policy.getIntervalMillis()))).append(", the next ").append(Texts.left(policy.getNextAt()));
+            }
+            text.append(": ").append(policy.getWhy()).append('\n');
+            if (policy.getMeanTimeMillis() > 0) {
+                text.append("an image freezes it for ").append(Texts.micros(policy.getCostMicros())).append("; a machine").append(policy.getPool().isEmpty() ? "" : " of pool " + policy.getPool());
+                text.append(" is taken away at the cost of work every ").append(Durations.format(Duration.ofMillis(policy.getMeanTimeMillis()))).append("; frozen for at most ").append(policy.getMostFrozen() * 100).append(" % of its time\n");
+            }
+            return text.toString();
+        }
+    }
+}

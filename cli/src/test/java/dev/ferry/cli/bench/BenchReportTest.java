@@ -1,0 +1,34 @@
+package dev.ferry.cli.bench;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
+
+class BenchReportTest {
+    private static final Figure BETTER = Figure.compared("freeze", "s", List.of(0.4, 0.2, 0.3), "criu", List.of(1.0, 0.8), 0.5, "a note");
+    private static final Figure WORSE = Figure.alone("memory", "MiB", List.of(800.0), Optional.of(700.0), "");
+    private static final BenchReport REPORT = new BenchReport(Map.of("cpus", "2"), List.of(BETTER, WORSE));
+
+    @Test
+    void comparesMedians() {
+        assertThat(BETTER.sides().getFirst().median()).isEqualTo(0.3);
+        assertThat(BETTER.sides().get(1).median()).as("of an even number the mean of the two in the middle").isEqualTo(0.9);
+        assertThat(BETTER.result()).isEqualTo(0.3 / 0.9);
+        assertThat(BETTER.reached()).contains(true);
+        assertThat(WORSE.reached()).contains(false);
+    }
+
+    @Test
+    void tellsSpreadAndWhatWasMissed() {
+        assertThat(REPORT.table()).contains("cpus: 2").contains("0.300 s (0.200 to 0.400)").contains("criu: 0.900 s").contains("at most 0.500: reached").contains("at most 700: missed").contains("(a note)");
+    }
+
+    @Test
+    void writesJsonAndAPicture() {
+        assertThat(REPORT.json()).contains("\"reached\": true").contains("\"values\": [0.4, 0.2, 0.3]");
+        assertThat(BenchPlot.of(REPORT)).startsWith("<svg").contains("freeze: 0.333, to reach 0.500").endsWith("</svg>\n");
+    }
+}
