@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
-import dev.ferry.proto.v1.Step;
 import dev.ferry.proto.v1.StepState;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -68,7 +67,7 @@ class MigrationCrashIT {
         Job job = scene.run("counter.py", 512, "64");
         int source = Scene.nodeNumber(job.getNode());
         Operation begun = scene.migrate(job.getId());
-        boolean reached = awaitStep(begun, step);
+        boolean reached = scene.awaitStep(begun, step);
         kill(victim, source, step);
         Operation ended = scene.awaitEnd(begun);
         scene.assertRunsOnceWithoutGap(job.getId());
@@ -81,38 +80,11 @@ class MigrationCrashIT {
         scene.cancel(job.getId());
     }
 
-    /** Returns as soon as a step is open, or has been: some take only milliseconds. */
-    private boolean awaitStep(Operation begun, String step) {
-        long end = System.nanoTime() + Scene.SOON.toNanos();
-        while (System.nanoTime() < end) {
-            Operation now = scene.operation(begun.getId());
-            if (now.getStepsList().stream().map(Step::getName).anyMatch(step::equals)) {
-                return true;
-            }
-            if (now.getState() != OperationState.OPEN) {
-                return false;
-            }
-            LockSupport.parkNanos(LOOK_NANOS);
-        }
-        return false;
-    }
-
     private void kill(Victim victim, int source, String step) throws Exception {
-        int target = 3 - source;
         switch (victim) {
-            case COORDINATOR -> {
-                scene.cluster.coordinator().kill();
-                scene.cluster.startCoordinator();
-                scene.reconnect();
-            }
-            case SOURCE -> {
-                scene.cluster.node(source).kill();
-                scene.cluster.startNode(source);
-            }
-            case TARGET -> {
-                scene.cluster.node(target).kill();
-                scene.cluster.startNode(target);
-            }
+            case COORDINATOR -> scene.killCoordinator();
+            case SOURCE -> scene.killNode(source);
+            case TARGET -> scene.killNode(3 - source);
             case CRIU -> killCriu(step.equals("DUMP") ? "dump" : "restore");
         }
     }

@@ -11,6 +11,7 @@ import dev.ferry.proto.v1.RestoreJobRequest;
 import dev.ferry.proto.v1.CheckpointJobRequest;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
@@ -31,7 +32,7 @@ class RichJobIT {
 
     @BeforeAll
     void open() throws Exception {
-        scene = new Scene(folder);
+        scene = new Scene(folder, "", "", Duration.ofSeconds(30));
     }
 
     @AfterAll

@@ -5,7 +5,10 @@ import static org.awaitility.Awaitility.await;
 
 import dev.ferry.cli.Client;
 import dev.ferry.cli.cluster.LocalCluster;
+import dev.ferry.node.emulator.Cloud;
+import dev.ferry.proto.v1.AccountsGrpc;
 import dev.ferry.proto.v1.CancelJobRequest;
+import dev.ferry.proto.v1.DecisionsGrpc;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FerryGrpc;
 import dev.ferry.proto.v1.GetJobRequest;
@@ -23,20 +26,28 @@ import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.ReadLogRequest;
 import dev.ferry.proto.v1.RunJobRequest;
+import dev.ferry.proto.v1.Step;
 import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 
 /** A real cluster of two nodes with what tests ask of it. */
 final class Scene implements AutoCloseable {
     private static final long HEARD_MILLIS = 1000;
+    /** Some steps take only milliseconds. */
+    private static final long LOOK_NANOS = 1_000_000;
     static final Duration SOON = Duration.ofSeconds(60);
-    private static final Path JOBS = Path.of("../node-daemon/src/test/resources/jobs").toAbsolutePath().normalize();
+    // A full disk queue of a shared machine writes an image of 2 GiB in minutes.
+    private static final Duration LONG = Duration.ofMinutes(4);
+    static final Path JOBS = Path.of("../node-daemon/src/test/resources/jobs").toAbsolutePath().normalize();
 
     final LocalCluster cluster;
     private Client client;
@@ -49,27 +60,59 @@ final class Scene implements AutoCloseable {
      * @param store its address; empty: a folder below the other
      */
     Scene(Path folder, String store) throws Exception {
-        Map<String, String> quick = Map.of("heartbeat", "250ms", "nodeTimeout", "2s");
-        cluster = LocalCluster.start(new LocalCluster.Plan(folder, 2, store, "127.0.0.1:0", "127.0.0.1:0", quick));
+        this(folder, store, "");
+    }
+
+    /**
+     * @param gpus of each node, as `ferry up --gpus` takes them; empty: none
+     */
+    Scene(Path folder, String store, String gpus) throws Exception {
+        this(folder, store, gpus, Duration.ofSeconds(2));
+    }
+
+    /**
+     * @param nodeTimeout after how much silence a node counts as down: short where a test kills daemons, long where large
+     *     jobs take all that the machine has and nobody is to take a slow daemon for a dead one
+     */
+    Scene(Path folder, String store, String gpus, Duration nodeTimeout) throws Exception {
+        this(folder, store, gpus, nodeTimeout, Map.of(), Optional.empty());
+    }
+
+    /** With settings of the coordinator that go before the quick ones. */
+    Scene(Path folder, Map<String, String> settings) throws Exception {
+        this(folder, "", "", Duration.ofSeconds(2), settings, Optional.empty());
+    }
+
+    /**
+     * @param settings more keys of the coordinator's configuration
+     * @param spot whose machines the nodes are
+     */
+    Scene(Path folder, String store, String gpus, Duration nodeTimeout, Map<String, String> settings, Optional<Cloud> spot) throws Exception {
+        Map<String, String> quick = new HashMap<>(Map.of("heartbeat", "250ms", "nodeTimeout", nodeTimeout.toMillis() + "ms", "lease", Math.max(20_000, nodeTimeout.toMillis()) + "ms"));
+        quick.putAll(settings);
+        cluster = LocalCluster.start(new LocalCluster.Plan(folder, 2, store, "127.0.0.1:0", "127.0.0.1:0", quick, gpus, spot));
         client = new Client(cluster.server());
     }
 
     /** Runs one of the test programs as a job and waits until it has written a few lines. */
     Job run(String program, long memoryMebibytes, String... arguments) {
-        JobSpec.Builder spec =
-                JobSpec.newBuilder()
-                        .addCommand("/usr/bin/python3")
-                        .addCommand("/jobs/" + program)
-                        .addAllCommand(List.of(arguments))
-                        .setMemoryBytes(memoryMebibytes << 20)
-                        .addMounts(Mount.newBuilder().setSource(JOBS.toString()).setDestination("/jobs").setReadOnly(true));
-        return run(spec);
+        return run(program(program, arguments).setMemoryBytes(memoryMebibytes << 20));
+    }
+
+    /** One of the test programs as a job. */
+    JobSpec.Builder program(String program, String... arguments) {
+        return JobSpec.newBuilder()
+                .addCommand("/usr/bin/python3")
+                .addCommand("/jobs/" + program)
+                .addAllCommand(List.of(arguments))
+                .addMounts(Mount.newBuilder().setSource(JOBS.toString()).setDestination("/jobs").setReadOnly(true));
     }
 
     /** Runs a job and waits until it has written a few lines. */
     Job run(JobSpec.Builder spec) {
         Job job = submit(spec);
-        await().atMost(SOON).until(() -> log(job.getId()).size() >= 3 && job(job.getId()).getOperation().isEmpty());
+        // Between the coordinator's decision and the daemon's first act the node does not know the job yet.
+        await().atMost(SOON).ignoreExceptions().until(() -> log(job.getId()).size() >= 3 && job(job.getId()).getOperation().isEmpty());
         return job(job.getId());
     }
 
@@ -91,6 +134,20 @@ final class Scene implements AutoCloseable {
 
     <T> T ask(Function<FerryGrpc.FerryBlockingStub, T> call) {
         return client.ask(call);
+    }
+
+    <T> T accounts(Function<AccountsGrpc.AccountsBlockingStub, T> call) {
+        return client.askAccounts(call);
+    }
+
+    <T> T decisions(Function<DecisionsGrpc.DecisionsBlockingStub, T> call) {
+        return client.askDecisions(call);
+    }
+
+    /** Waits until a job has begun to run. */
+    Job awaitStarted(String job) {
+        await().atMost(SOON).until(() -> job(job).getStartedAt() > 0);
+        return job(job);
     }
 
     /** After the coordinator was started again. */
@@ -130,7 +187,8 @@ final class Scene implements AutoCloseable {
     }
 
     Operation awaitEnd(Operation begun) {
-        await().atMost(Duration.ofMinutes(2)).ignoreExceptions().until(() -> operation(begun.getId()).getState() != OperationState.OPEN);
+        // The record says in which step an operation that does not end stands, and since when.
+        await().atMost(LONG).ignoreExceptions().untilAsserted(() -> assertThat(operation(begun.getId())).matches(now -> now.getState() != OperationState.OPEN, "has ended"));
         return operation(begun.getId());
     }
 
@@ -169,6 +227,35 @@ final class Scene implements AutoCloseable {
     void cancel(String job) {
         Operation ignored = succeed(stub -> stub.cancelJob(CancelJobRequest.newBuilder().setJob(job).build()));
         assertThat(nodesWith(job)).isEmpty();
+    }
+
+    /** Returns as soon as a step is open, or has been: some take only milliseconds. */
+    boolean awaitStep(Operation begun, String step) {
+        long end = System.nanoTime() + SOON.toNanos();
+        while (System.nanoTime() < end) {
+            Operation now = operation(begun.getId());
+            if (now.getStepsList().stream().map(Step::getName).anyMatch(step::equals)) {
+                return true;
+            }
+            if (now.getState() != OperationState.OPEN) {
+                return false;
+            }
+            LockSupport.parkNanos(LOOK_NANOS);
+        }
+        return false;
+    }
+
+    /** kill -9 of the coordinator; another one takes its place at once. */
+    void killCoordinator() throws Exception {
+        cluster.coordinator().kill();
+        cluster.startCoordinator();
+        reconnect();
+    }
+
+    /** kill -9 of a node's daemon; another one takes its place at once. */
+    void killNode(int number) throws Exception {
+        cluster.node(number).kill();
+        cluster.startNode(number);
     }
 
     @Override
