@@ -1,10 +1,10 @@
 #!/bin/sh
-# Builds ferry-init, ferry-watchdog and ferry-gpu into a folder, unless they are there and newer than their sources.
+# Builds ferry-init, ferry-network, ferry-watchdog and ferry-gpu into a folder, unless they are there and newer than their sources.
 set -eu
 source=$(dirname "$0")
 target=$1
 mkdir -p "$target"
-for program in ferry-init ferry-watchdog; do
+for program in ferry-init ferry-network ferry-watchdog; do
     if [ ! "$target/$program" -nt "$source/$program.c" ]; then
         gcc -O2 -Wall -Wextra -Werror -static -s -o "$target/$program" "$source/$program.c"
     fi

@@ -17,6 +17,7 @@ import time
 
 FEATURES = {}
 SCRATCH = "/scratch/"
+SO_MAX_PACING_RATE = 47  # socket(7); Python has no name for it
 libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -192,6 +193,29 @@ def tcp_connection():
 @feature
 def tcp_connection_over_ipv6():
     return connected(socket.AF_INET6, "::1")
+
+
+@feature
+def tcp_data_not_sent():
+    """The kernel paces the sender: of two messages the second waits in its queue, for half a second at least."""
+    listening = socket.socket()
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(1)
+    client = socket.create_connection(listening.getsockname())
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    accepted = listening.accept()[0]
+    for _ in range(16):  # the kernel does not pace a connection's first ten segments
+        client.send(b"x")
+        ok(accepted.recv(1) == b"x")
+    while True:
+        client.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, 40)
+        client.send(b"a" * 40)
+        client.send(b"b" * 40)
+        yield
+        message = b""
+        while len(message) < 80:
+            message += accepted.recv(80 - len(message))
+        ok(message == b"a" * 40 + b"b" * 40, message)
 
 
 @feature

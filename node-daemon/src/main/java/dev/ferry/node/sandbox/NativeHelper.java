@@ -7,13 +7,18 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 
-/** The programs ferry-init, ferry-watchdog and ferry-gpu, built with the daemon and carried in its jar. */
+/** The programs ferry-init, ferry-network, ferry-watchdog and ferry-gpu, built with the daemon and carried in its jar. */
 public final class NativeHelper {
     private NativeHelper() {}
 
     /** Puts ferry-init at a path, executable, whole or not at all. */
     public static void install(Path at) throws IOException {
         install("ferry-init", at);
+    }
+
+    /** Puts ferry-network at a path, executable, whole or not at all. */
+    public static void installNetworkScript(Path at) throws IOException {
+        install("ferry-network", at);
     }
 
     /** Puts ferry-gpu at a path, executable, whole or not at all; one that runs from there is not disturbed. */

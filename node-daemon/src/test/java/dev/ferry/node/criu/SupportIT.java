@@ -69,6 +69,7 @@ class SupportIT {
                     new Feature("unix_socket_with_a_name", "a listening unix socket with a name"),
                     new Feature("tcp_connection", "a TCP connection inside the sandbox, data in flight"),
                     new Feature("tcp_connection_over_ipv6", "the same over IPv6"),
+                    new Feature("tcp_data_not_sent", "a TCP connection with data that its sender could not send yet"),
                     new Feature("udp_socket", "UDP sockets"),
                     new Feature("epoll", "epoll"),
                     new Feature("eventfd", "eventfd"),
