@@ -62,11 +62,15 @@ start_coordinator() {
 
 # start_node COMMAND...: sets node. Needs root and a running coordinator.
 start_node() {
+    # Only the first time: then it has its certificate. Not by the command: that may be one that is trained.
+    local join=
+    [[ -e $work/node/pki/node.pem ]] || join=$(env FERRY_AOT=off "$root/ferry" admin join-token --server "$address") || return 1
     cat >"$work/node.yaml" <<YAML
 name: tiny
 data: $work/node
 coordinator: $address
 cgroup: $group
+joinToken: "$join"
 store:
   url: file://$work/store
 YAML

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -24,6 +25,7 @@ import org.junit.jupiter.api.io.TempDir;
 class UpIT {
     private static final Pattern READY = Pattern.compile("^ready grpc=(\\S+) http=(\\S+)", Pattern.MULTILINE);
     private static final long STOP_SECONDS = 60;
+    private static final Duration START = Duration.ofMinutes(3);
 
     @TempDir Path folder;
     private Process up;
@@ -52,7 +54,8 @@ class UpIT {
         List<String> words = new ArrayList<>(List.of("up", "--data", folder.resolve("data").toString(), "--listen", "127.0.0.1:0", "--http", "127.0.0.1:0"));
         words.addAll(List.of(more));
         up = new ProcessBuilder(command(words.toArray(String[]::new))).redirectErrorStream(true).redirectOutput(log.toFile()).start();
-        await().atMost(Scene.SOON).until(() -> !up.isAlive() || READY.matcher(Files.readString(log)).find());
+        // Three JVMs, each of which is given longer than that, on a machine that others use too.
+        await().atMost(START).until(() -> !up.isAlive() || READY.matcher(Files.readString(log)).find());
         Matcher ready = READY.matcher(Files.readString(log));
         assertThat(ready.find()).as(Files.readString(log)).isTrue();
         server = ready.group(1);

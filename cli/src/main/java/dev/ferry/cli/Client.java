@@ -1,6 +1,7 @@
 package dev.ferry.cli;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.common.tls.Pem;
 import dev.ferry.coordinator.api.ErrorTransport;
 import dev.ferry.proto.v1.AccessGrpc;
 import dev.ferry.proto.v1.AccountsGrpc;
@@ -11,12 +12,19 @@ import io.grpc.Channel;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
 import io.grpc.StatusRuntimeException;
+import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.netty.shaded.io.netty.channel.nio.NioEventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioSocketChannel;
+import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
+import io.grpc.netty.shaded.io.netty.handler.ssl.SslContextBuilder;
+import io.grpc.netty.shaded.io.netty.handler.ssl.SslProvider;
 import io.grpc.stub.AbstractStub;
 import io.grpc.stub.MetadataUtils;
 import java.net.ConnectException;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Iterator;
@@ -27,6 +35,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import javax.net.ssl.SSLException;
 
 /** A connection to a coordinator. */
 public final class Client implements AutoCloseable {
@@ -49,7 +58,7 @@ public final class Client implements AutoCloseable {
 
     /** With what options, environment and files of this user say. */
     public Client(String server) {
-        this(server, Access.of(server, null));
+        this(server, Access.of(server, Access.Options.NONE));
     }
 
     /**
@@ -63,12 +72,40 @@ public final class Client implements AutoCloseable {
             }
         }
         this.access = access;
+        addresses.forEach(address -> requirePrivateLine(address, access));
     }
 
     private ManagedChannel open(String address) {
-        NettyChannelBuilder builder = NettyChannelBuilder.forTarget(address).eventLoopGroup(thread).channelType(NioSocketChannel.class).usePlaintext().maxInboundMessageSize(MOST_MESSAGE).directExecutor();
+        NettyChannelBuilder builder = NettyChannelBuilder.forTarget(address).eventLoopGroup(thread).channelType(NioSocketChannel.class).maxInboundMessageSize(MOST_MESSAGE).directExecutor();
+        if (access.authority().isPresent()) {
+            builder.sslContext(trusting(access.authority().get()));
+        } else {
+            builder.usePlaintext();
+        }
         access.token().ifPresent(token -> builder.intercept(MetadataUtils.newAttachHeadersInterceptor(bearer(token))));
         return builder.build();
+    }
+
+    /** The JDK's TLS, not gRPC's native one: that would unpack a library at each call. */
+    private static SslContext trusting(Path authority) {
+        try {
+            return GrpcSslContexts.configure(SslContextBuilder.forClient(), SslProvider.JDK).trustManager(Pem.readCertificates(authority)).protocols("TLSv1.3").build();
+        } catch (SSLException impossible) {
+            throw new IllegalStateException(impossible);
+        }
+    }
+
+    /** A token is said only where nobody else can hear it. */
+    private static void requirePrivateLine(String server, Access access) {
+        String host = server.substring(0, server.lastIndexOf(':')).replaceAll("^\\[|\\]$", "");
+        try {
+            if (access.token().isPresent() && access.authority().isEmpty() && !access.insecure() && !InetAddress.getByName(host).isLoopbackAddress()) {
+                throw new FerryException(
+                        ErrorCode.INVALID_ARGUMENT, "The token would go to " + server + " where others can read it: give --ca-file with the certificate of the coordinator's authority (access/ca.pem of its data folder), or --insecure");
+            }
+        } catch (UnknownHostException unknown) {
+            throw new FerryException(ErrorCode.COORDINATOR_UNREACHABLE, "There is no host '" + host + "'", unknown);
+        }
     }
 
     private static Metadata bearer(String token) {

@@ -13,9 +13,11 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class AccessTest {
-    private static final String SERVER = "127.0.0.1:7070";
-
     @TempDir Path folder;
+
+    private static Access.Options file(Path file) {
+        return new Access.Options(file, null, false);
+    }
 
     private Path token(String name, String token, String permissions) throws IOException {
         Path file = Files.createDirectories(folder.resolve(name)).resolve("token");
@@ -31,18 +33,18 @@ class AccessTest {
         Path home = token("home", "by-home", "rw-------").getParent();
         Path nowhere = folder.resolve("nowhere");
         Map<String, String> both = Map.of("FERRY_TOKEN", "by-variable", "FERRY_TOKEN_FILE", named.toString());
-        assertThat(Access.of(SERVER, option, both, Optional.of(local), home).token()).hasValue("by-option");
-        assertThat(Access.of(SERVER, null, both, Optional.of(local), home).token()).hasValue("by-variable");
-        assertThat(Access.of(SERVER, null, Map.of("FERRY_TOKEN_FILE", named.toString()), Optional.of(local), home).token()).hasValue("by-file");
-        assertThat(Access.of(SERVER, null, Map.of(), Optional.of(local), home).token()).hasValue("by-coordinator");
-        assertThat(Access.of(SERVER, null, Map.of(), Optional.of(nowhere), home).token()).hasValue("by-home");
-        assertThat(Access.of(SERVER, null, Map.of(), Optional.empty(), nowhere).token()).isEmpty();
+        assertThat(Access.of(file(option), both, Optional.of(local), home).token()).hasValue("by-option");
+        assertThat(Access.of(Access.Options.NONE, both, Optional.of(local), home).token()).hasValue("by-variable");
+        assertThat(Access.of(Access.Options.NONE, Map.of("FERRY_TOKEN_FILE", named.toString()), Optional.of(local), home).token()).hasValue("by-file");
+        assertThat(Access.of(Access.Options.NONE, Map.of(), Optional.of(local), home).token()).hasValue("by-coordinator");
+        assertThat(Access.of(Access.Options.NONE, Map.of(), Optional.of(nowhere), home).token()).hasValue("by-home");
+        assertThat(Access.of(Access.Options.NONE, Map.of(), Optional.empty(), nowhere).token()).isEmpty();
     }
 
     @Test
     void aTokenThatOthersCanReadIsNotUsed() throws Exception {
         Path open = token("open", "secret", "rw-r-----");
-        assertThatThrownBy(() -> Access.of(SERVER, open, Map.of(), Optional.empty(), folder)).hasMessageContaining(open.toString()).hasMessageContaining("chmod 600").hasMessageNotContaining("secret");
-        assertThatThrownBy(() -> Access.of(SERVER, folder.resolve("none"), Map.of(), Optional.empty(), folder)).hasMessageContaining("none");
+        assertThatThrownBy(() -> Access.of(file(open), Map.of(), Optional.empty(), folder)).hasMessageContaining(open.toString()).hasMessageContaining("chmod 600").hasMessageNotContaining("secret");
+        assertThatThrownBy(() -> Access.of(file(folder.resolve("none")), Map.of(), Optional.empty(), folder)).hasMessageContaining("none");
     }
 }

@@ -23,6 +23,8 @@ public final class Configs {
     private static final YAMLMapper MAPPER =
             YAMLMapper.builder().enable(DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES).build();
 
+    private static final long MOST_BYTES = 1 << 20;
+
     /** A configuration that knows what is wrong with itself. */
     public interface Checked {
         /** One line for each problem, each beginning with the key; empty: all is well. */
@@ -38,6 +40,9 @@ public final class Configs {
      */
     public static <T extends Record & Checked> T load(Path file, T defaults) {
         try {
+            if (Files.size(file) > MOST_BYTES) {
+                throw invalid(file.toString(), List.of("it has more than " + MOST_BYTES + " bytes"));
+            }
             return parse(Files.readString(file), file.toString(), defaults);
         } catch (IOException unreadable) {
             throw new FerryException(
@@ -82,6 +87,8 @@ public final class Configs {
                     Arrays.stream(type.getRecordComponents()).filter(c -> c.getName().equals(key)).findFirst().orElse(null);
             if (component == null) {
                 problems.add(prefix + key + ": no such key; known here: " + String.join(", ", known));
+            } else if (entry.getValue().isNull()) {
+                problems.add(prefix + key + ": has no value; leave the key out for the default");
             } else if (component.getType().isRecord() && entry.getValue().isObject() && into.get(key) instanceof ObjectNode nested) {
                 merge(nested, entry.getValue(), component.getType(), prefix + key + ".", problems);
             } else {

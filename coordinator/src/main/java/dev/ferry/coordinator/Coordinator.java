@@ -8,7 +8,10 @@ import dev.ferry.coordinator.api.AccountsService;
 import dev.ferry.coordinator.access.AuditLog;
 import dev.ferry.coordinator.access.Auditor;
 import dev.ferry.coordinator.access.Credentials;
-import dev.ferry.coordinator.access.FirstToken;
+import dev.ferry.coordinator.access.CertificateAuthority;
+import dev.ferry.coordinator.access.LocalFolder;
+import dev.ferry.coordinator.access.NodeIdentities;
+import dev.ferry.coordinator.access.ServerTls;
 import dev.ferry.coordinator.access.Tokens;
 import dev.ferry.coordinator.api.AccessService;
 import dev.ferry.coordinator.api.CallGuard;
@@ -86,7 +89,10 @@ public final class Coordinator implements AutoCloseable {
             Policies policies = new Policies(config.evacuation());
             Freshness freshness = add(new Freshness(store, verbs, policies, scheduler));
             LogRelay relay = new LogRelay(desk);
-            http = add(HttpServer.bind(config.httpListen()));
+            Optional<CertificateAuthority> authority = GrpcPorts.authority(config);
+            Optional<ServerTls> tls = GrpcPorts.tls(config, authority, scheduler);
+            tls.ifPresent(this::add);
+            http = add(HttpServer.bind(config.httpListen(), tls.map(ServerTls::identity)));
             Server self =
                     Server.newBuilder()
                             .setVersion(Optional.ofNullable(Coordinator.class.getPackage().getImplementationVersion()).orElse("development"))
@@ -105,9 +111,10 @@ public final class Coordinator implements AutoCloseable {
             FerryService service = new FerryService(api, store, changes, logs);
             AccountsApi accounts = new AccountsApi(store, config.scheduling());
             Tokens tokens = new Tokens(store);
-            FirstToken.ensure(tokens, Path.of(config.data()));
+            LocalFolder.ensure(tokens, Path.of(config.data()), authority.map(CertificateAuthority::certificate));
+            Optional<NodeIdentities> nodes = authority.map(signer -> new NodeIdentities(store, signer, Durations.parse(config.security().nodeCertificate())));
             AuditLog audit = add(new AuditLog(Path.of(config.data()), Sizes.parse(config.security().auditFileSize()), config.security().auditFiles()));
-            Gate gate = new Gate(new Credentials(config.security().tokens() ? Optional.of(tokens) : Optional.empty()), store, new Auditor(audit));
+            Gate gate = new Gate(new Credentials(config.security().tokens() ? Optional.of(tokens) : Optional.empty(), nodes), store, new Auditor(audit));
             DecisionsApi decisions = DecisionsService.api(store, config.scheduling());
             SchedulingLoop scheduling = add(new SchedulingLoop(store, engine, config.scheduling(), Clock.SYSTEM, scheduler));
             // Operations first: their orders are known before any daemon's result comes in.
@@ -115,11 +122,11 @@ public final class Coordinator implements AutoCloseable {
             evacuations.start();
             freshness.start();
             grpc =
-                    GrpcPorts.builder(config)
+                    GrpcPorts.builder(config, tls)
                             .intercept(new CallGuard(gate))
                             .addService(service)
                             .addService(new AccountsService(accounts))
-                            .addService(new AccessService(tokens, audit))
+                            .addService(new AccessService(tokens, audit, nodes, desk::askAgain))
                             .addService(new DecisionsService(decisions))
                             .addService(new NodeLinkService(streams))
                             .build();

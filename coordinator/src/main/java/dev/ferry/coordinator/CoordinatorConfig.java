@@ -6,8 +6,12 @@ import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.scheduling.SchedulingConfig;
 import dev.ferry.coordinator.evacuation.EvacuationConfig;
 import dev.ferry.storage.StoreConfig;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 
 /**
  * What the coordinator is told by its configuration file. Times are written 500ms, 10s, 2m.
@@ -106,6 +110,9 @@ public record CoordinatorConfig(
             problems.add("lease: must be at least four times the heartbeat: jobs are frozen a sixth of it before its end");
         }
         scheduling.problems().forEach(problem -> problems.add("scheduling." + problem));
+        if (problems.isEmpty() && !security.isProtected() && !security.insecure()) {
+            refuseOpenAddresses(problems);
+        }
         security.problems().forEach(problem -> problems.add("security." + problem));
         upkeep.problems().forEach(problem -> problems.add("upkeep." + problem));
         evacuation.problems().forEach(problem -> problems.add("evacuation." + problem));
@@ -115,6 +122,33 @@ public record CoordinatorConfig(
         database.problems().forEach(problem -> problems.add("database." + problem));
         store.problems().forEach(problem -> problems.add("store." + problem));
         return problems;
+    }
+
+    /** Where others could come in, nobody does without TLS and tokens, unless it is written that this is wanted. */
+    private void refuseOpenAddresses(List<String> problems) {
+        for (String host : listenHosts()) {
+            try {
+                if (!InetAddress.getByName(host).isLoopbackAddress()) {
+                    problems.add("security: " + host + " can be reached from other machines: set security.tls and security.tokens to true, listen on 127.0.0.1, or write security.insecure: true");
+                }
+            } catch (UnknownHostException unknown) {
+                problems.add("security: nothing is known of the host " + host);
+            }
+        }
+    }
+
+    /** Hosts and addresses of all that is listened on. */
+    public List<String> listenHosts() {
+        return Stream.concat(Stream.of(grpcListen.split(",", -1)), Stream.of(httpListen))
+                .map(String::trim)
+                .map(address -> address.substring(0, address.lastIndexOf(':')).replaceAll("^\\[|\\]$", ""))
+                .distinct()
+                .toList();
+    }
+
+    /** Folder of the certificate authority. */
+    public Path pki() {
+        return security.pki().isEmpty() ? Path.of(data).resolve("pki") : Path.of(security.pki());
     }
 
     private static void checkAddress(List<String> problems, String key, String value) {

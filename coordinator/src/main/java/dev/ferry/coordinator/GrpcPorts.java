@@ -1,6 +1,9 @@
 package dev.ferry.coordinator;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.common.Scheduler;
+import dev.ferry.coordinator.access.CertificateAuthority;
+import dev.ferry.coordinator.access.ServerTls;
 import dev.ferry.proto.v1.ErrorCode;
 import io.grpc.Server;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
@@ -8,6 +11,7 @@ import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
@@ -18,14 +22,25 @@ public final class GrpcPorts {
     private GrpcPorts() {}
 
     /** A server on all of them, that lacks its services. */
-    public static NettyServerBuilder builder(CoordinatorConfig config) {
+    public static NettyServerBuilder builder(CoordinatorConfig config, Optional<ServerTls> tls) {
         List<InetSocketAddress> listens = listens(config);
         NettyServerBuilder builder = NettyServerBuilder.forAddress(listens.getFirst());
         listens.subList(1, listens.size()).forEach(builder::addListenAddress);
+        tls.ifPresent(secured -> builder.sslContext(secured.context()));
         return builder.executor(Executors.newVirtualThreadPerTaskExecutor())
                 .maxInboundMessageSize(MOST_MESSAGE)
                 .permitKeepAliveTime(5, TimeUnit.SECONDS)
                 .permitKeepAliveWithoutCalls(true);
+    }
+
+    /** What a coordinator shows of itself on its ports; empty: it speaks without TLS. */
+    public static Optional<ServerTls> tls(CoordinatorConfig config, Optional<CertificateAuthority> authority, Scheduler scheduler) {
+        return authority.map(signer -> new ServerTls(signer, config.listenHosts(), config.security().serverNames(), scheduler));
+    }
+
+    /** Who signs the certificates; empty: there are none. */
+    public static Optional<CertificateAuthority> authority(CoordinatorConfig config) throws IOException {
+        return config.security().tls() ? Optional.of(CertificateAuthority.openOrCreate(config.pki())) : Optional.empty();
     }
 
     private static List<InetSocketAddress> listens(CoordinatorConfig config) {

@@ -3,7 +3,7 @@ package dev.ferry.coordinator;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
-import dev.ferry.coordinator.access.FirstToken;
+import dev.ferry.coordinator.access.LocalFolder;
 import dev.ferry.coordinator.api.ErrorTransport;
 import dev.ferry.coordinator.scheduling.SchedulingConfig;
 import dev.ferry.proto.v1.AccessGrpc;
@@ -60,7 +60,7 @@ public final class CoordinatorScene implements AutoCloseable {
     public CoordinatorScene(Path folder, SchedulingConfig scheduling) throws Exception {
         config =
                 new CoordinatorConfig(
-                        folder.resolve("data").toString(), "127.0.0.1:0", "127.0.0.1:0", StoreConfig.ofUrl("file://" + folder.resolve("store")), "100ms", "1s", "3s", "restore", "1m", "1m", "1m", "1m", scheduling, SecurityConfig.defaults(), UpkeepConfig.ofCollections("0s", "0s", "24h"), EvacuationConfig.defaults(), "", DatabaseConfig.defaults());
+                        folder.resolve("data").toString(), "127.0.0.1:0", "127.0.0.1:0", StoreConfig.ofUrl("file://" + folder.resolve("store")), "100ms", "1s", "3s", "restore", "1m", "1m", "1m", "1m", scheduling, new SecurityConfig(false, "", "", "30d", true, "64MiB", 16, false), UpkeepConfig.ofCollections("0s", "0s", "24h"), EvacuationConfig.defaults(), "", DatabaseConfig.defaults());
         start();
     }
 
@@ -127,7 +127,7 @@ public final class CoordinatorScene implements AutoCloseable {
 
     public String adminToken() {
         try {
-            return Files.readString(Path.of(config.data(), FirstToken.FOLDER, FirstToken.FILE)).strip();
+            return Files.readString(Path.of(config.data(), LocalFolder.NAME, LocalFolder.TOKEN)).strip();
         } catch (IOException unreadable) {
             throw new UncheckedIOException(unreadable);
         }

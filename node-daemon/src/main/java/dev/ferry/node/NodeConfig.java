@@ -7,9 +7,11 @@ import dev.ferry.common.Sizes;
 import dev.ferry.node.gpu.GpuConfig;
 import dev.ferry.node.memory.PreCopyConfig;
 import dev.ferry.node.notices.NoticesConfig;
+import dev.ferry.node.policy.PolicyConfig;
 import dev.ferry.storage.StoreConfig;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -34,6 +36,9 @@ import java.util.function.Consumer;
  * @param freezeTimeout how long the kernel may take to stop a job's processes
  * @param gpu where the GPUs' driver is and how long its calls may take
  * @param pool of machines like this one, which are taken away as often; empty: of none
+ * @param tls whether the coordinator speaks TLS; then the node has a certificate
+ * @param joinToken by which the node joins when it has no certificate yet
+ * @param policy what jobs may ask for here
  * @param notices where to look for the word that the machine goes away
  */
 public record NodeConfig(
@@ -54,11 +59,19 @@ public record NodeConfig(
         String freezeTimeout,
         GpuConfig gpu,
         NoticesConfig notices,
-        String pool)
+        String pool,
+        boolean tls,
+        String joinToken,
+        PolicyConfig policy)
         implements Configs.Checked {
     public static NodeConfig defaults() {
         return new NodeConfig(
-                hostName(), "/var/lib/ferry/node", "127.0.0.1:7070", StoreConfig.defaults(), "ferry", 0, "", "256MiB", "4GiB", "", "2GiB", PreCopyConfig.defaults(), "", "", "10s", GpuConfig.defaults(), NoticesConfig.defaults(), "");
+                hostName(), "/var/lib/ferry/node", "127.0.0.1:7070", StoreConfig.defaults(), "ferry", 0, "", "256MiB", "4GiB", "", "2GiB", PreCopyConfig.defaults(), "", "", "10s", GpuConfig.defaults(), NoticesConfig.defaults(), "", true, "", PolicyConfig.defaults());
+    }
+
+    /** Folder of the node's certificate. */
+    public Path pki() {
+        return Path.of(data).resolve("pki");
     }
 
     private static String hostName() {
@@ -101,6 +114,7 @@ public record NodeConfig(
         if (!pool.matches("[A-Za-z0-9._/-]{0,63}")) {
             problems.add("pool: '" + pool + "' must be letters, digits, '.', '_', '/' and '-', at most 63");
         }
+        policy.problems().forEach(problem -> problems.add("policy." + problem));
         notices.problems().forEach(problem -> problems.add("notices." + problem));
         gpu.problems().forEach(problem -> problems.add("gpu." + problem));
         store.problems().forEach(problem -> problems.add("store." + problem));

@@ -13,8 +13,12 @@ import dev.ferry.node.jobs.JobRegistry;
 import dev.ferry.node.jobs.NodeContext;
 import dev.ferry.node.lease.NodeLease;
 import dev.ferry.node.link.CoordinatorLink;
+import dev.ferry.node.link.Joining;
+import dev.ferry.node.link.Membership;
+import dev.ferry.node.link.Renewal;
 import dev.ferry.node.notices.NoticeWatch;
 import dev.ferry.node.posix.Posix;
+import dev.ferry.node.policy.NodePolicy;
 import dev.ferry.node.sandbox.Sandbox;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.NodeFacts;
@@ -25,6 +29,7 @@ import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.Stores;
 import dev.ferry.storage.image.ChunkCache;
+import io.grpc.ManagedChannel;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -35,6 +40,7 @@ import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * The daemon of one node: takes up the jobs that an earlier daemon left, connects to the coordinator and
@@ -52,8 +58,9 @@ public final class NodeDaemon implements AutoCloseable {
     private final GpuNode gpu;
     private final NoticeWatch notices;
     private final NodeLease lease;
+    private final Optional<Renewal> renewal;
 
-    private NodeDaemon(FileChannel lock, ObjectStore store, JobRegistry registry, CoordinatorLink link, GpuNode gpu, NoticeWatch notices, NodeLease lease) {
+    private NodeDaemon(FileChannel lock, ObjectStore store, JobRegistry registry, CoordinatorLink link, GpuNode gpu, NoticeWatch notices, NodeLease lease, Optional<Renewal> renewal) {
         this.lease = lease;
         this.lock = lock;
         this.store = store;
@@ -61,6 +68,7 @@ public final class NodeDaemon implements AutoCloseable {
         this.link = link;
         this.gpu = gpu;
         this.notices = notices;
+        this.renewal = renewal;
     }
 
     /**
@@ -77,6 +85,7 @@ public final class NodeDaemon implements AutoCloseable {
         Files.createDirectories(data);
         FileChannel lock = lock(data);
         try {
+            Optional<Membership> membership = membership(config);
             CgroupLayout layout = CgroupLayout.ofThisMachine();
             CriuBinary criu = CriuBinary.find(config.criu().isEmpty() ? null : Path.of(config.criu()));
             Path runc = Machine.findRunc(config.runc());
@@ -86,7 +95,7 @@ public final class NodeDaemon implements AutoCloseable {
             BufferPool spool = spool(config, data);
             // Before any job is touched: what may run here is decided by the lease that an earlier daemon left.
             NodeLease lease = NodeLease.open(data.resolve("lease"), new JobCgroup(layout, config.cgroup()), layout);
-            CoordinatorLink link = new CoordinatorLink(config.name(), config.coordinator(), facts, capacity(config, gpu), config.pool(), lease);
+            CoordinatorLink link = new CoordinatorLink(config.name(), config.coordinator(), channels(membership), facts, capacity(config, gpu), config.pool(), lease);
             NodeContext context =
                     new NodeContext(
                             config.name(),
@@ -100,7 +109,7 @@ public final class NodeDaemon implements AutoCloseable {
                             DumpSpeeds.open(data.resolve("dump-speeds")),
                             config.preCopy(),
                             facts,
-                            List.of(data),
+                            new NodePolicy(config.policy(), List.of(data)),
                             Durations.parse(config.freezeTimeout()),
                             link,
                             gpu,
@@ -110,7 +119,8 @@ public final class NodeDaemon implements AutoCloseable {
             NoticeWatch notices = NoticeWatch.start(config.notices(), config.name(), link::noticesChanged);
             link.carry(notices::standing, notices::settled);
             link.start(registry);
-            return new NodeDaemon(lock, store, registry, link, gpu, notices, lease);
+            Optional<Renewal> renewal = membership.map(held -> new Renewal(held, config.name(), config.coordinator()));
+            return new NodeDaemon(lock, store, registry, link, gpu, notices, lease, renewal);
         } catch (InterruptedException stopped) {
             lock.close();
             Thread.currentThread().interrupt();
@@ -131,6 +141,26 @@ public final class NodeDaemon implements AutoCloseable {
     private static Optional<ChunkCache> cache(NodeConfig config, Path data) throws IOException {
         long quota = Sizes.parse(config.chunkCache());
         return quota == 0 ? Optional.empty() : Optional.of(ChunkCache.open(data.resolve("chunks"), quota));
+    }
+
+    /** The node's place in the cluster; without TLS it needs none. */
+    private static Optional<Membership> membership(NodeConfig config) throws IOException {
+        if (!config.tls()) {
+            return Optional.empty();
+        }
+        Optional<Membership> held = Membership.open(config.pki());
+        if (held.isPresent()) {
+            return held;
+        }
+        if (config.joinToken().isEmpty()) {
+            throw new FerryException(
+                    ErrorCode.JOIN_REFUSED, "Node " + config.name() + " has no certificate yet: give it a joinToken, use `ferry node join`, or, for a coordinator without TLS, write tls: false");
+        }
+        return Optional.of(Joining.join(config.pki(), config.name(), config.coordinator(), config.joinToken()));
+    }
+
+    private static Function<String, ManagedChannel> channels(Optional<Membership> membership) {
+        return coordinator -> membership.map(held -> held.channel(coordinator)).orElseGet(() -> Membership.plain(coordinator));
     }
 
     private static FileChannel lock(Path data) throws IOException {
@@ -171,6 +201,7 @@ public final class NodeDaemon implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
+        renewal.ifPresent(Renewal::close);
         notices.close();
         link.close();
         registry.close();

@@ -1,8 +1,10 @@
 package dev.ferry.cli.cluster;
 
+import dev.ferry.cli.Client;
+import dev.ferry.common.DurableFile;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.LocalAccess;
-import dev.ferry.coordinator.access.FirstToken;
+import dev.ferry.coordinator.access.LocalFolder;
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.emulator.Cloud;
@@ -12,10 +14,13 @@ import dev.ferry.node.gpu.GpuHelper;
 import dev.ferry.node.jobs.Trees;
 import dev.ferry.node.standin.StandIn;
 import dev.ferry.node.standin.StandInSpec;
+import dev.ferry.node.link.Membership;
+import dev.ferry.proto.v1.CreateJoinTokenRequest;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.storage.StoreConfig;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -188,6 +193,11 @@ public final class LocalCluster implements AutoCloseable {
         settings.put("coordinator", network.map(bridge -> bridge.hostAddress() + ":" + NODE_PORT).orElse(grpc));
         settings.put("cgroup", cgroup() + "/" + nodeName(node));
         settings.put("notices", notices(nodeName(node)));
+        // Jobs of a cluster on one machine are of whoever runs it, who may read and write all of it anyway.
+        settings.put("policy", "{deniedMounts: [], readOnlyMounts: [], hidden: []}");
+        if (Membership.open(nodeData(node).resolve("pki")).isEmpty()) {
+            settings.put("joinToken", invite(nodeName(node)));
+        }
         if (!plan.gpus().isEmpty()) {
             GpuConfig gpu = gpus(node).config();
             settings.put("gpu", "{library: \"" + gpu.library() + "\", nvml: \"" + gpu.nvml() + "\", program: \"" + gpu.program() + "\", standIn: \"" + gpu.standIn() + "\"}");
@@ -213,6 +223,13 @@ public final class LocalCluster implements AutoCloseable {
         GpuHelper.letEnd(nodeData(node).resolve("gpu"));
         jobs.remove();
         Trees.delete(nodeData(node));
+    }
+
+    private String invite(String node) {
+        try (Client client = new Client(grpc)) {
+            CreateJoinTokenRequest request = CreateJoinTokenRequest.newBuilder().setNode(node).setLifetimeSeconds(READY.toSeconds() * 2).build();
+            return client.administrate(stub -> stub.createJoinToken(request)).getSecret();
+        }
     }
 
     /** The cards of a node, which outlive its daemon as real ones do. */
@@ -255,7 +272,7 @@ public final class LocalCluster implements AutoCloseable {
             yaml.append("  encryption: {masterKeyFile: \"").append(key.toAbsolutePath()).append("\"}\n");
         }
         Path file = plan.data().resolve("conf").resolve(name + ".yaml");
-        Files.writeString(file, yaml);
+        DurableFile.writePrivate(file, yaml.toString().getBytes(StandardCharsets.UTF_8));
         return file;
     }
 
@@ -342,7 +359,7 @@ public final class LocalCluster implements AutoCloseable {
     public void close() throws IOException {
         stopProcesses();
         // One that was killed could not take back what it left for command lines.
-        LocalAccess.withdraw(grpc, plan.data().resolve("coordinator").resolve(FirstToken.FOLDER));
+        LocalAccess.withdraw(grpc, plan.data().resolve("coordinator").resolve(LocalFolder.NAME));
         network.ifPresent(ClusterNetwork::remove);
         JobCgroup all = new JobCgroup(layout, cgroup());
         all.killAll();

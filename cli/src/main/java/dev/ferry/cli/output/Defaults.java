@@ -3,8 +3,10 @@ package dev.ferry.cli.output;
 import dev.ferry.coordinator.CoordinatorConfig;
 import dev.ferry.node.NodeConfig;
 import java.lang.reflect.RecordComponent;
+import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /** Configuration files with every key, its default, and what it means. */
 public final class Defaults {
@@ -55,6 +57,10 @@ public final class Defaults {
         MEANING.put("scheduling.decisions", "How many decisions are kept.");
         MEANING.put("scheduling.decisionsAge", "For how long they are kept.");
         MEANING.put("coordinator.security", "Who is let in; see docs/security.md.");
+        MEANING.put("security.tls", "gRPC and HTTP are TLS 1.3, and nodes are known by their certificates.");
+        MEANING.put("security.pki", "Folder of the certificate authority ('ferry admin ca init'), which all coordinators share; empty: one below data, made at the first start.");
+        MEANING.put("security.names", "Host names by which clients know the coordinator beside its addresses, separated by commas.");
+        MEANING.put("security.nodeCertificate", "How long a node's certificate lasts; the node renews it by itself when a third of that is left.");
         MEANING.put("security.tokens", "Callers must show a token.");
         MEANING.put("security.auditFileSize", "After this size a file of the audit log is put aside.");
         MEANING.put("security.auditFiles", "How many of those are kept.");
@@ -80,6 +86,16 @@ public final class Defaults {
         MEANING.put("database.user", "Empty: none is said.");
         MEANING.put("database.passwordFile", "A file that holds the user's password; empty: none is needed.");
         MEANING.put("database.term", "After how much silence of the leader another coordinator leads.");
+        MEANING.put("node.tls", "The coordinator speaks TLS; false: it does not (security.tls there).");
+        MEANING.put("node.joinToken", "By which the node joins when it has no certificate yet: 'ferry admin join-token'. It is used up by that.");
+        MEANING.put("node.policy", "What jobs may ask for on this node; see docs/security.md.");
+        MEANING.put("policy.allowedMounts", "Folders of the node that jobs may mount or have as their root, with all below; empty: all that are not denied.");
+        MEANING.put("policy.deniedMounts", "Folders that no job may mount, nor one that holds them. /proc, /sys, /dev, /run and the daemon's own are always denied.");
+        MEANING.put("policy.readOnlyMounts", "Folders that jobs may mount read-only.");
+        MEANING.put("policy.users", "Numeric users and groups that jobs may run as, for example [0, 1000-60000].");
+        MEANING.put("policy.nodeRoot", "Jobs may have the node's own file system, read-only, as their root; false: they must bring one (--rootfs).");
+        MEANING.put("policy.gpus", "Jobs may have GPUs.");
+        MEANING.put("policy.hidden", "Folders of the node that no job sees.");
         MEANING.put("node.name", "Unique in the cluster.");
         MEANING.put("node.data", "Folder for jobs: their journals, scratch folders and logs. Needs room for what jobs write.");
         MEANING.put("node.coordinator", "host:port of the coordinator's grpcListen; of several coordinators all, separated by commas.");
@@ -165,6 +181,9 @@ public final class Defaults {
     }
 
     private static String scalar(Object value) {
+        if (value instanceof List<?> list) {
+            return list.stream().map(Defaults::scalar).collect(Collectors.joining(", ", "[", "]"));
+        }
         return value instanceof String text ? "\"" + text + "\"" : String.valueOf(value);
     }
 }

@@ -9,8 +9,8 @@ import picocli.CommandLine.Spec;
 /** {@code ferry admin}: what only an administrator may. */
 @Command(
         name = "admin",
-        description = "Administrates a coordinator: who is let in, and what was changed by whom.",
-        subcommands = {TokenVerbs.class, AuditVerb.class},
+        description = "Administrates a coordinator: which people and machines are let in, and what was changed by whom.",
+        subcommands = {TokenVerbs.class, AuditVerb.class, CaVerb.class, JoinVerbs.Invite.class, JoinVerbs.RevokeNode.class},
         footer = {"", "Example:", "  ferry admin token create --role user --user ada --account physics --expires 30d"})
 public final class AdminVerb implements Runnable {
     @Spec private CommandSpec spec;

@@ -4,7 +4,7 @@ import dev.ferry.common.Configs;
 import dev.ferry.common.LocalAccess;
 import dev.ferry.coordinator.Coordinator;
 import dev.ferry.coordinator.CoordinatorConfig;
-import dev.ferry.coordinator.access.FirstToken;
+import dev.ferry.coordinator.access.LocalFolder;
 import java.io.IOException;
 import dev.ferry.coordinator.leader.Member;
 import java.nio.file.Path;
@@ -37,7 +37,7 @@ public final class CoordinatorVerb implements Callable<Integer> {
     }
 
     private static <T extends AutoCloseable> void run(CoordinatorConfig settings, Daemons.Start<T> start, ToIntFunction<T> grpcPort, ToIntFunction<T> httpPort) throws Exception {
-        Path access = Path.of(settings.data()).resolve(FirstToken.FOLDER);
+        Path access = Path.of(settings.data()).resolve(LocalFolder.NAME);
         String[] server = new String[1];
         try {
             Daemons.run(
@@ -59,7 +59,7 @@ public final class CoordinatorVerb implements Callable<Integer> {
             LocalAccess.publish(server, access);
         } catch (IOException nowhere) {
             // Nothing but comfort is lost: the token's file can be named.
-            System.err.println("ferry: command lines on this machine need --token-file " + access.resolve(FirstToken.FILE) + ": " + nowhere);
+            System.err.println("ferry: command lines on this machine need --token-file " + access.resolve(LocalFolder.TOKEN) + ": " + nowhere);
         }
     }
 

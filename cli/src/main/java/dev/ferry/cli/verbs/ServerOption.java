@@ -23,6 +23,12 @@ public final class ServerOption {
     @Option(names = "--token-file", paramLabel = "FILE", description = "File with the token to show; else FERRY_TOKEN, else FERRY_TOKEN_FILE, else that of your own coordinator on this machine, else ~/.config/ferry/token.")
     private @Nullable Path tokenFile;
 
+    @Option(names = "--ca-file", paramLabel = "FILE", description = "Certificate of the coordinator's authority; else FERRY_CA_FILE, else that of your own coordinator on this machine, else ~/.config/ferry/ca.pem, else no TLS.")
+    private @Nullable Path caFile;
+
+    @Option(names = "--insecure", description = "Show the token also to a coordinator on another machine that speaks without TLS.")
+    private boolean insecure;
+
     @Option(names = {"-o", "--output"}, paramLabel = "FORMAT", description = "table (for people) or json.", defaultValue = "table")
     private Output output = Output.table;
 
@@ -32,13 +38,17 @@ public final class ServerOption {
     Client connect() {
         String environment = System.getenv("FERRY_SERVER");
         String address = server != null ? server : environment != null && !environment.isEmpty() ? environment : "127.0.0.1:7070";
-        return new Client(address, Access.of(address, tokenFile));
+        return new Client(address, access(address));
     }
 
     /** The coordinator that was named, else another default. */
     Client connectTo(String otherwise) {
         String address = server != null ? server : otherwise;
-        return new Client(address, Access.of(address, tokenFile));
+        return new Client(address, access(address));
+    }
+
+    private Access access(String address) {
+        return Access.of(address, new Access.Options(tokenFile, caFile, insecure));
     }
 
     boolean json() {

@@ -92,9 +92,17 @@ class DocsTest {
             for (Role role : List.of(Role.ROLE_VIEWER, Role.ROLE_USER, Role.ROLE_OPERATOR, Role.ROLE_ADMIN)) {
                 text.append(" | ").append(cell(rule, role));
             }
-            text.append(" | ").append(rule.door() == Door.NODE ? "its own name" : "no").append(" | ").append(rule.changes() ? "yes" : "").append(" |\n");
+            text.append(" | ").append(node(rule)).append(" | ").append(rule.changes() ? "yes" : "").append(" |\n");
         }
         GeneratedPart.check("security.md", DocsTest.class, text.toString());
+    }
+
+    private static String node(VerbRule rule) {
+        return switch (rule.door()) {
+            case TOKEN -> "no";
+            case NODE -> "for itself";
+            case JOIN -> "by join token";
+        };
     }
 
     private static String cell(VerbRule rule, Role role) {

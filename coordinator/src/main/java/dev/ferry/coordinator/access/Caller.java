@@ -14,22 +14,23 @@ import java.util.function.Supplier;
  *
  * @param name for the audit log: the id of a token, the name of a node, or what Ferry itself is at
  * @param owner whose jobs it is about, for a role that sees only some; what new jobs belong to
+ * @param occasion of a machine: the id of its join token, or the serial number of its certificate
  * @param from the address that the call came from
  */
-public record Caller(String name, Role role, Owner owner, String from) {
+public record Caller(String name, Role role, Owner owner, String occasion, String from) {
     private static final ScopedValue<Caller> CURRENT = ScopedValue.newInstance();
 
     /** Ferry itself: what nobody asked for. */
-    public static final Caller FERRY = new Caller("ferry", Role.ROLE_ADMIN, Owner.getDefaultInstance(), "");
+    public static final Caller FERRY = new Caller("ferry", Role.ROLE_ADMIN, Owner.getDefaultInstance(), "", "");
 
     /** Everyone, where tokens are switched off. */
     static Caller anyone(String from) {
-        return new Caller("anyone", Role.ROLE_ADMIN, Owner.getDefaultInstance(), from);
+        return new Caller("anyone", Role.ROLE_ADMIN, Owner.getDefaultInstance(), "", from);
     }
 
     /** A daemon, or a machine that wants to become a node: what it may is decided by what it shows, not by a role. */
-    static Caller machine(String name, String from) {
-        return new Caller(name, Role.ROLE_UNSPECIFIED, Owner.getDefaultInstance(), from);
+    static Caller machine(String name, String occasion, String from) {
+        return new Caller(name, Role.ROLE_UNSPECIFIED, Owner.getDefaultInstance(), occasion, from);
     }
 
     /** Whose call the running thread works on. */

@@ -4,6 +4,7 @@ import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Role;
 import dev.ferry.proto.v1.Token;
+import java.security.cert.X509Certificate;
 import java.util.Locale;
 import java.util.Optional;
 
@@ -12,38 +13,67 @@ public final class Credentials {
     private static final String SCHEME = "bearer ";
 
     private final Optional<Tokens> tokens;
+    private final Optional<NodeIdentities> nodes;
 
     /**
      * @param tokens empty: everyone is let in
+     * @param nodes empty: whoever says that it is a node is one
      */
-    public Credentials(Optional<Tokens> tokens) {
+    public Credentials(Optional<Tokens> tokens, Optional<NodeIdentities> nodes) {
         this.tokens = tokens;
+        this.nodes = nodes;
+    }
+
+    /**
+     * What a caller shows.
+     *
+     * @param authorization the header of this name
+     * @param certificate that of TLS, which was checked there
+     * @param from the caller's address
+     */
+    public record Shown(Optional<String> authorization, Optional<X509Certificate> certificate, String from) {
+        private String bearer(String what) {
+            String header = authorization.orElseThrow(() -> new FerryException(ErrorCode.UNAUTHENTICATED, "The call shows no " + what));
+            if (!header.toLowerCase(Locale.ROOT).startsWith(SCHEME)) {
+                throw new FerryException(ErrorCode.UNAUTHENTICATED, "The header 'authorization' must be 'Bearer TOKEN'");
+            }
+            return header.substring(SCHEME.length()).trim();
+        }
     }
 
     /**
      * Who calls.
      *
-     * @param authorization the header of this name
-     * @param from the caller's address
      * @throws FerryException UNAUTHENTICATED
      */
-    public Caller identify(VerbRule rule, Optional<String> authorization, String from) {
+    public Caller identify(VerbRule rule, Shown shown) {
         return switch (rule.door()) {
-            case NODE -> Caller.machine("node", from);
-            case TOKEN -> byToken(authorization, from);
+            case NODE -> byCertificate(shown);
+            case TOKEN -> byToken(shown);
+            case JOIN -> byJoinToken(shown);
         };
     }
 
-    private Caller byToken(Optional<String> authorization, String from) {
+    private Caller byCertificate(Shown shown) {
+        if (nodes.isEmpty()) {
+            return Caller.machine("", "", shown.from());
+        }
+        X509Certificate certificate = shown.certificate().orElseThrow(() -> new FerryException(ErrorCode.UNAUTHENTICATED, "The call shows no node's certificate; a machine gets one by joining: `ferry node join`"));
+        return Caller.machine(nodes.get().node(certificate), NodeIdentities.serial(certificate), shown.from());
+    }
+
+    private Caller byJoinToken(Shown shown) {
+        NodeIdentities identities = nodes.orElseThrow(() -> new FerryException(ErrorCode.JOIN_REFUSED, "This coordinator does not know nodes by certificates: it runs without TLS"));
+        String token = identities.authenticate(shown.bearer("join token"));
+        return Caller.machine(token, token, shown.from());
+    }
+
+    private Caller byToken(Shown shown) {
         if (tokens.isEmpty()) {
-            return Caller.anyone(from);
+            return Caller.anyone(shown.from());
         }
-        String shown = authorization.orElseThrow(() -> new FerryException(ErrorCode.UNAUTHENTICATED, "The call shows no token"));
-        if (!shown.toLowerCase(Locale.ROOT).startsWith(SCHEME)) {
-            throw new FerryException(ErrorCode.UNAUTHENTICATED, "The header 'authorization' must be 'Bearer TOKEN'");
-        }
-        Token token = tokens.get().authenticate(shown.substring(SCHEME.length()).trim());
-        return new Caller(token.getId(), token.getRole(), token.getOwner(), from);
+        Token token = tokens.get().authenticate(shown.bearer("token"));
+        return new Caller(token.getId(), token.getRole(), token.getOwner(), "", shown.from());
     }
 
     /**

@@ -5,7 +5,9 @@ public enum Door {
     /** A token, whose role decides. */
     TOKEN("a token"),
     /** A node's certificate. */
-    NODE("a node's certificate");
+    NODE("a node's certificate"),
+    /** A join token, which lets one machine become a node. */
+    JOIN("a join token");
 
     private final String words;
 

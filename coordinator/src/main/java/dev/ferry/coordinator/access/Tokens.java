@@ -2,7 +2,6 @@ package dev.ferry.coordinator.access;
 
 import com.google.protobuf.ByteString;
 import dev.ferry.common.FerryException;
-import dev.ferry.common.Ids;
 import dev.ferry.coordinator.store.RecordKind;
 import dev.ferry.coordinator.store.RecordQuery;
 import dev.ferry.coordinator.store.StateStore;
@@ -14,15 +13,9 @@ import dev.ferry.proto.v1.Owner;
 import dev.ferry.proto.v1.Role;
 import dev.ferry.proto.v1.Token;
 import dev.ferry.proto.v1.TokenRecord;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.security.SecureRandom;
 import java.time.Duration;
-import java.util.Base64;
 import java.util.List;
 import java.util.Optional;
-import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
@@ -34,12 +27,9 @@ public final class Tokens {
     static final RecordKind<TokenRecord> KIND =
             new RecordKind<>("token", TokenRecord.parser(), record -> record.getToken().getId(), record -> "", record -> record.getToken().getCreatedAt());
 
-    private static final Pattern FORM = Pattern.compile("ferry_([a-z2-9]{10})_([A-Za-z0-9_-]{43})");
     private static final Pattern NAME = Pattern.compile("[A-Za-z0-9][A-Za-z0-9@._-]{0,62}");
-    private static final int SECRET_BYTES = 32;
     private static final int MOST_NOTE = 200;
     private static final Duration LONGEST = Duration.ofDays(3650);
-    private static final SecureRandom RANDOM = new SecureRandom();
 
     private final StateStore store;
 
@@ -54,16 +44,13 @@ public final class Tokens {
      */
     public CreateTokenResponse create(CreateTokenRequest request) {
         check(request);
-        String id = Ids.random(10);
-        byte[] random = new byte[SECRET_BYTES];
-        RANDOM.nextBytes(random);
-        String secret = Base64.getUrlEncoder().withoutPadding().encodeToString(random);
+        Secrets.Made made = Secrets.make(Secrets.TOKEN);
         return store.transact(
                 state -> {
                     long now = state.now();
                     Token token =
                             Token.newBuilder()
-                                    .setId(id)
+                                    .setId(made.id())
                                     .setRole(request.getRole())
                                     .setOwner(request.getOwner())
                                     .setCreatedAt(now)
@@ -71,8 +58,8 @@ public final class Tokens {
                                     .setCreatedBy(Caller.current().name())
                                     .setNote(request.getNote())
                                     .build();
-                    state.put(KIND, TokenRecord.newBuilder().setToken(token).setSecretSha256(ByteString.copyFrom(hash(secret))).build());
-                    return CreateTokenResponse.newBuilder().setToken(token).setSecret("ferry_" + id + "_" + secret).build();
+                    state.put(KIND, TokenRecord.newBuilder().setToken(token).setSecretSha256(ByteString.copyFrom(made.hash())).build());
+                    return CreateTokenResponse.newBuilder().setToken(token).setSecret(made.text()).build();
                 });
     }
 
@@ -136,20 +123,13 @@ public final class Tokens {
      * @throws FerryException UNAUTHENTICATED; the message does not say whether there is such a token
      */
     Token authenticate(String text) {
-        Matcher form = FORM.matcher(text);
-        if (!form.matches()) {
-            throw new FerryException(ErrorCode.UNAUTHENTICATED, "What was shown does not have the form of a token");
-        }
-        return store.transact(state -> valid(state, form.group(1), hash(form.group(2))))
+        Secrets.Shown shown = Secrets.parse(Secrets.TOKEN, text);
+        return store.transact(state -> valid(state, shown))
                 .orElseThrow(() -> new FerryException(ErrorCode.UNAUTHENTICATED, "The token is not valid: it is not known here, revoked or expired"));
     }
 
-    private static Optional<Token> valid(Transaction state, String id, byte[] hash) {
-        Optional<TokenRecord> record = state.record(KIND, id);
-        // The same work for a token that is not there, and no end at the first wrong byte.
-        byte[] expected = record.map(TokenRecord::getSecretSha256).orElse(ByteString.EMPTY).toByteArray();
-        boolean equal = MessageDigest.isEqual(expected, hash);
-        return record.map(TokenRecord::getToken).filter(token -> equal && isValid(token, state.now()));
+    private static Optional<Token> valid(Transaction state, Secrets.Shown shown) {
+        return state.record(KIND, shown.id()).filter(record -> shown.hasHash(record.getSecretSha256())).map(TokenRecord::getToken).filter(token -> isValid(token, state.now()));
     }
 
     /** Whether a token that was shown before, for a stream that is still open, lets its holder in now. */
@@ -164,13 +144,5 @@ public final class Tokens {
 
     private static boolean isValid(Token token, long now) {
         return token.getRevokedAt() == 0 && (token.getExpiresAt() == 0 || now < token.getExpiresAt());
-    }
-
-    private static byte[] hash(String secret) {
-        try {
-            return MessageDigest.getInstance("SHA-256").digest(secret.getBytes(StandardCharsets.US_ASCII));
-        } catch (NoSuchAlgorithmException impossible) {
-            throw new IllegalStateException(impossible);
-        }
     }
 }

@@ -76,6 +76,10 @@ public final class VerbRules {
                     reads("ListTokens", ROLE_ADMIN),
                     changes("RevokeToken", ROLE_ADMIN).target("id"),
                     reads("ReadAudit", ROLE_ADMIN),
+                    changes("CreateJoinToken", ROLE_ADMIN).target("node"),
+                    changes("RevokeNode", ROLE_ADMIN).target("node"),
+                    new VerbRule("JoinNode", Door.JOIN, Role.ROLE_UNSPECIFIED, Thing.NONE, "node", true),
+                    new VerbRule("RenewNode", Door.NODE, Role.ROLE_UNSPECIFIED, Thing.NONE, "node", true),
                     new VerbRule("Connect", Door.NODE, Role.ROLE_UNSPECIFIED, Thing.NONE, "", false));
 
     private static final Map<String, VerbRule> BY_NAME = byName();

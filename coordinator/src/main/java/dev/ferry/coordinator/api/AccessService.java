@@ -1,27 +1,47 @@
 package dev.ferry.coordinator.api;
 
+import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.access.AuditLog;
+import dev.ferry.coordinator.access.Caller;
+import dev.ferry.coordinator.access.NodeIdentities;
 import dev.ferry.coordinator.access.Tokens;
 import dev.ferry.proto.v1.AccessGrpc;
 import dev.ferry.proto.v1.AuditEntry;
+import dev.ferry.proto.v1.CreateJoinTokenRequest;
+import dev.ferry.proto.v1.CreateJoinTokenResponse;
 import dev.ferry.proto.v1.CreateTokenRequest;
 import dev.ferry.proto.v1.CreateTokenResponse;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.ListTokensRequest;
 import dev.ferry.proto.v1.ListTokensResponse;
+import dev.ferry.proto.v1.NodeCertificate;
+import dev.ferry.proto.v1.NodeIdentity;
+import dev.ferry.proto.v1.NodeKey;
 import dev.ferry.proto.v1.ReadAuditRequest;
+import dev.ferry.proto.v1.RevokeNodeRequest;
 import dev.ferry.proto.v1.RevokeTokenRequest;
 import dev.ferry.proto.v1.Token;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import java.util.Optional;
+import java.util.function.Consumer;
 
 /** The administrators' side of the gRPC server. */
 public final class AccessService extends AccessGrpc.AccessImplBase {
     private final Tokens tokens;
     private final AuditLog audit;
+    private final Optional<NodeIdentities> nodes;
+    private final Consumer<String> expel;
 
-    public AccessService(Tokens tokens, AuditLog audit) {
+    /**
+     * @param nodes empty: nodes are not known by certificates
+     * @param expel ends the stream of a node
+     */
+    public AccessService(Tokens tokens, AuditLog audit, Optional<NodeIdentities> nodes, Consumer<String> expel) {
         this.tokens = tokens;
         this.audit = audit;
+        this.nodes = nodes;
+        this.expel = expel;
     }
 
     @Override
@@ -37,6 +57,36 @@ public final class AccessService extends AccessGrpc.AccessImplBase {
     @Override
     public void revokeToken(RevokeTokenRequest request, StreamObserver<Token> to) {
         FerryService.answer(to, () -> tokens.revoke(request.getId()));
+    }
+
+    private NodeIdentities nodes() {
+        return nodes.orElseThrow(() -> new FerryException(ErrorCode.WRONG_STATE, "This coordinator does not know nodes by certificates: it runs without TLS"));
+    }
+
+    @Override
+    public void createJoinToken(CreateJoinTokenRequest request, StreamObserver<CreateJoinTokenResponse> to) {
+        FerryService.answer(to, () -> nodes().invite(request));
+    }
+
+    @Override
+    public void revokeNode(RevokeNodeRequest request, StreamObserver<NodeIdentity> to) {
+        FerryService.answer(
+                to,
+                () -> {
+                    NodeIdentity revoked = nodes().revoke(request.getNode());
+                    expel.accept(revoked.getNode());
+                    return revoked;
+                });
+    }
+
+    @Override
+    public void joinNode(NodeKey request, StreamObserver<NodeCertificate> to) {
+        FerryService.answer(to, () -> nodes().join(Caller.current().occasion(), request));
+    }
+
+    @Override
+    public void renewNode(NodeKey request, StreamObserver<NodeCertificate> to) {
+        FerryService.answer(to, () -> nodes().renew(Caller.current().name(), Caller.current().occasion(), request));
     }
 
     @Override

@@ -3,6 +3,7 @@ package dev.ferry.coordinator.api;
 import com.google.protobuf.Message;
 import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.access.Caller;
+import dev.ferry.coordinator.access.Credentials;
 import dev.ferry.coordinator.access.VerbRule;
 import dev.ferry.coordinator.access.VerbRules;
 import io.grpc.ForwardingServerCall.SimpleForwardingServerCall;
@@ -15,9 +16,12 @@ import io.grpc.ServerInterceptor;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.net.SocketAddress;
+import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.Optional;
+import javax.net.ssl.SSLPeerUnverifiedException;
+import javax.net.ssl.SSLSession;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -38,12 +42,22 @@ public final class CallGuard implements ServerInterceptor {
     public <Q, A> ServerCall.Listener<Q> interceptCall(ServerCall<Q, A> call, Metadata headers, ServerCallHandler<Q, A> next) {
         try {
             VerbRule rule = VerbRules.of(Objects.requireNonNull(call.getMethodDescriptor().getBareMethodName()));
-            Caller caller = gate.caller(rule, Optional.ofNullable(headers.get(AUTHORIZATION)), from(call));
+            Caller caller = gate.caller(rule, new Credentials.Shown(Optional.ofNullable(headers.get(AUTHORIZATION)), certificate(call), from(call)));
             Guarded<Q, A> guarded = new Guarded<>(call, caller, rule);
             return new Listener<>(caller.call(() -> next.startCall(guarded, headers)), guarded);
         } catch (RuntimeException refused) {
             close(call, refused);
             return new ServerCall.Listener<>() {};
+        }
+    }
+
+    private static Optional<X509Certificate> certificate(ServerCall<?, ?> call) {
+        SSLSession session = call.getAttributes().get(Grpc.TRANSPORT_ATTR_SSL_SESSION);
+        try {
+            return session == null ? Optional.empty() : Optional.of((X509Certificate) session.getPeerCertificates()[0]);
+        } catch (SSLPeerUnverifiedException none) {
+            // It showed none, as command lines do.
+            return Optional.empty();
         }
     }
 

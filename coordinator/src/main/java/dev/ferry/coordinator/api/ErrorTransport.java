@@ -14,14 +14,35 @@ public final class ErrorTransport {
     /** Trailer that holds an ErrorDetail message. */
     static final Metadata.Key<byte[]> KEY = Metadata.Key.of("ferry-error-bin", Metadata.BINARY_BYTE_MARSHALLER);
 
+    /** In the description each byte may take three. */
+    private static final int MOST_DESCRIPTION = 200;
+    private static final int MOST_MESSAGE = 800;
+    private static final int MOST_DETAIL = 4000;
+
     private ErrorTransport() {}
 
     public static StatusRuntimeException toStatus(Throwable failure) {
-        ErrorDetail detail = Errors.detailOf(failure);
+        ErrorDetail detail = fitting(Errors.detailOf(failure));
         Metadata trailers = new Metadata();
         trailers.put(KEY, detail.toByteArray());
         Status.Code code = Status.Code.valueOf(Errors.meaning(detail.getCode()).getGrpcStatus());
-        return code.toStatus().withDescription(detail.getMessage()).asRuntimeException(trailers);
+        return code.toStatus().withDescription(cut(detail.getMessage(), MOST_DESCRIPTION)).asRuntimeException(trailers);
+    }
+
+    /** Trailers of more than 8 KiB don't arrive, and with them nothing would: a message may quote what a caller sent. */
+    private static ErrorDetail fitting(ErrorDetail detail) {
+        ErrorDetail.Builder fitting = detail.toBuilder().setMessage(cut(detail.getMessage(), MOST_MESSAGE)).clearEvidence();
+        for (String line : detail.getEvidenceList()) {
+            if (fitting.build().getSerializedSize() + 4 * Math.min(line.length(), MOST_MESSAGE) > MOST_DETAIL) {
+                break;
+            }
+            fitting.addEvidence(cut(line, MOST_MESSAGE));
+        }
+        return fitting.build();
+    }
+
+    private static String cut(String text, int most) {
+        return text.length() <= most ? text : text.substring(0, most) + "...";
     }
 
     /**

@@ -6,10 +6,12 @@ import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.access.Auditor;
 import dev.ferry.coordinator.access.Caller;
 import dev.ferry.coordinator.access.Credentials;
+import dev.ferry.coordinator.access.Door;
 import dev.ferry.coordinator.access.VerbRule;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.FromNode;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.Operation;
@@ -35,8 +37,8 @@ public final class Gate {
     /**
      * @throws FerryException UNAUTHENTICATED, FORBIDDEN
      */
-    Caller caller(VerbRule rule, Optional<String> authorization, String from) {
-        Caller caller = credentials.identify(rule, authorization, from);
+    Caller caller(VerbRule rule, Credentials.Shown shown) {
+        Caller caller = credentials.identify(rule, shown);
         try {
             Credentials.requireRole(caller, rule);
         } catch (FerryException forbidden) {
@@ -53,7 +55,8 @@ public final class Gate {
      * @throws FerryException JOB_NOT_FOUND, IMAGE_NOT_FOUND, OPERATION_NOT_FOUND, also when it belongs to another
      */
     Message request(Caller caller, VerbRule rule, Message request) {
-        if (request.getSerializedSize() > MOST_REQUEST) {
+        requireOwnName(caller, request);
+        if (rule.door() != Door.NODE && request.getSerializedSize() > MOST_REQUEST) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, "The request has " + request.getSerializedSize() + " bytes; at most " + MOST_REQUEST + " are taken");
         }
         auditor.before(rule);
@@ -63,6 +66,13 @@ public final class Gate {
         }
         String id = store.transact(state -> own(state, caller, rule, named));
         return request.toBuilder().setField(field(rule, request), id).build();
+    }
+
+    /** A node speaks for itself alone. */
+    private static void requireOwnName(Caller caller, Message request) {
+        if (request instanceof FromNode message && message.hasHello() && !caller.name().isEmpty() && !caller.name().equals(message.getHello().getNode())) {
+            throw new FerryException(ErrorCode.FORBIDDEN, "The certificate is that of node '" + caller.name() + "', which can't speak for '" + message.getHello().getNode() + "'");
+        }
     }
 
     /** What a request names, by its rule; empty: nothing. */
@@ -110,7 +120,7 @@ public final class Gate {
         auditor.done(caller, rule, named(rule, request), answer);
         return switch (rule.door()) {
             case TOKEN -> Sight.of(caller, store).show(answer);
-            case NODE -> answer;
+            case NODE, JOIN -> answer;
         };
     }
 

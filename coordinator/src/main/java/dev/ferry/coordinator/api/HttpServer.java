@@ -6,8 +6,10 @@ import com.google.protobuf.util.JsonFormat;
 import dev.ferry.common.Errors;
 import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.GrpcPorts;
+import dev.ferry.common.tls.TlsIdentity;
 import dev.ferry.coordinator.scheduling.AccountsApi;
 import dev.ferry.coordinator.access.Caller;
+import dev.ferry.coordinator.access.Credentials;
 import dev.ferry.coordinator.access.VerbRule;
 import dev.ferry.coordinator.access.VerbRules;
 import dev.ferry.coordinator.scheduling.DecisionsApi;
@@ -20,12 +22,14 @@ import io.vertx.core.buffer.Buffer;
 import io.vertx.core.file.FileSystemOptions;
 import io.vertx.core.http.HttpMethod;
 import io.vertx.core.http.HttpServerOptions;
+import io.vertx.core.net.KeyCertOptions;
 import io.vertx.ext.web.Router;
 import io.vertx.ext.web.RoutingContext;
 import io.vertx.ext.web.handler.BodyHandler;
 import java.net.InetSocketAddress;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -58,7 +62,7 @@ public final class HttpServer implements AutoCloseable {
     }
 
     /** Takes the port; until {@link #serve} every request is answered by 503. */
-    public static HttpServer bind(String address) {
+    public static HttpServer bind(String address, Optional<TlsIdentity> tls) {
         InetSocketAddress where = GrpcPorts.address(address);
         // No files are served: without its cache of files a process that is killed leaves no folder of temporary ones.
         FileSystemOptions noFiles = new FileSystemOptions().setFileCachingEnabled(false).setClassPathResolvingEnabled(false);
@@ -66,7 +70,7 @@ public final class HttpServer implements AutoCloseable {
         Router router = Router.router(vertx);
         try {
             io.vertx.core.http.HttpServer server =
-                    vertx.createHttpServer(new HttpServerOptions().setHost(where.getHostString()).setPort(where.getPort()))
+                    vertx.createHttpServer(options(where, tls))
                             .requestHandler(router)
                             .listen()
                             .toCompletionStage()
@@ -80,6 +84,12 @@ public final class HttpServer implements AutoCloseable {
             Thread.currentThread().interrupt();
             throw new FerryException(ErrorCode.CANCELLED, "The start was interrupted", interrupted);
         }
+    }
+
+    private static HttpServerOptions options(InetSocketAddress where, Optional<TlsIdentity> tls) {
+        HttpServerOptions options = new HttpServerOptions().setHost(where.getHostString()).setPort(where.getPort());
+        tls.ifPresent(identity -> options.setSsl(true).setKeyCertOptions(KeyCertOptions.wrap(identity)).setEnabledSecureTransportProtocols(Set.of("TLSv1.3")));
+        return options;
     }
 
     public int port() {
@@ -135,7 +145,7 @@ public final class HttpServer implements AutoCloseable {
 
     /** Who asks, by the header that he shows. */
     static Caller caller(RoutingContext context, VerbRule rule, Gate gate) {
-        return gate.caller(rule, Optional.ofNullable(context.request().getHeader("authorization")), String.valueOf(context.request().remoteAddress()));
+        return gate.caller(rule, new Credentials.Shown(Optional.ofNullable(context.request().getHeader("authorization")), Optional.empty(), String.valueOf(context.request().remoteAddress())));
     }
 
     /** What is counted is for whoever may see the coordinator itself. */

@@ -11,6 +11,19 @@ import java.util.List;
 /** What is wrong with what a user asks for. */
 final class JobSpecs {
     private static final long LEAST_MEMORY = 4L << 20;
+    private static final int MOST_PATH = 4095;
+    private static final int MOST_SHOWN = 100;
+    private static final int MOST_WORDS = 4096;
+    private static final int MOST_CHARACTERS = 128 << 10;
+    private static final int MOST_MOUNTS = 128;
+    private static final int MOST_NAME = 253;
+    private static final long MOST_CPU_MILLIS = 1_000_000_000;
+    private static final long MOST_MEMORY = 1L << 50;
+    private static final int MOST_GPUS = 4096;
+    /** The kernel's file systems and the sockets of services. */
+    private static final List<String> KERNELS_OWN = List.of("proc", "sys", "dev", "run");
+    /** What the sandbox makes itself. */
+    private static final List<String> SANDBOXS_OWN = List.of("proc", "sys", "dev", ".ferry");
 
     private JobSpecs() {}
 
@@ -28,14 +41,15 @@ final class JobSpecs {
         if (spec.getName().matches("j-[a-z2-9]{8}")) {
             problems.add("name '" + spec.getName() + "' looks like a job's id");
         }
-        absolute(problems, "workdir", spec.getWorkdir());
-        absolute(problems, "rootfs", spec.getRootfs());
+        source(problems, "workdir", spec.getWorkdir());
+        source(problems, "rootfs", spec.getRootfs());
+        limits(problems, spec);
         for (Mount mount : spec.getMountsList()) {
             if (mount.getSource().isEmpty() || mount.getDestination().isEmpty()) {
                 problems.add("a mount needs a source and a destination");
             }
-            absolute(problems, "mount source", mount.getSource());
-            absolute(problems, "mount destination", mount.getDestination());
+            source(problems, "mount source", mount.getSource());
+            path(problems, "mount destination", mount.getDestination(), SANDBOXS_OWN);
         }
         for (String name : spec.getEnvironmentMap().keySet()) {
             if (!name.matches("[A-Za-z_][A-Za-z0-9_]*")) {
@@ -72,9 +86,51 @@ final class JobSpecs {
         }
     }
 
-    private static void absolute(List<String> problems, String what, String path) {
-        if (!path.isEmpty() && !path.startsWith("/")) {
-            problems.add(what + " '" + path + "' must be an absolute path");
+    /** A path on a node; where it leads there, the node's own policy judges. */
+    private static void source(List<String> problems, String what, String path) {
+        path(problems, what, path, KERNELS_OWN);
+    }
+
+    private static void path(List<String> problems, String what, String path, List<String> refused) {
+        if (path.isEmpty()) {
+            return;
+        }
+        String shown = path.length() > MOST_SHOWN ? path.substring(0, MOST_SHOWN) + "..." : path;
+        if (!path.startsWith("/")) {
+            problems.add(what + " '" + shown + "' must be an absolute path");
+        } else if (path.length() > MOST_PATH || path.chars().anyMatch(Character::isISOControl)) {
+            problems.add(what + " '" + shown.replaceAll("\\p{Cntrl}", "?") + "' must have at most " + MOST_PATH + " characters and no control characters");
+        } else if (path.equals("/") || path.contains("//") || path.matches(".*/\\.{1,2}(/.*)?")) {
+            problems.add(what + " '" + shown + "' must be a plain path below /, without '//', '.' and '..'");
+        } else if (refused.contains(path.split("/", 3)[1])) {
+            problems.add(what + " '" + shown + "': no job may have /" + path.split("/", 3)[1]);
+        }
+    }
+
+    /** How large a job's description may be, so that nobody fills the coordinator's memory and database by one. */
+    private static void limits(List<String> problems, JobSpec spec) {
+        long words = spec.getCommandList().stream().mapToLong(String::length).sum();
+        long variables = spec.getEnvironmentMap().entrySet().stream().mapToLong(entry -> entry.getKey().length() + entry.getValue().length()).sum();
+        if (spec.getCommandCount() > MOST_WORDS || words > MOST_CHARACTERS) {
+            problems.add("the command must have at most " + MOST_WORDS + " words and " + MOST_CHARACTERS + " characters");
+        }
+        if (spec.getEnvironmentCount() > MOST_WORDS || variables > MOST_CHARACTERS) {
+            problems.add("the environment must have at most " + MOST_WORDS + " variables and " + MOST_CHARACTERS + " characters");
+        }
+        if (spec.getMountsCount() > MOST_MOUNTS) {
+            problems.add("a job has at most " + MOST_MOUNTS + " mounts");
+        }
+        if (spec.getCpuMillis() > MOST_CPU_MILLIS || spec.getMemoryBytes() > MOST_MEMORY || spec.getGpus() > MOST_GPUS) {
+            problems.add("no machine has that many CPUs, GPUs or that much memory");
+        }
+        for (String name : List.of(spec.getNode(), spec.getGpuModel(), spec.getAccount(), spec.getQos(), spec.getPartition(), spec.getUserName())) {
+            if (name.length() > MOST_NAME || name.chars().anyMatch(Character::isISOControl)) {
+                problems.add("names must have at most " + MOST_NAME + " characters and no control characters");
+            }
+        }
+        boolean zero = spec.getCommandList().stream().anyMatch(word -> word.indexOf('\0') >= 0) || spec.getEnvironmentMap().values().stream().anyMatch(value -> value.indexOf('\0') >= 0);
+        if (zero) {
+            problems.add("neither the command nor the environment can hold a character of the value 0");
         }
     }
 }

@@ -4,9 +4,11 @@ import dev.ferry.common.Clock;
 import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Ids;
+import dev.ferry.common.SystemScheduler;
 import dev.ferry.coordinator.Coordinator;
 import dev.ferry.coordinator.CoordinatorConfig;
 import dev.ferry.coordinator.GrpcPorts;
+import dev.ferry.coordinator.access.ServerTls;
 import dev.ferry.coordinator.store.LeaderRow;
 import dev.ferry.coordinator.store.PostgresDatabase;
 import dev.ferry.coordinator.store.PostgresStateStore;
@@ -32,6 +34,8 @@ public final class Member implements AutoCloseable {
     private static final Duration PORTS = Duration.ofSeconds(30);
 
     private final PostgresDatabase database;
+    private final SystemScheduler scheduler = new SystemScheduler("certificate");
+    private final Optional<ServerTls> tls;
     private final LeaderRow row;
     private final Duration term;
     private final String holder;
@@ -48,7 +52,8 @@ public final class Member implements AutoCloseable {
         this.database = database;
         row = new LeaderRow(database);
         term = Durations.parse(config.database().term());
-        standby = Standby.start(GrpcPorts.builder(config), config.httpListen(), () -> leader);
+        tls = GrpcPorts.tls(config, GrpcPorts.authority(config), scheduler);
+        standby = Standby.start(GrpcPorts.builder(config, tls), config.httpListen(), tls, () -> leader);
         int grpcPort = GrpcPorts.port(standby.grpc(), config);
         this.config = config.withPorts(grpcPort, standby.httpPort());
         advertised = config.advertise().isEmpty() ? this.config.grpcListen().split(",", 2)[0].trim() : config.advertise();
@@ -141,7 +146,7 @@ public final class Member implements AutoCloseable {
         long end = Clock.SYSTEM.nanos() + PORTS.toNanos();
         while (closing.getCount() > 0) {
             try {
-                standby = Standby.start(GrpcPorts.builder(config), config.httpListen(), () -> leader);
+                standby = Standby.start(GrpcPorts.builder(config, tls), config.httpListen(), tls, () -> leader);
                 return;
             } catch (IOException | RuntimeException failed) {
                 if (Clock.SYSTEM.nanos() - end > 0) {
@@ -174,6 +179,8 @@ public final class Member implements AutoCloseable {
         leading.ifPresent(Term::giveUp);
         life.join();
         standby.close();
+        tls.ifPresent(ServerTls::close);
+        scheduler.close();
         database.close();
     }
 }

@@ -1,6 +1,7 @@
 package dev.ferry.coordinator.leader;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.access.ServerTls;
 import dev.ferry.coordinator.api.ErrorTransport;
 import dev.ferry.coordinator.api.HttpServer;
 import dev.ferry.proto.v1.ErrorCode;
@@ -17,6 +18,7 @@ import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -36,8 +38,8 @@ final class Standby implements AutoCloseable {
     /**
      * @param leader who leads as far as is known, as in {@link #detail}
      */
-    static Standby start(NettyServerBuilder builder, String httpListen, Supplier<String> leader) throws IOException {
-        HttpServer http = HttpServer.bind(httpListen);
+    static Standby start(NettyServerBuilder builder, String httpListen, Optional<ServerTls> tls, Supplier<String> leader) throws IOException {
+        HttpServer http = HttpServer.bind(httpListen, tls.map(ServerTls::identity));
         try {
             http.standBy(() -> detail(leader.get()));
             return new Standby(builder.fallbackHandlerRegistry(new Refusal(leader)).build().start(), http);

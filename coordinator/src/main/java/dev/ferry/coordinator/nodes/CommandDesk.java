@@ -14,6 +14,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Orders to daemons and their results. An order is sent again to each new stream of its node until its
@@ -21,6 +23,8 @@ import java.util.function.Predicate;
  * forgets it then.
  */
 public final class CommandDesk {
+    private static final Logger LOG = LoggerFactory.getLogger(CommandDesk.class);
+
     private final Map<String, Open> open = new ConcurrentHashMap<>();
     private final Map<String, Map<String, Open>> byNode = new ConcurrentHashMap<>();
     private final Set<String> answered = ConcurrentHashMap.newKeySet();
@@ -131,7 +135,9 @@ public final class CommandDesk {
 
     void result(String node, CommandResult result) {
         Open order = open.get(result.getId());
-        if (order != null) {
+        if (order != null && !order.node().equals(node)) {
+            LOG.warn("node {} answers order {}, which was given to node {}: it is not heard", node, result.getId(), order.node());
+        } else if (order != null) {
             answer(order, result);
         } else if (stillWanted.test(result.getId())) {
             unclaimed.put(result.getId(), result);
@@ -151,9 +157,9 @@ public final class CommandDesk {
         order.answer().accept(result);
     }
 
-    void progress(CommandProgress progress) {
+    void progress(String node, CommandProgress progress) {
         Open order = open.get(progress.getId());
-        if (order != null) {
+        if (order != null && order.node().equals(node)) {
             order.progress().accept(progress);
         }
     }

@@ -69,9 +69,9 @@ public final class LogRelay {
         return reading;
     }
 
-    void data(LogData data) {
+    void data(String node, LogData data) {
         Reading reading = readings.get(data.getRequest());
-        if (reading == null) {
+        if (reading == null || !reading.node.equals(node)) {
             return;
         }
         if (reading.queue.size() > MOST_QUEUED) {

@@ -72,8 +72,8 @@ public final class NodeStream {
                     later(() -> all.directory().countsNewLease(open.node()));
                 }
             }
-            case PROGRESS -> all.desk().progress(message.getProgress());
-            case LOG_DATA -> all.logs().data(message.getLogData());
+            case PROGRESS -> all.desk().progress(open.node(), message.getProgress());
+            case LOG_DATA -> all.logs().data(open.node(), message.getLogData());
             case RESULT ->
                     later(
                             () -> {

@@ -18,6 +18,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -106,16 +107,16 @@ class TokensTest {
 
     @Test
     void theFirstTokenIsForItsOwnerAloneAndMadeAgainWhenNobodyCouldAdministrate() throws Exception {
-        FirstToken.ensure(tokens, folder);
-        Path file = folder.resolve(FirstToken.FOLDER).resolve(FirstToken.FILE);
+        LocalFolder.ensure(tokens, folder, Optional.empty());
+        Path file = folder.resolve(LocalFolder.NAME).resolve(LocalFolder.TOKEN);
         String first = Files.readString(file).strip();
         assertThat(tokens.authenticate(first).getRole()).isEqualTo(Role.ROLE_ADMIN);
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-------");
         assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file.getParent()))).isEqualTo("rwx------");
-        FirstToken.ensure(tokens, folder);
+        LocalFolder.ensure(tokens, folder, Optional.empty());
         assertThat(Files.readString(file).strip()).isEqualTo(first);
         tokens.list(false).forEach(token -> assertThat(tokens.revoke(token.getId()).getRevokedAt()).isPositive());
-        FirstToken.ensure(tokens, folder);
+        LocalFolder.ensure(tokens, folder, Optional.empty());
         assertRefused(first);
         assertThat(tokens.authenticate(Files.readString(file).strip()).getRole()).isEqualTo(Role.ROLE_ADMIN);
     }

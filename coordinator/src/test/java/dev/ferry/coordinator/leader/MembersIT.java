@@ -62,7 +62,7 @@ class MembersIT {
                 nodeTimeout: 2s
                 store: {url: "file://%s/store"}
                 database: {url: "%s", user: %s, term: 2s}
-                security: {tokens: false}
+                security: {tls: false, tokens: false}
                 """
                         .formatted(folder, folder, server.newDatabase(), server.user());
         config = Configs.parse(yaml, "the test", CoordinatorConfig.defaults());

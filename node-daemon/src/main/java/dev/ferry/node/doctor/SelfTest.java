@@ -12,6 +12,7 @@ import dev.ferry.node.jobs.DumpSpeeds;
 import dev.ferry.node.jobs.NodeContext;
 import dev.ferry.node.memory.PreCopyConfig;
 import dev.ferry.node.jobs.Outbox;
+import dev.ferry.node.policy.NodePolicy;
 import dev.ferry.node.sandbox.Sandbox;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandProgress;
@@ -65,7 +66,7 @@ final class SelfTest {
             NodeContext context =
                     new NodeContext(
                             "doctor", folder, layout, group, new Sandbox(runc, folder.resolve("runc")), criu, new Images(store),
-                            new BufferPool(BUFFERS, Images.WINDOW_BYTES), DumpSpeeds.open(folder.resolve("dump-speeds")), PreCopyConfig.defaults(), Machine.facts(layout, criu, runc, none), List.of(folder), EACH, collect(results), none, () -> false);
+                            new BufferPool(BUFFERS, Images.WINDOW_BYTES), DumpSpeeds.open(folder.resolve("dump-speeds")), PreCopyConfig.defaults(), Machine.facts(layout, criu, runc, none), NodePolicy.hiding(List.of(folder)), EACH, collect(results), none, () -> false);
             try (JobRegistry registry = new JobRegistry(context)) {
                 return new SelfTest(registry, results).cycle();
             }

@@ -111,7 +111,8 @@ public final class JobRegistry implements AutoCloseable {
     /** Looks whether what a job needs from outside is here; nothing is made or written. */
     private void check(Command command) {
         try {
-            RootPlan ignored = RootPlan.of(command.getCheck().getSpec(), new JobFolder(folder.resolve(command.getJob())), context.hidden());
+            context.policy().check(command.getCheck().getSpec());
+            RootPlan ignored = RootPlan.of(command.getCheck().getSpec(), new JobFolder(folder.resolve(command.getJob())), context.policy().hidden());
             context.outbox().result(CommandResult.newBuilder().setId(command.getId()).build());
         } catch (IOException | RuntimeException unfit) {
             context.outbox().result(CommandResult.newBuilder().setId(command.getId()).setError(Failures.detail(unfit, ErrorCode.MOUNT_REFUSED)).build());

@@ -95,7 +95,7 @@ final class LocalJob {
     }
 
     RootPlan plan(JobSpec spec) throws IOException {
-        return RootPlan.of(spec, folder, context.hidden());
+        return RootPlan.of(spec, folder, context.policy().hidden());
     }
 
     /** The name that runc and CRIU's folders know this life by. */

@@ -4,13 +4,13 @@ import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.criu.CriuBinary;
 import dev.ferry.node.gpu.GpuNode;
 import dev.ferry.node.memory.PreCopyConfig;
+import dev.ferry.node.policy.NodePolicy;
 import dev.ferry.node.sandbox.Sandbox;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.storage.BufferPool;
 import dev.ferry.storage.Images;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -19,7 +19,7 @@ import java.util.function.BooleanSupplier;
  * @param cgroup path of the node's control group, below each hierarchy's root
  * @param speeds how fast dumps were on this node
  * @param preCopy what copying a job ahead may cost
- * @param hidden folders that no job may see
+ * @param policy what jobs may ask for, and which folders none may see
  * @param leaseIsOver whether no job that keeps the lease may run here now
  * @param freezeTimeout how long the kernel may take to stop a job's processes
  */
@@ -35,7 +35,7 @@ public record NodeContext(
         DumpSpeeds speeds,
         PreCopyConfig preCopy,
         NodeFacts facts,
-        List<Path> hidden,
+        NodePolicy policy,
         Duration freezeTimeout,
         Outbox outbox,
         GpuNode gpu,

@@ -38,6 +38,7 @@ final class RestoreAction {
         JobSpec spec = command.getRestore().getSpec();
         try (ImageReader image = job.context().images().read(command.getRestore().getImage())) {
             checkThatItIsOurs(image);
+            job.context().policy().check(spec);
             // Names every mount source that is missing here, and every GPU that does not fit, before anything is fetched.
             RootPlan ignored = job.plan(spec);
             List<String> gpus = command.getRestore().getGpusList();

@@ -25,6 +25,7 @@ final class StartAction {
                             0,
                             () -> {
                                 GpuPhase.give(job, command.getStart().getGpusList());
+                                job.context().policy().check(spec);
                                 RootPlan root = job.plan(spec);
                                 job.folder().createVolumes(spec.getUid(), spec.getGid());
                                 root.makeSkeleton(job.folder().root());

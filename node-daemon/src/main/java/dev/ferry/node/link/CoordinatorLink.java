@@ -11,12 +11,14 @@ import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.NodeNotices;
 import dev.ferry.proto.v1.Resources;
+import io.grpc.ManagedChannel;
 import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -34,6 +36,7 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
 
     private final String node;
     private final String coordinator;
+    private final Function<String, ManagedChannel> channels;
     private final NodeFacts facts;
     private final Resources capacity;
     private final String pool;
@@ -47,10 +50,14 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
     private volatile Supplier<NodeNotices> notices = NodeNotices::getDefaultInstance;
     private volatile Consumer<String> onSettled = notice -> {};
 
-    public CoordinatorLink(String node, String coordinator, NodeFacts facts, Resources capacity, String pool, NodeLease lease) {
+    /**
+     * @param channels makes a channel to an address
+     */
+    public CoordinatorLink(String node, String coordinator, Function<String, ManagedChannel> channels, NodeFacts facts, Resources capacity, String pool, NodeLease lease) {
         this.lease = lease;
         this.node = node;
         this.coordinator = coordinator;
+        this.channels = channels;
         this.facts = facts;
         this.capacity = capacity;
         this.pool = pool;
@@ -88,7 +95,7 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
     private void dial() {
         JobRegistry jobs = Objects.requireNonNull(registry);
         Duration pause = FIRST_PAUSE;
-        try (Coordinators coordinators = new Coordinators(coordinator)) {
+        try (Coordinators coordinators = new Coordinators(coordinator, channels)) {
             while (closing.getCount() > 0) {
                 LinkSession next = new LinkSession(jobs, lease, this::onWelcome, notice -> onSettled.accept(notice));
                 session = next;

@@ -1,28 +1,29 @@
 package dev.ferry.node.link;
 
 import io.grpc.ManagedChannel;
-import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Function;
 
 /** The coordinators, of which one leads: one is dialled after the other until one welcomes this node. */
 final class Coordinators implements AutoCloseable {
-    private static final int MOST_MESSAGE = 64 << 20;
-
     private final List<String> addresses;
+    private final Function<String, ManagedChannel> channel;
     private List<ManagedChannel> channels;
     private int at;
 
     /**
      * @param addresses host:port, several separated by commas
+     * @param channel makes a channel to one
      */
-    Coordinators(String addresses) {
+    Coordinators(String addresses, Function<String, ManagedChannel> channel) {
         this.addresses = Arrays.stream(addresses.split(",", -1)).map(String::strip).toList();
-        channels = open(this.addresses);
+        this.channel = channel;
+        channels = open();
     }
 
-    private static List<ManagedChannel> open(List<String> addresses) {
-        return addresses.stream().map(address -> (ManagedChannel) NettyChannelBuilder.forTarget(address).usePlaintext().maxInboundMessageSize(MOST_MESSAGE).build()).toList();
+    private List<ManagedChannel> open() {
+        return addresses.stream().map(channel).toList();
     }
 
     ManagedChannel channel() {
@@ -45,7 +46,7 @@ final class Coordinators implements AutoCloseable {
      */
     void dialAnew() {
         channels.forEach(ManagedChannel::shutdownNow);
-        channels = open(addresses);
+        channels = open();
     }
 
     @Override

@@ -44,13 +44,28 @@ public final class VolumeRestore {
 
     private void make(VolumeEntry entry, Path folder) throws IOException {
         Path file = VolumePaths.resolve(folder, entry.getPath());
+        requireWithin(folder, file);
         switch (entry.getKind()) {
             case DIRECTORY -> Files.createDirectories(file);
             case SYMLINK -> Files.createSymbolicLink(file, Path.of(entry.getTarget().toStringUtf8()));
-            case HARD_LINK -> Files.createLink(file, VolumePaths.resolve(folder, entry.getTarget()));
+            case HARD_LINK -> link(file, VolumePaths.resolve(folder, entry.getTarget()), folder);
             case FIFO -> Posix.makeFifo(file, entry.getMode());
             case REGULAR -> content(entry, file);
             case ENTRY_KIND_UNSPECIFIED, UNRECOGNIZED -> throw new IOException("entry '" + name(entry.getPath()) + "' is of a kind this Ferry does not know");
+        }
+    }
+
+    private static void link(Path file, Path target, Path folder) throws IOException {
+        requireWithin(folder, target);
+        Files.createLink(file, target);
+    }
+
+    /** The daemon writes as root: an entry below a symbolic link of the image could be anywhere on the node. */
+    private static void requireWithin(Path folder, Path file) throws IOException {
+        for (Path above = file.getParent(); above != null && !above.equals(folder.getParent()) && above.startsWith(folder); above = above.getParent()) {
+            if (Files.isSymbolicLink(above)) {
+                throw new IOException("the image has an entry below the symbolic link " + folder.relativize(above));
+            }
         }
     }
 

@@ -11,6 +11,7 @@ import dev.ferry.node.jobs.DumpSpeeds;
 import dev.ferry.node.jobs.NodeContext;
 import dev.ferry.node.memory.PreCopyConfig;
 import dev.ferry.node.jobs.Outbox;
+import dev.ferry.node.policy.NodePolicy;
 import dev.ferry.node.sandbox.Sandbox;
 import dev.ferry.node.standin.StandIn;
 import dev.ferry.node.standin.StandInSpec;
@@ -54,7 +55,7 @@ final class TestingGpuNode implements AutoCloseable {
         context =
                 new NodeContext(
                         name, folder, layout, group, new Sandbox(Path.of("/usr/sbin/runc"), folder.resolve("runc")), CriuBinary.find(null), images, new BufferPool(32, Images.WINDOW_BYTES), DumpSpeeds.open(folder.resolve("dump-speeds")), PreCopyConfig.defaults(), facts.build(),
-                        List.of(folder), SOON, collect(), gpu, () -> false);
+                        NodePolicy.hiding(List.of(folder)), SOON, collect(), gpu, () -> false);
         restart();
     }
 

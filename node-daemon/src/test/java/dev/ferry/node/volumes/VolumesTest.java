@@ -7,13 +7,17 @@ import static org.awaitility.Awaitility.await;
 import com.google.protobuf.ByteString;
 import dev.ferry.common.FerryException;
 import dev.ferry.node.posix.Posix;
+import dev.ferry.proto.v1.EntryKind;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Manifest;
+import dev.ferry.proto.v1.StoredVolume;
+import dev.ferry.proto.v1.VolumeEntry;
 import dev.ferry.storage.BufferPool;
 import dev.ferry.storage.ImageReader;
 import dev.ferry.storage.ImageWriter;
 import dev.ferry.storage.Images;
 import dev.ferry.storage.object.FolderStore;
+import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -185,5 +189,24 @@ class VolumesTest {
             assertThatThrownBy(() -> VolumePaths.resolve(target, ByteString.copyFromUtf8(path))).isInstanceOf(IllegalArgumentException.class);
         }
         assertThat(VolumePaths.resolve(target, ByteString.EMPTY)).isEqualTo(target);
+    }
+
+    @Test
+    void anEntryBelowALinkOfTheImageIsNotWrittenThroughIt() throws Exception {
+        Path outside = Files.createDirectory(folder.resolve("outside"));
+        Manifest trick =
+                Manifest.newBuilder()
+                        .addVolumes(
+                                StoredVolume.newBuilder()
+                                        .setName("scratch")
+                                        .addEntries(VolumeEntry.newBuilder().setKind(EntryKind.DIRECTORY).setMode(0755))
+                                        .addEntries(VolumeEntry.newBuilder().setPath(ByteString.copyFromUtf8("way")).setKind(EntryKind.SYMLINK).setTarget(ByteString.copyFromUtf8(outside.toString())))
+                                        .addEntries(VolumeEntry.newBuilder().setPath(ByteString.copyFromUtf8("way/fifo")).setKind(EntryKind.FIFO).setMode(0644)))
+                        .build();
+        Image image = capture(1, Optional.empty(), Set.of());
+        try (ImageReader reader = images.read(image.getId())) {
+            assertThatThrownBy(() -> new VolumeRestore(reader).restore(trick.getVolumes(0), target)).isInstanceOf(IOException.class).hasMessageContaining("way");
+        }
+        assertThat(outside).isEmptyDirectory();
     }
 }

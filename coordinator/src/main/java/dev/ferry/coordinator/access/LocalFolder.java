@@ -1,0 +1,50 @@
+package dev.ferry.coordinator.access;
+
+import dev.ferry.common.DurableFile;
+import dev.ferry.common.tls.Pem;
+import dev.ferry.proto.v1.CreateTokenRequest;
+import dev.ferry.proto.v1.Role;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.security.cert.X509Certificate;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What a command line on this machine needs to get in, in a folder of the coordinator's data that only its owner can
+ * read: the first administrator's token, and the authority by which it knows the coordinator.
+ */
+public final class LocalFolder {
+    /** Its name below the data folder. */
+    public static final String NAME = "access";
+
+    public static final String TOKEN = "token";
+    public static final String AUTHORITY = "ca.pem";
+
+    private LocalFolder() {}
+
+    /**
+     * Brings the folder up to date. A token is made whenever nobody could administrate: whoever can read the data folder
+     * can do everything anyway.
+     *
+     * @param authority empty: the coordinator speaks without TLS
+     */
+    public static void ensure(Tokens tokens, Path data, Optional<X509Certificate> authority) throws IOException {
+        Path folder = data.resolve(NAME);
+        if (!Files.isDirectory(folder)) {
+            Files.createDirectories(folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        }
+        if (!tokens.hasAdministrator()) {
+            String secret = tokens.create(CreateTokenRequest.newBuilder().setRole(Role.ROLE_ADMIN).setNote("made at the first start").build()).getSecret();
+            DurableFile.writePrivate(folder.resolve(TOKEN), (secret + "\n").getBytes(StandardCharsets.US_ASCII));
+        }
+        if (authority.isPresent()) {
+            Pem.writeCertificates(folder.resolve(AUTHORITY), List.of(authority.get()));
+        } else {
+            Files.deleteIfExists(folder.resolve(AUTHORITY));
+        }
+    }
+}

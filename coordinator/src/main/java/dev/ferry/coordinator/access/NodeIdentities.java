@@ -1,0 +1,211 @@
+package dev.ferry.coordinator.access;
+
+import com.google.protobuf.ByteString;
+import dev.ferry.common.FerryException;
+import dev.ferry.common.Ids;
+import dev.ferry.common.tls.Keys;
+import dev.ferry.common.tls.NodeNames;
+import dev.ferry.coordinator.store.RecordKind;
+import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.CreateJoinTokenRequest;
+import dev.ferry.proto.v1.CreateJoinTokenResponse;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.JoinToken;
+import dev.ferry.proto.v1.JoinTokenRecord;
+import dev.ferry.proto.v1.NodeCertificate;
+import dev.ferry.proto.v1.NodeIdentity;
+import dev.ferry.proto.v1.NodeKey;
+import dev.ferry.common.tls.Pem;
+import java.security.GeneralSecurityException;
+import java.security.PublicKey;
+import java.security.cert.X509Certificate;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Which machines are nodes. A machine joins once by a token under a name, and from then on has that name by its
+ * certificate; nobody joins under the name of another unless the token says so.
+ */
+public final class NodeIdentities {
+    private static final RecordKind<JoinTokenRecord> TOKEN = RecordKind.of("join-token", JoinTokenRecord.parser(), record -> record.getToken().getId());
+    private static final RecordKind<NodeIdentity> IDENTITY = RecordKind.of("node-identity", NodeIdentity.parser(), NodeIdentity::getNode);
+    private static final Duration LONGEST = Duration.ofDays(7);
+    private static final String NAME = "[A-Za-z0-9][A-Za-z0-9._-]{0,62}";
+
+    private final StateStore store;
+    private final CertificateAuthority authority;
+    private final Duration lifetime;
+
+    /**
+     * @param lifetime of a node's certificate
+     */
+    public NodeIdentities(StateStore store, CertificateAuthority authority, Duration lifetime) {
+        this.store = store;
+        this.authority = authority;
+        this.lifetime = lifetime;
+    }
+
+    /**
+     * Makes a token by which one machine may join.
+     *
+     * @throws FerryException INVALID_ARGUMENT
+     */
+    public CreateJoinTokenResponse invite(CreateJoinTokenRequest request) {
+        if (!request.getNode().isEmpty() && !request.getNode().matches(NAME)) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "'" + request.getNode() + "' is not a node's name");
+        }
+        if (request.getLifetimeSeconds() < 1 || request.getLifetimeSeconds() > LONGEST.toSeconds()) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "A join token's lifetime must be between 1 s and " + LONGEST.toDays() + " days");
+        }
+        Secrets.Made made = Secrets.make(Secrets.JOIN);
+        return store.transact(
+                state -> {
+                    JoinToken token =
+                            JoinToken.newBuilder()
+                                    .setId(made.id())
+                                    .setNode(request.getNode())
+                                    .setCreatedAt(state.now())
+                                    .setExpiresAt(state.now() + Duration.ofSeconds(request.getLifetimeSeconds()).toMillis())
+                                    .setCreatedBy(Caller.current().name())
+                                    .build();
+                    state.put(TOKEN, JoinTokenRecord.newBuilder().setToken(token).setSecretSha256(ByteString.copyFrom(made.hash())).build());
+                    return CreateJoinTokenResponse.newBuilder().setToken(token).setSecret(made.text() + "_" + Keys.fingerprint(authority.certificate())).build();
+                });
+    }
+
+    /**
+     * The id of a join token.
+     *
+     * @throws FerryException UNAUTHENTICATED
+     */
+    String authenticate(String text) {
+        Secrets.Shown shown = Secrets.parse(Secrets.JOIN, text);
+        return store.transact(state -> state.record(TOKEN, shown.id()))
+                .filter(record -> shown.hasHash(record.getSecretSha256()))
+                .map(record -> record.getToken().getId())
+                .orElseThrow(() -> new FerryException(ErrorCode.UNAUTHENTICATED, "The join token is not known here"));
+    }
+
+    /**
+     * Makes a machine a node. The same machine may ask twice, when the answer was lost.
+     *
+     * @param token id of the join token that it showed
+     * @throws FerryException JOIN_REFUSED
+     */
+    public NodeCertificate join(String token, NodeKey asked) {
+        if (!asked.getNode().matches(NAME)) {
+            throw refused("'" + asked.getNode() + "' is not a node's name");
+        }
+        PublicKey key = proven(asked, token);
+        String used = Keys.sha256(key.getEncoded());
+        List<X509Certificate> chain = authority.node(key, asked.getNode(), lifetime);
+        return store.transact(
+                state -> {
+                    JoinTokenRecord record = state.record(TOKEN, token).orElseThrow(() -> refused("The join token is gone"));
+                    requireUsable(state, record, used, asked.getNode());
+                    state.put(TOKEN, record.toBuilder().setUsedByKey(used).setUsedAt(state.now()).build());
+                    state.put(IDENTITY, NodeIdentity.newBuilder().setNode(asked.getNode()).setJoinedAt(state.now()).addSerials(serial(chain)).build());
+                    return certificate(chain);
+                });
+    }
+
+    private static void requireUsable(Transaction state, JoinTokenRecord record, String key, String node) {
+        JoinToken token = record.getToken();
+        if (state.now() >= token.getExpiresAt()) {
+            throw refused("The join token has expired");
+        }
+        if (!token.getNode().isEmpty() && !token.getNode().equals(node)) {
+            throw refused("The join token is for node '" + token.getNode() + "', not for '" + node + "'");
+        }
+        boolean again = record.getUsedByKey().equals(key);
+        if (!record.getUsedByKey().isEmpty() && !again) {
+            throw refused("The join token was used before");
+        }
+        if (token.getNode().isEmpty() && !again && state.record(IDENTITY, node).isPresent()) {
+            throw refused("There is a node '" + node + "'; a token made with --node " + node + " lets a machine take its place");
+        }
+    }
+
+    /**
+     * A new certificate for a node that has one.
+     *
+     * @throws FerryException JOIN_REFUSED
+     */
+    public NodeCertificate renew(String node, String serial, NodeKey asked) {
+        if (!asked.getNode().equals(node)) {
+            throw refused("Node '" + node + "' asks for the certificate of '" + asked.getNode() + "'");
+        }
+        PublicKey key = proven(asked, serial);
+        List<X509Certificate> chain = authority.node(key, node, lifetime);
+        return store.transact(
+                state -> {
+                    NodeIdentity identity = state.record(IDENTITY, node).filter(known -> isShown(known, serial)).orElseThrow(() -> refused("Node '" + node + "' was revoked"));
+                    // The one that it asked with stays good: the answer may be lost.
+                    state.put(IDENTITY, identity.toBuilder().clearSerials().addSerials(serial).addSerials(serial(chain)).build());
+                    return certificate(chain);
+                });
+    }
+
+    private static PublicKey proven(NodeKey asked, String occasion) {
+        try {
+            PublicKey key = Keys.publicKey(asked.getPublicKey().toByteArray());
+            if (Keys.isProven(key, asked.getNode(), occasion, asked.getProof().toByteArray())) {
+                return key;
+            }
+            throw refused("Node '" + asked.getNode() + "' does not prove that the key is its own");
+        } catch (GeneralSecurityException malformed) {
+            throw refused("Node '" + asked.getNode() + "' sends what is no key: " + malformed.getMessage());
+        }
+    }
+
+    private static FerryException refused(String message) {
+        return new FerryException(ErrorCode.JOIN_REFUSED, message);
+    }
+
+    private static String serial(List<X509Certificate> chain) {
+        return serial(chain.getFirst());
+    }
+
+    static String serial(X509Certificate certificate) {
+        return certificate.getSerialNumber().toString(16);
+    }
+
+    private static NodeCertificate certificate(List<X509Certificate> chain) {
+        return NodeCertificate.newBuilder().setPem(Pem.certificates(chain)).build();
+    }
+
+    private static boolean isShown(NodeIdentity identity, String serial) {
+        return identity.getRevokedAt() == 0 && identity.getSerialsList().contains(serial);
+    }
+
+    /**
+     * The node that shows a certificate of this authority.
+     *
+     * @throws FerryException UNAUTHENTICATED when it is no node's, or not its present one
+     */
+    String node(X509Certificate certificate) {
+        String node = NodeNames.of(certificate).orElseThrow(() -> new FerryException(ErrorCode.UNAUTHENTICATED, "The certificate is not a node's"));
+        Optional<NodeIdentity> identity = store.transact(state -> state.record(IDENTITY, node));
+        if (identity.filter(known -> isShown(known, serial(certificate))).isEmpty()) {
+            throw new FerryException(ErrorCode.UNAUTHENTICATED, "The certificate of node '" + node + "' was revoked or replaced; it must join again");
+        }
+        return node;
+    }
+
+    /**
+     * Lets a node in no more, until a machine joins under its name by a token for it.
+     *
+     * @throws FerryException NODE_NOT_FOUND
+     */
+    public NodeIdentity revoke(String node) {
+        return store.transact(
+                state -> {
+                    NodeIdentity identity = state.record(IDENTITY, node).orElseThrow(() -> new FerryException(ErrorCode.NODE_NOT_FOUND, "No node has joined under the name '" + node + "'"));
+                    NodeIdentity revoked = identity.toBuilder().setRevokedAt(state.now()).build();
+                    state.put(IDENTITY, revoked);
+                    return revoked;
+                });
+    }
+}

@@ -1,0 +1,128 @@
+package dev.ferry.node.policy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatCode;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.ferry.common.Configs;
+import dev.ferry.common.FerryException;
+import dev.ferry.node.NodeConfig;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.Mount;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What a job may not have, by whatever path it asks for it. */
+class NodePolicyTest {
+    @TempDir Path folder;
+    private Path data;
+    private Path projects;
+
+    @BeforeEach
+    void folders() throws IOException {
+        folder = folder.toRealPath();
+        data = Files.createDirectories(folder.resolve("var/ferry"));
+        projects = Files.createDirectories(folder.resolve("projects/ada"));
+    }
+
+    private NodePolicy policy(String yaml) {
+        return new NodePolicy(Configs.parse("name: n\npolicy: {" + yaml + "}\n", "the test", NodeConfig.defaults()).policy(), List.of(data));
+    }
+
+    private static JobSpec mounting(String source, boolean readOnly) {
+        return JobSpec.newBuilder().addMounts(Mount.newBuilder().setSource(source).setDestination("/m").setReadOnly(readOnly)).build();
+    }
+
+    private static void refuses(NodePolicy policy, JobSpec spec, String... words) {
+        assertThatThrownBy(() -> policy.check(spec))
+                .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.POLICY_REFUSED))
+                .hasMessageContainingAll(words);
+    }
+
+    private static void takes(NodePolicy policy, JobSpec spec) {
+        assertThatCode(() -> policy.check(spec)).doesNotThrowAnyException();
+    }
+
+    @Test
+    void theKernelsAndTheDaemonsOwnAreNeverMounted() throws IOException {
+        NodePolicy open = NodePolicy.hiding(List.of(data));
+        for (String source : List.of("/proc", "/proc/sys", "/sys/fs", "/dev", "/run", "/")) {
+            refuses(open, mounting(source, true), source);
+        }
+        refuses(open, mounting(data.toString(), true), data.toString());
+        refuses(open, mounting(Files.createDirectory(data.resolve("jobs")).toString(), true), data.toString());
+        refuses(open, mounting(data.getParent().toString(), true), "holds " + data);
+        takes(open, mounting(projects.toString(), false));
+    }
+
+    @Test
+    void aSymlinkIsJudgedByWhereItLeads() throws IOException {
+        NodePolicy policy = policy("allowedMounts: [" + folder.resolve("projects") + "]");
+        Path toEtc = Files.createSymbolicLink(projects.resolve("etc"), Path.of("/etc"));
+        Path toProc = Files.createSymbolicLink(projects.resolve("root"), Path.of("/proc/self/root"));
+        Path toData = Files.createSymbolicLink(projects.resolve("data"), data);
+        Path within = Files.createSymbolicLink(projects.resolve("again"), projects);
+        refuses(policy, mounting(toEtc.toString(), true), toEtc.toString(), "which is /etc");
+        refuses(policy, mounting(toProc.toString(), true), "which is /");
+        refuses(policy, mounting(toData.toString(), true), data.toString());
+        refuses(policy, mounting(toEtc.resolve("hosts").toString(), true), "which is /etc/hosts");
+        takes(policy, mounting(within.toString(), false));
+    }
+
+    @Test
+    void pathsThatGoUpAreRefused() {
+        NodePolicy policy = policy("allowedMounts: [" + folder.resolve("projects") + "]");
+        refuses(policy, mounting(projects + "/../../../etc", true), "without '.' and '..'");
+        refuses(policy, mounting(projects + "/.", true), "without '.' and '..'");
+        refuses(policy, mounting("projects", true), "absolute");
+        assertThatThrownBy(() -> policy.check(mounting(projects + "/\0x", true))).isInstanceOf(FerryException.class);
+        assertThatThrownBy(() -> policy.check(mounting(projects + "/none", true))).isInstanceOf(FerryException.class).hasMessageContaining("does not exist");
+    }
+
+    @Test
+    void onlyWhatIsAllowedIsMountedOrWorkedIn() {
+        NodePolicy policy = policy("allowedMounts: [" + folder.resolve("projects") + "]");
+        takes(policy, mounting(projects.toString(), false));
+        refuses(policy, mounting(folder.toString(), true), "holds");
+        refuses(policy, mounting("/usr", true), "lies in none of");
+        refuses(policy, JobSpec.newBuilder().setWorkdir("/tmp").build(), "--workdir /tmp");
+        refuses(policy, JobSpec.newBuilder().setRootfs("/usr").build(), "--rootfs /usr");
+        takes(policy, JobSpec.newBuilder().setWorkdir(projects.toString()).build());
+    }
+
+    @Test
+    void foldersOfTheSystemAreMountedReadOnlyByDefaultAndRootsHomeNotAtAll() {
+        NodePolicy policy = new NodePolicy(PolicyConfig.defaults(), List.of(data));
+        takes(policy, mounting("/usr/share", true));
+        refuses(policy, mounting("/usr/share", false), "/usr", "read-only");
+        refuses(policy, mounting("/bin", false), "read-only");
+        refuses(policy, mounting("/etc", false), "read-only");
+        refuses(policy, mounting("/root", true), "/root", "denied");
+        assertThat(policy.hidden()).contains(data, Path.of("/root"));
+    }
+
+    @Test
+    void usersRootsAndGpusAreLimited() {
+        NodePolicy policy = policy("users: [\"1000-60000\", \"33\"], nodeRoot: false, gpus: false");
+        JobSpec.Builder job = JobSpec.newBuilder().setUid(1000).setGid(33).setRootfs(projects.toString());
+        takes(policy, job.build());
+        refuses(policy, job.clone().setUid(0).build(), "user 0", "1000-60000");
+        refuses(policy, job.clone().setGid(0).build(), "group 0");
+        refuses(policy, job.clone().setUid(-1).build(), "user 4294967295");
+        refuses(policy, job.clone().clearRootfs().build(), "--rootfs");
+        refuses(policy, job.clone().setGpus(1).build(), "GPU");
+    }
+
+    @Test
+    void whatIsWrongWithAPolicyIsNamed() {
+        assertThatThrownBy(() -> policy("allowedMounts: [tmp], users: [root], hidden: [x]"))
+                .hasMessageContainingAll("policy.allowedMounts", "policy.users", "policy.hidden");
+        assertThatThrownBy(() -> policy("users: []")).hasMessageContaining("policy.users");
+    }
+}
