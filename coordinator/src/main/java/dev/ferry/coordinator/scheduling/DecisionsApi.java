@@ -1,9 +1,11 @@
 package dev.ferry.coordinator.scheduling;
 
+import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.access.Caller;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.DecisionReplay;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.ExplainJobRequest;
 import dev.ferry.proto.v1.Explanation;
 import dev.ferry.proto.v1.GetDecisionRequest;
@@ -34,7 +36,13 @@ public final class DecisionsApi {
         return store.transact(state -> Explainer.explain(state, config, names.apply(state, request.getJob()), Caller.current()::sees));
     }
 
+    /**
+     * @throws FerryException INVALID_ARGUMENT
+     */
     public ListDecisionsResponse list(ListDecisionsRequest request) {
+        if (request.getMost() < 0) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "There are no " + request.getMost() + " decisions to list; say 1 or more");
+        }
         return store.transact(
                 state -> {
                     String job = request.getJob().isEmpty() ? "" : names.apply(state, request.getJob()).getId();

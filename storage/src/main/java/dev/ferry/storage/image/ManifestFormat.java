@@ -28,6 +28,8 @@ public final class ManifestFormat {
 
     static final int PREAMBLE = 8 + Integer.BYTES + ChunkName.BYTES;
     private static final int LONGEST_HEAD = 16 << 20;
+    /** A list of the chunks of several terabytes. */
+    private static final int LONGEST_PART = 512 << 20;
     private static final int FIRST_VERSION = 1;
     private static final byte[] MAGIC = "FERRYIM2".getBytes(StandardCharsets.US_ASCII);
     private static final byte[] FIRST_MAGIC = "FERRYIMG".getBytes(StandardCharsets.US_ASCII);
@@ -114,6 +116,9 @@ public final class ManifestFormat {
         }
         ManifestHead read = parse(image, head, ManifestHead.parser());
         requireVersion(image, read.getFormatVersion(), VERSION);
+        if (read.getPartsList().stream().anyMatch(part -> part.getLength() < 0 || part.getLength() > LONGEST_PART)) {
+            throw corrupt(image, "it has a part of an impossible length");
+        }
         if (read.getPartsCount() == 0) {
             throw corrupt(image, "it has no parts");
         }
