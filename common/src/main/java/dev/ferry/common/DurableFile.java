@@ -1,7 +1,9 @@
 package dev.ferry.common;
 
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -31,6 +33,28 @@ public final class DurableFile {
         Path temporary = file.resolveSibling(file.getFileName() + ".new");
         Files.deleteIfExists(temporary);
         write(file, content, temporary, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
+    }
+
+    /** What is too large to be held in memory. */
+    public interface Content {
+        void writeTo(OutputStream file) throws IOException;
+    }
+
+    /** As {@link #writePrivate(Path, byte[])}; when the content fails, the file is as it was. */
+    public static void writePrivate(Path file, Content content) throws IOException {
+        Path temporary = file.resolveSibling(file.getFileName() + ".new");
+        Files.deleteIfExists(temporary);
+        try {
+            try (FileChannel channel =
+                    FileChannel.open(temporary, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
+                content.writeTo(Channels.newOutputStream(channel));
+                channel.force(true);
+            }
+            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        } finally {
+            Files.deleteIfExists(temporary);
+        }
+        syncFolder(Objects.requireNonNull(file.toAbsolutePath().getParent()));
     }
 
     private static void write(Path file, byte[] content, Path temporary, Set<StandardOpenOption> options, FileAttribute<?>... attributes) throws IOException {

@@ -95,7 +95,7 @@ public final class Coordinator implements AutoCloseable {
             http = add(HttpServer.bind(config.httpListen(), tls.map(ServerTls::identity)));
             Server self =
                     Server.newBuilder()
-                            .setVersion(Optional.ofNullable(Coordinator.class.getPackage().getImplementationVersion()).orElse("development"))
+                            .setVersion(StateTransfer.version())
                             .setStartedAt(System.currentTimeMillis())
                             .setStore(objects.describe())
                             .setHttpAddress(http.address())
@@ -126,7 +126,7 @@ public final class Coordinator implements AutoCloseable {
                             .intercept(new CallGuard(gate))
                             .addService(service)
                             .addService(new AccountsService(accounts))
-                            .addService(new AccessService(tokens, audit, nodes, desk::askAgain))
+                            .addService(new AccessService(tokens, audit, nodes, desk::askAgain, to -> StateTransfer.backUp(store, Path.of(config.data()), to)))
                             .addService(new DecisionsService(decisions))
                             .addService(new NodeLinkService(streams))
                             .build();

@@ -2,6 +2,10 @@ package dev.ferry.coordinator;
 
 import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,6 +27,22 @@ public record DatabaseConfig(String url, String user, String passwordFile, Strin
 
     public boolean shared() {
         return !url.isEmpty();
+    }
+
+    /**
+     * The user's password; empty: none is needed.
+     *
+     * @throws FerryException CONFIG_INVALID when its file can't be read
+     */
+    public String password() {
+        if (passwordFile.isEmpty()) {
+            return "";
+        }
+        try {
+            return Files.readString(Path.of(passwordFile)).strip();
+        } catch (IOException unreadable) {
+            throw new FerryException(ErrorCode.CONFIG_INVALID, "database.passwordFile: can't read " + passwordFile + ": " + unreadable, unreadable);
+        }
     }
 
     /** One line for each thing that is wrong, beginning with the key. */

@@ -10,7 +10,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "admin",
         description = "Administrates a coordinator: which people and machines are let in, and what was changed by whom.",
-        subcommands = {TokenVerbs.class, AuditVerb.class, CaVerb.class, JoinVerbs.Invite.class, JoinVerbs.RevokeNode.class},
+        subcommands = {TokenVerbs.class, AuditVerb.class, CaVerb.class, JoinVerbs.Invite.class, JoinVerbs.RevokeNode.class, StateVerbs.Backup.class, StateVerbs.Export.class, StateVerbs.Import.class},
         footer = {"", "Example:", "  ferry admin token create --role user --user ada --account physics --expires 30d"})
 public final class AdminVerb implements Runnable {
     @Spec private CommandSpec spec;

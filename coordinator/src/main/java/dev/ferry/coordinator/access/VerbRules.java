@@ -76,6 +76,8 @@ public final class VerbRules {
                     reads("ListTokens", ROLE_ADMIN),
                     changes("RevokeToken", ROLE_ADMIN).target("id"),
                     reads("ReadAudit", ROLE_ADMIN),
+                    // It holds everything: who took one is written down.
+                    changes("BackupState", ROLE_ADMIN),
                     changes("CreateJoinToken", ROLE_ADMIN).target("node"),
                     changes("RevokeNode", ROLE_ADMIN).target("node"),
                     new VerbRule("JoinNode", Door.JOIN, Role.ROLE_UNSPECIFIED, Thing.NONE, "node", true),

@@ -1,12 +1,15 @@
 package dev.ferry.coordinator.api;
 
+import com.google.protobuf.ByteString;
 import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.StateTransfer;
 import dev.ferry.coordinator.access.AuditLog;
 import dev.ferry.coordinator.access.Caller;
 import dev.ferry.coordinator.access.NodeIdentities;
 import dev.ferry.coordinator.access.Tokens;
 import dev.ferry.proto.v1.AccessGrpc;
 import dev.ferry.proto.v1.AuditEntry;
+import dev.ferry.proto.v1.BackupStateRequest;
 import dev.ferry.proto.v1.CreateJoinTokenRequest;
 import dev.ferry.proto.v1.CreateJoinTokenResponse;
 import dev.ferry.proto.v1.CreateTokenRequest;
@@ -20,9 +23,11 @@ import dev.ferry.proto.v1.NodeKey;
 import dev.ferry.proto.v1.ReadAuditRequest;
 import dev.ferry.proto.v1.RevokeNodeRequest;
 import dev.ferry.proto.v1.RevokeTokenRequest;
+import dev.ferry.proto.v1.StatePiece;
 import dev.ferry.proto.v1.Token;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
+import java.io.IOException;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -32,16 +37,23 @@ public final class AccessService extends AccessGrpc.AccessImplBase {
     private final AuditLog audit;
     private final Optional<NodeIdentities> nodes;
     private final Consumer<String> expel;
+    private final Backup backup;
+
+    /** Gives the whole state, piece by piece. */
+    public interface Backup {
+        void to(StateTransfer.Pieces pieces) throws IOException;
+    }
 
     /**
      * @param nodes empty: nodes are not known by certificates
      * @param expel ends the stream of a node
      */
-    public AccessService(Tokens tokens, AuditLog audit, Optional<NodeIdentities> nodes, Consumer<String> expel) {
+    public AccessService(Tokens tokens, AuditLog audit, Optional<NodeIdentities> nodes, Consumer<String> expel, Backup backup) {
         this.tokens = tokens;
         this.audit = audit;
         this.nodes = nodes;
         this.expel = expel;
+        this.backup = backup;
     }
 
     @Override
@@ -100,6 +112,21 @@ public final class AccessService extends AccessGrpc.AccessImplBase {
                                     if (FerryService.awaitRoom((ServerCallStreamObserver<AuditEntry>) to)) {
                                         to.onNext(entry);
                                     }
+                                }));
+    }
+
+    @Override
+    public void backupState(BackupStateRequest request, StreamObserver<StatePiece> to) {
+        FerryService.stream(
+                to,
+                () ->
+                        backup.to(
+                                piece -> {
+                                    boolean open = FerryService.awaitRoom((ServerCallStreamObserver<StatePiece>) to);
+                                    if (open) {
+                                        to.onNext(StatePiece.newBuilder().setContent(ByteString.copyFrom(piece)).build());
+                                    }
+                                    return open;
                                 }));
     }
 }

@@ -12,10 +12,7 @@ import dev.ferry.coordinator.access.ServerTls;
 import dev.ferry.coordinator.store.LeaderRow;
 import dev.ferry.coordinator.store.PostgresDatabase;
 import dev.ferry.coordinator.store.PostgresStateStore;
-import dev.ferry.proto.v1.ErrorCode;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
@@ -67,23 +64,12 @@ public final class Member implements AutoCloseable {
      * @throws FerryException DATABASE_UNREACHABLE, CONFIG_INVALID
      */
     public static Member start(CoordinatorConfig config) throws IOException {
-        PostgresDatabase database = PostgresDatabase.open(config.database().url(), config.database().user(), password(config.database().passwordFile()));
+        PostgresDatabase database = PostgresDatabase.open(config.database().url(), config.database().user(), config.database().password());
         try {
             return new Member(config, database);
         } catch (IOException | RuntimeException failed) {
             database.close();
             throw failed;
-        }
-    }
-
-    static String password(String file) {
-        if (file.isEmpty()) {
-            return "";
-        }
-        try {
-            return Files.readString(Path.of(file)).strip();
-        } catch (IOException unreadable) {
-            throw new FerryException(ErrorCode.CONFIG_INVALID, "database.passwordFile: can't read " + file + ": " + unreadable, unreadable);
         }
     }
 

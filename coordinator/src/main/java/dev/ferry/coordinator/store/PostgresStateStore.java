@@ -48,6 +48,12 @@ public final class PostgresStateStore extends SqlStateStore {
         }
     }
 
+    /** Else each statement would see what was written before it, by whoever leads by then. */
+    @Override
+    void holdStill(Handle handle) {
+        handle.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY");
+    }
+
     @Override
     FerryException translate(JdbiException failed) {
         return database.translate(failed);

@@ -1,6 +1,7 @@
 package dev.ferry.coordinator.store;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.StateRow;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.ReentrantLock;
@@ -10,7 +11,7 @@ import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.JdbiException;
 
 /** What both databases have in common: transactions of this process run one after the other. */
-abstract class SqlStateStore implements StateStore {
+public abstract class SqlStateStore implements StateStore {
     private final ReentrantLock turn = new ReentrantLock(true);
     private final List<Consumer<Iterable<String>>> listeners = new CopyOnWriteArrayList<>();
 
@@ -24,8 +25,42 @@ abstract class SqlStateStore implements StateStore {
 
     abstract FerryException translate(JdbiException failed);
 
+    /** Called at the begin of a transaction that reads all there is. */
+    abstract void holdStill(Handle handle);
+
     @Override
     public final <T> T transact(Function<Transaction, T> work) {
+        return run(work::apply);
+    }
+
+    @Override
+    public final void export(Consumer<StateRow> each) {
+        run(
+                transaction -> {
+                    holdStill(transaction.handle());
+                    new StateRows(transaction.handle()).forEach(each);
+                    return true;
+                });
+    }
+
+    /**
+     * Takes in a whole state, or nothing of it.
+     *
+     * @param rows gives the rows, and fails if they are not whole
+     * @throws FerryException WRONG_STATE when there is a state already
+     */
+    public final void load(StateFile.Source rows) {
+        run(
+                transaction -> {
+                    fence(transaction.handle());
+                    StateRows all = new StateRows(transaction.handle());
+                    all.requireNone();
+                    rows.forEach(all::insert);
+                    return true;
+                });
+    }
+
+    private <T> T run(Function<SqlTransaction, T> work) {
         if (turn.isHeldByCurrentThread()) {
             throw new IllegalStateException("a transaction in a transaction");
         }

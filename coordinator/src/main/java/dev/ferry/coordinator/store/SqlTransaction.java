@@ -33,6 +33,10 @@ final class SqlTransaction implements Transaction {
         this.fence = fence;
     }
 
+    Handle handle() {
+        return handle;
+    }
+
     Set<String> changed() {
         return changed;
     }

@@ -91,6 +91,11 @@ public final class SqliteStateStore extends SqlStateStore {
     }
 
     @Override
+    void holdStill(Handle ofTransaction) {
+        // There is one connection for all.
+    }
+
+    @Override
     FerryException translate(JdbiException failed) {
         return failed.getCause() instanceof SQLException cause ? translate(cause, file) : new FerryException(ErrorCode.INTERNAL, "The database " + file + " failed: " + failed.getMessage(), failed);
     }

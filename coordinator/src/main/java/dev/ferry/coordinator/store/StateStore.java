@@ -1,5 +1,6 @@
 package dev.ferry.coordinator.store;
 
+import dev.ferry.proto.v1.StateRow;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
@@ -22,6 +23,15 @@ public interface StateStore extends AutoCloseable {
     /** Whether another coordinator may take over without this one's knowledge; each transaction of one that was deposed fails. */
     default boolean canBeDeposed() {
         return false;
+    }
+
+    /**
+     * Gives every row there is, as they were at one moment, for {@link StateFile}. Nothing else is written meanwhile.
+     *
+     * @throws dev.ferry.common.FerryException INTERNAL when the database fails
+     */
+    default void export(Consumer<StateRow> each) {
+        throw new UnsupportedOperationException("this state is nowhere that it could be taken from");
     }
 
     @Override

@@ -13,7 +13,15 @@ import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
+import dev.ferry.proto.v1.StateHeader;
+import dev.ferry.proto.v1.StateRow;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
@@ -24,6 +32,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What every database behind a coordinator must do. */
 abstract class StateStoreContract {
@@ -274,5 +283,97 @@ abstract class StateStoreContract {
     void aTransactionInATransactionIsABug() {
         assertThatThrownBy(() -> store.transact(outer -> store.transact(Transaction::nodes))).isInstanceOf(IllegalStateException.class);
         assertThat(list(Transaction::nodes)).isEmpty();
+    }
+
+    private static final RecordKind<Node> KIND = new RecordKind<>("test-kind", Node.parser(), Node::getName, node -> "its parent", node -> 7);
+
+    private void fill() {
+        store.transact(
+                state -> {
+                    Job first = state.put(job("j-a", JobState.RUNNING, 1));
+                    Job ignored = state.put(first);
+                    Operation open = state.put(operation("op-a", "j-a", OperationState.OPEN, 1));
+                    state.put(Image.newBuilder().setId("j-a.1").setJob("j-a").setSequence(1).build());
+                    state.put(Node.newBuilder().setName("node-1").setState(NodeState.READY).build());
+                    state.put(KIND, Node.newBuilder().setName("record").build());
+                    return open;
+                });
+    }
+
+    private byte[] file() throws Exception {
+        ByteArrayOutputStream file = new ByteArrayOutputStream();
+        assertThat(StateFile.write(store::export, StateHeader.getDefaultInstance(), file)).isEqualTo(5);
+        return file.toByteArray();
+    }
+
+    private static StateFile.Source of(byte[] file) {
+        return each -> {
+            try {
+                long ignored = StateFile.read(new ByteArrayInputStream(file), "the test's", each);
+            } catch (IOException failed) {
+                throw new UncheckedIOException(failed);
+            }
+        };
+    }
+
+    private static List<StateRow> rows(StateStore of) {
+        List<StateRow> rows = new ArrayList<>();
+        of.export(rows::add);
+        return rows;
+    }
+
+    @Test
+    void aStateGoesToAnotherDatabaseAndBackAsItIs(@TempDir Path there) throws Exception {
+        fill();
+        try (SqliteStateStore other = SqliteStateStore.open(there)) {
+            other.load(of(file()));
+            assertThat(rows(other)).isEqualTo(rows(store));
+            assertThat(other.<List<Node>>transact(state -> state.records(KIND, RecordQuery.of("its parent")))).hasSize(1);
+            assertThat(other.<Long>transact(state -> state.job("j-a").orElseThrow().getVersion())).as("not raised").isEqualTo(2);
+        }
+    }
+
+    @Test
+    void aStateIsNotTakenInWhereThereIsOne() throws Exception {
+        fill();
+        byte[] file = file();
+        assertThatThrownBy(() -> ((SqlStateStore) store).load(of(file))).isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.WRONG_STATE));
+        assertThat(rows(store)).hasSize(5);
+    }
+
+    @Test
+    void nothingIsTakenFromAFileThatWasCutOff(@TempDir Path there) throws Exception {
+        fill();
+        byte[] whole = file();
+        try (SqliteStateStore other = SqliteStateStore.open(there)) {
+            for (int length = 0; length < whole.length; length++) {
+                byte[] cut = Arrays.copyOf(whole, length);
+                assertThatThrownBy(() -> other.load(of(cut)))
+                        .as("%d of %d bytes", length, whole.length)
+                        .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.INVALID_ARGUMENT));
+            }
+            assertThat(rows(other)).isEmpty();
+        }
+    }
+
+    /** A few bits of gzip are no content. */
+    @Test
+    void aDamagedFileIsRefusedOrSaysTheSame() throws Exception {
+        fill();
+        byte[] whole = file();
+        int refused = 0;
+        for (int at = 0; at < whole.length; at++) {
+            byte[] damaged = whole.clone();
+            damaged[at] ^= 0x5a;
+            List<StateRow> rows = new ArrayList<>();
+            try {
+                of(damaged).forEach(rows::add);
+                assertThat(rows).as("damaged at %d", at).isEqualTo(rows(store));
+            } catch (FerryException known) {
+                assertThat(known.code()).isIn(ErrorCode.INVALID_ARGUMENT, ErrorCode.FORMAT_UNKNOWN);
+                refused++;
+            }
+        }
+        assertThat(refused).isGreaterThan(whole.length * 9 / 10);
     }
 }

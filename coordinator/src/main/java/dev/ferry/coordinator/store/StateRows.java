@@ -1,0 +1,88 @@
+package dev.ferry.coordinator.store;
+
+import com.google.protobuf.ByteString;
+import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Message;
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.StateRow;
+import java.util.function.Consumer;
+import org.jdbi.v3.core.Handle;
+
+/** The rows of all tables as they are, out of a database and into one, in one transaction. */
+final class StateRows {
+    private static final String RECORD = "record";
+    private static final int AT_ONCE = 500;
+
+    private final Handle handle;
+
+    StateRows(Handle handle) {
+        this.handle = handle;
+    }
+
+    void forEach(Consumer<StateRow> each) {
+        for (RecordTable<?> table : Tables.ALL) {
+            handle.createQuery("SELECT record FROM " + table.name() + " ORDER BY " + table.key())
+                    .setFetchSize(AT_ONCE)
+                    .map((row, context) -> StateRow.newBuilder().setTable(table.name()).setRecord(ByteString.copyFrom(row.getBytes(1))).build())
+                    .forEach(each);
+        }
+        handle.createQuery("SELECT kind, id, parent, sort, record FROM record ORDER BY kind, id")
+                .setFetchSize(AT_ONCE)
+                .map(
+                        (row, context) ->
+                                StateRow.newBuilder()
+                                        .setTable(RECORD)
+                                        .setKind(row.getString(1))
+                                        .setId(row.getString(2))
+                                        .setParent(row.getString(3))
+                                        .setSort(row.getLong(4))
+                                        .setRecord(ByteString.copyFrom(row.getBytes(5)))
+                                        .build())
+                .forEach(each);
+    }
+
+    /**
+     * @throws FerryException WRONG_STATE
+     */
+    void requireNone() {
+        for (String table : (Iterable<String>) java.util.stream.Stream.concat(Tables.ALL.stream().map(RecordTable::name), java.util.stream.Stream.of(RECORD))::iterator) {
+            long rows = handle.createQuery("SELECT COUNT(*) FROM " + table).mapTo(Long.class).one();
+            if (rows > 0) {
+                throw new FerryException(ErrorCode.WRONG_STATE, "The database holds a state already (" + rows + " rows in table " + table + "); a state is only taken into an empty one, before the first start of a coordinator");
+            }
+        }
+    }
+
+    /**
+     * @throws FerryException FORMAT_UNKNOWN when this Ferry has no such table
+     */
+    void insert(StateRow row) {
+        if (row.getTable().equals(RECORD)) {
+            int ignored = update("INSERT INTO record (kind, id, parent, sort, record) VALUES (?, ?, ?, ?, ?)", row.getKind(), row.getId(), row.getParent(), row.getSort(), row.getRecord().toByteArray());
+            return;
+        }
+        RecordTable<?> table =
+                Tables.ALL.stream()
+                        .filter(one -> one.name().equals(row.getTable()))
+                        .findFirst()
+                        .orElseThrow(() -> new FerryException(ErrorCode.FORMAT_UNKNOWN, "The state has a table '" + row.getTable() + "' that this Ferry does not know"));
+        insert(table, row);
+    }
+
+    private <T extends Message> void insert(RecordTable<T> table, StateRow row) {
+        try {
+            int ignored = update(table.upsert(), table.values(table.parser().parseFrom(row.getRecord())));
+        } catch (InvalidProtocolBufferException damaged) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "A row of table " + table.name() + " is damaged: " + damaged.getMessage(), damaged);
+        }
+    }
+
+    private int update(String sql, Object... values) {
+        var statement = handle.createUpdate(sql);
+        for (int i = 0; i < values.length; i++) {
+            statement.bind(i, values[i]);
+        }
+        return statement.execute();
+    }
+}

@@ -1,0 +1,114 @@
+package dev.ferry.coordinator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.ferry.common.Configs;
+import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.store.SqliteStateStore;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.BackupStateRequest;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.ListJobsRequest;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** What an administrator does with a coordinator's state as a whole. */
+class StateTransferTest {
+    private static final int BACKUPS = 10;
+
+    @TempDir Path folder;
+
+    private static CoordinatorConfig config(Path data) {
+        return Configs.parse("data: " + data, "the test", CoordinatorConfig.defaults());
+    }
+
+    private static void backUp(CoordinatorScene scene, Path file) throws IOException {
+        try (OutputStream to = Files.newOutputStream(file)) {
+            var pieces = scene.access().backupState(BackupStateRequest.getDefaultInstance());
+            while (pieces.hasNext()) {
+                pieces.next().getContent().writeTo(to);
+            }
+        }
+    }
+
+    /** Each operation names a job that is there too, whenever the backup was taken. */
+    @Test
+    void aBackupIsOfOneMomentWhileJobsComeAndGo() throws Exception {
+        AtomicBoolean over = new AtomicBoolean();
+        try (CoordinatorScene scene = new CoordinatorScene(folder)) {
+            scene.add("node-1");
+            CompletableFuture<Void> submitting =
+                    CompletableFuture.runAsync(
+                            () -> {
+                                while (!over.get()) {
+                                    Job ignored = scene.run(JobSpec.newBuilder().setCpuMillis(1).setMemoryBytes(4 << 20));
+                                }
+                            });
+            try {
+                for (int number = 0; number < BACKUPS; number++) {
+                    backUp(scene, folder.resolve("backup-" + number));
+                }
+            } finally {
+                over.set(true);
+            }
+            submitting.join();
+            assertThat(scene.stub().listJobs(ListJobsRequest.getDefaultInstance()).getJobsList()).isNotEmpty();
+            try (var left = Files.newDirectoryStream(folder.resolve("data"), "backup*")) {
+                assertThat(left).as("left behind").isEmpty();
+            }
+        }
+        for (int number = 0; number < BACKUPS; number++) {
+            Path data = folder.resolve("taken-" + number);
+            Path backup = folder.resolve("backup-" + number);
+            assertThatThrownBy(() -> StateTransfer.load(config(data), backup, false))
+                    .as("its coordinator went on")
+                    .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.WRONG_STATE));
+            assertThat(StateTransfer.load(config(data), folder.resolve("backup-" + number), true)).isPositive();
+            try (SqliteStateStore store = SqliteStateStore.open(data)) {
+                List<String> jobs = store.<List<Job>>transact(Transaction::allJobs).stream().map(Job::getId).toList();
+                assertThat(store.<List<String>>transact(state -> state.operations("", Integer.MAX_VALUE).stream().map(operation -> operation.getJob()).toList())).allMatch(jobs::contains);
+            }
+        }
+    }
+
+    @Test
+    void aCoordinatorGoesOnWithTheStateThatWasMoved() throws Exception {
+        Job job;
+        Path file = folder.resolve("state");
+        try (CoordinatorScene scene = new CoordinatorScene(folder)) {
+            scene.add("node-1");
+            job = scene.run(JobSpec.newBuilder().setName("moved"));
+            assertThatThrownBy(() -> StateTransfer.export(config(folder.resolve("data")), file))
+                    .as("a coordinator runs")
+                    .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.WRONG_STATE));
+        }
+        long rows = StateTransfer.export(config(folder.resolve("data")), file);
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-------");
+        Path other = folder.resolve("other");
+        assertThat(StateTransfer.load(config(other.resolve("data")), file, false)).isEqualTo(rows);
+        Files.createDirectories(other.resolve("data/access"));
+        Files.copy(folder.resolve("data/access/token"), other.resolve("data/access/token"));
+        try (CoordinatorScene scene = new CoordinatorScene(other)) {
+            assertThat(scene.stub().listJobs(ListJobsRequest.newBuilder().setAll(true).build()).getJobsList()).extracting(Job::getId).containsExactly(job.getId());
+        }
+    }
+
+    @Test
+    void thereMustBeAState() {
+        assertThatThrownBy(() -> StateTransfer.export(config(folder.resolve("nowhere")), folder.resolve("state")))
+                .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.WRONG_STATE))
+                .hasMessageContaining("nowhere");
+        assertThat(folder.resolve("nowhere")).doesNotExist();
+    }
+}
