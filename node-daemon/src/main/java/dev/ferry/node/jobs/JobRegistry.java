@@ -37,7 +37,7 @@ public final class JobRegistry implements AutoCloseable {
         folder = context.data().resolve("jobs");
     }
 
-    /** Takes up every job that an earlier daemon left; returns before they are all dealt with. */
+    /** Takes up every job that an earlier daemon left; returns before they are all dealt with, but when nothing is left that is no job's. */
     public void recover() throws IOException {
         Files.createDirectories(folder);
         try (DirectoryStream<Path> folders = Files.newDirectoryStream(folder, Files::isDirectory)) {
@@ -48,6 +48,9 @@ public final class JobRegistry implements AutoCloseable {
                     agents.put(id, agent(id, journal.get()));
                 }
             }
+        }
+        for (String cgroup : List.of(context.cgroup(), LocalJob.continuing(context.cgroup()))) {
+            Strays.end(context.layout(), cgroup, agents::containsKey);
         }
     }
 
