@@ -45,6 +45,7 @@ public final class JobRegistry implements AutoCloseable {
                 String id = jobFolder.getFileName().toString();
                 Optional<Journal> journal = Journal.open(jobFolder);
                 if (journal.isPresent()) {
+                    Strays.end(local(id, journal.get()));
                     agents.put(id, agent(id, journal.get()));
                 }
             }
@@ -54,8 +55,12 @@ public final class JobRegistry implements AutoCloseable {
         }
     }
 
+    private LocalJob local(String id, Journal journal) {
+        return new LocalJob(context, id, journal, new JobFolder(folder.resolve(id)));
+    }
+
     private JobAgent agent(String id, Journal journal) {
-        JobAgent agent = new JobAgent(new LocalJob(context, id, journal, new JobFolder(folder.resolve(id))), streams);
+        JobAgent agent = new JobAgent(local(id, journal), streams);
         agent.start();
         return agent;
     }

@@ -3,6 +3,7 @@ package dev.ferry.node.jobs;
 import dev.ferry.common.FerryException;
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.cgroup.JobCgroup;
+import dev.ferry.proto.v1.LocalState;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.function.Predicate;
@@ -39,22 +40,36 @@ final class Strays {
         }
     }
 
-    private static void end(JobCgroup stray) {
-        try {
-            EndActions.killGroup(stray, DEATH);
-            stray.remove();
-        } catch (FerryException | IOException later) {
-            // A v1 group that the lease's end has frozen keeps the dead until it is thawed; a killed process does nothing more then.
-            LOG.warn("control group {} is not empty yet; its processes are killed", stray.path(), later);
+    /**
+     * Ends what is in the group of a job whose journal knows another process, or none: it is of a later life than the journal. The kernel's
+     * record of how many died for want of memory stays, for whoever finds out how the job ended.
+     */
+    static void end(LocalJob job) throws IOException {
+        // What is being made has no process in the journal yet: Recovery knows how to tell its own.
+        if (job.state() != LocalState.LOCAL_CREATING && job.cgroup().exists() && !job.isAlive() && !job.cgroup().isEmpty()) {
+            LOG.warn("job {}: its journal says {}, and processes {} that it does not know are in its control group: they are killed", job.id(), job.state(), job.cgroup().processes());
+            kill(job.cgroup());
         }
     }
 
-    /** Ends what is in the group of a job whose journal says that nothing runs: of a later life than the journal knows. */
-    static void end(LocalJob job) throws IOException, InterruptedException {
-        if (job.cgroup().exists() && !job.cgroup().isEmpty()) {
-            LOG.warn("job {}: its journal says {}, and processes {} are in its control group: they are killed", job.id(), job.state(), job.cgroup().processes());
-            EndActions.killGroup(job, EndActions.SOON);
-            job.releaseKernel();
+    private static void end(JobCgroup stray) {
+        if (kill(stray)) {
+            try {
+                stray.remove();
+            } catch (IOException failed) {
+                LOG.warn("control group {} can't be removed", stray.path(), failed);
+            }
+        }
+    }
+
+    private static boolean kill(JobCgroup group) {
+        try {
+            EndActions.killGroup(group, DEATH);
+            return true;
+        } catch (FerryException | IOException later) {
+            // A v1 group that the lease's end has frozen keeps the dead until it is thawed; a killed process does nothing more then.
+            LOG.warn("control group {} is not empty yet; its processes are killed", group.path(), later);
+            return false;
         }
     }
 }
