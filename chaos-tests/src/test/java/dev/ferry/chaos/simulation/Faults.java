@@ -49,10 +49,11 @@ final class Faults {
         if (!world.alone()) {
             all.add(this::replaceCoordinator);
         }
-        // A few kinds at a time find more than all of them at once: they meet more often.
         if (outages) {
-            kinds.add(this::isolate);
+            // No lease may be counted on a clock that is set while its node is cut off.
+            kinds.addAll(List.of(this::isolate, this::jumpClock));
         }
+        // A few kinds at a time find more than all of them at once: they meet more often.
         int kindsHere = 1 + simulation.random().nextInt(4);
         for (int i = 0; i < kindsHere; i++) {
             kinds.add(simulation.pick(all));
@@ -225,7 +226,7 @@ final class Faults {
     private void isolate() {
         List<SimNode> busy = world.nodes().stream().filter(node -> !node.copies().isEmpty()).toList();
         SimNode node = simulation.pick(busy.isEmpty() || simulation.chance(0.2) ? world.nodes() : busy);
-        if (isolated.isEmpty() && isolated.add(node)) {
+        if (active && isolated.isEmpty() && isolated.add(node)) {
             simulation.trace(() -> node + " is cut off from everybody");
             after(10_000, 60_000, () -> join(node));
         }
@@ -263,7 +264,9 @@ final class Faults {
 
     private void jumpClock() {
         long millis = simulation.random().nextLong(-HOUR_MILLIS, HOUR_MILLIS);
-        SimMachine machine = simulation.chance(0.3) ? world.headquarters() : simulation.pick(world.nodes()).machine();
+        // Most likely where the servers that keep it right are not reached.
+        List<SimNode> where = isolated.isEmpty() || simulation.chance(0.3) ? world.nodes() : List.copyOf(isolated);
+        SimMachine machine = simulation.chance(0.2) ? world.leader().process().machine() : simulation.pick(where).machine();
         simulation.trace(() -> "a wall clock jumps by " + millis + " ms");
         machine.jump(millis);
     }

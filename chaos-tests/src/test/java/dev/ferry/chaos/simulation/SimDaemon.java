@@ -6,6 +6,7 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FromNode;
 import dev.ferry.proto.v1.Heartbeat;
 import dev.ferry.proto.v1.Hello;
+import dev.ferry.proto.v1.JobJournal;
 import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.Life;
 import dev.ferry.proto.v1.LocalState;
@@ -66,11 +67,16 @@ final class SimDaemon {
 
     /** JobRegistry.recover, then CoordinatorLink.dial. */
     void start() {
-        // Strays: what runs here and is in no journal was begun by a daemon whose folder is gone.
-        List.copyOf(node.copies()).stream().filter(copy -> !node.disk().containsKey(copy.job)).forEach(copy -> node.remove(copy.job));
+        // Strays, before the first Hello: what runs here and is in no journal was begun by a daemon whose folder is gone, or is older now.
+        List.copyOf(node.copies()).stream().filter(this::isStray).forEach(copy -> node.remove(copy.job));
         node.disk().forEach((job, journal) -> agents.put(job, new SimAgent(this, job)));
         agents.values().forEach(SimAgent::recover);
         process.execute(this::dial);
+    }
+
+    private boolean isStray(SimNode.Copy copy) {
+        JobJournal journal = node.disk().get(copy.job);
+        return journal == null || (journal.getState() != LocalState.LOCAL_CREATING && journal.getIncarnation() != copy.incarnation);
     }
 
     void die() {

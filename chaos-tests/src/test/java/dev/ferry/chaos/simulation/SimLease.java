@@ -48,10 +48,10 @@ final class SimLease {
     /** NodeLease.renew. */
     void renew(Asked asked, Duration granted) {
         endsAt = Math.max(endsAt, asked.bootNanos() + granted.toNanos());
-        if (asked.counted() < lastAsked) {
+        if (asked.bootNanos() < lastAsked) {
             return;
         }
-        lastAsked = asked.counted();
+        lastAsked = asked.bootNanos();
         freezeAt = asked.counted() + granted.toNanos() / FREEZING_PART * (FREEZING_PART - 1);
         watch();
     }

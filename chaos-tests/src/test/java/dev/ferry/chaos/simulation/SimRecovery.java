@@ -16,7 +16,7 @@ final class SimRecovery {
     }
 
     void run() {
-        // An older journal knows another process, or none: EndActions.ended and Strays kill what is in the job's group.
+        // What an older journal calls being made is undone: Recovery.undoCreation kills what is in the job's group.
         if (agent.copy().filter(there -> there.incarnation != agent.record().getIncarnation()).isPresent()) {
             agent.daemon().node().remove(agent.job());
         }

@@ -24,7 +24,6 @@ class World {
     private final boolean leases;
     private final boolean alone;
     private final MemoryTables tables = new MemoryTables();
-    private final SimMachine headquarters;
     private final SimProcess nobody;
     private final Invariants invariants;
     private final Faults faults;
@@ -38,8 +37,7 @@ class World {
         simulation = new Simulation(seed, tracing);
         leases = simulation.chance(WITH_LEASES);
         alone = simulation.chance(ALONE);
-        headquarters = new SimMachine(simulation);
-        nobody = new SimProcess(headquarters, "nobody");
+        nobody = new SimProcess(new SimMachine(simulation), "nobody");
         invariants = new Invariants(this, tables);
         faults = new Faults(this);
         workload = new Workload(this);
@@ -120,10 +118,6 @@ class World {
 
     MemoryTables tables() {
         return tables;
-    }
-
-    SimMachine headquarters() {
-        return headquarters;
     }
 
     SimProcess nobody() {
