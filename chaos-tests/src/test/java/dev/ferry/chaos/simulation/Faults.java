@@ -1,11 +1,12 @@
 package dev.ferry.chaos.simulation;
 
 import java.util.ArrayList;
-import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.HashSet;
+import java.util.TreeMap;
 
 /** What goes wrong in a world. Which kinds, and how often, differs from seed to seed; {@link #stop} ends all of it. */
 final class Faults {
@@ -13,10 +14,13 @@ final class Faults {
 
     private final World world;
     private final Simulation simulation;
+    /** Nodes are lost for longer than a lease when their jobs have images, and the rest is well enough to do something about it. */
+    private final boolean outages;
     private final double crashRate;
     private final List<Runnable> kinds = new ArrayList<>();
     private final Set<String> partitioned = new HashSet<>();
-    private final Map<String, List<Runnable>> held = new HashMap<>();
+    private final Set<SimNode> isolated = new LinkedHashSet<>();
+    private final Map<String, List<Runnable>> held = new TreeMap<>();
     private boolean active = true;
     private long databaseFailsUntil;
     private long storeFailsUntil;
@@ -24,14 +28,47 @@ final class Faults {
     Faults(World world) {
         this.world = world;
         simulation = world.simulation();
-        crashRate = simulation.chance(0.5) ? 0 : simulation.random().nextDouble(0.02);
+        outages = world.leases() && simulation.chance(0.4);
+        crashRate = outages || simulation.chance(0.5) ? 0 : simulation.random().nextDouble(0.02);
         List<Runnable> all =
-                List.of(this::killDaemon, this::pauseDaemon, this::crashMachine, this::restoreJournal, this::killCoordinator, this::replaceCoordinator, this::failDatabase, this::failStore, this::partition, this::jumpClock, this::killJob);
+                new ArrayList<>(
+                        List.of(
+                                this::killDaemon,
+                                this::pauseDaemon,
+                                this::crashMachine,
+                                this::restoreJournal,
+                                this::killCoordinator,
+                                this::pauseCoordinator,
+                                this::failDatabase,
+                                this::failStore,
+                                this::partition,
+                                this::isolate,
+                                this::jumpClock,
+                                this::killJob,
+                                this::killWatchdog));
+        if (!world.alone()) {
+            all.add(this::replaceCoordinator);
+        }
+        if (outages) {
+            // No lease may be counted on a clock that is set while its node is cut off.
+            kinds.addAll(List.of(this::isolate, this::jumpClock));
+        }
         // A few kinds at a time find more than all of them at once: they meet more often.
         int kindsHere = 1 + simulation.random().nextInt(4);
         for (int i = 0; i < kindsHere; i++) {
             kinds.add(simulation.pick(all));
         }
+    }
+
+    /** The world begins. */
+    void begin() {
+        if (outages) {
+            after(8_000, 25_000, this::isolate);
+        }
+    }
+
+    boolean outages() {
+        return outages;
     }
 
     boolean active() {
@@ -50,6 +87,7 @@ final class Faults {
         active = false;
         databaseFailsUntil = 0;
         storeFailsUntil = 0;
+        isolated.clear();
         List.copyOf(held.keySet()).forEach(this::heal);
         List.copyOf(partitioned).forEach(this::heal);
         world.repair();
@@ -64,7 +102,7 @@ final class Faults {
         if (node.isUp() && !node.daemon().process().isDead()) {
             simulation.trace(() -> "kill -9 of " + node.daemon().process());
             node.killDaemon();
-            after(50, 25_000, () -> world.restartDaemon(node));
+            after(50, simulation.chance(0.3) ? 90_000 : 25_000, () -> world.restartDaemon(node));
         }
     }
 
@@ -126,6 +164,25 @@ final class Faults {
         after(50, 25_000, world::newLeaderIfNone);
     }
 
+    /** The leader stands still, and nobody takes over: what it did not hear meanwhile says nothing. */
+    private void pauseCoordinator() {
+        SimProcess process = world.leader().process();
+        if (process.isRunning()) {
+            simulation.trace(() -> process + " is stopped");
+            process.pause();
+            after(100, 60_000, () -> proceed(process));
+        }
+    }
+
+    private void killWatchdog() {
+        SimNode node = simulation.pick(world.nodes());
+        // Who kills both at the same moment has taken the freezing away (docs/leases.md).
+        if (node.isUp() && node.daemon().process().isRunning()) {
+            simulation.trace(() -> "kill -9 of " + node + "'s watchdog");
+            node.lease().loseWatchdog();
+        }
+    }
+
     /** The leader stands still, another takes over, and then the first one goes on as if nothing had been. */
     private void replaceCoordinator() {
         SimProcess old = world.leader().process();
@@ -161,7 +218,24 @@ final class Faults {
         String pair = pair(node, world.leader());
         if (partitioned.add(pair)) {
             simulation.trace(() -> pair + " are cut off from each other");
-            after(500, 70_000, () -> heal(pair));
+            after(500, 120_000, () -> heal(pair));
+        }
+    }
+
+    /** Whoever leads, and whoever will: for longer than a lease, as a rule. */
+    private void isolate() {
+        List<SimNode> busy = world.nodes().stream().filter(node -> !node.copies().isEmpty()).toList();
+        SimNode node = simulation.pick(busy.isEmpty() || simulation.chance(0.2) ? world.nodes() : busy);
+        if (active && isolated.isEmpty() && isolated.add(node)) {
+            simulation.trace(() -> node + " is cut off from everybody");
+            after(10_000, 60_000, () -> join(node));
+        }
+    }
+
+    private void join(SimNode node) {
+        if (isolated.remove(node)) {
+            simulation.trace(() -> node + " is reached again");
+            List.copyOf(held.keySet()).stream().filter(pair -> pair.startsWith(node + " and ") && !partitioned.contains(pair)).forEach(this::heal);
         }
     }
 
@@ -170,7 +244,7 @@ final class Faults {
     }
 
     boolean isPartitioned(SimNode node, SimCoordinator coordinator) {
-        return partitioned.contains(pair(node, coordinator));
+        return isolated.contains(node) || partitioned.contains(pair(node, coordinator));
     }
 
     void whenHealed(SimNode node, SimCoordinator coordinator, Runnable deliver) {
@@ -182,6 +256,7 @@ final class Faults {
             simulation.trace(() -> pair + " reach each other again");
         }
         List<Runnable> waiting = held.remove(pair);
+        // Who is isolated all the same holds it back again.
         if (waiting != null) {
             waiting.forEach(Runnable::run);
         }
@@ -189,7 +264,9 @@ final class Faults {
 
     private void jumpClock() {
         long millis = simulation.random().nextLong(-HOUR_MILLIS, HOUR_MILLIS);
-        SimMachine machine = simulation.chance(0.3) ? world.headquarters() : simulation.pick(world.nodes()).machine();
+        // Most likely where the servers that keep it right are not reached.
+        List<SimNode> where = isolated.isEmpty() || simulation.chance(0.3) ? world.nodes() : List.copyOf(isolated);
+        SimMachine machine = simulation.chance(0.2) ? world.leader().process().machine() : simulation.pick(where).machine();
         simulation.trace(() -> "a wall clock jumps by " + millis + " ms");
         machine.jump(millis);
     }

@@ -4,6 +4,8 @@ package dev.ferry.chaos.simulation;
 enum Invariant {
     /** Of a job at most one life runs at any moment, on whichever node. */
     AT_MOST_ONE_RUNNING_COPY,
+    /** No copy that keeps its node's lease runs once the lease has ended, nor as long as the store says so. A frozen copy does not run. */
+    NO_COPY_RUNS_AFTER_ITS_LEASE,
     /** A life begins once, and never after a later one. */
     NO_LOWER_INCARNATION_ACTS,
     /** The image that the store calls a job's latest is whole, and of the life that the job was in. */

@@ -2,8 +2,10 @@ package dev.ferry.chaos.simulation;
 
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
+import dev.ferry.proto.v1.ProofKind;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -38,7 +40,20 @@ final class Invariants {
                 if (copy.runs() && !runningNow.add(copy.job)) {
                     throw new Violation(Invariant.AT_MOST_ONE_RUNNING_COPY, String.join(" and ", runningCopies(copy.job).stream().map(SimNode.Copy::toString).toList()));
                 }
+                if (copy.runs() && copy.keepsLease) {
+                    checkLease(node, copy);
+                }
             }
+        }
+    }
+
+    private void checkLease(SimNode node, SimNode.Copy copy) {
+        if (node.lease().hasEnded()) {
+            throw new Violation(Invariant.NO_COPY_RUNS_AFTER_ITS_LEASE, copy + ", whose lease has ended");
+        }
+        Node record = tables.nodes.get(node.name());
+        if (record != null && record.getProof().getKind() == ProofKind.PROOF_LEASE) {
+            throw new Violation(Invariant.NO_COPY_RUNS_AFTER_ITS_LEASE, copy + ", and the store says: " + record.getProof().getDetail());
         }
     }
 

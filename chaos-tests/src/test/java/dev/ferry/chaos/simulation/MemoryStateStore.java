@@ -59,6 +59,11 @@ class MemoryStateStore implements StateStore {
     }
 
     @Override
+    public boolean canBeDeposed() {
+        return !world.alone();
+    }
+
+    @Override
     public void onChange(Consumer<Iterable<String>> listener) {
         listeners.add(listener);
     }

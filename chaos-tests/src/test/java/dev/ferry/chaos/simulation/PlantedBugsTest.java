@@ -3,6 +3,7 @@ package dev.ferry.chaos.simulation;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.ferry.coordinator.store.StateStore;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -51,6 +52,20 @@ class PlantedBugsTest {
                             @Override
                             void afterCapture(SimNode.Copy copy) {
                                 copy.node().kill(copy, "CRIU");
+                            }
+                        });
+    }
+
+    /** Daemon and watchdog count the lease on the wall clock, which somebody sets while the node is cut off. */
+    @Test
+    void aLeaseOnTheWallClockIsFound() {
+        isFound(
+                Invariant.NO_COPY_RUNS_AFTER_ITS_LEASE,
+                (seed, tracing) ->
+                        new World(seed, tracing) {
+                            @Override
+                            long leaseClock(SimMachine machine) {
+                                return TimeUnit.MILLISECONDS.toNanos(machine.millis());
                             }
                         });
     }

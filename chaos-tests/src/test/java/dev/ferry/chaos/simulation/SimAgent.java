@@ -8,7 +8,6 @@ import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.JobJournal;
 import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.LocalState;
-import dev.ferry.proto.v1.Requirements;
 import java.util.ArrayDeque;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -20,14 +19,15 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /**
- * One job of a daemon. Mirrors JobAgent (one order after the other, journal before act, result before word), Fence, DumpAction,
- * RestoreAction, StartAction, EndActions and Recovery; between any two of its acts the daemon may be killed.
+ * One job of a daemon. Mirrors JobAgent (one order after the other, journal before act, result before word), Holds and Fence; what
+ * orders do is in {@link SimActs}, what a new daemon makes of it in {@link SimRecovery}. Between any two acts the daemon may be killed.
  */
 final class SimAgent {
     private final SimDaemon daemon;
     private final World world;
     private final String job;
-    private final Queue<Command> work = new ArrayDeque<>();
+    private final SimActs acts;
+    private final Queue<Runnable> work = new ArrayDeque<>();
     private final Map<String, Long> waiting = new HashMap<>();
     private final Set<String> settled = new HashSet<>();
     private boolean busy;
@@ -36,6 +36,15 @@ final class SimAgent {
         this.daemon = daemon;
         this.job = job;
         world = daemon.world();
+        acts = new SimActs(this);
+    }
+
+    SimDaemon daemon() {
+        return daemon;
+    }
+
+    String job() {
+        return job;
     }
 
     JobJournal record() {
@@ -43,18 +52,18 @@ final class SimAgent {
     }
 
     /** Journal.change. */
-    private void change(Consumer<JobJournal.Builder> change) {
+    void change(Consumer<JobJournal.Builder> change) {
         JobJournal.Builder builder = record().toBuilder().setJob(job);
         change.accept(builder);
         daemon.node().disk().put(job, builder.build());
         world.faults().maybeCrash(daemon.process(), "after a journal's write");
     }
 
-    private void enter(LocalState state) {
+    void enter(LocalState state) {
         change(record -> record.setState(state));
     }
 
-    private Optional<SimNode.Copy> copy() {
+    Optional<SimNode.Copy> copy() {
         return daemon.node().copy(job);
     }
 
@@ -69,6 +78,10 @@ final class SimAgent {
 
     static ErrorDetail error(ErrorCode code, String message) {
         return ErrorDetail.newBuilder().setCode(code).setMessage(message).build();
+    }
+
+    static boolean isLive(LocalState state) {
+        return state == LocalState.LOCAL_RUNNING || state == LocalState.LOCAL_FROZEN;
     }
 
     private Optional<CommandResult> recorded(String command) {
@@ -90,6 +103,51 @@ final class SimAgent {
         record.clearResults().addAllResults(kept);
     }
 
+    /** JobAgent.stands: whichever order is being worked on. */
+    void stands(long life) {
+        boolean stands = record().getIncarnation() == life;
+        if (!isLive(record().getState()) && record().getState() != LocalState.LOCAL_CREATING) {
+            return;
+        }
+        if (record().getHeld() == stands) {
+            world.simulation().trace(() -> daemon.node() + ": life " + record().getIncarnation() + " of " + job + (stands ? " may run here after all" : " shall not run here"));
+            change(record -> record.setHeld(!stands));
+            if (stands) {
+                add(() -> {
+                    goOn();
+                    done();
+                });
+            }
+        }
+        if (!stands) {
+            hold();
+        }
+    }
+
+    /** Holds.hold. */
+    private void hold() {
+        copy().ifPresent(there -> there.hold(true));
+        if (record().getState() == LocalState.LOCAL_CREATING) {
+            daemon.node().remove(job);
+        }
+    }
+
+    /** JobCgroup.thaw; empty: the job's group is thawed. */
+    Optional<ErrorDetail> thawGroup() {
+        if (record().getHeld()) {
+            return Optional.of(error(ErrorCode.WRONG_STATE, "the coordinator has said that this life shall not run here"));
+        }
+        copy().ifPresent(there -> there.hold(false));
+        return Optional.empty();
+    }
+
+    /** Recovery.goOn. */
+    void goOn() {
+        if (record().getState() == LocalState.LOCAL_RUNNING) {
+            var unused = thawGroup();
+        }
+    }
+
     /** JobAgent.submit. */
     void submit(Command command, long orders) {
         Optional<CommandResult> known = recorded(command.getId());
@@ -104,7 +162,12 @@ final class SimAgent {
         if (open || waiting.put(command.getId(), orders) != null) {
             return;
         }
-        work.add(command);
+        add(() -> execute(command));
+    }
+
+    /** What is done when all that came before is done. */
+    void add(Runnable turn) {
+        work.add(turn);
         next();
     }
 
@@ -113,8 +176,16 @@ final class SimAgent {
             return;
         }
         busy = true;
-        Command command = work.remove();
-        daemon.process().execute(() -> execute(command));
+        daemon.process().execute(work.remove());
+    }
+
+    void done() {
+        busy = false;
+        next();
+    }
+
+    private boolean isOfTheNewestStream(Command command) {
+        return waiting.get(command.getId()) >= daemon.orders();
     }
 
     /** JobAgent.execute. */
@@ -126,10 +197,9 @@ final class SimAgent {
             done();
             return;
         }
-        if (waiting.get(command.getId()) < daemon.orders()) {
-            waiting.remove(command.getId());
-            world.simulation().trace(() -> daemon.node() + " passes over " + command.getId() + " of a stream that is over");
-            done();
+        boolean needsThreads = command.hasStart() || command.hasRestore() || command.hasDump();
+        if (needsThreads && daemon.node().lease().isOver() && isOfTheNewestStream(command)) {
+            daemon.whenLeaseOrStreamChanges(() -> execute(command));
             return;
         }
         Optional<ErrorDetail> refused = fence(command);
@@ -137,28 +207,27 @@ final class SimAgent {
             finish(command, Optional.empty(), refused);
             return;
         }
+        if (!isOfTheNewestStream(command)) {
+            waiting.remove(command.getId());
+            world.simulation().trace(() -> daemon.node() + " passes over " + command.getId() + " of a stream that is over");
+            done();
+            return;
+        }
+        open(command);
+        world.simulation().trace(() -> daemon.node() + " begins " + command.getId() + " for life " + command.getIncarnation());
+        acts.act(command);
+    }
+
+    private void open(Command command) {
         change(
                 record -> {
                     record.setOpenCommand(command).setIncarnation(command.getIncarnation());
                     record.setHighestIncarnation(Math.max(record.getHighestIncarnation(), command.getIncarnation()));
                     if (command.hasStart() || command.hasRestore()) {
-                        record.setState(LocalState.LOCAL_CREATING).clearDiscarded().clearExitStatus();
+                        record.setSpec(command.hasStart() ? command.getStart().getSpec() : command.getRestore().getSpec());
+                        record.setState(LocalState.LOCAL_CREATING).clearDiscarded().clearExitStatus().clearHeld();
                     }
                 });
-        world.simulation().trace(() -> daemon.node() + " begins " + command.getId() + " for life " + command.getIncarnation());
-        switch (command.getActionCase()) {
-            case START -> later(50, 3000, () -> create(command, 0));
-            case RESTORE -> later(100, 8000, () -> restore(command));
-            case DUMP -> dump(command);
-            case THAW -> later(1, 50, () -> thaw(command));
-            case PRE_COPY -> later(50, 8000, () -> preCopied(command));
-            case KILL -> later(1, 500, () -> kill(command));
-            case SIGNAL, FORGET, CHECK, PARK, UNPARK, ESTIMATE, PREFETCH, ACTION_NOT_SET -> finish(command, Optional.empty(), Optional.of(error(ErrorCode.INVALID_ARGUMENT, "not of this world")));
-        }
-    }
-
-    private void later(long fromMillis, long toMillis, Runnable act) {
-        world.simulation().schedule(daemon.process(), world.simulation().between(fromMillis, toMillis), act);
     }
 
     /** Fence.check. */
@@ -169,10 +238,6 @@ final class SimAgent {
             if (!killsOld) {
                 return Optional.of(error(ErrorCode.STALE_INCARNATION, "an order for life " + command.getIncarnation() + " after life " + record.getHighestIncarnation()));
             }
-        }
-        boolean begins = command.hasStart() || command.hasRestore() || command.hasDump();
-        if (begins && daemon.node().isFenced()) {
-            return Optional.of(error(ErrorCode.NODE_DOWN, "the lease of " + daemon.node() + " has ended"));
         }
         return switch (command.getActionCase()) {
             case START, RESTORE ->
@@ -190,133 +255,22 @@ final class SimAgent {
         return fits ? Optional.empty() : Optional.of(error(ErrorCode.WRONG_STATE, "life " + record().getIncarnation() + " is " + record().getState()));
     }
 
-    /** StartAction, and the end of RestoreAction. */
-    private void create(Command command, long progress) {
-        daemon.node().begin(job, command.getIncarnation(), progress);
-        later(
-                1,
-                20,
-                () -> {
-                    enter(LocalState.LOCAL_RUNNING);
-                    finish(command, Optional.empty(), Optional.empty());
-                    // JobAgent.watch: who waits for a process that is dead by now sees it at once.
-                    daemon.process().execute(this::sawDeath);
-                });
-    }
-
-    private void restore(Command command) {
-        Optional<SimImages.Stored> image = world.images().get(command.getRestore().getImage());
-        if (world.faults().storeFails() || image.isEmpty()) {
-            enter(LocalState.LOCAL_KILLED);
-            change(record -> record.setDiscarded(true));
-            finish(command, Optional.empty(), Optional.of(error(image.isEmpty() ? ErrorCode.IMAGE_NOT_FOUND : ErrorCode.STORE_UNREACHABLE, "the image can't be read")));
-            return;
-        }
-        create(command, image.get().progress());
-    }
-
-    /** PreCopyAction: nothing of the job changes. */
-    private void preCopied(Command command) {
-        if (copy().isEmpty()) {
-            lost();
-            finish(command, Optional.empty(), Optional.of(error(ErrorCode.WRONG_STATE, "the job ended by itself before it was copied")));
-            return;
-        }
-        boolean fails = world.faults().storeFails() || world.simulation().chance(0.1);
-        finish(command, Optional.empty(), fails ? Optional.of(error(ErrorCode.DEADLINE_EXCEEDED, "the job writes too fast")) : Optional.empty());
-    }
-
-    /** DumpAction. */
-    private void dump(Command command) {
-        Optional<SimNode.Copy> there = copy();
-        if (there.isEmpty()) {
-            dumpFailed(command, ErrorCode.WRONG_STATE, "the job ended by itself before it was saved");
-            return;
-        }
-        there.get().hold(true);
-        later(20, 2000, () -> captured(command, there.get()));
-    }
-
-    private void captured(Command command, SimNode.Copy dumped) {
-        if (copy().filter(dumped::equals).isEmpty()) {
-            dumpFailed(command, ErrorCode.WRONG_STATE, "the job ended by itself before it was saved");
-            return;
-        }
-        long progress = dumped.progress();
-        world.afterCapture(dumped);
-        if (!command.getDump().getStayFrozen()) {
-            dumped.hold(false);
-        }
-        later(50, 6000, () -> upload(command, dumped.incarnation, progress));
-    }
-
-    private void upload(Command command, long incarnation, long progress) {
-        String id = command.getDump().getImage();
-        if (world.faults().storeFails()) {
-            dumpFailed(command, ErrorCode.STORE_UNREACHABLE, "the store does not answer");
-            return;
-        }
-        world.images().put(id, new SimImages.Stored(job, incarnation, progress));
-        world.faults().maybeCrash(daemon.process(), "after an image's manifest");
-        if (command.getDump().getStayFrozen()) {
-            enter(LocalState.LOCAL_FROZEN);
-        }
-        finish(command, Optional.of(image(command)), Optional.empty());
-    }
-
-    private Image image(Command command) {
-        return Image.newBuilder()
-                .setId(command.getDump().getImage())
-                .setJob(job)
-                .setIncarnation(command.getIncarnation())
-                .setSequence(command.getDump().getSequence())
-                .setNode(daemon.node().name())
-                .setRequirements(Requirements.newBuilder().setArchitecture("amd64").setKernel("6.18").setCriuVersion("4.2.1"))
-                .build();
-    }
-
-    private void dumpFailed(Command command, ErrorCode code, String why) {
-        copy().ifPresent(there -> there.hold(false));
-        if (copy().isEmpty()) {
-            lost();
-        }
-        finish(command, Optional.empty(), Optional.of(error(code, why)));
-    }
-
-    /** EndActions.thaw. */
-    private void thaw(Command command) {
-        copy().ifPresentOrElse(
-                there -> {
-                    there.hold(false);
-                    enter(LocalState.LOCAL_RUNNING);
-                },
-                this::lost);
-        finish(command, Optional.empty(), Optional.empty());
-    }
-
-    /** EndActions.kill. */
-    private void kill(Command command) {
-        copy().ifPresent(there -> daemon.node().kill(there, command.getId()));
-        change(record -> record.setState(LocalState.LOCAL_KILLED).setDiscarded(command.getKill().getDiscard() || record.getDiscarded()));
-        finish(command, Optional.empty(), Optional.empty());
-    }
-
     /** EndActions.ended, without an exit status. */
-    private void lost() {
+    void lost() {
+        daemon.node().remove(job);
         enter(LocalState.LOCAL_LOST);
     }
 
     /** JobAgent.end. */
     void sawDeath() {
-        boolean live = record().getState() == LocalState.LOCAL_RUNNING || record().getState() == LocalState.LOCAL_FROZEN;
-        if (live && copy().isEmpty()) {
+        if (isLive(record().getState()) && copy().isEmpty()) {
             lost();
             daemon.report(report());
         }
     }
 
     /** JobAgent.finish. */
-    private void finish(Command command, Optional<Image> image, Optional<ErrorDetail> error) {
+    void finish(Command command, Optional<Image> image, Optional<ErrorDetail> error) {
         CommandResult.Builder result = CommandResult.newBuilder().setId(command.getId()).setJob(report());
         image.ifPresent(result::setImage);
         error.ifPresent(result::setError);
@@ -335,82 +289,8 @@ final class SimAgent {
         done();
     }
 
-    private void done() {
-        busy = false;
-        next();
-    }
-
-    /** Recovery.run. */
+    /** JobAgent.start. */
     void recover() {
-        busy = true;
-        daemon.process()
-                .execute(
-                        () -> {
-                            // The pid of an older journal is not alive: EndActions.ended kills what is in the job's group.
-                            if (copy().filter(there -> there.incarnation != record().getIncarnation()).isPresent()) {
-                                daemon.node().remove(job);
-                            }
-                            if (record().hasOpenCommand()) {
-                                resolve(record().getOpenCommand());
-                            } else {
-                                settle();
-                                done();
-                            }
-                        });
-    }
-
-    private void settle() {
-        LocalState state = record().getState();
-        boolean live = state == LocalState.LOCAL_RUNNING || state == LocalState.LOCAL_FROZEN;
-        if (live && copy().isEmpty()) {
-            lost();
-            daemon.report(report());
-        } else if (state == LocalState.LOCAL_RUNNING) {
-            copy().ifPresent(there -> there.hold(false));
-        }
-    }
-
-    private void resolve(Command open) {
-        switch (open.getActionCase()) {
-            case START -> {
-                if (record().getState() == LocalState.LOCAL_CREATING && copy().isPresent()) {
-                    enter(LocalState.LOCAL_RUNNING);
-                    finish(open, Optional.empty(), Optional.empty());
-                } else {
-                    undone(open, ErrorCode.START_FAILED);
-                }
-            }
-            case RESTORE -> undone(open, ErrorCode.RESTORE_FAILED);
-            case DUMP -> resolveDump(open);
-            case PRE_COPY -> finish(open, Optional.empty(), Optional.of(error(ErrorCode.DEADLINE_EXCEEDED, "the daemon was restarted while it copied ahead")));
-            case THAW -> thaw(open);
-            case KILL -> kill(open);
-            case SIGNAL, FORGET, CHECK, PARK, UNPARK, ESTIMATE, PREFETCH, ACTION_NOT_SET -> finish(open, Optional.empty(), Optional.empty());
-        }
-        settle();
-    }
-
-    private void undone(Command open, ErrorCode code) {
-        if (record().getState() != LocalState.LOCAL_CREATING) {
-            finish(open, Optional.empty(), Optional.empty());
-            return;
-        }
-        daemon.node().remove(job);
-        change(record -> record.setState(LocalState.LOCAL_KILLED).setDiscarded(true));
-        finish(open, Optional.empty(), Optional.of(error(code, "the daemon was restarted")));
-    }
-
-    private void resolveDump(Command open) {
-        boolean stays = open.getDump().getStayFrozen();
-        boolean stoodStill = copy().filter(SimNode.Copy::isHeld).isPresent();
-        boolean whole = world.images().get(open.getDump().getImage()).isPresent();
-        if (record().getState() == LocalState.LOCAL_FROZEN || (whole && (stoodStill || !stays))) {
-            if (stays) {
-                enter(LocalState.LOCAL_FROZEN);
-            }
-            finish(open, Optional.of(image(open)), Optional.empty());
-            return;
-        }
-        dumpFailed(open, ErrorCode.DUMP_FAILED, "the daemon was restarted in the middle of the dump");
+        add(new SimRecovery(this, acts)::run);
     }
 }

@@ -1,6 +1,7 @@
 package dev.ferry.chaos.simulation;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.api.NodeLoss;
 import dev.ferry.coordinator.api.Verbs;
 import dev.ferry.coordinator.evacuation.EvacuationConfig;
 import dev.ferry.coordinator.evacuation.Evacuations;
@@ -52,6 +53,7 @@ final class SimCoordinator {
         evacuations.start();
         directory.start();
         scheduling.start();
+        new NodeLoss(store, verbs, process, process).start();
     }
 
     SimProcess process() {

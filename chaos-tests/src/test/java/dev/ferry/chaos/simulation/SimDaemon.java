@@ -6,17 +6,22 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FromNode;
 import dev.ferry.proto.v1.Heartbeat;
 import dev.ferry.proto.v1.Hello;
+import dev.ferry.proto.v1.JobJournal;
 import dev.ferry.proto.v1.JobReport;
+import dev.ferry.proto.v1.Life;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.Resources;
 import dev.ferry.proto.v1.ToNode;
+import dev.ferry.proto.v1.Welcome;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /** One life of a node's daemon: its link to a coordinator (mirrors CoordinatorLink and LinkSession) and its jobs (JobRegistry). */
 final class SimDaemon {
@@ -28,7 +33,9 @@ final class SimDaemon {
     private final World world;
     private final SimProcess process;
     private final Map<String, SimAgent> agents = new TreeMap<>();
-    private final Map<Long, Long> askedAt = new HashMap<>();
+    private final Map<Long, SimLease.Asked> askedAt = new HashMap<>();
+    private final List<Runnable> stalled = new ArrayList<>();
+    private Duration granted = Duration.ZERO;
     private SimStream stream;
     private long orders;
     private boolean welcomed;
@@ -60,11 +67,16 @@ final class SimDaemon {
 
     /** JobRegistry.recover, then CoordinatorLink.dial. */
     void start() {
-        // JobRegistry.recover: what runs here and is in no journal was begun by a daemon whose folder is gone.
-        List.copyOf(node.copies()).stream().filter(copy -> !node.disk().containsKey(copy.job)).forEach(copy -> node.remove(copy.job));
+        // Strays, before the first Hello: what runs here and is in no journal was begun by a daemon whose folder is gone, or is older now.
+        List.copyOf(node.copies()).stream().filter(this::isStray).forEach(copy -> node.remove(copy.job));
         node.disk().forEach((job, journal) -> agents.put(job, new SimAgent(this, job)));
         agents.values().forEach(SimAgent::recover);
         process.execute(this::dial);
+    }
+
+    private boolean isStray(SimNode.Copy copy) {
+        JobJournal journal = node.disk().get(copy.job);
+        return journal == null || (journal.getState() != LocalState.LOCAL_CREATING && journal.getIncarnation() != copy.incarnation);
     }
 
     void die() {
@@ -86,10 +98,11 @@ final class SimDaemon {
         sequence = 0;
         answered = 0;
         askedAt.clear();
-        askedAt.put(HELLO, process.nanos());
-        Hello.Builder hello = Hello.newBuilder().setNode(node.name()).setFacts(FACTS).setCapacity(CAPACITY);
+        askedAt.put(HELLO, node.lease().ask());
+        Hello.Builder hello = Hello.newBuilder().setNode(node.name()).setFacts(FACTS).setCapacity(CAPACITY).setKeepsLease(world.leases());
         agents.values().stream().filter(agent -> !agent.record().getDiscarded()).forEach(agent -> hello.addJobs(agent.report()));
         opened.toCoordinator(FromNode.newBuilder().setHello(hello).build());
+        leaseOrStreamChanged();
         agents.values().forEach(agent -> agent.record().getResultsList().forEach(this::result));
         process.after(
                 WELCOME,
@@ -112,7 +125,7 @@ final class SimDaemon {
             end(of);
             return;
         }
-        askedAt.put(sequence, process.nanos());
+        askedAt.put(sequence, node.lease().ask());
         of.toCoordinator(FromNode.newBuilder().setHeartbeat(Heartbeat.newBuilder().setSequence(sequence)).build());
         process.after(SimCoordinator.HEARTBEAT, () -> heartbeat(of));
     }
@@ -135,27 +148,46 @@ final class SimDaemon {
             return;
         }
         switch (message.getMessageCase()) {
-            case WELCOME -> {
-                boolean first = !welcomed;
-                welcomed = true;
-                Long asked = askedAt.remove(HELLO);
-                if (asked != null) {
-                    node.freezeAt(world.freezeAt(asked));
-                }
-                if (first) {
-                    process.after(SimCoordinator.HEARTBEAT, () -> heartbeat(from));
-                }
-            }
+            case WELCOME -> welcomed(from, message.getWelcome());
             case HEARTBEAT_REPLY -> {
                 answered = message.getHeartbeatReply().getSequence();
-                Long asked = askedAt.remove(answered);
-                if (asked != null) {
-                    node.freezeAt(Math.max(node.freezeAt(), world.freezeAt(asked)));
-                }
+                renew(answered);
             }
             case COMMAND, ACKNOWLEDGED -> takeCopy(message, from.orders());
             case LOG_REQUEST, LOG_CANCEL, NOTICE_SETTLED, MESSAGE_NOT_SET -> {}
         }
+    }
+
+    /** LinkSession.welcomed: what shall not run here is held before the lease is renewed, which thaws the node's group. */
+    private void welcomed(SimStream from, Welcome terms) {
+        boolean first = !welcomed;
+        welcomed = true;
+        granted = Duration.ofMillis(terms.getLeaseMillis());
+        Map<String, Long> standing = terms.getLivesList().stream().collect(Collectors.toMap(Life::getJob, Life::getIncarnation, Math::max));
+        List.copyOf(agents.values()).forEach(agent -> agent.stands(standing.getOrDefault(agent.job(), 0L)));
+        renew(HELLO);
+        if (first) {
+            process.after(SimCoordinator.HEARTBEAT, () -> heartbeat(from));
+        }
+    }
+
+    private void renew(long sequence) {
+        SimLease.Asked asked = askedAt.remove(sequence);
+        if (asked != null) {
+            node.lease().renew(asked, granted);
+            leaseOrStreamChanged();
+        }
+    }
+
+    /** JobAgent.awaitLease, which looks again and again. */
+    void whenLeaseOrStreamChanges(Runnable work) {
+        stalled.add(work);
+    }
+
+    private void leaseOrStreamChanged() {
+        List<Runnable> now = List.copyOf(stalled);
+        stalled.clear();
+        now.forEach(process::execute);
     }
 
     /** What may also come late, out of a stream that is over. */

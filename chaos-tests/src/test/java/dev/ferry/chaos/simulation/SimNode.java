@@ -1,9 +1,7 @@
 package dev.ferry.chaos.simulation;
 
 import dev.ferry.proto.v1.JobJournal;
-import java.util.ArrayList;
 import java.util.Collection;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -18,23 +16,26 @@ final class SimNode {
     private final Map<String, Copy> copies = new TreeMap<>();
     private Map<String, JobJournal> disk = new TreeMap<>();
     private Map<String, JobJournal> backup = new TreeMap<>();
+    private final SimLease lease;
     private boolean up = true;
-    private long freezeAt;
     private int daemons;
     private SimDaemon daemon;
 
-    /** The processes of one life of a job: they run unless a dump or the node's fence has frozen them. */
+    /** The processes of one life of a job: they run unless their own group is frozen, or the node's, which holds all that keep the lease. */
     final class Copy {
         final String job;
         final long incarnation;
+        final boolean keepsLease;
         private long progress;
         private long countedAt;
         private boolean held;
         private boolean fenced;
 
-        Copy(String job, long incarnation, long progress) {
+        Copy(String job, long incarnation, boolean keepsLease, long progress) {
             this.job = job;
             this.incarnation = incarnation;
+            this.keepsLease = keepsLease;
+            fenced = keepsLease && lease.isFrozen();
             this.progress = progress;
             countedAt = machine.simulation().now();
         }
@@ -43,6 +44,7 @@ final class SimNode {
             return !held && !fenced;
         }
 
+        /** Whether its own group is frozen: by a dump, or because the coordinator has said that it shall not run here. */
         boolean isHeld() {
             return held;
         }
@@ -63,9 +65,9 @@ final class SimNode {
             countedAt = machine.simulation().now();
         }
 
-        void fence(boolean fence) {
+        private void groupChanged() {
             long ignored = progress();
-            fenced = fence;
+            fenced = keepsLease && lease.isFrozen();
             countedAt = machine.simulation().now();
         }
 
@@ -75,7 +77,7 @@ final class SimNode {
 
         @Override
         public String toString() {
-            return "life " + incarnation + " of " + job + " on " + name + (runs() ? " (runs)" : held ? " (held)" : " (fenced)");
+            return "life " + incarnation + " of " + job + " on " + name + (runs() ? " (runs)" : held ? " (frozen)" : " (frozen by the lease's end)");
         }
     }
 
@@ -83,6 +85,7 @@ final class SimNode {
         this.world = world;
         this.name = name;
         machine = new SimMachine(world.simulation());
+        lease = new SimLease(world, this);
     }
 
     World world() {
@@ -114,9 +117,8 @@ final class SimNode {
     }
 
     /** A new life begins to run here. */
-    Copy begin(String job, long incarnation, long progress) {
-        Copy copy = new Copy(job, incarnation, progress);
-        copy.fence(isFenced());
+    Copy begin(String job, long incarnation, boolean keepsLease, long progress) {
+        Copy copy = new Copy(job, incarnation, keepsLease, progress);
         world.invariants().begins(copy);
         copies.put(job, copy);
         return copy;
@@ -137,35 +139,20 @@ final class SimNode {
         return disk;
     }
 
-    // The watchdog: a process of its own, that neither a pause nor the end of the daemon delays (ferry-watchdog.c).
-
-    boolean isFenced() {
-        return world.leases() && machine.nanos() >= freezeAt;
+    SimLease lease() {
+        return lease;
     }
 
-    /** As the daemon tells the watchdog. */
-    void freezeAt(long nanos) {
-        freezeAt = nanos;
-        settleFence();
-        if (!isFenced()) {
-            long wait = machine.worldNanos(nanos - machine.nanos());
-            machine.simulation().schedule(world.nobody(), wait, this::settleFence);
-        }
-    }
-
-    long freezeAt() {
-        return freezeAt;
-    }
-
-    private void settleFence() {
-        boolean fenced = isFenced();
-        copies.values().forEach(copy -> copy.fence(fenced));
+    /** The watchdog has frozen the group of all jobs that keep the lease, or thawed it. */
+    void groupChanged() {
+        copies.values().forEach(Copy::groupChanged);
     }
 
     // What happens to a machine.
 
     void startDaemon() {
         daemons++;
+        lease.takenUp();
         daemon = new SimDaemon(this, new SimProcess(machine, name + "'s daemon " + daemons));
         daemon.start();
     }
@@ -185,7 +172,7 @@ final class SimNode {
     /** It boots: the disk is as it was. */
     void boot() {
         up = true;
-        freezeAt = 0;
+        lease.boot();
         startDaemon();
     }
 
@@ -193,16 +180,10 @@ final class SimNode {
         backup = new TreeMap<>(disk);
     }
 
-    /** The daemon's folder is as it was at the last backup. */
+    /** The journals are what they were at the last backup. The lease is not among them: it counts in one boot, and in what the watchdog has mapped. */
     void restoreBackup() {
         disk = new TreeMap<>(backup);
         world.invariants().diskReplaced(this);
-    }
-
-    List<Copy> running() {
-        List<Copy> running = new ArrayList<>();
-        copies.values().stream().filter(Copy::runs).forEach(running::add);
-        return running;
     }
 
     @Override

@@ -21,6 +21,10 @@ final class SimProcess implements Clock, Scheduler {
         this.name = name;
     }
 
+    SimMachine machine() {
+        return machine;
+    }
+
     boolean isDead() {
         return dead;
     }

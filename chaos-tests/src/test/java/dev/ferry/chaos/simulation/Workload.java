@@ -1,6 +1,7 @@
 package dev.ferry.chaos.simulation;
 
 import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.OnPartition;
 import java.time.Duration;
 import java.util.List;
 
@@ -10,14 +11,17 @@ final class Workload {
 
     private final World world;
     private final Simulation simulation;
+    private final double saves;
 
     Workload(World world) {
         this.world = world;
         simulation = world.simulation();
+        saves = world.faults().outages() ? 0.7 : 0;
     }
 
     void run() {
-        world.leader().ask("run", verbs -> verbs.run(JobSpec.newBuilder().addCommand("/bin/true").build()));
+        OnPartition onPartition = simulation.chance(0.15) ? OnPartition.CONTINUE_ON_PARTITION : OnPartition.FREEZE_ON_PARTITION;
+        world.leader().ask("run", verbs -> verbs.run(JobSpec.newBuilder().addCommand("/bin/true").setOnPartition(onPartition).build()));
     }
 
     /** One call. */
@@ -29,6 +33,12 @@ final class Workload {
         }
         String job = simulation.pick(jobs);
         SimCoordinator leader = world.leader();
+        // What has no image lives nowhere else when its node is lost.
+        boolean unsaved = world.tables().jobs.get(job).getLatestImage().isEmpty();
+        if (unsaved && simulation.chance(saves)) {
+            leader.ask("checkpoint " + job, verbs -> verbs.checkpoint(job));
+            return;
+        }
         switch (simulation.random().nextInt(15)) {
             case 0, 1, 2 -> leader.ask("migrate " + job, verbs -> verbs.migrate(job, "", "operator"));
             case 3, 4 -> leader.ask("migrate live " + job, verbs -> verbs.migrate(job, "", true, "operator"));

@@ -16,11 +16,14 @@ class World {
     private static final int NODES = 3;
     private static final long LIVENESS_NANOS = 10L * 60 * 1_000_000_000;
     private static final int LOOK_EVENTS = 25;
+    private static final double WITH_LEASES = 0.9;
+    private static final double ALONE = 0.25;
 
     private final long seed;
     private final Simulation simulation;
+    private final boolean leases;
+    private final boolean alone;
     private final MemoryTables tables = new MemoryTables();
-    private final SimMachine headquarters;
     private final SimProcess nobody;
     private final Invariants invariants;
     private final Faults faults;
@@ -32,8 +35,9 @@ class World {
     World(long seed, boolean tracing) {
         this.seed = seed;
         simulation = new Simulation(seed, tracing);
-        headquarters = new SimMachine(simulation);
-        nobody = new SimProcess(headquarters, "nobody");
+        leases = simulation.chance(WITH_LEASES);
+        alone = simulation.chance(ALONE);
+        nobody = new SimProcess(new SimMachine(simulation), "nobody");
         invariants = new Invariants(this, tables);
         faults = new Faults(this);
         workload = new Workload(this);
@@ -56,8 +60,11 @@ class World {
         nodes.forEach(SimNode::startDaemon);
         simulation.schedule(nobody, simulation.between(100, 1000), workload::run);
         simulation.schedule(nobody, simulation.between(100, 1000), workload::run);
+        faults.begin();
         tick();
-        while (simulation.events() < events) {
+        // An outage and what comes of it take their time.
+        long enough = faults.outages() ? 2L * events : events;
+        while (simulation.events() < enough) {
             step();
         }
         faults.stop();
@@ -113,10 +120,6 @@ class World {
         return tables;
     }
 
-    SimMachine headquarters() {
-        return headquarters;
-    }
-
     SimProcess nobody() {
         return nobody;
     }
@@ -137,12 +140,19 @@ class World {
         return nodes;
     }
 
+    /** Whether the nodes' daemons keep leases; those of an older Ferry don't. */
     boolean leases() {
-        return false;
+        return leases;
     }
 
-    long freezeAt(long askedNanos) {
-        return askedNanos + SimCoordinator.LEASE.toNanos() * 5 / 6;
+    /** Whether there is one coordinator only, on a database that no other one can write to. */
+    boolean alone() {
+        return alone;
+    }
+
+    /** The clock that daemon and watchdog count the lease on. */
+    long leaseClock(SimMachine machine) {
+        return machine.nanos();
     }
 
     /** CRIU has taken all of a job; the image is not yet in the store. */

@@ -21,7 +21,7 @@ final class NodeCall {
      */
     static CommandResult ask(CommandDesk desk, String node, Command command) {
         CompletableFuture<CommandResult> answer = new CompletableFuture<>();
-        CommandDesk.Open order = desk.order(node, command, answer::complete, told -> {});
+        CommandDesk.Open order = desk.order(node, command, () -> true, answer::complete, told -> {});
         try {
             CommandResult result = answer.get(command.getDeadlineMillis(), TimeUnit.MILLISECONDS);
             desk.acknowledge(node, command.getId());

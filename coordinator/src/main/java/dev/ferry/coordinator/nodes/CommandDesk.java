@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.BiConsumer;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
@@ -37,9 +38,10 @@ public final class CommandDesk {
     /**
      * One order whose result is awaited.
      *
+     * @param stands whether it is still to be done, as the store says now
      * @param answer takes its result; it may come more than once
      */
-    public record Open(String node, Command command, Consumer<CommandResult> answer, Consumer<CommandProgress> progress) {
+    public record Open(String node, Command command, BooleanSupplier stands, Consumer<CommandResult> answer, Consumer<CommandProgress> progress) {
         private String id() {
             return command.getId();
         }
@@ -70,8 +72,8 @@ public final class CommandDesk {
     }
 
     /** Sends an order. The result comes when the node is there and has done it; there is no deadline here. */
-    public Open order(String node, Command command, Consumer<CommandResult> answer, Consumer<CommandProgress> progress) {
-        Open order = new Open(node, command, answer, progress);
+    public Open order(String node, Command command, BooleanSupplier stands, Consumer<CommandResult> answer, Consumer<CommandProgress> progress) {
+        Open order = new Open(node, command, stands, answer, progress);
         open.put(order.id(), order);
         byNode.computeIfAbsent(node, name -> new ConcurrentHashMap<>()).put(order.id(), order);
         CommandResult early = unclaimed.remove(order.id());
@@ -128,9 +130,13 @@ public final class CommandDesk {
         sessions.remove(session.node(), session);
     }
 
-    /** The node has said what it knows: every open order of it is sent again. */
+    /**
+     * The node has said what it knows: every open order of it is sent again. Not one that was ended meanwhile, because the node was lost:
+     * whoever ended it may not have dropped it yet, and the job may live elsewhere by then. The store is asked after the node's Hello,
+     * which is what ends the node's being lost; so whatever ended an order for that reason is seen here.
+     */
     void resend(String node) {
-        byNode.getOrDefault(node, Map.of()).values().stream().filter(order -> !answered.contains(order.id())).forEach(this::send);
+        byNode.getOrDefault(node, Map.of()).values().stream().filter(order -> !answered.contains(order.id()) && order.stands().getAsBoolean()).forEach(this::send);
     }
 
     void result(String node, CommandResult result) {

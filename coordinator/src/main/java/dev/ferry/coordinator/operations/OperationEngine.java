@@ -161,7 +161,7 @@ public final class OperationEngine implements AutoCloseable {
     }
 
     /** Whether a result belongs to a step that is open in the store. */
-    private boolean isOpenStep(String command) {
+    boolean isOpenStep(String command) {
         int end = command.indexOf('/');
         if (end < 0) {
             return false;

@@ -131,9 +131,11 @@ final class OperationRun {
             return;
         }
         drop();
-        CommandDesk.Open order = engine.desk().order(next.node(), next.command(), result -> tell(new Event.Answer(next.node(), result)), told -> engine.progressed(id, told));
+        String command = next.command().getId();
+        CommandDesk.Open order =
+                engine.desk().order(next.node(), next.command(), () -> engine.isOpenStep(command), result -> tell(new Event.Answer(next.node(), result)), told -> engine.progressed(id, told));
         Scheduler.Timer patience =
-                next.patience().map(time -> engine.scheduler().after(time, () -> tell(new Event.Silence(next.command().getId(), time)))).orElse(() -> {});
+                next.patience().map(time -> engine.scheduler().after(time, () -> tell(new Event.Silence(command, time)))).orElse(() -> {});
         ordered = Optional.of(new Ordered(order, patience));
         engine.ordered(next.node(), this);
         // What became of the node between the transaction and this line.

@@ -199,6 +199,11 @@ public final class JobCgroup {
         return false;
     }
 
+    /** The names of the groups in it; none when it is not there. */
+    public List<String> names() {
+        return below(freezerFolder()).stream().map(group -> group.getFileName().toString()).toList();
+    }
+
     public boolean exists() {
         return Files.isDirectory(freezerFolder());
     }

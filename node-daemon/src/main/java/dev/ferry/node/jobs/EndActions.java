@@ -1,6 +1,7 @@
 package dev.ferry.node.jobs;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.ErrorCode;
@@ -58,7 +59,11 @@ final class EndActions {
 
     /** Kills whatever is in the job's control group, when its first process is not known. */
     static void killGroup(LocalJob job, Duration atMost) throws IOException {
-        new JobProcess(0, -1, "none").kill(job.cgroup(), atMost);
+        killGroup(job.cgroup(), atMost);
+    }
+
+    static void killGroup(JobCgroup group, Duration atMost) throws IOException {
+        new JobProcess(0, -1, "none").kill(group, atMost);
     }
 
     static void forget(LocalJob job) throws Exception {

@@ -37,7 +37,7 @@ public final class JobRegistry implements AutoCloseable {
         folder = context.data().resolve("jobs");
     }
 
-    /** Takes up every job that an earlier daemon left; returns before they are all dealt with. */
+    /** Takes up every job that an earlier daemon left; returns before they are all dealt with, but when nothing is left that is no job's. */
     public void recover() throws IOException {
         Files.createDirectories(folder);
         try (DirectoryStream<Path> folders = Files.newDirectoryStream(folder, Files::isDirectory)) {
@@ -45,14 +45,22 @@ public final class JobRegistry implements AutoCloseable {
                 String id = jobFolder.getFileName().toString();
                 Optional<Journal> journal = Journal.open(jobFolder);
                 if (journal.isPresent()) {
+                    Strays.end(local(id, journal.get()));
                     agents.put(id, agent(id, journal.get()));
                 }
             }
         }
+        for (String cgroup : List.of(context.cgroup(), LocalJob.continuing(context.cgroup()))) {
+            Strays.end(context.layout(), cgroup, agents::containsKey);
+        }
+    }
+
+    private LocalJob local(String id, Journal journal) {
+        return new LocalJob(context, id, journal, new JobFolder(folder.resolve(id)));
     }
 
     private JobAgent agent(String id, Journal journal) {
-        JobAgent agent = new JobAgent(new LocalJob(context, id, journal, new JobFolder(folder.resolve(id))), streams);
+        JobAgent agent = new JobAgent(local(id, journal), streams);
         agent.start();
         return agent;
     }

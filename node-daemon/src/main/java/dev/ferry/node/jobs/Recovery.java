@@ -30,6 +30,7 @@ import org.slf4j.LoggerFactory;
  *   <li>a park: undone
  *   <li>a pre-copy: given up; it changed nothing
  *   <li>running or frozen: left as it is, if the process still lives
+ *   <li>ended: what the kernel still has of it is released
  * </ul>
  */
 final class Recovery {
@@ -69,6 +70,9 @@ final class Recovery {
             job.context().outbox().report(job.report());
         } else if (state == LocalState.LOCAL_RUNNING) {
             goOn(job);
+        } else if (!live && state != LocalState.LOCAL_CREATING && job.cgroup().exists()) {
+            // Its processes are killed by now (Strays).
+            job.releaseKernel();
         }
     }
 
