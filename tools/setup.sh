@@ -39,6 +39,7 @@ missing_packages() {
     [[ -x $FERRY_TOOLS/criu/bin/criu ]] || type -P patchelf >/dev/null || echo patchelf
     [[ $role == node ]] || has_torch || echo python3-torch
     [[ $role != test ]] || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
+    [[ $role != test ]] || type -P spin >/dev/null || echo spin
 }
 
 # The demo runs /usr/bin/python3: a PyTorch of a virtual environment is of no use to it.
