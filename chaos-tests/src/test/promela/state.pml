@@ -5,7 +5,7 @@
 
 /* Time, in ticks of one clock that all parts share. A tick is as long as a lease, and at a tick the freeze comes before the coordinator's
  * count, which is the order that the real times keep: a question lengthens the lease until the next tick, an answer is counted until then. */
-#ifdef CONFIRM_IS_FENCED
+#ifndef CONFIRMED_BY_A_READ
 #define LEADER_WORD 1         /* ticks for which a leader answers after it last read that it leads */
 #else
 #define LEADER_WORD 0
@@ -147,10 +147,10 @@ byte faults = FAULTS;
 #else
 #define HOLDS_TERM(c) IS_LEADER(c)
 #endif
-#ifdef CONFIRM_IS_FENCED
-#define MAY_ANSWER(c) (IS_LEADER(c) || word[c])
+#ifdef CONFIRMED_BY_A_READ
+#define MAY_ANSWER(c) true             /* planted: what confirms a leader succeeds without the lead too */
 #else
-#define MAY_ANSWER(c) true             /* NodeDirectory.lookForSilence confirms by a read, which succeeds without the lead too */
+#define MAY_ANSWER(c) (IS_LEADER(c) || word[c])  /* @ NodeDirectory.lookForSilence, Transaction.requireLeader */
 #endif
 
 /* Whether heartbeats of a node come and are answered. */

@@ -35,12 +35,12 @@ class MemoryStateStore implements StateStore {
         if (world.faults().databaseFails()) {
             throw new FerryException(ErrorCode.DISK_FULL, "The disk of the database is full");
         }
-        requireLeader();
-        MemoryTransaction transaction = new MemoryTransaction(tables, process.millis());
+        MemoryTransaction transaction = new MemoryTransaction(tables, process.millis(), this::requireLeader);
         T result = work.apply(transaction);
         if (!transaction.writes()) {
             return result;
         }
+        requireLeader();
         world.faults().maybeCrash(process, "before a commit");
         world.invariants().beforeCommit(epoch, transaction);
         transaction.commit();
@@ -50,7 +50,7 @@ class MemoryStateStore implements StateStore {
         return result;
     }
 
-    /** Each transaction compares the leader's epoch in the database with its own. */
+    /** Each transaction that writes compares the leader's epoch in the database with its own; one that only reads does not. */
     protected void requireLeader() {
         if (epoch != tables.epoch) {
             world.stepsDown(process);

@@ -28,6 +28,7 @@ final class MemoryTransaction implements Transaction {
 
     private final MemoryTables tables;
     private final long now;
+    private final Runnable fence;
     final Map<String, Job> jobs = new HashMap<>();
     final Map<String, Operation> operations = new HashMap<>();
     final Map<String, Image> images = new HashMap<>();
@@ -37,9 +38,15 @@ final class MemoryTransaction implements Transaction {
     private final Set<String> deletedRecords = new HashSet<>();
     final Set<String> changed = new LinkedHashSet<>();
 
-    MemoryTransaction(MemoryTables tables, long now) {
+    MemoryTransaction(MemoryTables tables, long now, Runnable fence) {
         this.tables = tables;
         this.now = now;
+        this.fence = fence;
+    }
+
+    @Override
+    public void requireLeader() {
+        fence.run();
     }
 
     boolean writes() {

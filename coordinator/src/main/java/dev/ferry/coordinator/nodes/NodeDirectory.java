@@ -73,7 +73,7 @@ public final class NodeDirectory implements AutoCloseable {
 
     /** A daemon has said who it is. */
     Node hello(Hello hello, String address) {
-        // Before it is said to be up: its stream is not at the desk yet, and its old silence must not count any more.
+        // Before it is said to be up: its old silence must not count any more, should its stream end meanwhile.
         silentSince.put(hello.getNode(), clock.nanos());
         leases.answered(hello.getNode());
         long began = clock.nanos();
@@ -135,7 +135,12 @@ public final class NodeDirectory implements AutoCloseable {
                 }
             }
             long began = clock.nanos();
-            List<Node> nodes = store.transact(Transaction::nodes);
+            List<Node> nodes =
+                    store.transact(
+                            state -> {
+                                state.requireLeader();
+                                return state.nodes();
+                            });
             leases.confirmed(began);
             for (Node node : nodes) {
                 if (isGone(node)) {

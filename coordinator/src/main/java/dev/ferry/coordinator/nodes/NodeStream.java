@@ -48,8 +48,9 @@ public final class NodeStream {
                     if (ended) {
                         return;
                     }
-                    var unused = all.directory().hello(hello, "");
+                    // First of all: in between, a lease that ends would be taken for one that nobody renews (docs/model.md).
                     all.desk().opened(opened);
+                    var unused = all.directory().hello(hello, "");
                     // Read after the stream is known: see LostNodes for why the order matters.
                     opened.welcome(
                             Welcome.newBuilder()

@@ -23,7 +23,7 @@ final class SqlTransaction implements Transaction {
     private final Handle handle;
     private final Consumer<Handle> fence;
     private final Set<String> changed = new LinkedHashSet<>();
-    private boolean writes;
+    private boolean fenced;
 
     /**
      * @param fence called before the first write; throws when this coordinator may not write
@@ -208,11 +208,16 @@ final class SqlTransaction implements Transaction {
         return found;
     }
 
-    private int update(String sql, Object... values) {
-        if (!writes) {
+    @Override
+    public void requireLeader() {
+        if (!fenced) {
             fence.accept(handle);
-            writes = true;
+            fenced = true;
         }
+    }
+
+    private int update(String sql, Object... values) {
+        requireLeader();
         return bind(handle.createUpdate(sql), values).execute();
     }
 

@@ -16,6 +16,12 @@ public interface Transaction {
         return Clock.SYSTEM.millis();
     }
 
+    /**
+     * Fails if another coordinator leads by now. Each write does so by itself; a transaction that only reads succeeds also for one
+     * that was deposed, and must not be taken for the word that it leads.
+     */
+    void requireLeader();
+
     Optional<Job> job(String id);
 
     /** Jobs that have not ended, by age. */

@@ -89,6 +89,29 @@ class PostgresStateStoreIT extends StateStoreContract {
         assertThat(now.orElseThrow().getState()).isEqualTo(JobState.RUNNING);
     }
 
+    /** Found by the model (docs/model.md): a deposed leader took its reads for the word that it leads, and went on answering nodes. */
+    @Test
+    void aDeposedLeaderReadsButIsToldWhenItAsks() {
+        long first = lead("a");
+        StateStore old = new PostgresStateStore(database, first);
+        old.transact(
+                state -> {
+                    state.requireLeader();
+                    return state.put(JOB);
+                });
+        leader().resign(first);
+        assertThat(lead("b")).isGreaterThan(first);
+        assertThat(old.<Optional<Job>>transact(state -> state.job("j-1"))).isPresent();
+        assertThatThrownBy(
+                        () ->
+                                old.transact(
+                                        state -> {
+                                            state.requireLeader();
+                                            return state.job("j-1");
+                                        }))
+                .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.NOT_LEADER));
+    }
+
     @Test
     void nobodyTakesOverInTheMiddleOfAWrite() throws Exception {
         long first = lead("a");

@@ -1,0 +1,79 @@
+package dev.ferry.coordinator.nodes;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.ferry.common.Clock;
+import dev.ferry.common.SystemScheduler;
+import dev.ferry.coordinator.leader.Leads;
+import dev.ferry.coordinator.store.SqliteStateStore;
+import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.FromNode;
+import dev.ferry.proto.v1.Hello;
+import dev.ferry.proto.v1.ToNode;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import java.util.function.Function;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class NodeStreamTest {
+    @TempDir Path folder;
+
+    /** A store that has something looked at in each transaction. */
+    private record Looking(StateStore store, Consumer<Transaction> look) implements StateStore {
+        @Override
+        public <T> T transact(Function<Transaction, T> work) {
+            return store.transact(
+                    state -> {
+                        look.accept(state);
+                        return work.apply(state);
+                    });
+        }
+
+        @Override
+        public void onChange(Consumer<Iterable<String>> listener) {
+            store.onChange(listener);
+        }
+
+        @Override
+        public void close() {
+            store.close();
+        }
+    }
+
+    /**
+     * A thread that stands still after Hello was written, and before the stream is known, would leave a node that is said to be
+     * up without a stream: once its lease is over that is a proof, and the Welcome that follows lets the same life run on. Found
+     * by the model (docs/model.md).
+     */
+    @Test
+    void aStreamIsKnownBeforeItsNodeIsSaidToBeUp() throws Exception {
+        CommandDesk desk = new CommandDesk();
+        CompletableFuture<Boolean> known = new CompletableFuture<>();
+        try (StateStore store = new Looking(SqliteStateStore.open(folder), state -> known.complete(desk.isConnected("node-1")));
+                SystemScheduler scheduler = new SystemScheduler("test");
+                NodeDirectory directory = new NodeDirectory(store, desk, Duration.ofSeconds(5), new LeaseTerms(Duration.ofSeconds(5)), Clock.SYSTEM, scheduler)) {
+            NodeStreams streams = new NodeStreams(store, desk, directory, new LogRelay(desk), new NodeStreams.Terms(Duration.ofSeconds(1), Duration.ofSeconds(5)), Leads.ALONE, Clock.SYSTEM, scheduler);
+            NodeStream stream =
+                    streams.open(
+                            new NodeLine() {
+                                @Override
+                                public void say(ToNode message) {}
+
+                                @Override
+                                public void end() {}
+
+                                @Override
+                                public void refuse(String why) {
+                                    known.completeExceptionally(new AssertionError(why));
+                                }
+                            });
+            stream.take(FromNode.newBuilder().setHello(Hello.newBuilder().setNode("node-1")).build());
+            assertThat(known.get(20, TimeUnit.SECONDS)).isTrue();
+        }
+    }
+}
