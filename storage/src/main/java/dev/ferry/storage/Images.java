@@ -83,7 +83,7 @@ public final class Images {
     /**
      * Begins an image.
      *
-     * @param previous an image of the same job whose chunks need not be sent again; one that can't be
+     * @param previous an image of the same tenant whose chunks need not be sent again; one that can't be
      *     read is not used
      * @param buffers of {@link #WINDOW_BYTES} each
      */

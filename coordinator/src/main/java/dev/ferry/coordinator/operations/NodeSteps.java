@@ -61,7 +61,7 @@ final class NodeSteps {
         if (step == StepName.PRE_COPY || (step == StepName.DUMP && !named)) {
             long sequence = job.getLastSequence() + 1;
             state.put(job.toBuilder().setLastSequence(sequence).build());
-            operation.setImage(Ids.image(job.getId(), sequence));
+            operation.setImage(Ids.image(job.getId(), sequence)).setBaseImage(BaseImages.of(state, job));
         }
     }
 
@@ -81,11 +81,11 @@ final class NodeSteps {
                                     .setSpec(job.getSpec())
                                     .setImage(operation.getImage())
                                     .setSequence(sequence(operation.getImage()))
-                                    .setPreviousImage(job.getLatestImage())
+                                    .setPreviousImage(operation.getBaseImage())
                                     .setPreCopied(operation.getLive())
                                     .setStayFrozen(operation.getKind() != OperationKind.CHECKPOINT));
             case PRE_COPY, CATCH_UP ->
-                    command.setPreCopy(PreCopyJob.newBuilder().setImage(operation.getImage()).setPreviousImage(job.getLatestImage()).setCatchUp(step == StepName.CATCH_UP));
+                    command.setPreCopy(PreCopyJob.newBuilder().setImage(operation.getImage()).setPreviousImage(operation.getBaseImage()).setCatchUp(step == StepName.CATCH_UP));
             case PREFETCH -> command.setPrefetch(PrefetchImage.newBuilder().setImage(operation.getImage()));
             case PARK -> command.setPark(ParkJob.getDefaultInstance());
             case UNPARK -> command.setUnpark(UnparkJob.newBuilder().addAllGpus(operation.getTargetGpusList()));

@@ -195,7 +195,9 @@ final class DumpAction {
         }
         try {
             Manifest manifest = job.context().images().manifest(order.getPreviousImage());
-            boolean sameLife = manifest.getImage().getNode().equals(job.context().node()) && manifest.getImage().getIncarnation() == command.getIncarnation();
+            Image image = manifest.getImage();
+            // The chunks may be another job's, files are not.
+            boolean sameLife = image.getJob().equals(job.id()) && image.getNode().equals(job.context().node()) && image.getIncarnation() == command.getIncarnation();
             return sameLife ? manifest : null;
         } catch (FerryException unreadable) {
             LOG.warn("image {} can't be used to save work: {}", order.getPreviousImage(), unreadable.getMessage());
