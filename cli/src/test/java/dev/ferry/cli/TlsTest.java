@@ -6,6 +6,8 @@ import static org.awaitility.Awaitility.await;
 
 import dev.ferry.common.Configs;
 import dev.ferry.common.FerryException;
+import com.google.protobuf.ByteString;
+import dev.ferry.common.tls.Keys;
 import dev.ferry.common.tls.Pem;
 import dev.ferry.common.tls.TlsIdentity;
 import dev.ferry.coordinator.Coordinator;
@@ -40,6 +42,7 @@ import java.net.http.HttpResponse;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.security.KeyPair;
 import java.security.KeyStore;
 import java.time.Duration;
 import java.time.Instant;
@@ -111,8 +114,16 @@ class TlsTest {
     /** How a stream of a node that says Hello under a name goes: a welcome, or an error. */
     private static CompletableFuture<Boolean> hello(ManagedChannel channel, String name) {
         CompletableFuture<Boolean> welcome = new CompletableFuture<>();
-        StreamObserver<FromNode> stream =
-                NodeLinkGrpc.newStub(channel)
+        say(connect(channel, welcome), name);
+        return welcome;
+    }
+
+    private static void say(StreamObserver<FromNode> stream, String name) {
+        stream.onNext(FromNode.newBuilder().setHello(Hello.newBuilder().setNode(name)).build());
+    }
+
+    private static StreamObserver<FromNode> connect(ManagedChannel channel, CompletableFuture<Boolean> welcome) {
+        return NodeLinkGrpc.newStub(channel)
                         .connect(
                                 new StreamObserver<>() {
                                     @Override
@@ -130,8 +141,6 @@ class TlsTest {
                                         welcome.complete(false);
                                     }
                                 });
-        stream.onNext(FromNode.newBuilder().setHello(Hello.newBuilder().setNode(name)).build());
-        return welcome;
     }
 
     private static ErrorCode refused(CompletableFuture<Boolean> welcome) {
@@ -228,6 +237,40 @@ class TlsTest {
         }
     }
 
+    /** Whoever has joined once would else have any name, and be back after he was put out. */
+    @Test
+    void aJoinTokenThatWasUsedIsGoodForNothingAlsoWithTheSameKey() throws Exception {
+        Membership honest = join("joined-once");
+        String invitation = invite("", 60);
+        KeyPair pair = Keys.generate();
+        assertThat(joinWith(invitation, "taker", pair)).isEmpty();
+        for (String name : java.util.List.of("taker", "joined-once", "another")) {
+            assertThat(joinWith(invitation, name, pair)).as(name).contains(ErrorCode.JOIN_REFUSED);
+        }
+        ManagedChannel channel = honest.channel(server);
+        try {
+            assertThat(hello(channel, "joined-once").get(20, TimeUnit.SECONDS)).isTrue();
+        } finally {
+            channel.shutdownNow();
+        }
+    }
+
+    private Optional<ErrorCode> joinWith(String invitation, String node, KeyPair pair) throws Exception {
+        String shown = invitation.substring(0, invitation.lastIndexOf('_'));
+        NodeKey asked =
+                NodeKey.newBuilder()
+                        .setNode(node)
+                        .setPublicKey(ByteString.copyFrom(pair.getPublic().getEncoded()))
+                        .setProof(ByteString.copyFrom(Keys.prove(pair.getPrivate(), node, shown.split("_", 3)[1], pair.getPublic().getEncoded())))
+                        .build();
+        try (Client client = new Client(server, new Access(Optional.of(shown), Optional.of(authority), false))) {
+            var ignored = client.administrate(stub -> stub.joinNode(asked));
+            return Optional.empty();
+        } catch (FerryException refused) {
+            return Optional.of(refused.code());
+        }
+    }
+
     @Test
     void aCertificateIsRenewedByItself() throws Exception {
         Membership membership = join("renewed");
@@ -249,8 +292,12 @@ class TlsTest {
         ManagedChannel channel = join("revoked").channel(server);
         try {
             assertThat(hello(channel, "revoked").get(20, TimeUnit.SECONDS)).isTrue();
+            CompletableFuture<Boolean> spare = new CompletableFuture<>();
+            StreamObserver<FromNode> silent = connect(channel, spare);
             assertThat(admin.administrate(stub -> stub.revokeNode(RevokeNodeRequest.newBuilder().setNode("revoked").build())).getRevokedAt()).isPositive();
             assertThat(refused(hello(channel, "revoked"))).isEqualTo(ErrorCode.UNAUTHENTICATED);
+            say(silent, "revoked");
+            assertThat(refused(spare)).as("a stream that was opened before").isEqualTo(ErrorCode.UNAUTHENTICATED);
             assertThat(refusal(() -> AccessGrpc.newBlockingStub(channel).renewNode(NodeKey.newBuilder().setNode("revoked").build()))).isEqualTo(ErrorCode.UNAUTHENTICATED);
         } finally {
             channel.shutdownNow();

@@ -38,6 +38,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
@@ -109,7 +110,7 @@ public final class NodeDaemon implements AutoCloseable {
                             DumpSpeeds.open(data.resolve("dump-speeds")),
                             config.preCopy(),
                             facts,
-                            new NodePolicy(config.policy(), List.of(data)),
+                            new NodePolicy(config.policy(), own(config, data)),
                             Durations.parse(config.freezeTimeout()),
                             link,
                             gpu,
@@ -149,7 +150,8 @@ public final class NodeDaemon implements AutoCloseable {
             return Optional.empty();
         }
         Optional<Membership> held = Membership.open(config.pki());
-        if (held.isPresent()) {
+        boolean expired = held.isPresent() && held.get().end().isBefore(Instant.now());
+        if (held.isPresent() && !(expired && !config.joinToken().isEmpty())) {
             return held;
         }
         if (config.joinToken().isEmpty()) {
@@ -161,6 +163,12 @@ public final class NodeDaemon implements AutoCloseable {
 
     private static Function<String, ManagedChannel> channels(Optional<Membership> membership) {
         return coordinator -> membership.map(held -> held.channel(coordinator)).orElseGet(() -> Membership.plain(coordinator));
+    }
+
+    /** What no job may see: the daemon's data, and images that lie on this machine. */
+    private static List<Path> own(NodeConfig config, Path data) {
+        String url = config.store().url();
+        return url.startsWith("file://") ? List.of(data, Path.of(url.substring("file://".length()))) : List.of(data);
     }
 
     private static FileChannel lock(Path data) throws IOException {

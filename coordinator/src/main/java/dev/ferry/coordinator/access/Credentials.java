@@ -98,6 +98,10 @@ public final class Credentials {
         if (byToken && tokens.isPresent() && !tokens.get().isStillValid(caller.name())) {
             throw new FerryException(ErrorCode.UNAUTHENTICATED, "The token was revoked or has expired meanwhile");
         }
+        // Who joins shows no certificate yet: its name and its occasion are both the join token's.
+        if (!byToken && nodes.isPresent() && !caller.name().equals(caller.occasion())) {
+            nodes.get().requireCurrent(caller.name(), caller.occasion());
+        }
     }
 
     /** A role for people. */

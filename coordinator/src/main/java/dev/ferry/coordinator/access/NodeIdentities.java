@@ -22,7 +22,10 @@ import java.security.PublicKey;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Which machines are nodes. A machine joins once by a token under a name, and from then on has that name by its
@@ -37,6 +40,8 @@ public final class NodeIdentities {
     private final StateStore store;
     private final CertificateAuthority authority;
     private final Duration lifetime;
+    /** Serial numbers that are let in, of nodes for which they changed since this coordinator leads: streams opened before must not go on by others. */
+    private final Map<String, Set<String>> changed = new ConcurrentHashMap<>();
 
     /**
      * @param lifetime of a node's certificate
@@ -89,7 +94,7 @@ public final class NodeIdentities {
     }
 
     /**
-     * Makes a machine a node. The same machine may ask twice, when the answer was lost.
+     * Makes a machine a node. If the answer is lost, the machine needs another token.
      *
      * @param token id of the join token that it showed
      * @throws FerryException JOIN_REFUSED
@@ -101,17 +106,19 @@ public final class NodeIdentities {
         PublicKey key = proven(asked, token);
         String used = Keys.sha256(key.getEncoded());
         List<X509Certificate> chain = authority.node(key, asked.getNode(), lifetime);
-        return store.transact(
+        NodeCertificate joined = store.transact(
                 state -> {
                     JoinTokenRecord record = state.record(TOKEN, token).orElseThrow(() -> refused("The join token is gone"));
-                    requireUsable(state, record, used, asked.getNode());
+                    requireUsable(state, record, asked.getNode());
                     state.put(TOKEN, record.toBuilder().setUsedByKey(used).setUsedAt(state.now()).build());
                     state.put(IDENTITY, NodeIdentity.newBuilder().setNode(asked.getNode()).setJoinedAt(state.now()).addSerials(serial(chain)).build());
                     return certificate(chain);
                 });
+        changed.put(asked.getNode(), Set.of(serial(chain)));
+        return joined;
     }
 
-    private static void requireUsable(Transaction state, JoinTokenRecord record, String key, String node) {
+    private static void requireUsable(Transaction state, JoinTokenRecord record, String node) {
         JoinToken token = record.getToken();
         if (state.now() >= token.getExpiresAt()) {
             throw refused("The join token has expired");
@@ -119,11 +126,11 @@ public final class NodeIdentities {
         if (!token.getNode().isEmpty() && !token.getNode().equals(node)) {
             throw refused("The join token is for node '" + token.getNode() + "', not for '" + node + "'");
         }
-        boolean again = record.getUsedByKey().equals(key);
-        if (!record.getUsedByKey().isEmpty() && !again) {
+        // By the same machine too: else who has joined once could take any name.
+        if (!record.getUsedByKey().isEmpty()) {
             throw refused("The join token was used before");
         }
-        if (token.getNode().isEmpty() && !again && state.record(IDENTITY, node).isPresent()) {
+        if (token.getNode().isEmpty() && state.record(IDENTITY, node).isPresent()) {
             throw refused("There is a node '" + node + "'; a token made with --node " + node + " lets a machine take its place");
         }
     }
@@ -139,13 +146,26 @@ public final class NodeIdentities {
         }
         PublicKey key = proven(asked, serial);
         List<X509Certificate> chain = authority.node(key, node, lifetime);
-        return store.transact(
+        NodeCertificate renewed = store.transact(
                 state -> {
                     NodeIdentity identity = state.record(IDENTITY, node).filter(known -> isShown(known, serial)).orElseThrow(() -> refused("Node '" + node + "' was revoked"));
                     // The one that it asked with stays good: the answer may be lost.
                     state.put(IDENTITY, identity.toBuilder().clearSerials().addSerials(serial).addSerials(serial(chain)).build());
                     return certificate(chain);
                 });
+        changed.put(node, Set.of(serial, serial(chain)));
+        return renewed;
+    }
+
+    /**
+     * Whether a node that was let in would still be.
+     *
+     * @throws FerryException UNAUTHENTICATED
+     */
+    void requireCurrent(String node, String serial) {
+        if (!changed.getOrDefault(node, Set.of(serial)).contains(serial)) {
+            throw new FerryException(ErrorCode.UNAUTHENTICATED, "The certificate of node '" + node + "' was revoked or replaced meanwhile");
+        }
     }
 
     private static PublicKey proven(NodeKey asked, String occasion) {
@@ -200,12 +220,14 @@ public final class NodeIdentities {
      * @throws FerryException NODE_NOT_FOUND
      */
     public NodeIdentity revoke(String node) {
-        return store.transact(
+        NodeIdentity gone = store.transact(
                 state -> {
                     NodeIdentity identity = state.record(IDENTITY, node).orElseThrow(() -> new FerryException(ErrorCode.NODE_NOT_FOUND, "No node has joined under the name '" + node + "'"));
                     NodeIdentity revoked = identity.toBuilder().setRevokedAt(state.now()).build();
                     state.put(IDENTITY, revoked);
                     return revoked;
                 });
+        changed.put(node, Set.of());
+        return gone;
     }
 }

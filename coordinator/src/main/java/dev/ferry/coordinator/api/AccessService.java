@@ -93,7 +93,14 @@ public final class AccessService extends AccessGrpc.AccessImplBase {
 
     @Override
     public void joinNode(NodeKey request, StreamObserver<NodeCertificate> to) {
-        FerryService.answer(to, () -> nodes().join(Caller.current().occasion(), request));
+        FerryService.answer(
+                to,
+                () -> {
+                    NodeCertificate joined = nodes().join(Caller.current().occasion(), request);
+                    // Whose place it took is out.
+                    expel.accept(request.getNode());
+                    return joined;
+                });
     }
 
     @Override

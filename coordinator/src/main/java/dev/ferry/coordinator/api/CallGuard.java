@@ -94,6 +94,10 @@ public final class CallGuard implements ServerInterceptor {
         }
 
         Q request(Q message) {
+            if (asked == null) {
+                // A stream may have been opened long before its first word, and whoever opened it be put out since.
+                gate.again(caller);
+            }
             asked = (Message) message;
             Message admitted = gate.request(caller, rule, asked);
             asked = admitted;

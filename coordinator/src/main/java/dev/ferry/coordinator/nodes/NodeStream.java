@@ -58,7 +58,8 @@ public final class NodeStream {
                                     .setLeaseMillis(all.terms().lease().toMillis())
                                     .addAllLives(all.reconciler().standing(hello.getNode()))
                                     .build());
-                    all.reconciler().hello(hello);
+                    // A stream that was overtaken says what was: its silence on a job is no receipt any more.
+                    all.reconciler().hello(hello, () -> all.desk().session(hello.getNode()).filter(opened::equals).isPresent());
                     all.desk().resend(hello.getNode());
                     all.logs().streamChanged(hello.getNode());
                 });

@@ -17,6 +17,7 @@ import dev.ferry.proto.v1.ThawJob;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.function.BooleanSupplier;
 import java.util.Optional;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
@@ -49,14 +50,22 @@ final class Reconciler {
                                 .toList());
     }
 
-    /** What a daemon says at the begin of its stream: all that is there, and so also what is not. */
-    void hello(Hello hello) {
+    /**
+     * What a daemon says at the begin of its stream: all that is there, and so also what is not.
+     *
+     * @param current whether the stream is still the node's newest
+     */
+    void hello(Hello hello, BooleanSupplier current) {
         for (JobReport report : hello.getJobsList()) {
             report(hello.getNode(), report);
         }
         Map<String, JobReport> there = hello.getJobsList().stream().collect(Collectors.toMap(JobReport::getJob, report -> report, (one, other) -> other));
         store.transact(
                 state -> {
+                    // Asked in here: what a newer stream begins is written after this.
+                    if (!current.getAsBoolean()) {
+                        return false;
+                    }
                     state.liveJobs().stream()
                             .filter(job -> job.getNode().equals(hello.getNode()) && isUnknown(there.get(job.getId()), job))
                             // Also of one that is just being begun there: the word that it runs may be on its way and older than this one.

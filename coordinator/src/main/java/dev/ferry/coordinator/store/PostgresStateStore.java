@@ -54,6 +54,12 @@ public final class PostgresStateStore extends SqlStateStore {
         handle.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY");
     }
 
+    /** The leader goes on confirming that it leads meanwhile: else all nodes' leases would end. */
+    @Override
+    void reading(Runnable work) {
+        work.run();
+    }
+
     @Override
     FerryException translate(JdbiException failed) {
         return database.translate(failed);

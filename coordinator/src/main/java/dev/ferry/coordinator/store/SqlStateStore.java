@@ -35,13 +35,25 @@ public abstract class SqlStateStore implements StateStore {
 
     @Override
     public final void export(Consumer<StateRow> each) {
-        run(
-                transaction -> {
-                    holdStill(transaction.handle());
-                    new StateRows(transaction.handle()).forEach(each);
-                    return true;
-                });
+        try {
+            reading(
+                    () -> {
+                        Handle handle = begin();
+                        try {
+                            holdStill(handle);
+                            new StateRows(handle).forEach(each);
+                        } finally {
+                            handle.rollback();
+                            release(handle);
+                        }
+                    });
+        } catch (JdbiException failed) {
+            throw translate(failed);
+        }
     }
+
+    /** Runs what only reads, on a transaction of its own: beside others where the database keeps them apart. */
+    abstract void reading(Runnable work);
 
     /**
      * Takes in a whole state, or nothing of it.

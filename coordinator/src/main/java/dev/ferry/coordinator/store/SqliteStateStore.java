@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -33,6 +34,8 @@ public final class SqliteStateStore extends SqlStateStore {
      */
     public static SqliteStateStore open(Path folder) throws IOException {
         Files.createDirectories(folder);
+        // Jobs' environments are in it, and hashes of tokens.
+        Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx------"));
         Path file = folder.resolve("state.db");
         keepLibraryIn(folder.resolve("native"));
         try {
@@ -93,6 +96,12 @@ public final class SqliteStateStore extends SqlStateStore {
     @Override
     void holdStill(Handle ofTransaction) {
         // There is one connection for all.
+    }
+
+    /** There is one connection for all. */
+    @Override
+    void reading(Runnable work) {
+        alone(work);
     }
 
     @Override

@@ -18,6 +18,7 @@ import dev.ferry.storage.Images;
 import dev.ferry.storage.Tenants;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -71,7 +72,7 @@ final class DumpAction {
                 gpu.saveAndFreeze(left());
                 result.setGpuFreeAt(gpu.freeAt());
             }
-            long logBytes = Files.exists(job.folder().log()) ? Files.size(job.folder().log()) : 0;
+            long logBytes = Files.isRegularFile(job.folder().log(), LinkOption.NOFOLLOW_LINKS) ? Files.size(job.folder().log()) : 0;
             phases.measure("dump", image::bytesIn, 0, () -> capture(process, image, before));
             long frozen = System.nanoTime() - frozenAt;
             long dumped = frozen;

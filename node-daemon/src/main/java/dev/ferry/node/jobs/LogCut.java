@@ -1,10 +1,11 @@
 package dev.ferry.node.jobs;
 
+import dev.ferry.node.posix.Posix;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,19 +22,23 @@ final class LogCut {
      */
     static void keep(LocalJob job, long from) throws IOException {
         Path log = job.folder().log();
-        if (!Files.exists(log) || Files.size(log) <= from) {
+        Optional<FileChannel> opened = Posix.openRegular(log);
+        if (opened.isEmpty()) {
             return;
         }
         Path cut = job.folder().logCut(job.record().getIncarnation());
-        try (FileChannel source = FileChannel.open(log, StandardOpenOption.READ);
-                FileChannel target =
-                        FileChannel.open(cut, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
+        try (FileChannel source = opened.get()) {
             long at = from;
             long size = source.size();
-            while (at < size) {
-                at += source.transferTo(at, size - at, target);
+            if (size <= from) {
+                return;
             }
-            target.force(true);
+            try (FileChannel target = FileChannel.open(cut, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
+                while (at < size) {
+                    at += source.transferTo(at, size - at, target);
+                }
+                target.force(true);
+            }
         }
         LOG.info("job {}: the log after byte {} is kept in {}", job.id(), from, cut);
     }

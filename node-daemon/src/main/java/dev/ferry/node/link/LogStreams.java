@@ -4,6 +4,7 @@ import com.google.protobuf.ByteString;
 import dev.ferry.common.Errors;
 import dev.ferry.common.FerryException;
 import dev.ferry.node.jobs.JobRegistry;
+import dev.ferry.node.posix.Posix;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FromNode;
 import dev.ferry.proto.v1.LocalState;
@@ -12,10 +13,9 @@ import dev.ferry.proto.v1.LogRequest;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -106,11 +106,12 @@ final class LogStreams implements AutoCloseable {
 
     /** Sends what there is from an offset; 0: nothing new. */
     private long send(LogRequest request, Path log, long offset) throws IOException, InterruptedException {
-        if (!Files.exists(log)) {
+        Optional<FileChannel> opened = Posix.openRegular(log);
+        if (opened.isEmpty()) {
             return 0;
         }
         long sent = 0;
-        try (FileChannel channel = FileChannel.open(log, StandardOpenOption.READ)) {
+        try (FileChannel channel = opened.get()) {
             ByteBuffer piece = ByteBuffer.allocate(PIECE);
             while (channel.read(piece.clear(), offset + sent) > 0) {
                 LogData data =

@@ -38,7 +38,7 @@ public final class NodePolicy {
 
     /** Folders that no job may see. */
     public List<Path> hidden() {
-        return Stream.concat(own.stream(), config.hidden().stream().map(Path::of)).toList();
+        return Stream.concat(own.stream(), config.hidden().stream().map(Path::of)).flatMap(folder -> Stream.of(folder, resolved(folder))).distinct().toList();
     }
 
     /**
@@ -79,7 +79,7 @@ public final class NodePolicy {
                 throw refused(shown + " lies in or holds " + folder + ", which no job may have");
             }
         }
-        for (String folder : config.deniedMounts()) {
+        for (String folder : (Iterable<String>) Stream.concat(config.deniedMounts().stream(), config.hidden().stream())::iterator) {
             if (meets(real, Path.of(folder))) {
                 throw refused(shown + " lies in or holds " + folder + ", which is denied here");
             }

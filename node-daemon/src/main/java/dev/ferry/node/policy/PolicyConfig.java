@@ -14,7 +14,7 @@ import java.util.regex.Pattern;
  * @param users numeric users and groups that jobs may run as: numbers and ranges
  * @param nodeRoot whether the node's own file system, read-only, may be a job's root
  * @param gpus whether jobs may have GPUs
- * @param hidden folders that no job sees
+ * @param hidden folders that no job sees, in the node's root or by a mount
  */
 public record PolicyConfig(List<String> allowedMounts, List<String> deniedMounts, List<String> readOnlyMounts, List<String> users, boolean nodeRoot, boolean gpus, List<String> hidden) {
     private static final Pattern RANGE = Pattern.compile("(\\d{1,10})(?:-(\\d{1,10}))?");
@@ -32,8 +32,8 @@ public record PolicyConfig(List<String> allowedMounts, List<String> deniedMounts
     public static PolicyConfig defaults() {
         return new PolicyConfig(
                 List.of(),
-                List.of("/root", "/var/lib/containerd", "/var/lib/docker", "/var/lib/kubelet", "/var/spool/cron"),
-                List.of("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/opt", "/sbin", "/usr"),
+                List.of("/root", "/var/lib/containerd", "/var/lib/docker", "/var/lib/ferry", "/var/lib/kubelet", "/var/spool/cron"),
+                List.of("/bin", "/boot", "/etc", "/lib", "/lib32", "/lib64", "/opt", "/sbin", "/usr", "/var"),
                 List.of(EVERYONE),
                 true,
                 true,

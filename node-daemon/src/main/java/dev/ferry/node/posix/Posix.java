@@ -1,14 +1,20 @@
 package dev.ferry.node.posix;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import jnr.posix.POSIX;
 import jnr.posix.POSIXFactory;
@@ -26,6 +32,11 @@ public final class Posix {
     private static final int F_GETFL = 3;
     private static final int F_SETFL = 4;
     private static final int O_NONBLOCK = 2048;
+    private static final int O_PATH = 0x200000;
+    private static final int O_NOFOLLOW = 0x20000;
+    private static final int O_CLOEXEC = 0x80000;
+    private static final int ENOENT = 2;
+    private static final int SMALL = 64 << 10;
     private static final short POLLIN = 1;
     private static final int CHARACTER_DEVICE = 0020666;
     private static final long SYS_PIDFD_OPEN = 434;
@@ -39,6 +50,43 @@ public final class Posix {
 
     static POSIX libc() {
         return LIBC;
+    }
+
+    /**
+     * Opens a file in a folder that a job can write. The job may have put anything in its place: a link to a file of the
+     * machine, a device, a pipe that would block whoever opens it.
+     *
+     * @return empty: nothing is there, or no regular file
+     */
+    public static Optional<FileChannel> openRegular(Path file) throws IOException {
+        // A descriptor that only names what is there: nothing is opened by it, and nothing can be exchanged behind it.
+        int descriptor = LIBC.open(file.toString(), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+        if (descriptor < 0) {
+            if (LIBC.errno() == ENOENT) {
+                return Optional.empty();
+            }
+            throw new PosixException("open", LIBC.errno());
+        }
+        try {
+            return LIBC.fstat(descriptor).isFile() ? Optional.of(FileChannel.open(Path.of("/proc/self/fd/" + descriptor), StandardOpenOption.READ)) : Optional.empty();
+        } finally {
+            int ignored = LIBC.close(descriptor);
+        }
+    }
+
+    /**
+     * The begin of a small file that a job may have written; see {@link #openRegular}.
+     *
+     * @return empty: nothing is there, or no regular file
+     */
+    public static Optional<String> readSmall(Path file) throws IOException {
+        Optional<FileChannel> opened = openRegular(file);
+        if (opened.isEmpty()) {
+            return Optional.empty();
+        }
+        try (InputStream content = Channels.newInputStream(opened.get())) {
+            return Optional.of(new String(content.readNBytes(SMALL), StandardCharsets.ISO_8859_1));
+        }
     }
 
     /**

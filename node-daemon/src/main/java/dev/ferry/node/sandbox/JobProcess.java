@@ -6,8 +6,6 @@ import dev.ferry.node.posix.Posix;
 import dev.ferry.node.posix.PosixException;
 import dev.ferry.proto.v1.ErrorCode;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.OptionalInt;
@@ -76,11 +74,11 @@ public record JobProcess(int pid, long startTime, String bootId) {
         }
     }
 
-    /** What ferry-init wrote at the end: 0-255, 128 + signal; empty: it wrote nothing. */
+    /** What ferry-init wrote at the end: 0-255, 128 + signal; empty: it wrote nothing, or the job has put something else there. */
     public static OptionalInt exitStatus(Path control) throws IOException {
         try {
-            return OptionalInt.of(Integer.parseInt(Files.readString(control.resolve("exit")).trim()));
-        } catch (NoSuchFileException none) {
+            return Posix.readSmall(control.resolve("exit")).map(text -> OptionalInt.of(Integer.parseInt(text.trim()))).orElse(OptionalInt.empty());
+        } catch (NumberFormatException notOurs) {
             return OptionalInt.empty();
         }
     }

@@ -2,11 +2,13 @@ package dev.ferry.node.sandbox;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.node.cgroup.JobCgroup;
+import dev.ferry.node.posix.Posix;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.JobSpec;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -45,11 +47,15 @@ public final class Sandbox {
         Files.createDirectories(folder.bundle());
         Files.createDirectories(runcState);
         NativeHelper.install(folder.control().resolve("ferry-init"));
+        // The daemon's own copy: the one in the sandbox lies where the job's user may exchange it.
+        NativeHelper.install(folder.path().resolve("ferry-init"));
+        // It holds the job's environment.
+        Files.setPosixFilePermissions(folder.bundle(), PosixFilePermissions.fromString("rwx------"));
         Files.write(folder.bundle().resolve("config.json"), OciSpec.toJson(spec, plan, folder.root(), cgroup.path(), environment));
         Path pidFile = folder.path().resolve("runc.pid");
         Path output = folder.path().resolve("runc.log");
         long end = System.nanoTime() + atMost.toNanos();
-        List<String> command = new ArrayList<>(EnterCommand.flatten(folder.control().resolve("ferry-init"), spec, plan));
+        List<String> command = new ArrayList<>(EnterCommand.flatten(folder.path().resolve("ferry-init"), spec, plan));
         command.addAll(
                 List.of(runc.toString(), "--root", runcState.toString(), "run", "--detach", "--bundle", folder.bundle().toString(), "--pid-file", pidFile.toString(), id));
         ToolProcess run = ToolProcess.start(command, folder.path(), output, Map.of());
@@ -73,13 +79,13 @@ public final class Sandbox {
         Path refused = folder.control().resolve("exec-error");
         while (!Files.exists(started)) {
             if (Files.exists(refused)) {
-                String reason = Files.readString(refused).trim();
+                String reason = Posix.readSmall(refused).orElse("").trim();
                 destroy(id, folder, cgroup);
                 throw new FerryException(ErrorCode.COMMAND_NOT_FOUND, "The job's command can't be executed in its sandbox: " + reason);
             }
             boolean over = System.nanoTime() > end;
             if ((over || !process.isAlive()) && !Files.exists(started) && !Files.exists(refused)) {
-                List<String> lines = Files.exists(folder.log()) ? Files.readAllLines(folder.log(), java.nio.charset.StandardCharsets.ISO_8859_1) : List.of();
+                List<String> lines = Posix.readSmall(folder.log()).orElse("").lines().toList();
                 destroy(id, folder, cgroup);
                 throw new FerryException(
                         ErrorCode.START_FAILED,
@@ -93,7 +99,7 @@ public final class Sandbox {
     /** Ends whatever a failed start left, and makes runc forget it. */
     public void destroy(String id, JobFolder folder, JobCgroup cgroup) throws IOException, InterruptedException {
         for (int pid : cgroup.processes()) {
-            dev.ferry.node.posix.Posix.kill(pid, 9);
+            Posix.kill(pid, 9);
         }
         forget(id, folder);
         boolean ignored = cgroup.awaitEmpty(Duration.ofSeconds(5));

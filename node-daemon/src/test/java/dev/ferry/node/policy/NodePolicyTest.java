@@ -102,7 +102,10 @@ class NodePolicyTest {
         takes(policy, mounting("/usr/share", true));
         refuses(policy, mounting("/usr/share", false), "/usr", "read-only");
         refuses(policy, mounting("/bin", false), "read-only");
-        refuses(policy, mounting("/etc", false), "read-only");
+        refuses(policy, mounting("/etc/ssl", false), "read-only");
+        refuses(policy, mounting("/var/tmp", false), "read-only");
+        // What is hidden in the node's root is not shown by a mount either.
+        refuses(policy, mounting("/etc", true), "/etc/ssh", "denied");
         refuses(policy, mounting("/root", true), "/root", "denied");
         assertThat(policy.hidden()).contains(data, Path.of("/root"));
     }
