@@ -59,7 +59,7 @@ public final class StandIn implements AutoCloseable {
 
     /** Ferry's sources: where the launcher says, or above the working folder. */
     private static Optional<Path> root() {
-        Path told = Path.of(System.getProperty("ferry.root", "")).toAbsolutePath();
+        Path told = Path.of(System.getProperty("ferry.root", "")).toAbsolutePath().normalize();
         return Stream.iterate(told, path -> path != null, Path::getParent).filter(path -> Files.isDirectory(path.resolve(SOURCES))).findFirst();
     }
 
