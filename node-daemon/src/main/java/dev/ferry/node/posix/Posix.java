@@ -165,8 +165,15 @@ public final class Posix {
         LIBC.chmod(path.toString(), 0666);
     }
 
-    /** Sends a signal to a process of the host's PID namespace; one that is gone is not an error. */
+    /**
+     * Sends a signal to a process of the host's PID namespace; one that is gone is not an error. Numbers that mean whole groups
+     * are nobody: the kernel lists a process that is just being released as 0 in cgroup.procs, and 0 would be our own group,
+     * with the daemon and whoever started it.
+     */
     public static void kill(int pid, int signal) throws PosixException {
+        if (pid <= 0) {
+            return;
+        }
         if (LIBC.kill(pid, signal) < 0) {
             PosixException failed = new PosixException("kill " + pid, LIBC.errno());
             if (!failed.noSuchProcess()) {
