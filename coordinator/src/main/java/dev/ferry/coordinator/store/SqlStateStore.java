@@ -64,10 +64,9 @@ public abstract class SqlStateStore implements StateStore {
     public final void load(StateFile.Source rows) {
         run(
                 transaction -> {
-                    fence(transaction.handle());
-                    StateRows all = new StateRows(transaction.handle());
-                    all.requireNone();
-                    rows.forEach(all::insert);
+                    transaction.requireLeader();
+                    new StateRows(transaction.handle()).requireNone();
+                    rows.forEach(row -> StateRows.insert(transaction, row));
                     return true;
                 });
     }

@@ -163,7 +163,8 @@ final class SqlTransaction implements Transaction {
         changed.add(kind.changeKey(id));
     }
 
-    private void putRaw(String kind, String id, String parent, long sort, byte[] record) {
+    /** Writes a record as it lies in the table; nobody is told. */
+    void putRaw(String kind, String id, String parent, long sort, byte[] record) {
         int ignored =
                 update(
                         "INSERT INTO record (kind, id, parent, sort, record) VALUES (?, ?, ?, ?, ?) "
@@ -187,7 +188,8 @@ final class SqlTransaction implements Transaction {
         return first(query("SELECT record FROM " + table.name() + " WHERE " + table.key() + " = ?", table.parser(), key));
     }
 
-    private <T extends Message> void write(RecordTable<T> table, T record) {
+    /** Writes a record as it is, its version too; nobody is told. */
+    <T extends Message> void write(RecordTable<T> table, T record) {
         int ignored = update(table.upsert(), table.values(record));
     }
 

@@ -1,7 +1,7 @@
 package dev.ferry.coordinator.store;
 
-import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.InvalidProtocolBufferException;
+import com.google.protobuf.Message;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.StateEnd;
@@ -15,7 +15,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
-import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.zip.GZIPInputStream;
 import java.util.zip.GZIPOutputStream;
@@ -74,7 +73,7 @@ public final class StateFile {
      */
     public static StateHeader header(InputStream from, String name) throws IOException {
         try {
-            return requireKnown(next(StateHeader.newBuilder(), new GZIPInputStream(from), name).build(), name);
+            return requireKnown(next(StateHeader.newBuilder(), new GZIPInputStream(from)).build(), name);
         } catch (EOFException | ZipException | InvalidProtocolBufferException none) {
             throw damaged(name, none.toString(), none);
         }
@@ -89,9 +88,9 @@ public final class StateFile {
      */
     public static long read(InputStream from, String name, Consumer<StateRow> each) throws IOException {
         try (InputStream file = new GZIPInputStream(new BufferedInputStream(from, BUFFER), BUFFER)) {
-            requireKnown(next(StateHeader.newBuilder(), file, name).build(), name);
+            requireKnown(next(StateHeader.newBuilder(), file).build(), name);
             for (long rows = 0; ; rows++) {
-                StateEntry entry = next(StateEntry.newBuilder(), file, name).build();
+                StateEntry entry = next(StateEntry.newBuilder(), file).build();
                 if (entry.hasEnd()) {
                     requireEnd(entry.getEnd(), rows, file, name);
                     return rows;
@@ -117,30 +116,11 @@ public final class StateFile {
         }
     }
 
-    private static <B extends com.google.protobuf.Message.Builder> B next(B builder, InputStream file, String name) throws IOException {
-        Optional<byte[]> bytes = delimited(file, name);
-        if (bytes.isEmpty()) {
+    private static <B extends Message.Builder> B next(B builder, InputStream file) throws IOException {
+        if (!builder.mergeDelimitedFrom(file)) {
             throw new EOFException("it was cut off");
         }
-        builder.mergeFrom(bytes.get());
         return builder;
-    }
-
-    /** No more is read at once than is there: a damaged length must not take all memory. */
-    private static Optional<byte[]> delimited(InputStream file, String name) throws IOException {
-        int first = file.read();
-        if (first == -1) {
-            return Optional.empty();
-        }
-        int length = CodedInputStream.readRawVarint32(first, file);
-        if (length < 0) {
-            throw damaged(name, "a row of " + length + " bytes", null);
-        }
-        byte[] bytes = file.readNBytes(length);
-        if (bytes.length < length) {
-            throw new EOFException("it was cut off");
-        }
-        return Optional.of(bytes);
     }
 
     private static FerryException damaged(String name, String how, @Nullable Throwable cause) {

@@ -57,9 +57,9 @@ final class StateRows {
     /**
      * @throws FerryException FORMAT_UNKNOWN when this Ferry has no such table
      */
-    void insert(StateRow row) {
+    static void insert(SqlTransaction into, StateRow row) {
         if (row.getTable().equals(RECORD)) {
-            int ignored = update("INSERT INTO record (kind, id, parent, sort, record) VALUES (?, ?, ?, ?, ?)", row.getKind(), row.getId(), row.getParent(), row.getSort(), row.getRecord().toByteArray());
+            into.putRaw(row.getKind(), row.getId(), row.getParent(), row.getSort(), row.getRecord().toByteArray());
             return;
         }
         RecordTable<?> table =
@@ -67,22 +67,14 @@ final class StateRows {
                         .filter(one -> one.name().equals(row.getTable()))
                         .findFirst()
                         .orElseThrow(() -> new FerryException(ErrorCode.FORMAT_UNKNOWN, "The state has a table '" + row.getTable() + "' that this Ferry does not know"));
-        insert(table, row);
+        insert(into, table, row);
     }
 
-    private <T extends Message> void insert(RecordTable<T> table, StateRow row) {
+    private static <T extends Message> void insert(SqlTransaction into, RecordTable<T> table, StateRow row) {
         try {
-            int ignored = update(table.upsert(), table.values(table.parser().parseFrom(row.getRecord())));
+            into.write(table, table.parser().parseFrom(row.getRecord()));
         } catch (InvalidProtocolBufferException damaged) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, "A row of table " + table.name() + " is damaged: " + damaged.getMessage(), damaged);
         }
-    }
-
-    private int update(String sql, Object... values) {
-        var statement = handle.createUpdate(sql);
-        for (int i = 0; i < values.length; i++) {
-            statement.bind(i, values[i]);
-        }
-        return statement.execute();
     }
 }
