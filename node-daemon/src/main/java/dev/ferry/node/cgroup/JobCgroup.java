@@ -234,6 +234,31 @@ public final class JobCgroup {
         }
     }
 
+    /** Kills each process of the group itself; a frozen one of a v1 group dies when it is thawed. */
+    public void killProcesses() throws IOException {
+        for (int pid : processes()) {
+            Posix.kill(pid, SIGKILL);
+        }
+    }
+
+    /**
+     * Kills each process of the group, frozen or not, and waits until none is left.
+     *
+     * @throws FerryException INTERNAL when processes are left after the time (stuck in the kernel)
+     */
+    public void kill(Duration atMost) throws IOException {
+        killProcesses();
+        letTheKilledDie();
+        if (!awaitEmpty(atMost)) {
+            throw undying(atMost);
+        }
+    }
+
+    /** That processes of the group did not die. */
+    public FerryException undying(Duration within) {
+        return new FerryException(ErrorCode.INTERNAL, "Processes " + processes() + " of control group " + path() + " did not die within " + within.toSeconds() + " s of SIGKILL");
+    }
+
     /** Waits until no process is left. */
     public boolean awaitEmpty(Duration atMost) {
         return await(atMost, () -> processes().isEmpty());

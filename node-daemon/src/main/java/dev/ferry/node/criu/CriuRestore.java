@@ -2,7 +2,6 @@ package dev.ferry.node.criu;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.node.cgroup.JobCgroup;
-import dev.ferry.node.posix.Posix;
 import dev.ferry.node.sandbox.EnterCommand;
 import dev.ferry.node.sandbox.JobFolder;
 import dev.ferry.node.sandbox.JobProcess;
@@ -21,8 +20,6 @@ import java.util.List;
 
 /** One restore of a job from an image into folders and a control group that are there already. */
 public final class CriuRestore {
-    private static final int SIGKILL = 9;
-
     private final CriuBinary criu;
 
     public CriuRestore(CriuBinary criu) {
@@ -108,9 +105,7 @@ public final class CriuRestore {
     /** Half a job must not live: everything that CRIU made is in the control group. */
     private static void end(JobCgroup cgroup) throws IOException {
         for (int round = 0; round < 20 && !cgroup.processes().isEmpty(); round++) {
-            for (int pid : cgroup.processes()) {
-                Posix.kill(pid, SIGKILL);
-            }
+            cgroup.killProcesses();
             boolean ignored = cgroup.awaitEmpty(Duration.ofMillis(250));
         }
     }

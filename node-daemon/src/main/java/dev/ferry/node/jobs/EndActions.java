@@ -1,7 +1,6 @@
 package dev.ferry.node.jobs;
 
 import dev.ferry.common.FerryException;
-import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.ErrorCode;
@@ -59,11 +58,7 @@ final class EndActions {
 
     /** Kills whatever is in the job's control group, when its first process is not known. */
     static void killGroup(LocalJob job, Duration atMost) throws IOException {
-        killGroup(job.cgroup(), atMost);
-    }
-
-    static void killGroup(JobCgroup group, Duration atMost) throws IOException {
-        new JobProcess(0, -1, "none").kill(group, atMost);
+        job.cgroup().kill(atMost);
     }
 
     static void forget(LocalJob job) throws Exception {

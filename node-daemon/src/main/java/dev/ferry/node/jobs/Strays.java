@@ -64,7 +64,7 @@ final class Strays {
 
     private static boolean kill(JobCgroup group) {
         try {
-            EndActions.killGroup(group, DEATH);
+            group.kill(DEATH);
             return true;
         } catch (FerryException | IOException later) {
             // A v1 group that the lease's end has frozen keeps the dead until it is thawed; a killed process does nothing more then.

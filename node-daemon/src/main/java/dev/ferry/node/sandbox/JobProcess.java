@@ -4,7 +4,6 @@ import dev.ferry.common.FerryException;
 import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.posix.Posix;
 import dev.ferry.node.posix.PosixException;
-import dev.ferry.proto.v1.ErrorCode;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -64,13 +63,10 @@ public record JobProcess(int pid, long startTime, String bootId) {
         if (isAlive()) {
             Posix.kill(pid, SIGKILL);
         }
-        for (int left : cgroup.processes()) {
-            Posix.kill(left, SIGKILL);
-        }
+        cgroup.killProcesses();
         cgroup.letTheKilledDie();
         if (!awaitDeath(atMost) || !cgroup.awaitEmpty(atMost)) {
-            throw new FerryException(
-                    ErrorCode.INTERNAL, "Processes " + cgroup.processes() + " of control group " + cgroup.path() + " did not die within " + atMost.toSeconds() + " s of SIGKILL");
+            throw cgroup.undying(atMost);
         }
     }
 

@@ -98,9 +98,7 @@ public final class Sandbox {
 
     /** Ends whatever a failed start left, and makes runc forget it. */
     public void destroy(String id, JobFolder folder, JobCgroup cgroup) throws IOException, InterruptedException {
-        for (int pid : cgroup.processes()) {
-            Posix.kill(pid, 9);
-        }
+        cgroup.killProcesses();
         forget(id, folder);
         boolean ignored = cgroup.awaitEmpty(Duration.ofSeconds(5));
     }
