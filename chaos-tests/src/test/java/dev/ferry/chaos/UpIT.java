@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -98,6 +99,40 @@ class UpIT {
     @Test
     void jobsOutliveAStopInAFolder() throws Exception {
         jobOutlivesAStop();
+    }
+
+    @Test
+    void partsThatAreKilledAreStartedAgain() throws Exception {
+        start();
+        Path log = folder.resolve("up.log");
+        String ignored = ferry("run", "--name", "steps", "--", "sh", "-c", "i=0; while :; do echo step $i; i=$((i+1)); sleep 0.05; done");
+        for (String part : List.of("coordinator", "node-1", "node-2")) {
+            kill(part);
+            await().atMost(START).until(() -> Files.readString(log).lines().anyMatch(line -> line.toLowerCase(Locale.ROOT).matches(".*" + part + " is there again")));
+        }
+        int before = steps().size();
+        await().atMost(Scene.SOON).until(() -> steps().size() > before);
+        List<String> all = steps();
+        assertThat(all).isEqualTo(IntStream.range(0, all.size()).mapToObj(step -> "step " + step).toList());
+        // Unasked, in the very moment of the stop: the jobs are suspended by the one that follows.
+        kill("coordinator");
+        stop();
+        assertThat(Files.readString(log)).contains("ended with status 137", " is in image");
+    }
+
+    /** A process handle knows only the first 4 KiB of a command line. */
+    private static String commandLine(ProcessHandle process) {
+        try {
+            return Files.readString(Path.of("/proc", Long.toString(process.pid()), "cmdline"));
+        } catch (IOException ended) {
+            return "";
+        }
+    }
+
+    private void kill(String part) {
+        String config = folder.resolve("data/conf/" + part + ".yaml").toString();
+        List<ProcessHandle> found = up.descendants().filter(process -> commandLine(process).contains(config)).toList();
+        assertThat(found).as("the process of %s", part).isNotEmpty().allSatisfy(process -> assertThat(process.destroyForcibly()).isTrue());
     }
 
     @Test

@@ -25,12 +25,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -80,9 +82,10 @@ public final class LocalCluster implements AutoCloseable {
     // A store over the network is reached over the machine's own: then daemons have no network namespaces.
     private final Optional<ClusterNetwork> network;
     private final CgroupLayout layout;
-    private final Map<Integer, Part> nodes = new LinkedHashMap<>();
+    private final Map<Integer, Part> nodes = Collections.synchronizedMap(new LinkedHashMap<>());
     private final Map<Integer, StandIn> cards = new LinkedHashMap<>();
-    private @Nullable Part coordinator;
+    private volatile @Nullable Part coordinator;
+    private volatile @Nullable Supervisor supervisor;
     private @Nullable MetadataEmulator metadata;
     private String grpc;
     private String http;
@@ -178,12 +181,34 @@ public final class LocalCluster implements AutoCloseable {
         Matcher ready = part.await(COORDINATOR_READY, READY);
         grpc = ready.group(1);
         http = ready.group(2);
+        watch(part, this::startCoordinator);
+    }
+
+    /**
+     * From now on parts that end though nobody asked them to are started again. To be closed before the cluster.
+     *
+     * @param tell gets a line for each end and each start
+     */
+    public Supervisor supervise(Consumer<String> tell) {
+        Supervisor watching = new Supervisor(tell);
+        supervisor = watching;
+        watch(coordinator(), this::startCoordinator);
+        Map.copyOf(nodes).forEach((node, part) -> watch(part, () -> startNode(node)));
+        return watching;
+    }
+
+    private void watch(Part part, Supervisor.Start start) {
+        Supervisor watching = supervisor;
+        if (watching != null) {
+            watching.watch(part, start);
+        }
     }
 
     /** Starts a node's daemon and waits until it is registered. */
     public void startNode(int node) throws IOException {
         launchNode(node);
         awaitNode(node);
+        watch(node(node), () -> startNode(node));
     }
 
     private void launchNode(int node) throws IOException {

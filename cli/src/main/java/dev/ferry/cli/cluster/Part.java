@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Matcher;
@@ -24,6 +25,7 @@ public final class Part {
     private final Process process;
     private final Path log;
     private final long logBegin;
+    private volatile boolean asked;
 
     private Part(String name, Process process, Path log, long logBegin) {
         this.name = name;
@@ -93,6 +95,29 @@ public final class Part {
         return new String(all, (int) logBegin, all.length - (int) logBegin, StandardCharsets.UTF_8);
     }
 
+    String name() {
+        return name;
+    }
+
+    /** The file that holds its output. */
+    Path log() {
+        return log;
+    }
+
+    /** Its exit status, once it has ended though neither {@link #kill} nor {@link #stop} asked it to. */
+    CompletableFuture<Integer> endUnasked() {
+        CompletableFuture<Integer> unasked = new CompletableFuture<>();
+        var unused =
+                process.onExit()
+                        .thenAccept(
+                                ended -> {
+                                    if (!asked) {
+                                        unasked.complete(ended.exitValue());
+                                    }
+                                });
+        return unasked;
+    }
+
     public long pid() {
         return process.pid();
     }
@@ -103,12 +128,14 @@ public final class Part {
 
     /** SIGKILL. */
     public void kill() {
+        asked = true;
         process.destroyForcibly();
         awaitEnd(Duration.ofSeconds(10));
     }
 
     /** SIGTERM, and SIGKILL when that does not help. */
     void stop(Duration atMost) {
+        asked = true;
         process.destroy();
         if (!awaitEnd(atMost)) {
             kill();

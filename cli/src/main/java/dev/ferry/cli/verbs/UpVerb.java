@@ -3,6 +3,7 @@ package dev.ferry.cli.verbs;
 import dev.ferry.cli.Client;
 import dev.ferry.cli.cluster.LocalCluster;
 import dev.ferry.cli.cluster.SpotMachines;
+import dev.ferry.cli.cluster.Supervisor;
 import dev.ferry.common.DurableFile;
 import dev.ferry.common.FerryException;
 import dev.ferry.node.emulator.Cloud;
@@ -23,6 +24,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -32,6 +34,8 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Supplier;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -45,6 +49,8 @@ import picocli.CommandLine.Option;
         footer = {"", "Example:", "  ferry up --nodes 2 --data /var/lib/ferry/up"})
 public final class UpVerb implements Callable<Integer> {
     private static final int MOST_NODES = 9;
+    private static final Duration RESTART = Duration.ofMinutes(1);
+    private static final long LOOK_NANOS = 200_000_000;
 
     @Option(names = "--nodes", paramLabel = "N", description = "How many nodes; default 2.", defaultValue = "2")
     private int nodes;
@@ -94,19 +100,25 @@ public final class UpVerb implements Callable<Integer> {
         CountDownLatch ended = new CountDownLatch(1);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(asked, ended)));
         try (LocalCluster cluster = LocalCluster.start(new LocalCluster.Plan(folder, nodes, store, listen, http, Map.of(), gpus, cloud));
-                Closeable machines = cloud.isPresent() ? SpotMachines.open(cluster, folder) : () -> {}) {
+                Closeable machines = cloud.isPresent() ? SpotMachines.open(cluster, folder) : () -> {};
+                Supervisor ignored = cluster.supervise(UpVerb::say)) {
             try (Client client = new Client(cluster.server())) {
                 resume(client, folder);
                 announce(cluster, folder);
                 asked.await();
-                System.out.println("suspending running jobs ...");
+                say("suspending running jobs ...");
                 suspend(client, folder);
             }
-            System.out.println("stopping ...");
+            say("stopping ...");
         } finally {
             ended.countDown();
         }
         return 0;
+    }
+
+    private static void say(String line) {
+        System.out.println(line);
+        System.out.flush();
     }
 
     private static Optional<Cloud> cloud(String name) {
@@ -143,7 +155,7 @@ public final class UpVerb implements Callable<Integer> {
 
     private void announce(LocalCluster cluster, Path folder) throws IOException {
         String option = cluster.server().equals("127.0.0.1:7070") ? "" : " --server " + cluster.server();
-        System.out.println("ready grpc=" + cluster.server() + " http=" + cluster.httpAddress() + " nodes=" + nodes + " data=" + folder);
+        System.out.println("ready grpc=" + cluster.server() + " http=https://" + cluster.httpAddress() + " nodes=" + nodes + " data=" + folder);
         System.out.println("try:  ferry run" + option + " --name hello -- sh -c 'i=0; while :; do i=$((i+1)); echo $i; sleep 1; done'");
         if (!gpus.isEmpty()) {
             System.out.println("gpu: stand-in: " + gpus + " on each node; programs for it are in " + cluster.gpus(1).jobs());
@@ -161,10 +173,35 @@ public final class UpVerb implements Callable<Integer> {
     }
 
     private static void suspend(Client client, Path folder) throws IOException {
+        try {
+            suspendAll(client, folder);
+        } catch (FerryException unreachable) {
+            // The parts are stopped nevertheless: an operator asked for that.
+            System.err.println("ferry: the jobs are not suspended and end now: " + unreachable.getMessage());
+            System.err.println("  what to do: 'ferry restore JOB' after the next start lets one go on from its last image");
+        }
+    }
+
+    /** Asks again while the coordinator is being started again. */
+    private static <T> T patiently(Supplier<T> call) {
+        long end = System.nanoTime() + RESTART.toNanos();
+        while (true) {
+            try {
+                return call.get();
+            } catch (FerryException failed) {
+                if (failed.code() != ErrorCode.COORDINATOR_UNREACHABLE || System.nanoTime() - end > 0) {
+                    throw failed;
+                }
+                LockSupport.parkNanos(LOOK_NANOS);
+            }
+        }
+    }
+
+    private static void suspendAll(Client client, Path folder) throws IOException {
         List<String> suspended = new ArrayList<>();
         List<Operation> begun = new ArrayList<>();
         Set<String> parked = new HashSet<>();
-        for (Job job : client.ask(stub -> stub.listJobs(ListJobsRequest.getDefaultInstance())).getJobsList()) {
+        for (Job job : patiently(() -> client.ask(stub -> stub.listJobs(ListJobsRequest.getDefaultInstance()))).getJobsList()) {
             // What is parked lies in main memory, and would be lost with it.
             if (job.getState() != JobState.RUNNING && job.getState() != JobState.PARKED) {
                 continue;
@@ -173,13 +210,14 @@ public final class UpVerb implements Callable<Integer> {
                 parked.add(job.getId());
             }
             try {
-                begun.add(client.ask(stub -> stub.suspendJob(SuspendJobRequest.newBuilder().setJob(job.getId()).build())));
+                begun.add(patiently(() -> client.ask(stub -> stub.suspendJob(SuspendJobRequest.newBuilder().setJob(job.getId()).build()))));
             } catch (FerryException busy) {
                 System.err.println("ferry: job " + job.getId() + " is not suspended: " + busy.getMessage());
             }
         }
         for (Operation operation : begun) {
-            Operation end = client.follow(stub -> stub.watchOperation(GetOperationRequest.newBuilder().setOperation(operation.getId()).build()), told -> {});
+            GetOperationRequest watched = GetOperationRequest.newBuilder().setOperation(operation.getId()).build();
+            Operation end = patiently(() -> client.follow(stub -> stub.watchOperation(watched), told -> {}));
             if (end.getState() == OperationState.SUCCEEDED) {
                 System.out.println("  " + end.getJob() + " is in image " + end.getImage());
                 if (!parked.contains(end.getJob())) {
