@@ -8,6 +8,8 @@ import dev.ferry.proto.v1.ErrorCode;
 import java.util.Arrays;
 import java.util.Map;
 import picocli.CommandLine;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** Entry of the {@code ferry} command. */
 public final class Main {
@@ -41,10 +43,22 @@ public final class Main {
                     CommandLine of = failure.getCommandLine();
                     String help = "'" + of.getCommandSpec().qualifiedName() + " --help' shows what it takes";
                     FerryException error = new FerryException(
-                            new FerryException(ErrorCode.INVALID_ARGUMENT, String.valueOf(failure.getMessage())).detail().toBuilder().setAdvice(help).build());
+                            new FerryException(ErrorCode.INVALID_ARGUMENT, message(failure)).detail().toBuilder().setAdvice(help).build());
                     return Failure.print(error, wantsJson(Arrays.asList(words)));
                 });
         return command;
+    }
+
+    /** What is wrong with the words, with what was perhaps meant. */
+    private static String message(ParameterException failure) {
+        if (!(failure instanceof UnmatchedArgumentException unmatched) || unmatched.getUnmatched().isEmpty()) {
+            return String.valueOf(failure.getMessage());
+        }
+        CommandLine of = failure.getCommandLine();
+        String word = unmatched.getUnmatched().getFirst();
+        boolean verb = !of.getSubcommands().isEmpty() && !unmatched.isUnknownOption();
+        String wrong = verb ? "There is no command '" + of.getCommandSpec().qualifiedName() + " " + word + "'" : String.valueOf(failure.getMessage());
+        return unmatched.getSuggestions().isEmpty() ? wrong : wrong + "; did you mean " + String.join(" or ", unmatched.getSuggestions()) + "?";
     }
 
     private static boolean wantsJson(java.util.List<String> words) {

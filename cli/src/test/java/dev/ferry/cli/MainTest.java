@@ -57,10 +57,11 @@ class MainTest {
     void wrongWordsAreNamedWithTheHelpThatShowsThem() {
         Said unknown = ferry("migrte");
         assertThat(unknown.status()).isEqualTo(2);
-        assertThat(unknown.error()).contains("migrte", "--help", "INVALID_ARGUMENT");
+        assertThat(unknown.error()).contains("There is no command 'ferry migrte'; did you mean migrate", "--help", "INVALID_ARGUMENT");
+        assertThat(ferry("admin", "frob").error()).contains("There is no command 'ferry admin frob'", "'ferry admin --help'");
         Said option = ferry("ps", "--al");
         assertThat(option.status()).isEqualTo(2);
-        assertThat(option.error()).contains("--al", "ferry ps --help");
+        assertThat(option.error()).contains("--al", "did you mean --all", "ferry ps --help");
         assertThat(ferry().status()).isEqualTo(2);
     }
 
@@ -68,7 +69,7 @@ class MainTest {
     void noCoordinatorIsSaidWithItsAddressInBothForms() {
         Said text = ferry("ps", "--server", "127.0.0.1:1");
         assertThat(text.status()).isEqualTo(Errors.meaning(ErrorCode.COORDINATOR_UNREACHABLE).getExitStatus());
-        assertThat(text.error()).contains("127.0.0.1:1", "COORDINATOR_UNREACHABLE");
+        assertThat(text.error()).contains("127.0.0.1:1: Connection refused", "COORDINATOR_UNREACHABLE");
         assertThat(text.out()).isEmpty();
         Said json = ferry("ps", "-o", "json", "--server", "127.0.0.1:1");
         assertThat(json.status()).isEqualTo(text.status());

@@ -8,6 +8,7 @@ import dev.ferry.proto.v1.ErrorDetail;
 import io.grpc.Metadata;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
+import java.io.IOException;
 
 /** Errors on their way over gRPC: the status that fits the code, and the whole detail in the trailers. */
 public final class ErrorTransport {
@@ -41,6 +42,17 @@ public final class ErrorTransport {
         return fitting.build();
     }
 
+    /** Netty wraps what the kernel says in a word of its own that says nothing. */
+    private static String cause(Throwable failure, String otherwise) {
+        String said = otherwise;
+        for (Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {
+            if (cause instanceof IOException && cause.getMessage() != null) {
+                said = cause.getMessage();
+            }
+        }
+        return said;
+    }
+
     private static String cut(String text, int most) {
         return text.length() <= most ? text : text.substring(0, most) + "...";
     }
@@ -62,7 +74,7 @@ public final class ErrorTransport {
         }
         String said = failure.getStatus().getDescription() == null ? failure.getStatus().getCode().name() : failure.getStatus().getDescription();
         return switch (failure.getStatus().getCode()) {
-            case UNAVAILABLE -> new FerryException(ErrorCode.COORDINATOR_UNREACHABLE, "No coordinator answers at " + server + ": " + said, failure);
+            case UNAVAILABLE -> new FerryException(ErrorCode.COORDINATOR_UNREACHABLE, "No coordinator answers at " + server + ": " + cause(failure, said), failure);
             case DEADLINE_EXCEEDED -> new FerryException(ErrorCode.DEADLINE_EXCEEDED, "The coordinator at " + server + " did not answer in time", failure);
             case CANCELLED -> new FerryException(ErrorCode.CANCELLED, "The call to " + server + " was cancelled: " + said, failure);
             default -> new FerryException(ErrorCode.INTERNAL, "The coordinator at " + server + " failed: " + failure.getStatus(), failure);
