@@ -50,9 +50,10 @@ public interface ImageWriter extends AutoCloseable {
     /** What the job was submitted as: goes into the manifest, so that an image alone says all that is needed to bring the job back. */
     void spec(JobSpec spec);
 
-    /** Bytes taken in so far, and bytes sent to the store so far. */
+    /** Bytes that were given to it so far, those of unchanged files among them, whether or not it has looked at them. */
     long bytesIn();
 
+    /** Bytes sent to the store so far. */
     long bytesSent();
 
     /**

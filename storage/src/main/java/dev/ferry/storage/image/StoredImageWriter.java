@@ -141,6 +141,10 @@ public final class StoredImageWriter implements ImageWriter {
         return new Spooled(memoryBytes.get(), diskBytes.get(), waitedNanos.get());
     }
 
+    void takesIn(int bytes) {
+        bytesIn.addAndGet(bytes);
+    }
+
     void waitsInMemory(int bytes) {
         memoryBytes.addAndGet(bytes);
     }
@@ -187,6 +191,7 @@ public final class StoredImageWriter implements ImageWriter {
             boolean zero = list.getStored(i) == 0;
             run.set(run.next(length), ChunkName.of(list.getHashes(), i), length, zero ? null : place(manifest, list, i));
             count(length, zero, true);
+            takesIn(length);
         }
         add(volume, new Entry(unchanged, run));
         return true;
@@ -281,7 +286,6 @@ public final class StoredImageWriter implements ImageWriter {
     }
 
     private void count(int length, boolean zero, boolean known) {
-        bytesIn.addAndGet(length);
         if (zero) {
             zeroBytes.addAndGet(length);
         } else {

@@ -302,6 +302,7 @@ abstract class ImagesContract {
                         sink.write(buffer.put(content, at, WINDOW).flip());
                     }
                 }
+                assertThat(writer.bytesIn()).as("what waits is counted").isEqualTo(content.length);
                 assertThat(writer.bytesSent()).isZero();
                 assertThat(writer.spooled().diskBytes()).isPositive();
                 assertThat(writer.spooled().diskBytes() + writer.spooled().memoryBytes()).isEqualTo(content.length);
