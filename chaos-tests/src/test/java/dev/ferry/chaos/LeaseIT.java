@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.ferry.proto.v1.CheckpointJobRequest;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetNodeRequest;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
@@ -114,6 +115,24 @@ class LeaseIT {
         Job moved = restored(job, node);
         scene.cluster.startNode(node);
         assertOneLifeFrom(job, moved, node);
+    }
+
+    /** CRIU's code stands still in the frozen job: nobody waits for it when the job lives elsewhere. */
+    @Test
+    void aDumpThatTheLeasesEndCutsIsGivenUp() throws Exception {
+        Job job = scene.run(witness.job());
+        int node = Scene.nodeNumber(job.getNode());
+        Operation saved = scene.succeed(stub -> stub.checkpointJob(CheckpointJobRequest.newBuilder().setJob(job.getId()).build()));
+        assertThat(saved.getImage()).isNotEmpty();
+        assertGoesOn();
+        Operation begun = scene.migrate(job.getId());
+        assertThat(scene.awaitStep(begun, "DUMP")).isTrue();
+        signal("STOP", scene.cluster.node(node).pid());
+        await().atMost(Scene.SOON).until(() -> scene.job(job.getId()).getIncarnation() == 2);
+        Job moved = scene.awaitState(job.getId(), JobState.RUNNING);
+        signal("CONT", scene.cluster.node(node).pid());
+        assertOneLifeFrom(job, moved, node);
+        assertThat(scene.operation(begun.getId()).getError().getCode()).isEqualTo(ErrorCode.NODE_DOWN);
     }
 
     private Job restored(Job job, int lost) throws Exception {

@@ -59,6 +59,7 @@ final class DumpAction {
     void run(CommandResult.Builder result) throws Exception {
         JobProcess process = job.process().orElseThrow(() -> new FerryException(ErrorCode.WRONG_STATE, "Job " + job.id() + " has no process here"));
         requireAlive(process);
+        Holds.requireThatItStands(job);
         boolean captured = false;
         boolean released = false;
         Optional<FerryException> lost = Optional.empty();

@@ -1,6 +1,7 @@
 package dev.ferry.node.jobs;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.node.criu.CriuAftermath;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.LocalState;
 import java.io.IOException;
@@ -21,6 +22,9 @@ final class Holds {
         if (job.state() == LocalState.LOCAL_CREATING) {
             // Who makes it would wait for it until the deadline, and the order to kill behind him.
             job.cgroup().killAll();
+        } else if (job.record().getOpenCommand().hasDump()) {
+            // Its code in the job's threads stands still as they do: the same.
+            CriuAftermath.killLeftovers(job.folder().criu(DumpAction.runFolder(job.record().getOpenCommand())));
         }
     }
 
