@@ -221,7 +221,7 @@ final class Scene implements AutoCloseable {
     }
 
     static int nodeNumber(String name) {
-        return Integer.parseInt(name.substring(name.indexOf('-') + 1));
+        return LocalCluster.nodeNumber(name);
     }
 
     void cancel(String job) {

@@ -2,9 +2,11 @@ package dev.ferry.chaos;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.ferry.cli.chaos.ChaosRun;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Mount;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -26,15 +28,17 @@ final class Witness {
 
     Witness(Path folder) throws IOException {
         this.folder = Files.createDirectories(folder);
+        try (InputStream program = ChaosRun.class.getResourceAsStream("witness.py")) {
+            Files.copy(program, Files.createDirectories(folder.resolve("program")).resolve("witness.py"));
+        }
     }
 
     /** A job that is witnessed. */
     JobSpec.Builder job() {
-        Path programs = Path.of("../node-daemon/src/test/resources/jobs").toAbsolutePath().normalize();
         return JobSpec.newBuilder()
                 .addAllCommand(List.of("/usr/bin/python3", "/jobs/witness.py", PLACE + "/steps"))
                 .setMemoryBytes(256L << 20)
-                .addMounts(Mount.newBuilder().setSource(programs.toString()).setDestination("/jobs").setReadOnly(true))
+                .addMounts(Mount.newBuilder().setSource(folder.resolve("program").toString()).setDestination("/jobs").setReadOnly(true))
                 .addMounts(Mount.newBuilder().setSource(folder.toString()).setDestination(PLACE));
     }
 

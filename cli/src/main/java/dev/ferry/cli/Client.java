@@ -160,8 +160,13 @@ public final class Client implements AutoCloseable {
     private void pauseAfterRound() {
         if (at == 0) {
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(TURN_MILLIS));
-            channels.values().forEach(ManagedChannel::resetConnectBackoff);
+            connectNow();
         }
+    }
+
+    /** The next call tries to connect at once, however often that has failed: a channel waits longer each time by itself. */
+    public void connectNow() {
+        channels.values().forEach(ManagedChannel::resetConnectBackoff);
     }
 
     private <S extends AbstractStub<S>, T> T once(Function<Channel, S> stub, Duration atMost, Function<S, T> call) {

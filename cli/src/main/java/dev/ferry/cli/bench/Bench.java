@@ -1,5 +1,6 @@
 package dev.ferry.cli.bench;
 
+import dev.ferry.cli.cluster.LocalCluster;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Image;
@@ -119,7 +120,7 @@ public final class Bench {
     private void checkpoints(FerrySide ferry, Path program) throws IOException, InterruptedException {
         say("checkpoints of a job that runs on");
         Job job = ferry.run(plan.mebibytes(), 0);
-        long daemon = ferry.cluster().node(nodeNumber(job)).pid();
+        long daemon = ferry.cluster().node(LocalCluster.nodeNumber(job.getNode())).pid();
         Map<String, Double> before = Stages.of(daemon);
         Image first = ferry.image(ferry.checkpoint(job));
         Map<String, Double> after = Stages.of(daemon);
@@ -252,10 +253,6 @@ public final class Bench {
                         List.of(one / MEBIBYTE),
                         1.15,
                         ""));
-    }
-
-    private static int nodeNumber(Job job) {
-        return Integer.parseInt(job.getNode().substring(job.getNode().indexOf('-') + 1));
     }
 
     /** What was measured, in three forms. */

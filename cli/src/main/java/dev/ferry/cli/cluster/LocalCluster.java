@@ -323,6 +323,11 @@ public final class LocalCluster implements AutoCloseable {
         return "node-" + node;
     }
 
+    /** The number of a node by its name. */
+    public static int nodeNumber(String name) {
+        return Integer.parseInt(name.substring(name.indexOf('-') + 1));
+    }
+
     public Path nodeData(int node) {
         return plan.data().resolve(nodeName(node));
     }

@@ -183,7 +183,7 @@ public final class UpVerb implements Callable<Integer> {
     }
 
     /** Asks again while the coordinator is being started again. */
-    private static <T> T patiently(Supplier<T> call) {
+    private static <T> T patiently(Client client, Supplier<T> call) {
         long end = System.nanoTime() + RESTART.toNanos();
         while (true) {
             try {
@@ -192,6 +192,7 @@ public final class UpVerb implements Callable<Integer> {
                 if (failed.code() != ErrorCode.COORDINATOR_UNREACHABLE || System.nanoTime() - end > 0) {
                     throw failed;
                 }
+                client.connectNow();
                 LockSupport.parkNanos(LOOK_NANOS);
             }
         }
@@ -201,7 +202,7 @@ public final class UpVerb implements Callable<Integer> {
         List<String> suspended = new ArrayList<>();
         List<Operation> begun = new ArrayList<>();
         Set<String> parked = new HashSet<>();
-        for (Job job : patiently(() -> client.ask(stub -> stub.listJobs(ListJobsRequest.getDefaultInstance()))).getJobsList()) {
+        for (Job job : patiently(client, () -> client.ask(stub -> stub.listJobs(ListJobsRequest.getDefaultInstance()))).getJobsList()) {
             // What is parked lies in main memory, and would be lost with it.
             if (job.getState() != JobState.RUNNING && job.getState() != JobState.PARKED) {
                 continue;
@@ -210,14 +211,14 @@ public final class UpVerb implements Callable<Integer> {
                 parked.add(job.getId());
             }
             try {
-                begun.add(patiently(() -> client.ask(stub -> stub.suspendJob(SuspendJobRequest.newBuilder().setJob(job.getId()).build()))));
+                begun.add(patiently(client, () -> client.ask(stub -> stub.suspendJob(SuspendJobRequest.newBuilder().setJob(job.getId()).build()))));
             } catch (FerryException busy) {
                 System.err.println("ferry: job " + job.getId() + " is not suspended: " + busy.getMessage());
             }
         }
         for (Operation operation : begun) {
             GetOperationRequest watched = GetOperationRequest.newBuilder().setOperation(operation.getId()).build();
-            Operation end = patiently(() -> client.follow(stub -> stub.watchOperation(watched), told -> {}));
+            Operation end = patiently(client, () -> client.follow(stub -> stub.watchOperation(watched), told -> {}));
             if (end.getState() == OperationState.SUCCEEDED) {
                 System.out.println("  " + end.getJob() + " is in image " + end.getImage());
                 if (!parked.contains(end.getJob())) {

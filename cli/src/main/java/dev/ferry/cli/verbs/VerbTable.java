@@ -52,6 +52,7 @@ public final class VerbTable {
         verbs.put("decision", DecisionVerbs.One.class);
         verbs.put("simulate", SimulateVerb.class);
         verbs.put("bench", BenchVerb.class);
+        verbs.put("chaos", ChaosVerb.class);
         verbs.put("demo", DemoVerb.class);
         verbs.put("up", UpVerb.class);
         verbs.put("spot", SpotVerb.class);

@@ -1,0 +1,26 @@
+package dev.ferry.chaos;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.ferry.cli.chaos.ChaosReport;
+import dev.ferry.cli.chaos.ChaosRun;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** {@code ferry chaos run}, for a moment: the same faults each time. docs/reliability.md has what a long run brought. */
+class ChaosRunIT {
+    private static final int MIGRATIONS = 12;
+    private static final long SEED = 5;
+
+    @TempDir Path folder;
+
+    @Test
+    void noJobIsLostAndNoneLivesTwice() throws Exception {
+        ChaosReport report = ChaosRun.run(new ChaosRun.Plan(Duration.ofMinutes(10), MIGRATIONS, SEED, 3, 3, 8, folder.resolve("run")), System.out);
+        assertThat(report.violations()).as(report.table()).isEmpty();
+        assertThat(report.rounds()).hasSize(MIGRATIONS);
+        assertThat(report.steps()).isPositive();
+    }
+}

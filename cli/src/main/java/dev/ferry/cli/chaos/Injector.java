@@ -1,0 +1,122 @@
+package dev.ferry.cli.chaos;
+
+import dev.ferry.cli.cluster.LocalCluster;
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import java.util.function.Predicate;
+
+/** Does faults to the processes and cables of a local cluster, and undoes them. */
+final class Injector {
+    private static final long LOOK_NANOS = 500_000;
+
+    private final LocalCluster cluster;
+    private final Path folder;
+
+    /**
+     * @param folder of the cluster, by which its processes are told from others
+     */
+    Injector(LocalCluster cluster, Path folder) {
+        this.cluster = cluster;
+        this.folder = folder;
+    }
+
+    /**
+     * Does a fault, lets it last, and brings back what it took: all parts run when this returns.
+     *
+     * @param lasts how long it goes on, or until what it ended is started again
+     * @param over whether the operation it is meant for has ended, so that nothing more of it will come
+     */
+    void inject(Fault fault, int source, int target, Duration lasts, BooleanSupplier over) throws IOException, InterruptedException {
+        switch (fault) {
+            case NONE -> {}
+            case KILL_COORDINATOR -> {
+                cluster.coordinator().kill();
+                pause(lasts);
+                cluster.startCoordinator();
+            }
+            case KILL_SOURCE -> restart(source, lasts);
+            case KILL_TARGET -> restart(target, lasts);
+            case KILL_CRIU -> killOne(command -> command.contains("criu\0dump\0") || command.contains("criu\0restore\0"), over);
+            case KILL_WATCHDOG -> killOne(command -> command.contains("ferry-watchdog") && command.contains(LocalCluster.nodeName(source)), over);
+            case STOP_COORDINATOR -> stop(cluster.coordinator().pid(), lasts);
+            case STOP_SOURCE -> stop(cluster.node(source).pid(), lasts);
+            case STOP_TARGET -> stop(cluster.node(target).pid(), lasts);
+            case CUT_SOURCE -> cut(source, lasts);
+            case CUT_TARGET -> cut(target, lasts);
+            case LOSE_SOURCE -> lose(source, lasts);
+            case LOSE_TARGET -> lose(target, lasts);
+        }
+    }
+
+    private void restart(int node, Duration after) throws IOException, InterruptedException {
+        cluster.node(node).kill();
+        pause(after);
+        cluster.startNode(node);
+    }
+
+    private void lose(int node, Duration after) throws IOException, InterruptedException {
+        cluster.destroyNode(node);
+        pause(after);
+        cluster.startNode(node);
+    }
+
+    private void cut(int node, Duration lasts) throws InterruptedException {
+        cluster.cut(node);
+        try {
+            pause(lasts);
+        } finally {
+            cluster.mend(node);
+        }
+    }
+
+    private static void stop(long pid, Duration lasts) throws IOException, InterruptedException {
+        signal("STOP", pid);
+        try {
+            pause(lasts);
+        } finally {
+            signal("CONT", pid);
+        }
+    }
+
+    private static void signal(String name, long pid) throws IOException, InterruptedException {
+        int status = new ProcessBuilder("kill", "-" + name, Long.toString(pid)).redirectErrorStream(true).start().waitFor();
+        if (status != 0) {
+            throw new FerryException(ErrorCode.INTERNAL, "SIG" + name + " could not be sent to process " + pid + ", which should be there");
+        }
+    }
+
+    /** Looks for a process of this cluster until there is one, or the operation is over. */
+    private void killOne(Predicate<String> which, BooleanSupplier over) {
+        while (!over.getAsBoolean()) {
+            Optional<ProcessHandle> found = ProcessHandle.allProcesses().filter(process -> isOurs(process.pid(), which)).findFirst();
+            if (found.isPresent()) {
+                boolean ignored = found.get().destroyForcibly();
+                return;
+            }
+            LockSupport.parkNanos(LOOK_NANOS);
+        }
+    }
+
+    private boolean isOurs(long pid, Predicate<String> which) {
+        try {
+            String command = Files.readString(Path.of("/proc", Long.toString(pid), "cmdline"), StandardCharsets.ISO_8859_1);
+            return command.contains(folder.toString()) && which.test(command);
+        } catch (IOException ended) {
+            return false;
+        }
+    }
+
+    /** A fault's length is part of what it is: nothing is awaited. */
+    private static void pause(Duration time) throws InterruptedException {
+        TimeUnit.NANOSECONDS.sleep(time.toNanos());
+    }
+}

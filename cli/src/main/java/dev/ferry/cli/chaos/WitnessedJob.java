@@ -1,0 +1,88 @@
+package dev.ferry.cli.chaos;
+
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.Mount;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+
+/** One job of a run, with what its witness has proved so far. */
+final class WitnessedJob {
+    /** What Python itself needs beside the memory that is asked for. */
+    private static final int BESIDE_MEBIBYTES = 128;
+
+    private final String name;
+    private final JobSpec spec;
+    private final WitnessFile witness;
+    private String id = "";
+    private long floor = -1;
+    private int backsSeen;
+    private int damageSeen;
+
+    /**
+     * @param programs folder that holds witness.py
+     * @param witnesses folder outside the cluster
+     * @param mebibytes of memory that it looks at
+     */
+    WitnessedJob(String name, Path programs, Path witnesses, int mebibytes) {
+        this.name = name;
+        witness = new WitnessFile(witnesses.resolve(name));
+        spec =
+                JobSpec.newBuilder()
+                        .setName(name)
+                        .addAllCommand(List.of("/usr/bin/python3", "/chaos/witness.py", "/witness/" + name, Integer.toString(mebibytes)))
+                        .setMemoryBytes((long) (mebibytes + BESIDE_MEBIBYTES) << 20)
+                        .setCpuMillis(100)
+                        .addMounts(Mount.newBuilder().setSource(programs.toString()).setDestination("/chaos").setReadOnly(true))
+                        .addMounts(Mount.newBuilder().setSource(witnesses.toString()).setDestination("/witness"))
+                        .build();
+    }
+
+    JobSpec spec() {
+        return spec;
+    }
+
+    String name() {
+        return name;
+    }
+
+    String id() {
+        return id;
+    }
+
+    void submitted(String as) {
+        id = as;
+    }
+
+    /** Number of its last step. */
+    long last() throws IOException {
+        witness.read();
+        return witness.last();
+    }
+
+    /** An image is whole that was begun when this step had been done: nothing may ever go on from before it. */
+    void saved(long step) {
+        floor = Math.max(floor, step);
+    }
+
+    /**
+     * What the witness proves to be wrong with the steps since the last call.
+     *
+     * @param lives how many lives began from an image since then, because a node was lost
+     */
+    List<String> violations(long lives) throws IOException {
+        witness.read();
+        List<String> damage = witness.damage();
+        List<WitnessFile.Back> backs = witness.backs();
+        List<String> found = new ArrayList<>(damage.subList(damageSeen, damage.size()));
+        List<WitnessFile.Back> fresh = backs.subList(backsSeen, backs.size());
+        damageSeen = damage.size();
+        backsSeen = backs.size();
+        if (fresh.size() > lives) {
+            found.add("it went back " + fresh.size() + " times " + fresh + " though " + lives + " lives began from an image: two lives at a time");
+        }
+        fresh.stream().filter(back -> back.to() <= floor).forEach(back -> found.add("it went on from step " + back.to() + ", but an image held step " + floor + ": a committed image was lost"));
+        return found;
+    }
+}

@@ -1,0 +1,35 @@
+"""Writes each of its steps with its time to a witness outside the cluster: witness.py FILE [MEBIBYTES]
+
+The file is opened for each step, so that no image holds it open. The wall clock is the only one that a restored job shares with its
+machine: CRIU gives it a time namespace in which the others go on from where they stood. MEBIBYTES of memory of known content are looked
+at, one page a step; a page that is not what it was ends the job with status 3.
+"""
+import os
+import random
+import sys
+import time
+
+PAUSE_SECONDS = 0.01
+PAGE = 4096
+
+mebibytes = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+memory = bytearray(random.Random(1).randbytes(mebibytes << 20))
+pages = len(memory) // PAGE
+for page in range(pages):
+    memory[page * PAGE : page * PAGE + 8] = page.to_bytes(8, "big")
+step = 0
+while True:
+    if pages:
+        page = step * 7919 % pages
+        found = int.from_bytes(memory[page * PAGE : page * PAGE + 8], "big")
+        if found != page:
+            print(f"page {page} holds {found} at step {step}", flush=True)
+            sys.exit(3)
+    line = f"{step} {time.time_ns()}\n"
+    file = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    os.write(file, line.encode())
+    os.close(file)
+    if step % 10 == 0:
+        print(f"step {step}", flush=True)
+    step += 1
+    time.sleep(PAUSE_SECONDS)
