@@ -31,12 +31,8 @@ import dev.ferry.storage.Stores;
 import dev.ferry.storage.image.ChunkCache;
 import io.grpc.ManagedChannel;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.channels.FileLock;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -52,7 +48,7 @@ public final class NodeDaemon implements AutoCloseable {
     /** Of the threads that name, compress and send: CRIU and those who empty its pipes go first. */
     private static final int NICENESS = 5;
 
-    private final FileChannel lock;
+    private final Locks locks;
     private final ObjectStore store;
     private final JobRegistry registry;
     private final CoordinatorLink link;
@@ -61,9 +57,9 @@ public final class NodeDaemon implements AutoCloseable {
     private final NodeLease lease;
     private final Optional<Renewal> renewal;
 
-    private NodeDaemon(FileChannel lock, ObjectStore store, JobRegistry registry, CoordinatorLink link, GpuNode gpu, NoticeWatch notices, NodeLease lease, Optional<Renewal> renewal) {
+    private NodeDaemon(Locks locks, ObjectStore store, JobRegistry registry, CoordinatorLink link, GpuNode gpu, NoticeWatch notices, NodeLease lease, Optional<Renewal> renewal) {
         this.lease = lease;
-        this.lock = lock;
+        this.locks = locks;
         this.store = store;
         this.registry = registry;
         this.link = link;
@@ -76,7 +72,7 @@ public final class NodeDaemon implements AutoCloseable {
      * Returns as soon as the node's jobs are taken up; the coordinator may be out of reach.
      *
      * @throws FerryException NOT_PRIVILEGED, TOOL_MISSING, WRONG_STATE when another daemon has the data
-     *     folder, STORE_* when the store's address is unusable
+     *     folder or the control group, STORE_* when the store's address is unusable
      */
     public static NodeDaemon start(NodeConfig config) throws IOException {
         if (!Machine.isRoot()) {
@@ -84,7 +80,7 @@ public final class NodeDaemon implements AutoCloseable {
         }
         Path data = Path.of(config.data());
         Files.createDirectories(data);
-        FileChannel lock = lock(data);
+        Locks locks = Locks.take(data, config.cgroup());
         try {
             Optional<Membership> membership = membership(config);
             CgroupLayout layout = CgroupLayout.ofThisMachine();
@@ -121,13 +117,13 @@ public final class NodeDaemon implements AutoCloseable {
             link.carry(notices::standing, notices::settled);
             link.start(registry);
             Optional<Renewal> renewal = membership.map(held -> new Renewal(held, config.name(), config.coordinator()));
-            return new NodeDaemon(lock, store, registry, link, gpu, notices, lease, renewal);
+            return new NodeDaemon(locks, store, registry, link, gpu, notices, lease, renewal);
         } catch (InterruptedException stopped) {
-            lock.close();
+            locks.close();
             Thread.currentThread().interrupt();
             throw new FerryException(ErrorCode.CANCELLED, "The daemon was asked to end before it had started", stopped);
         } catch (IOException | RuntimeException failed) {
-            lock.close();
+            locks.close();
             throw failed;
         }
     }
@@ -171,21 +167,6 @@ public final class NodeDaemon implements AutoCloseable {
         return url.startsWith("file://") ? List.of(data, Path.of(url.substring("file://".length()))) : List.of(data);
     }
 
-    private static FileChannel lock(Path data) throws IOException {
-        FileChannel channel = FileChannel.open(data.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-        FileLock held = null;
-        try {
-            held = channel.tryLock();
-        } catch (OverlappingFileLockException ours) {
-            // Another daemon in this very process.
-        }
-        if (held == null) {
-            channel.close();
-            throw new FerryException(ErrorCode.WRONG_STATE, "Another daemon uses the folder " + data + "; give each node its own 'data'");
-        }
-        return channel;
-    }
-
     private static Resources capacity(NodeConfig config, GpuNode gpu) {
         Resources machine = Machine.resources();
         Resources.Builder capacity = machine.toBuilder().setGpus(gpu.usable());
@@ -216,6 +197,6 @@ public final class NodeDaemon implements AutoCloseable {
         lease.close();
         gpu.close();
         store.close();
-        lock.close();
+        locks.close();
     }
 }
