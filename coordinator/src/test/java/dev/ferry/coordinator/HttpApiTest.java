@@ -6,10 +6,14 @@ import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Role;
 import io.vertx.core.json.JsonObject;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -117,6 +121,17 @@ class HttpApiTest {
         String metrics = ask("GET", "/metrics", "").body();
         assertThat(metrics).contains("ferry_jobs{state=\"RUNNING\"} 1.0", "ferry_nodes{state=\"READY\"} 2.0");
         assertThat(metrics.lines().filter(line -> !line.startsWith("#"))).allSatisfy(line -> assertThat(line).matches("[a-z_]+(\\{.*\\})? [-+0-9.eENaInf]+"));
+    }
+
+    /** A body of which not one byte has come: the refusal does not wait for it. */
+    @Test
+    void nobodyWithoutATokenHasHisBodyRead() throws Exception {
+        try (Socket socket = new Socket("127.0.0.1", scene.httpPort())) {
+            socket.setSoTimeout(20_000);
+            socket.getOutputStream().write("POST /v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Length: 4000000\r\nConnection: close\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+            String answer = new BufferedReader(new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8)).readLine();
+            assertThat(answer).contains("401");
+        }
     }
 
     @Test

@@ -16,6 +16,7 @@ import dev.ferry.coordinator.scheduling.DecisionsApi;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.ErrorDetail;
 import dev.ferry.storage.ObjectStore;
+import io.vertx.core.Context;
 import io.vertx.core.Vertx;
 import io.vertx.core.VertxOptions;
 import io.vertx.core.buffer.Buffer;
@@ -45,7 +46,6 @@ import org.slf4j.LoggerFactory;
 public final class HttpServer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(HttpServer.class);
     private static final long START_SECONDS = 10;
-    private static final long STORE_SECONDS = 5;
     private static final long MOST_BODY = 4 << 20;
     private static final JsonFormat.Printer PRINTER = JsonFormat.printer().alwaysPrintFieldsWithNoPresence();
     private static final JsonFormat.Parser PARSER = JsonFormat.parser();
@@ -103,15 +103,21 @@ public final class HttpServer implements AutoCloseable {
     /** Begins to answer. */
     public void serve(FerryApi api, AccountsApi accounts, DecisionsApi decisions, LogReader logs, Metrics metrics, ObjectStore objects, Gate gate) {
         List<Route> routes = Stream.of(Route.all(api), AccountsService.routes(accounts), DecisionsService.routes(decisions)).flatMap(List::stream).toList();
+        Readiness readiness = new Readiness(() -> LOG.trace("{} {}", objects.get("probe/none"), api.nodes().getNodesCount()), calls);
         String description = OpenApi.describe(routes, api.server().getVersion()).encodePrettily();
-        router.route().handler(BodyHandler.create(false).setBodyLimit(MOST_BODY));
+        BodyHandler bodies = BodyHandler.create(false).setBodyLimit(MOST_BODY);
+        // What is only asked for has no body, and if it has one nobody reads it.
+        for (HttpMethod method : List.of(HttpMethod.POST, HttpMethod.PUT, HttpMethod.PATCH, HttpMethod.DELETE)) {
+            router.route().method(method).handler(context -> admit(context, gate));
+            router.route().method(method).handler(bodies);
+        }
         for (Route route : routes) {
             router.route(HttpMethod.valueOf(route.method()), vertxPath(route.path())).handler(context -> call(context, route, gate));
         }
         router.get(vertxPath(HttpLog.PATH)).handler(context -> later(context, () -> HttpLog.answer(context, logs, gate)));
         router.get("/openapi.json").handler(context -> json(context, 200, description));
         router.get("/healthz").handler(context -> context.response().end("ok\n"));
-        router.get("/readyz").handler(context -> later(context, () -> ready(context, api, objects)));
+        router.get("/readyz").handler(context -> later(context, () -> ready(context, readiness)));
         router.get("/metrics").handler(context -> later(context, () -> metrics(context, metrics, gate)));
         router.route().handler(context -> fail(context, 404, new FerryException(ErrorCode.INVALID_ARGUMENT, "There is nothing at " + context.request().method() + " " + context.request().path() + "; /openapi.json lists all").detail()));
     }
@@ -148,6 +154,22 @@ public final class HttpServer implements AutoCloseable {
         return gate.caller(rule, new Credentials.Shown(Optional.ofNullable(context.request().getHeader("authorization")), Optional.empty(), String.valueOf(context.request().remoteAddress())));
     }
 
+    /** Nobody who has no token has his body read: what he sends waits in the kernel until he is known, or told to go. */
+    private void admit(RoutingContext context, Gate gate) {
+        Context loop = vertx.getOrCreateContext();
+        context.request().pause();
+        later(
+                context,
+                () -> {
+                    Caller ignored = caller(context, VerbRules.of("GetServer"), gate);
+                    loop.runOnContext(
+                            known -> {
+                                context.request().resume();
+                                context.next();
+                            });
+                });
+    }
+
     /** What is counted is for whoever may see the coordinator itself. */
     private static void metrics(RoutingContext context, Metrics metrics, Gate gate) {
         Caller ignored = caller(context, VerbRules.of("GetServer"), gate);
@@ -161,7 +183,7 @@ public final class HttpServer implements AutoCloseable {
                     VerbRule rule = VerbRules.of(route.rpc());
                     Caller caller = caller(context, rule, gate);
                     Message.Builder request = route.request().newBuilderForType();
-                    String body = context.body().asString();
+                    String body = route.method().equals("GET") ? "" : context.body().asString();
                     if (body != null && !body.isBlank()) {
                         try {
                             PARSER.merge(body, request);
@@ -195,19 +217,9 @@ public final class HttpServer implements AutoCloseable {
         }
     }
 
-    private void ready(RoutingContext context, FerryApi api, ObjectStore objects) {
-        Future<?> look = calls.submit(() -> objects.get("probe/none"));
-        try {
-            Object found = look.get(STORE_SECONDS, TimeUnit.SECONDS);
-            LOG.trace("{} {}", found, api.nodes().getNodesCount());
-            context.response().end("ready\n");
-        } catch (ExecutionException | TimeoutException failed) {
-            boolean ignored = look.cancel(true);
-            Throwable cause = failed.getCause() == null ? failed : failed.getCause();
-            context.response().setStatusCode(503).end("not ready: the object store: " + cause.getMessage() + "\n");
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-        }
+    private static void ready(RoutingContext context, Readiness readiness) {
+        Optional<String> problem = readiness.problem();
+        var unused = context.response().setStatusCode(problem.isEmpty() ? 200 : 503).end(problem.map(what -> "not ready: " + what + "\n").orElse("ready\n"));
     }
 
     private static void fail(RoutingContext context, int status, ErrorDetail detail) {
