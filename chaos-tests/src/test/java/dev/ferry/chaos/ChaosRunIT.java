@@ -18,7 +18,7 @@ class ChaosRunIT {
 
     @Test
     void noJobIsLostAndNoneLivesTwice() throws Exception {
-        ChaosReport report = ChaosRun.run(new ChaosRun.Plan(Duration.ofMinutes(10), MIGRATIONS, SEED, 3, 3, 8, folder.resolve("run")), System.out);
+        ChaosReport report = ChaosRun.run(new ChaosRun.Plan(Duration.ofMinutes(10), MIGRATIONS, SEED, 3, 3, 8, folder.resolve("run")), () -> false, System.out);
         assertThat(report.violations()).as(report.table()).isEmpty();
         assertThat(report.rounds()).hasSize(MIGRATIONS);
         assertThat(report.steps()).isPositive();

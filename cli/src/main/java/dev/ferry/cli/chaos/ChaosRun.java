@@ -21,6 +21,7 @@ import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
+import java.util.function.BooleanSupplier;
 import java.util.stream.IntStream;
 
 /**
@@ -71,26 +72,27 @@ public final class ChaosRun {
     /**
      * Does all rounds.
      *
+     * @param asked whether to begin no more rounds
      * @param tell gets a line for each
      * @throws FerryException when the cluster can't be started or stays unreachable
      */
-    public static ChaosReport run(Plan plan, PrintStream tell) throws IOException, InterruptedException {
+    public static ChaosReport run(Plan plan, BooleanSupplier asked, PrintStream tell) throws IOException, InterruptedException {
         Path cluster = plan.folder().resolve("cluster");
         Map<String, String> quick = Map.of("heartbeat", "250ms", "nodeTimeout", "2s", "lease", LEASE.toSeconds() + "s");
         try (LocalCluster parts = LocalCluster.start(new LocalCluster.Plan(cluster, plan.nodes(), "", "127.0.0.1:0", "127.0.0.1:0", quick))) {
             ChaosRun run = new ChaosRun(plan, tell, parts);
             try {
-                return run.rounds();
+                return run.rounds(asked);
             } finally {
                 run.cluster.close();
             }
         }
     }
 
-    private ChaosReport rounds() throws IOException, InterruptedException {
+    private ChaosReport rounds(BooleanSupplier asked) throws IOException, InterruptedException {
         long began = System.nanoTime();
         submit();
-        while (rounds.size() < plan.migrations() && System.nanoTime() - began < plan.minutes().toNanos()) {
+        while (!asked.getAsBoolean() && rounds.size() < plan.migrations() && System.nanoTime() - began < plan.minutes().toNanos()) {
             Round round = round(choose());
             rounds.add(round);
             tell.println(line(round));

@@ -1,6 +1,7 @@
 package dev.ferry.cli.demo;
 
 import dev.ferry.cli.Client;
+import dev.ferry.cli.cluster.CleanEnd;
 import dev.ferry.cli.cluster.LocalCluster;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.CheckpointJobRequest;
@@ -32,7 +33,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -75,10 +75,7 @@ public final class Demo {
     public static boolean run(boolean json) throws Exception {
         LocalCluster.requireRoot();
         Path folder = Files.createTempDirectory("ferry-demo-");
-        CountDownLatch cleaned = new CountDownLatch(1);
-        Thread main = Thread.currentThread();
-        Thread hook = new Thread(() -> interrupt(main, cleaned));
-        Runtime.getRuntime().addShutdownHook(hook);
+        CleanEnd end = CleanEnd.interrupting();
         DemoScreen screen = new DemoScreen(json ? System.err : System.out);
         try {
             DemoReport report = play(screen, folder);
@@ -91,16 +88,7 @@ public final class Demo {
             return report.equal();
         } finally {
             delete(folder);
-            cleaned.countDown();
-        }
-    }
-
-    private static void interrupt(Thread main, CountDownLatch cleaned) {
-        main.interrupt();
-        try {
-            cleaned.await();
-        } catch (InterruptedException impatient) {
-            Thread.currentThread().interrupt();
+            end.close();
         }
     }
 

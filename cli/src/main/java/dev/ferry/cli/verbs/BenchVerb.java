@@ -1,6 +1,7 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.bench.Bench;
+import dev.ferry.cli.cluster.CleanEnd;
 import dev.ferry.cli.cluster.LocalCluster;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Ids;
@@ -57,7 +58,10 @@ public final class BenchVerb implements Callable<Integer> {
         LocalCluster.requireRoot();
         String name = "ferry-bench-" + Ids.random(6);
         Bench.Plan plan = new Bench.Plan((int) mebibytes, times, data.toAbsolutePath().resolve(name), Path.of("/dev/shm").resolve(name));
-        Bench.Results results = Bench.run(plan, System.err);
+        Bench.Results results;
+        try (CleanEnd end = CleanEnd.interrupting()) {
+            results = Bench.run(plan, System.err);
+        }
         System.out.print(output == ServerOption.Output.json ? results.json() + "\n" : results.table());
         if (svg != null) {
             Files.writeString(svg, results.svg());

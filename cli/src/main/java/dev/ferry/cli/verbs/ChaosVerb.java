@@ -2,6 +2,7 @@ package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.chaos.ChaosReport;
 import dev.ferry.cli.chaos.ChaosRun;
+import dev.ferry.cli.cluster.CleanEnd;
 import dev.ferry.cli.cluster.LocalCluster;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Ids;
@@ -12,6 +13,7 @@ import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -42,7 +44,7 @@ public final class ChaosVerb implements Runnable {
             description = {
                 "Migrates jobs of a small cluster of its own on this machine, and does a random fault to each migration: kill -9 and SIGSTOP of coordinator, daemons, criu and watchdogs,",
                 "nodes that are cut off, machines that are gone with all they had. Each job writes its steps to a witness outside the cluster, which shows whether one was lost or lived twice.",
-                "Needs root. Exit status 0 only if nothing was lost, doubled or stuck."
+                "Ctrl-C ends it after the migration under way, with the report so far. Needs root. Exit status 0 only if nothing was lost, doubled or stuck."
             },
             footer = {"", "Examples:", "  ferry chaos run --minutes 10", "  ferry chaos run --migrations 1000 --minutes 180 --seed 7 -o json"})
     static final class Run implements Callable<Integer> {
@@ -86,14 +88,19 @@ public final class ChaosVerb implements Runnable {
             long chosen = seed == null ? new SecureRandom().nextInt(LEAST_SEED) : seed;
             Path folder = Files.createDirectories(data.toAbsolutePath().normalize().resolve("ferry-chaos-" + Ids.random(6)));
             System.err.println("seed " + chosen + ", " + nodes + " nodes and " + jobs + " jobs in " + folder);
-            ChaosReport report = ChaosRun.run(new ChaosRun.Plan(Duration.ofMinutes(minutes), migrations, chosen, nodes, jobs, memory, folder), System.err);
-            System.out.print(output == ServerOption.Output.json ? report.json() + "\n" : report.table());
-            if (!report.violations().isEmpty()) {
-                System.err.println("ferry: logs, witnesses and the coordinator's state are left in " + folder);
-                return VIOLATED;
+            ChaosRun.Plan plan = new ChaosRun.Plan(Duration.ofMinutes(minutes), migrations, chosen, nodes, jobs, memory, folder);
+            AtomicBoolean asked = new AtomicBoolean();
+            try (CleanEnd end = CleanEnd.telling(() -> asked.set(true))) {
+                ChaosReport report = ChaosRun.run(plan, asked::get, System.err);
+                System.out.print(output == ServerOption.Output.json ? report.json() + "\n" : report.table());
+                System.out.flush();
+                if (report.violations().isEmpty()) {
+                    Trees.delete(folder);
+                    return 0;
+                }
             }
-            Trees.delete(folder);
-            return 0;
+            System.err.println("ferry: logs, witnesses and the coordinator's state are left in " + folder);
+            return VIOLATED;
         }
     }
 }

@@ -1,6 +1,7 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
+import dev.ferry.cli.cluster.CleanEnd;
 import dev.ferry.cli.cluster.LocalCluster;
 import dev.ferry.cli.cluster.SpotMachines;
 import dev.ferry.cli.cluster.Supervisor;
@@ -97,9 +98,8 @@ public final class UpVerb implements Callable<Integer> {
         Files.createDirectories(folder);
         makeKey(folder);
         CountDownLatch asked = new CountDownLatch(1);
-        CountDownLatch ended = new CountDownLatch(1);
-        Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(asked, ended)));
-        try (LocalCluster cluster = LocalCluster.start(new LocalCluster.Plan(folder, nodes, store, listen, http, Map.of(), gpus, cloud));
+        try (CleanEnd end = CleanEnd.telling(asked::countDown);
+                LocalCluster cluster = LocalCluster.start(new LocalCluster.Plan(folder, nodes, store, listen, http, Map.of(), gpus, cloud));
                 Closeable machines = cloud.isPresent() ? SpotMachines.open(cluster, folder) : () -> {};
                 Supervisor ignored = cluster.supervise(UpVerb::say)) {
             try (Client client = new Client(cluster.server())) {
@@ -110,8 +110,6 @@ public final class UpVerb implements Callable<Integer> {
                 suspend(client, folder);
             }
             say("stopping ...");
-        } finally {
-            ended.countDown();
         }
         return 0;
     }
@@ -140,16 +138,6 @@ public final class UpVerb implements Callable<Integer> {
                 throw new FerryException(ErrorCode.WRONG_STATE, "The store in " + folder.resolve("store") + " has objects that are not encrypted; --encrypt is for a new folder");
             }
             System.out.println("made " + MasterKey.generate(key) + " in " + key + ": keep a copy, without it no image can be read");
-        }
-    }
-
-    private static void stop(CountDownLatch asked, CountDownLatch ended) {
-        asked.countDown();
-        try {
-            // However long the jobs take to be saved: a second signal of an impatient operator is SIGKILL.
-            ended.await();
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
         }
     }
 
