@@ -4,8 +4,10 @@ import dev.ferry.cli.Client;
 import dev.ferry.cli.output.Texts;
 import dev.ferry.common.Durations;
 import dev.ferry.proto.v1.GetJobRequest;
+import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobPolicy;
 import dev.ferry.proto.v1.SetJobPolicyRequest;
+import dev.ferry.proto.v1.SetTimeLimitRequest;
 import java.time.Duration;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -17,7 +19,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code ferry job}. */
-@Command(name = "job", description = "Shows or changes what holds for one job.", subcommands = JobVerb.Policy.class, footer = {"", "Example:", "  ferry job policy train --checkpoint-every auto"})
+@Command(name = "job", description = "Shows or changes what holds for one job.", subcommands = {JobVerb.Policy.class, JobVerb.TimeLimit.class}, footer = {"", "Examples:", "  ferry job policy train --checkpoint-every auto", "  ferry job time-limit train 12h"})
 public final class JobVerb implements Runnable {
     @Spec private CommandSpec spec;
 
@@ -26,7 +28,32 @@ public final class JobVerb implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "Say what: ferry job policy JOB");
+        throw new ParameterException(spec.commandLine(), "Say what: ferry job policy JOB or ferry job time-limit JOB TIME");
+    }
+
+    /** {@code ferry job time-limit}. */
+    @Command(
+            name = "time-limit",
+            description = "Changes how long a job may run in all its lives. One that has run so long is suspended, loses nothing, and goes on when it has more and is resumed.",
+            footer = {"", "Example:", "  ferry job time-limit train 12h"})
+    public static final class TimeLimit implements Callable<Integer> {
+        @Mixin private final ServerOption server = new ServerOption();
+
+        @Parameters(index = "0", paramLabel = "JOB", description = "Name, id or begin of an id.")
+        private String job = "";
+
+        @Parameters(index = "1", paramLabel = "TIME|none", description = "Running time, for example 12h.")
+        private String time = "";
+
+        @Override
+        public Integer call() {
+            long seconds = time.equals("none") ? 0 : Math.max(1, Durations.parse(time).toSeconds());
+            try (Client client = server.connect()) {
+                Job changed = client.ask(stub -> stub.setTimeLimit(SetTimeLimitRequest.newBuilder().setJob(job).setSeconds(seconds).build()));
+                server.print(changed, () -> changed.getId() + (seconds == 0 ? " may run for as long as it takes\n" : " may run for " + Durations.format(Duration.ofSeconds(seconds)) + " in all\n"));
+                return 0;
+            }
+        }
     }
 
     /** {@code ferry job policy}. */

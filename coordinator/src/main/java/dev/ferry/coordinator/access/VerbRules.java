@@ -55,6 +55,7 @@ public final class VerbRules {
                     changes("ConfirmNodeGone", ROLE_OPERATOR).target("node"),
                     reads("GetJobPolicy", ROLE_VIEWER).of(Thing.JOB, "job"),
                     changes("SetJobPolicy", ROLE_USER).of(Thing.JOB, "job"),
+                    changes("SetTimeLimit", ROLE_OPERATOR).of(Thing.JOB, "job"),
                     reads("ListPools", ROLE_VIEWER),
                     reads("ListEvacuations", ROLE_VIEWER),
                     reads("GetEvacuation", ROLE_VIEWER),

@@ -111,6 +111,10 @@ public final class FerryApi {
         return verbs.migrate(request.getJob(), request.getTo(), request.getLive(), "operator");
     }
 
+    public Job setTimeLimit(SetTimeLimitRequest request) {
+        return verbs.setTimeLimit(request.getJob(), request.getSeconds());
+    }
+
     public Operation restore(RestoreJobRequest request) {
         return verbs.restore(request.getJobOrImage(), request.getNode());
     }

@@ -200,6 +200,11 @@ public final class FerryService extends FerryGrpc.FerryImplBase {
     }
 
     @Override
+    public void setTimeLimit(SetTimeLimitRequest request, StreamObserver<Job> to) {
+        answer(to, () -> api.setTimeLimit(request));
+    }
+
+    @Override
     public void listPools(ListPoolsRequest request, StreamObserver<ListPoolsResponse> to) {
         answer(to, () -> api.spot().pools());
     }

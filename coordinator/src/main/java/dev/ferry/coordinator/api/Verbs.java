@@ -9,6 +9,7 @@ import dev.ferry.coordinator.operations.OperationEngine;
 import dev.ferry.coordinator.operations.Opening;
 import dev.ferry.coordinator.operations.Proofs;
 import dev.ferry.coordinator.placement.Placement;
+import dev.ferry.coordinator.scheduling.TimeLimits;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.ErrorCode;
@@ -165,8 +166,18 @@ public final class Verbs {
                 (state, job) -> {
                     requireStopped(state, job);
                     require(job, EnumSet.of(JobState.SUSPENDED, JobState.UNREACHABLE), "resumed", "suspended");
+                    requireTime(state, job, cause);
                     return fromImage(state, job, latest(job), node).setCause(cause);
                 });
+    }
+
+    /**
+     * Changes how long a job may run.
+     *
+     * @throws FerryException JOB_NOT_FOUND, INVALID_ARGUMENT
+     */
+    public Job setTimeLimit(String name, long seconds) {
+        return store.transact(state -> TimeLimits.set(state, JobNames.job(state, name), seconds));
     }
 
     private Operation unpark(String name, String node) {
@@ -203,9 +214,17 @@ public final class Verbs {
                 (state, job) -> {
                     requireStopped(state, job);
                     require(job, RESTORABLE, "restored", "suspended, lost or ended");
+                    requireTime(state, job, cause);
                     requireFreeNameBut(state, job);
                     return fromImage(state, job, image.map(Image::getId).orElseGet(() -> latest(job)), node).setCause(cause);
                 });
+    }
+
+    /** What the coordinator brings back by itself did not stop because its time was up. */
+    private static void requireTime(Transaction state, Job job, String cause) {
+        if (cause.equals(OPERATOR)) {
+            TimeLimits.requireTime(state, job);
+        }
     }
 
     /** A job whose node does not answer may live elsewhere only when it is known not to run there. */

@@ -172,7 +172,8 @@ final class LocalSteps {
                 yield Outcome.done("image " + operation.getImage() + " is the job's latest");
             }
             case SUSPEND -> {
-                state.put(next.setState(JobState.SUSPENDED).build());
+                // What an operator asked for he knows.
+                state.put(next.setState(JobState.SUSPENDED).setReason(operation.getCause().equals("operator") ? "" : operation.getCause()).build());
                 yield Outcome.done("image " + operation.getImage() + " is the job now");
             }
             case MIGRATE, REWIND, RESUME, RESTORE -> {

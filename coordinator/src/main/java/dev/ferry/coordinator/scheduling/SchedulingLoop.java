@@ -47,6 +47,7 @@ public final class SchedulingLoop implements AutoCloseable {
     private final Duration tick;
     private final AtomicBoolean called = new AtomicBoolean();
     private volatile Duration rest = GATHERING;
+    private Scheduler.Timer limit = () -> {};
     private volatile boolean closed;
 
     public SchedulingLoop(StateStore store, OperationEngine engine, SchedulingConfig config, Clock clock, Scheduler scheduler) {
@@ -100,6 +101,7 @@ public final class SchedulingLoop implements AutoCloseable {
         long began = clock.nanos();
         try {
             boolean waits = meter(isTick) && decide();
+            endOverTime();
             if (waits) {
                 // Some reasons to wait end by themselves: delays, minimum run times, pauses.
                 Scheduler.Timer ignored = scheduler.after(rest.compareTo(WAITING) > 0 ? rest : WAITING, this::call);
@@ -111,6 +113,13 @@ public final class SchedulingLoop implements AutoCloseable {
         }
         Duration longer = clock.since(began).multipliedBy(REST);
         rest = longer.compareTo(GATHERING) > 0 ? longer : GATHERING;
+    }
+
+    private void endOverTime() {
+        TimeLimits.Over over = store.transact(TimeLimits::end);
+        over.operations().forEach(engine::drive);
+        limit.cancel();
+        limit = over.next() == 0 ? () -> {} : scheduler.after(Duration.ofMillis(over.next()), this::call);
     }
 
     private boolean meter(boolean isTick) {

@@ -25,7 +25,9 @@ import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
 import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.Qos;
+import dev.ferry.proto.v1.ResumeJobRequest;
 import dev.ferry.proto.v1.SchedulingDecision;
+import dev.ferry.proto.v1.SetTimeLimitRequest;
 import dev.ferry.proto.v1.SuspendJobRequest;
 import java.nio.file.Path;
 import java.util.List;
@@ -102,6 +104,22 @@ class SchedulerTest {
         Job back = scene.awaitState(victim.getId(), JobState.RUNNING);
         assertThat(back.getIncarnation()).isEqualTo(2);
         scene.awaitJob(victim.getId(), job -> !job.getQueue().getComesBack() && job.getQueue().getAttempts() == 0);
+    }
+
+    @Test
+    void aJobThatHasRunForItsTimeIsSavedAndGoesOnOnlyWithMore() {
+        Job job = scene.run(of("a", 1).setTimeLimitSeconds(2));
+        Job over = scene.awaitJob(job.getId(), now -> now.getState() == JobState.SUSPENDED && now.getOperation().isEmpty());
+        assertThat(over.getReason()).isEqualTo("its time limit of 2.00 s is reached");
+        assertThat(over.getQueue().getComesBack()).isFalse();
+        assertThat(operations(over).getFirst().getCause()).isEqualTo("its time limit of 2.00 s is reached");
+        ResumeJobRequest resume = ResumeJobRequest.newBuilder().setJob(job.getId()).build();
+        assertThat(CoordinatorScene.refusal(() -> scene.stub().resumeJob(resume))).isEqualTo(ErrorCode.WRONG_STATE);
+        SetTimeLimitRequest.Builder limit = SetTimeLimitRequest.newBuilder().setJob(job.getId());
+        assertThat(CoordinatorScene.refusal(() -> scene.stub().setTimeLimit(limit.setSeconds(-1).build()))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+        assertThat(scene.stub().setTimeLimit(limit.setSeconds(3600).build()).getSpec().getTimeLimitSeconds()).isEqualTo(3600);
+        var unused = scene.awaitEnd(scene.stub().resumeJob(resume));
+        assertThat(scene.awaitState(job.getId(), JobState.RUNNING).getReason()).isEmpty();
     }
 
     @Test

@@ -1,0 +1,108 @@
+package dev.ferry.coordinator.scheduling;
+
+import dev.ferry.common.Durations;
+import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.accounts.Metering;
+import dev.ferry.coordinator.operations.Opening;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.JobUse;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationKind;
+import dev.ferry.proto.v1.OperationState;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * What becomes of jobs that have run for as long as they asked for: they are suspended, so that they give up their room and lose nothing,
+ * and go on only with a higher limit. Running time counts through all lives of a job, as it is billed: not while it waits or is moved.
+ */
+public final class TimeLimits {
+    private static final long MILLIS = 1000;
+    /** After a suspension that failed the job runs on; for so long it is left alone. */
+    private static final long AGAIN_MILLIS = 60_000;
+
+    private TimeLimits() {}
+
+    /**
+     * What was begun, and when to look again.
+     *
+     * @param operations suspensions that are to be driven
+     * @param next milliseconds until the next job comes to its limit; 0: none does
+     */
+    record Over(List<String> operations, long next) {}
+
+    /** Suspends jobs that have come to their limit. */
+    static Over end(Transaction state) {
+        List<Job> limited = state.liveJobs().stream().filter(job -> job.getState() == JobState.RUNNING && job.getSpec().getTimeLimitSeconds() > 0).toList();
+        List<String> begun = new ArrayList<>();
+        long next = 0;
+        if (!limited.isEmpty()) {
+            Map<String, JobUse> uses = Metering.open(state);
+            for (Job job : limited) {
+                long left = left(state, job, uses.getOrDefault(job.getId(), JobUse.getDefaultInstance()));
+                if (left <= 0 && job.getOperation().isEmpty()) {
+                    begun.add(suspend(state, job));
+                } else {
+                    // One that is being worked on is looked at again when that has ended, which is a change.
+                    long wait = Math.max(MILLIS, left);
+                    next = next == 0 ? wait : Math.min(next, wait);
+                }
+            }
+        }
+        return new Over(begun, next);
+    }
+
+    private static String suspend(Transaction state, Job job) {
+        String why = "its time limit of " + text(job) + " is reached";
+        return Opening.open(state, job, OperationKind.SUSPEND, Operation.newBuilder().setCause(why).setSourceNode(job.getNode())).getId();
+    }
+
+    private static long left(Transaction state, Job job, JobUse use) {
+        long left = job.getSpec().getTimeLimitSeconds() * MILLIS - ran(use, state.now());
+        if (left > 0) {
+            return left;
+        }
+        List<Operation> last = state.operations(job.getId(), 1);
+        boolean failed = !last.isEmpty() && last.getFirst().getKind() == OperationKind.SUSPEND && last.getFirst().getState() == OperationState.FAILED_OPERATION;
+        return failed ? last.getFirst().getEndedAt() + AGAIN_MILLIS - state.now() : left;
+    }
+
+    private static long ran(JobUse use, long now) {
+        return use.getRunningSeconds() * MILLIS + (use.getCountedUntil() == 0 ? 0 : Math.max(0, now - use.getCountedUntil()));
+    }
+
+    private static String text(Job job) {
+        return Durations.format(Duration.ofSeconds(job.getSpec().getTimeLimitSeconds()));
+    }
+
+    /**
+     * Asked before a job is brought back.
+     *
+     * @throws FerryException WRONG_STATE when it has used up its time
+     */
+    public static void requireTime(Transaction state, Job job) {
+        long limit = job.getSpec().getTimeLimitSeconds();
+        if (limit > 0 && ran(Metering.use(state, job.getId()), state.now()) >= limit * MILLIS) {
+            throw new FerryException(
+                    ErrorCode.WRONG_STATE, "Job " + job.getId() + " has run for its time limit of " + text(job) + "; an operator gives it more by `ferry job time-limit " + job.getId() + " TIME`");
+        }
+    }
+
+    /**
+     * Changes how long a job may run.
+     *
+     * @param seconds in all its lives; 0: no limit
+     * @throws FerryException INVALID_ARGUMENT
+     */
+    public static Job set(Transaction state, Job job, long seconds) {
+        if (seconds < 0) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "A time limit is 1 second or more, or none");
+        }
+        return state.put(job.toBuilder().setSpec(job.getSpec().toBuilder().setTimeLimitSeconds(seconds)).build());
+    }
+}
