@@ -24,6 +24,8 @@ import dev.ferry.proto.v1.SuspendJobRequest;
 import dev.ferry.proto.v1.VerifyImageResponse;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -156,6 +158,12 @@ class ErrorsIT {
         scene.succeed(stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(copy.getId()).build()));
         scene.assertRunsOnceWithoutGap(copy.getId());
 
+        Path criu = folder.resolve("counter.criu");
+        assertThat(ferry("image", "export", image, "--to", criu.toString(), "--criu")).isZero();
+        // IMG_COMMON_MAGIC and PSTREE_MAGIC of CRIU's include/magic.h.
+        assertThat(ByteBuffer.wrap(Files.readAllBytes(criu.resolve("pstree.img"))).order(ByteOrder.LITTLE_ENDIAN).getLong()).isEqualTo(0x5027303054564319L);
+        assertThat(criu.resolve("pages-1.img")).isNotEmptyFile();
+        assertThat(ferry("image", "import", criu.toString())).isEqualTo(Main.statusOf(new FerryException(ErrorCode.INVALID_ARGUMENT, "")));
         scene.cancel(copy.getId());
         scene.cancel(job.getId());
     }

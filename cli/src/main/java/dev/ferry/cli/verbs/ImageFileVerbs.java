@@ -13,6 +13,7 @@ import dev.ferry.proto.v1.ImagePiece;
 import dev.ferry.proto.v1.ImportImageRequest;
 import dev.ferry.proto.v1.ImportImageResponse;
 import dev.ferry.proto.v1.ImportTerms;
+import dev.ferry.storage.image.CriuFolder;
 import dev.ferry.storage.image.ImageFile;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
@@ -48,7 +49,7 @@ final class ImageFileVerbs {
                 "The file holds the job's memory and is not encrypted: only you can read it."
             },
             footer = {
-                "", "Examples:", "  ferry image export j-abcdefgh.3 --to train.ferry", "  ferry image export j-abcdefgh.3 --to - | ssh other ferry image import -"
+                "", "Examples:", "  ferry image export j-abcdefgh.3 --to train.ferry", "  ferry image export j-abcdefgh.3 --to - | ssh other ferry image import -", "  ferry image export j-abcdefgh.3 --to train.criu --criu && crit x train.criu ps"
             })
     static final class Export implements Callable<Integer> {
         @Mixin private final ServerOption server = new ServerOption();
@@ -59,9 +60,15 @@ final class ImageFileVerbs {
         @Option(names = "--to", paramLabel = "FILE", required = true, description = "A new file; '-': standard output.")
         private String to = "";
 
+        @Option(names = "--criu", description = "Not one file, but a folder with CRIU's own files, for crit and the like. The job's folders are not in it, and it can't be imported.")
+        private boolean criu;
+
         @Override
         public Integer call() throws IOException {
             boolean standard = to.equals(STANDARD);
+            if (standard && criu) {
+                throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--criu writes a folder: give its name with --to");
+            }
             Path path = Path.of(to).toAbsolutePath().normalize();
             if (!standard && Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
                 throw new FerryException(ErrorCode.INVALID_ARGUMENT, "There is " + path + " already; give another name");
@@ -71,6 +78,13 @@ final class ImageFileVerbs {
                     Image written = copy(client, System.out);
                     System.out.flush();
                     System.err.print(said(written, "standard output"));
+                } else if (criu) {
+                    Image written = pieces(client, from -> {
+                        ImageFile read = open(from);
+                        CriuFolder.write(read, path);
+                        return read.manifest().getImage();
+                    });
+                    server.print(written, () -> "CRIU's files of " + said(written, path.toString()));
                 } else {
                     Image[] written = {Image.getDefaultInstance()};
                     DurableFile.writePrivate(path, file -> {
@@ -159,6 +173,12 @@ final class ImageFileVerbs {
         private InputStream open() throws IOException {
             if (file.equals(STANDARD)) {
                 return System.in;
+            }
+            if (Files.isDirectory(Path.of(file))) {
+                throw new FerryException(
+                        ErrorCode.INVALID_ARGUMENT,
+                        file + " is a folder: CRIU's files alone can't be brought back by Ferry. They know nothing of the job's folders and log, and name mounts and namespaces of the place where they were made;"
+                                + " a sandbox has its own (docs/image-format.md). Give a file of 'ferry image export'");
             }
             if (!Files.isReadable(Path.of(file))) {
                 throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Image file " + file + " can't be read");

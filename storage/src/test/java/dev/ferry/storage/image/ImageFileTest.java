@@ -23,11 +23,16 @@ import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
 import java.util.Optional;
 import java.util.Random;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** An image as a file: what was written comes back in another store, and whatever else is there is refused by the byte. */
 class ImageFileTest {
@@ -233,6 +238,21 @@ class ImageFileTest {
     void aFileThatIsTooLongIsRefusedAsSoonAsItIs() {
         assertThatThrownBy(() -> ImageFile.open(new ByteArrayInputStream(file), "x.ferry", file.length - 1).eachChunk(chunk -> {}))
                 .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.INVALID_ARGUMENT));
+    }
+
+    @Test
+    void criusFilesLieInAFolderOrNotAtAll(@TempDir Path folder) throws Exception {
+        Path criu = folder.resolve("criu");
+        CriuFolder.write(open(file), criu);
+        assertThat(Files.readAllBytes(criu.resolve("pages-1.img"))).isEqualTo(memory);
+        assertThat(Files.readAllBytes(criu.resolve("inventory.img"))).isEqualTo(memory);
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(criu))).isEqualTo("rwx------");
+        byte[] damaged = file.clone();
+        damaged[file.length - 9] ^= 1;
+        assertThatThrownBy(() -> CriuFolder.write(open(damaged), folder.resolve("other"))).isInstanceOf(FerryException.class);
+        try (Stream<Path> left = Files.list(folder)) {
+            assertThat(left).containsExactly(criu);
+        }
     }
 
     @Test
