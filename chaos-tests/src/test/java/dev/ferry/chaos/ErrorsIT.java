@@ -3,6 +3,8 @@ package dev.ferry.chaos;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.ferry.cli.Main;
+import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.CancelJobRequest;
 import dev.ferry.proto.v1.CheckpointJobRequest;
 import dev.ferry.proto.v1.ErrorCode;
@@ -21,8 +23,12 @@ import dev.ferry.proto.v1.ResumeJobRequest;
 import dev.ferry.proto.v1.SuspendJobRequest;
 import dev.ferry.proto.v1.VerifyImageResponse;
 import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
@@ -119,6 +125,46 @@ class ErrorsIT {
         flip(packs);
         scene.succeed(stub -> stub.resumeJob(ResumeJobRequest.newBuilder().setJob(job.getId()).build()));
         scene.assertRunsOnceWithoutGap(job.getId());
+        scene.cancel(job.getId());
+    }
+
+    private int ferry(String... words) {
+        return Main.commandLine().execute(Stream.concat(Stream.of(words), Stream.of("--server", scene.cluster.server())).toArray(String[]::new));
+    }
+
+    @Test
+    void anImageGoesOutAsAFileAndItsCopyRunsBesideTheJob() throws Exception {
+        Job job = scene.run("counter.py", 256);
+        scene.succeed(stub -> stub.checkpointJob(CheckpointJobRequest.newBuilder().setJob(job.getId()).build()));
+        String image = scene.job(job.getId()).getLatestImage();
+        Path file = folder.resolve("counter.ferry");
+        assertThat(ferry("image", "export", image, "--to", file.toString())).isZero();
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-------");
+        assertThat(ferry("image", "export", image, "--to", file.toString())).as("a file that is there").isEqualTo(Main.statusOf(new FerryException(ErrorCode.INVALID_ARGUMENT, "")));
+
+        Path damaged = folder.resolve("damaged.ferry");
+        Files.copy(file, damaged);
+        try (RandomAccessFile bytes = new RandomAccessFile(damaged.toFile(), "rw")) {
+            bytes.setLength(bytes.length() - 100);
+        }
+        assertThat(ferry("image", "import", damaged.toString(), "--name", "copy")).isEqualTo(Main.statusOf(new FerryException(ErrorCode.IMAGE_FILE_CORRUPT, "")));
+        assertThat(ferry("image", "import", file.toString(), "--name", "copy")).isZero();
+        Job copy = scene.job("copy");
+        assertThat(copy.getState()).isEqualTo(JobState.SUSPENDED);
+        scene.succeed(stub -> stub.resumeJob(ResumeJobRequest.newBuilder().setJob(copy.getId()).build()));
+        scene.assertRunsOnceWithoutGap(copy.getId());
+        scene.assertRunsOnceWithoutGap(job.getId());
+        assertThat(scene.job(job.getId()).getIncarnation()).isOne();
+        scene.succeed(stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(copy.getId()).build()));
+        scene.assertRunsOnceWithoutGap(copy.getId());
+
+        Path criu = folder.resolve("counter.criu");
+        assertThat(ferry("image", "export", image, "--to", criu.toString(), "--criu")).isZero();
+        // IMG_COMMON_MAGIC and PSTREE_MAGIC of CRIU's include/magic.h.
+        assertThat(ByteBuffer.wrap(Files.readAllBytes(criu.resolve("pstree.img"))).order(ByteOrder.LITTLE_ENDIAN).getLong()).isEqualTo(0x5027303054564319L);
+        assertThat(criu.resolve("pages-1.img")).isNotEmptyFile();
+        assertThat(ferry("image", "import", criu.toString())).isEqualTo(Main.statusOf(new FerryException(ErrorCode.INVALID_ARGUMENT, "")));
+        scene.cancel(copy.getId());
         scene.cancel(job.getId());
     }
 

@@ -8,6 +8,8 @@ import dev.ferry.proto.v1.AccountsGrpc;
 import dev.ferry.proto.v1.DecisionsGrpc;
 import dev.ferry.proto.v1.FerryGrpc;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.GetServerRequest;
+import dev.ferry.proto.v1.Server;
 import io.grpc.Channel;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
@@ -20,7 +22,9 @@ import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContextBuilder;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslProvider;
 import io.grpc.stub.AbstractStub;
+import io.grpc.stub.BlockingClientCall;
 import io.grpc.stub.MetadataUtils;
+import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -249,6 +253,41 @@ public final class Client implements AutoCloseable {
                             call.apply(channel).forEachRemaining(each);
                             return true;
                         });
+    }
+
+    /** Work that may read or write files. */
+    public interface Work<A, T> {
+        T on(A what) throws IOException;
+    }
+
+    /**
+     * Works on a stream of answers, as they come, to its end. Nothing is asked twice.
+     *
+     * @throws FerryException as {@link #ask}
+     */
+    public <A, T> T read(Duration atMost, Function<FerryGrpc.FerryBlockingStub, Iterator<A>> call, Work<Iterator<A>, T> work) throws IOException {
+        ManagedChannel leader = leader();
+        try {
+            return work.on(call.apply(FerryGrpc.newBlockingStub(leader).withDeadlineAfter(atMost.toMillis(), TimeUnit.MILLISECONDS)));
+        } catch (StatusRuntimeException failed) {
+            throw ErrorTransport.toError(failed, server());
+        }
+    }
+
+    /**
+     * Sends a stream of requests and takes the one answer. Nothing is sent twice.
+     *
+     * @throws FerryException as {@link #ask}
+     */
+    public <Q, A> A send(Duration atMost, Function<FerryGrpc.FerryBlockingV2Stub, BlockingClientCall<Q, A>> begin, Upload.Source<Q> source) throws IOException {
+        FerryGrpc.FerryBlockingV2Stub stub = FerryGrpc.newBlockingV2Stub(leader()).withDeadlineAfter(atMost.toMillis(), TimeUnit.MILLISECONDS);
+        return new Upload<>(begin.apply(stub), server()).run(source);
+    }
+
+    /** The coordinator that leads, which is found before anything is sent that can't be sent again. */
+    private ManagedChannel leader() {
+        Server ignored = ask(stub -> stub.getServer(GetServerRequest.getDefaultInstance()));
+        return channels.computeIfAbsent(server(), this::open);
     }
 
     @Override

@@ -20,6 +20,7 @@ import dev.ferry.coordinator.api.FerryApi;
 import dev.ferry.coordinator.api.FerryService;
 import dev.ferry.coordinator.api.Gate;
 import dev.ferry.coordinator.api.HttpServer;
+import dev.ferry.coordinator.api.ImageStreams;
 import dev.ferry.coordinator.api.ImageVerbs;
 import dev.ferry.coordinator.api.LogReader;
 import dev.ferry.coordinator.api.Metrics;
@@ -108,7 +109,7 @@ public final class Coordinator implements AutoCloseable {
             NodeStreams streams = new NodeStreams(store, desk, directory, relay, terms, leads, Clock.SYSTEM, scheduler);
             streams.onNotices(notices::reported);
             LogReader logs = new LogReader(store, changes, relay, images);
-            FerryService service = new FerryService(api, store, changes, logs);
+            FerryService service = new FerryService(api, store, changes, logs, new ImageStreams(store, images, config.imageFiles()));
             AccountsApi accounts = new AccountsApi(store, config.scheduling());
             Tokens tokens = new Tokens(store);
             LocalFolder.ensure(tokens, Path.of(config.data()), authority.map(CertificateAuthority::certificate));

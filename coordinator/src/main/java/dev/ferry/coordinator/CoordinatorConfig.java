@@ -33,6 +33,7 @@ import java.util.stream.Stream;
  * @param upkeep how the store is kept in order
  * @param evacuation how machines that go away are emptied
  * @param advertise host:port under which other machines reach grpcListen, told to who asks a coordinator that does not lead; empty: as it is in grpcListen
+ * @param imageFiles what moving images as files may cost
  * @param database where jobs, nodes and operations are kept
  */
 public record CoordinatorConfig(
@@ -53,6 +54,7 @@ public record CoordinatorConfig(
         UpkeepConfig upkeep,
         EvacuationConfig evacuation,
         String advertise,
+        ImageFilesConfig imageFiles,
         DatabaseConfig database)
         implements Configs.Checked {
     private static final String RESTORE = "restore";
@@ -60,7 +62,7 @@ public record CoordinatorConfig(
 
     public static CoordinatorConfig defaults() {
         return new CoordinatorConfig(
-                "/var/lib/ferry/coordinator", "127.0.0.1:7070", "127.0.0.1:7080", StoreConfig.defaults(), "1s", "10s", "20s", RESTORE, "1m", "10m", "10m", "1m", SchedulingConfig.defaults(), SecurityConfig.defaults(), UpkeepConfig.defaults(), EvacuationConfig.defaults(), "", DatabaseConfig.defaults());
+                "/var/lib/ferry/coordinator", "127.0.0.1:7070", "127.0.0.1:7080", StoreConfig.defaults(), "1s", "10s", "20s", RESTORE, "1m", "10m", "10m", "1m", SchedulingConfig.defaults(), SecurityConfig.defaults(), UpkeepConfig.defaults(), EvacuationConfig.defaults(), "", ImageFilesConfig.defaults(), DatabaseConfig.defaults());
     }
 
     /** Whether jobs are restored elsewhere without an operator's word. */
@@ -119,6 +121,7 @@ public record CoordinatorConfig(
         if (!advertise.isEmpty()) {
             checkAddress(problems, "advertise", advertise);
         }
+        imageFiles.problems().forEach(problem -> problems.add("imageFiles." + problem));
         database.problems().forEach(problem -> problems.add("database." + problem));
         store.problems().forEach(problem -> problems.add("store." + problem));
         return problems;

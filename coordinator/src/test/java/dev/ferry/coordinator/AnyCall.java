@@ -67,7 +67,8 @@ public final class AnyCall {
         CallOptions options = CallOptions.DEFAULT.withDeadlineAfter(20, TimeUnit.SECONDS);
         try {
             switch (method.getType()) {
-                case UNARY -> {
+                // Of a stream of requests one, which is the first and the last.
+                case UNARY, CLIENT_STREAMING -> {
                     Message ignored = ClientCalls.blockingUnaryCall(showing, method, options, request);
                 }
                 case SERVER_STREAMING -> {
@@ -76,7 +77,7 @@ public final class AnyCall {
                         Message ignored = answers.next();
                     }
                 }
-                case CLIENT_STREAMING, BIDI_STREAMING, UNKNOWN -> throw new IllegalArgumentException(method + " takes a stream");
+                case BIDI_STREAMING, UNKNOWN -> throw new IllegalArgumentException(method + " takes a stream");
             }
             return Optional.empty();
         } catch (StatusRuntimeException failed) {

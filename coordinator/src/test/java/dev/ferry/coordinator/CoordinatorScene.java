@@ -60,7 +60,7 @@ public final class CoordinatorScene implements AutoCloseable {
     public CoordinatorScene(Path folder, SchedulingConfig scheduling) throws Exception {
         config =
                 new CoordinatorConfig(
-                        folder.resolve("data").toString(), "127.0.0.1:0", "127.0.0.1:0", StoreConfig.ofUrl("file://" + folder.resolve("store")), "100ms", "1s", "3s", "restore", "1m", "1m", "1m", "1m", scheduling, new SecurityConfig(false, "", "", "30d", true, "64MiB", 16, false), UpkeepConfig.ofCollections("0s", "0s", "24h"), EvacuationConfig.defaults(), "", DatabaseConfig.defaults());
+                        folder.resolve("data").toString(), "127.0.0.1:0", "127.0.0.1:0", StoreConfig.ofUrl("file://" + folder.resolve("store")), "100ms", "1s", "3s", "restore", "1m", "1m", "1m", "1m", scheduling, new SecurityConfig(false, "", "", "30d", true, "64MiB", 16, false), UpkeepConfig.ofCollections("0s", "0s", "24h"), EvacuationConfig.defaults(), "", new ImageFilesConfig("64MiB", 2, "2s"), DatabaseConfig.defaults());
         start();
     }
 

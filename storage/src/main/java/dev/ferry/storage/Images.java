@@ -6,6 +6,7 @@ import dev.ferry.proto.v1.Collection;
 import dev.ferry.proto.v1.EntryKind;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Manifest;
 import dev.ferry.proto.v1.StoreCheck;
 import dev.ferry.proto.v1.StoreStats;
@@ -13,6 +14,9 @@ import dev.ferry.proto.v1.StoredFile;
 import dev.ferry.proto.v1.VolumeEntry;
 import dev.ferry.storage.image.ChunkCache;
 import dev.ferry.storage.image.ChunkFetcher;
+import dev.ferry.storage.image.ImageFile;
+import dev.ferry.storage.image.ImageFileWriter;
+import dev.ferry.storage.image.ImageImport;
 import dev.ferry.storage.image.ImageVerifier;
 import dev.ferry.storage.image.Keys;
 import dev.ferry.storage.image.ManifestFormat;
@@ -25,6 +29,8 @@ import dev.ferry.storage.seal.KeyRing;
 import dev.ferry.storage.upkeep.Checker;
 import dev.ferry.storage.upkeep.Collector;
 import dev.ferry.storage.upkeep.Statistics;
+import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -219,6 +225,29 @@ public final class Images {
     /** Ids of all manifests, in order; none is read, so that damaged ones are among them, and dumps that were given up. */
     public Set<String> ids() {
         return store.list(Keys.manifests(Optional.empty())).stream().map(Keys::image).collect(Collectors.toCollection(LinkedHashSet::new));
+    }
+
+    /**
+     * Writes an image as one file that holds all of it; see {@link ImageFile}.
+     *
+     * @return bytes that were written
+     * @throws FerryException IMAGE_NOT_FOUND, MANIFEST_CORRUPT, CHUNK_CORRUPT, CHUNK_MISSING, STORE_*; the file has no end then
+     */
+    public long exportFile(String image, OutputStream to) throws IOException {
+        return ImageFileWriter.write(manifest(image), fetcher, to);
+    }
+
+    /**
+     * Takes an image from such a file.
+     *
+     * @param image its id here
+     * @param facts what it is here (job, incarnation, sequence ...)
+     * @param spec of the job that it is of here
+     * @return the image as recorded in its manifest
+     * @throws FerryException IMAGE_FILE_CORRUPT, INVALID_ARGUMENT, STORE_*, OBJECT_EXISTS; there is no image then
+     */
+    public Image importFile(ImageFile file, String image, Image facts, JobSpec spec) throws IOException {
+        return ImageImport.run(store, packBuffers, file, image, facts, spec);
     }
 
     /** What a check of every chunk found. */

@@ -4,13 +4,10 @@ import dev.ferry.common.FerryException;
 import dev.ferry.node.criu.CriuBinary;
 import dev.ferry.proto.v1.ErrorCode;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -20,7 +17,6 @@ import java.util.regex.Pattern;
  * (tmpfs), or those images packed by tar and zstd and copied.
  */
 final class BareJob implements AutoCloseable {
-    private static final Duration LONG = Duration.ofMinutes(10);
     private static final Pattern FROZEN = Pattern.compile("(?:Freezing|Frozen) time: (\\d+) us");
 
     private final Path criu;
@@ -41,16 +37,18 @@ final class BareJob implements AutoCloseable {
      * @param memory folder on a tmpfs
      * @param disk folder on the disk on which the store is
      */
-    static BareJob start(Path program, int mebibytes, int dirtyKibibytes, Path memory, Path disk) throws IOException, InterruptedException {
+    static BareJob start(Path program, Load load, Path memory, Path disk) throws IOException, InterruptedException {
         Path log = disk.resolve("bare.log");
         // A session of its own: CRIU can't dump half of one.
+        List<String> command = new ArrayList<>(List.of("setsid"));
+        command.addAll(load.command(program.toString()));
         Process process =
-                new ProcessBuilder("setsid", "/usr/bin/python3", program.toString(), Integer.toString(mebibytes), Integer.toString(dirtyKibibytes))
+                new ProcessBuilder(command)
                         .redirectErrorStream(true)
                         .redirectInput(Path.of("/dev/null").toFile())
                         .redirectOutput(log.toFile())
                         .start();
-        long end = System.nanoTime() + LONG.toNanos();
+        long end = System.nanoTime() + Tool.LONG.toNanos();
         while (!Files.readString(log).contains("step 3 ")) {
             if (!process.isAlive() || System.nanoTime() > end) {
                 process.destroyForcibly();
@@ -64,7 +62,7 @@ final class BareJob implements AutoCloseable {
     /** Seconds for which {@code criu dump -R} stops it. */
     double dumpRunning() throws IOException, InterruptedException {
         Path folder = fresh("dump");
-        String said = run(List.of(criu.toString(), "dump", "--tree", Integer.toString(pid), "--images-dir", folder.toString(), "--leave-running", "--display-stats", "--log-file", "dump.log"));
+        String said = Tool.run(List.of(criu.toString(), "dump", "--tree", Integer.toString(pid), "--images-dir", folder.toString(), "--leave-running", "--display-stats", "--log-file", "dump.log"));
         Matcher times = FROZEN.matcher(said);
         double micros = 0;
         while (times.find()) {
@@ -100,9 +98,9 @@ final class BareJob implements AutoCloseable {
         Path copy = disk.resolve("copied.tar.zst");
         long begin = System.nanoTime();
         dump(folder);
-        run(List.of("bash", "-c", "set -o pipefail; tar -C " + folder + " -cf - . | zstd -q -1 -T0 -f -o " + file));
-        run(List.of("cp", file.toString(), copy.toString()));
-        run(List.of("bash", "-c", "set -o pipefail; zstd -q -d -c " + copy + " | tar -C " + target + " -xf -"));
+        Tool.run(List.of("bash", "-c", "set -o pipefail; tar -C " + folder + " -cf - . | zstd -q -1 -T0 -f -o " + file));
+        Tool.run(List.of("cp", file.toString(), copy.toString()));
+        Tool.run(List.of("bash", "-c", "set -o pipefail; zstd -q -d -c " + copy + " | tar -C " + target + " -xf -"));
         long unpacked = System.nanoTime();
         restore(target);
         Moved moved = new Moved(seconds(begin), seconds(unpacked));
@@ -118,13 +116,15 @@ final class BareJob implements AutoCloseable {
     }
 
     private void dump(Path folder) throws IOException, InterruptedException {
-        run(List.of(criu.toString(), "dump", "--tree", Integer.toString(pid), "--images-dir", folder.toString(), "--log-file", "dump.log"));
-        // Its number must be free for the restore.
+        List<ProcessHandle> others = ProcessHandle.of(pid).stream().flatMap(ProcessHandle::descendants).toList();
+        Tool.run(List.of(criu.toString(), "dump", "--tree", Integer.toString(pid), "--images-dir", folder.toString(), "--log-file", "dump.log"));
+        // Their numbers must be free for the restore.
         ProcessHandle.of(pid).ifPresent(ended -> ended.onExit().join());
+        others.forEach(ended -> ended.onExit().join());
     }
 
     private void restore(Path folder) throws IOException, InterruptedException {
-        run(List.of(criu.toString(), "restore", "--restore-detached", "--images-dir", folder.toString(), "--log-file", "restore.log"));
+        Tool.run(List.of(criu.toString(), "restore", "--restore-detached", "--images-dir", folder.toString(), "--log-file", "restore.log"));
     }
 
     private Path fresh(String name) throws IOException {
@@ -132,24 +132,12 @@ final class BareJob implements AutoCloseable {
     }
 
     private static void clear(Path folder) throws IOException, InterruptedException {
-        run(List.of("rm", "-rf", folder.toString()));
-    }
-
-    private static String run(List<String> command) throws IOException, InterruptedException {
-        Process process = new ProcessBuilder(new ArrayList<>(command)).redirectErrorStream(true).redirectInput(Path.of("/dev/null").toFile()).start();
-        String said = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8).trim();
-        if (!process.waitFor(LONG.toSeconds(), TimeUnit.SECONDS)) {
-            process.destroyForcibly();
-            throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, "'" + String.join(" ", command) + "' did not end within " + LONG.toMinutes() + " min");
-        }
-        if (process.exitValue() != 0) {
-            throw new FerryException(ErrorCode.INTERNAL, "'" + String.join(" ", command) + "' ended with status " + process.exitValue() + ": " + said);
-        }
-        return said;
+        Tool.run(List.of("rm", "-rf", folder.toString()));
     }
 
     @Override
     public void close() {
+        // The others end with it.
         ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly);
     }
 }

@@ -46,6 +46,8 @@ public final class Bench {
     private final List<Figure> figures = new ArrayList<>();
     private final List<Double> restores = new ArrayList<>();
     private final List<Double> criuRestores = new ArrayList<>();
+    private String podman = "not measured";
+    private int seed = 1;
 
     private Bench(Plan plan, PrintStream tell) {
         this.plan = plan;
@@ -59,13 +61,34 @@ public final class Bench {
      * @throws FerryException when a part can't be started or an operation fails
      */
     public static Results run(Plan plan, PrintStream tell) throws IOException, InterruptedException {
+        return inFolders(plan, (program, ferry) -> new Bench(plan, tell).measure(program, ferry));
+    }
+
+    /**
+     * Measures how freezes and outages grow.
+     *
+     * @param processes how many the jobs of one series have
+     * @throws FerryException as {@link #run}
+     */
+    public static Results grow(Plan plan, List<Integer> processes, PrintStream tell) throws IOException, InterruptedException {
+        return inFolders(plan, (program, ferry) -> Growth.run(plan, processes, program, ferry, tell));
+    }
+
+    private interface Measurement {
+        Results of(Path program, FerrySide ferry) throws IOException, InterruptedException;
+    }
+
+    private static Results inFolders(Plan plan, Measurement measurement) throws IOException, InterruptedException {
         if (Files.exists(plan.folder()) || Files.exists(plan.memory())) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, plan.folder() + " or " + plan.memory() + " exists; both are made and removed by the benchmark");
         }
         Files.createDirectories(plan.folder());
         Files.createDirectories(plan.memory());
         try {
-            return new Results(new Bench(plan, tell).measure());
+            Path program = program(plan);
+            try (FerrySide ferry = FerrySide.start(plan.folder().resolve("cluster"), program)) {
+                return measurement.of(program, ferry);
+            }
         } finally {
             remove(plan.folder());
             remove(plan.memory());
@@ -79,54 +102,75 @@ public final class Bench {
         }
     }
 
-    private BenchReport measure() throws IOException, InterruptedException {
+    private static Path program(Plan plan) throws IOException {
         Path program = plan.folder().resolve("program").resolve("workload.py");
         Files.createDirectories(program.getParent());
         try (InputStream content = Bench.class.getResourceAsStream("workload.py")) {
             Files.copy(java.util.Objects.requireNonNull(content), program, StandardCopyOption.REPLACE_EXISTING);
         }
-        try (FerrySide ferry = FerrySide.start(plan.folder().resolve("cluster"), program)) {
-            checkpoints(ferry, program);
-            moves(ferry, program);
-            sharing(ferry);
-            for (int node = 1; node <= 2; node++) {
-                double peak = ferry.cluster().node(node).peakMemory().orElse(0L) / MEBIBYTE;
-                figures.add(Figure.alone("peak memory of the daemon of node " + node, "MiB", List.of(peak), Optional.of(700.0), "spool 256 MiB in memory"));
-            }
-        }
-        return new BenchReport(conditions(), figures);
+        return program;
     }
 
-    private Map<String, String> conditions() throws IOException {
+    private BenchReport measure(Path program, FerrySide ferry) throws IOException, InterruptedException {
+        firsts(ferry, program);
+        checkpoints(ferry, program);
+        moves(ferry, program);
+        sharing(ferry);
+        for (int node = 1; node <= 2; node++) {
+            double peak = ferry.cluster().node(node).peakMemory().orElse(0L) / MEBIBYTE;
+            figures.add(Figure.alone("peak memory of the daemon of node " + node, "MiB", List.of(peak), Optional.of(700.0), "spool 256 MiB in memory"));
+        }
+        Map<String, String> conditions = conditions(plan);
+        conditions.put("podman", podman);
+        return new BenchReport(conditions, figures);
+    }
+
+    static Map<String, String> conditions(Plan plan) throws IOException {
         Map<String, String> conditions = new LinkedHashMap<>();
         conditions.put("memory of the workload", plan.mebibytes() + " MiB");
         conditions.put("rounds", Integer.toString(plan.rounds()));
         conditions.put("cpus", Integer.toString(Runtime.getRuntime().availableProcessors()));
         conditions.put("kernel", Files.readString(Path.of("/proc/sys/kernel/osrelease")).trim());
         conditions.put("load before the last figure", Files.readString(Path.of("/proc/loadavg")).split(" ", 2)[0]);
-        conditions.put("podman", isInstalled("podman") ? "installed; not measured by this version" : "not installed; not measured");
         return conditions;
     }
 
-    private static boolean isInstalled(String program) {
-        return List.of("/usr/bin/", "/usr/local/bin/").stream().anyMatch(folder -> Files.isExecutable(Path.of(folder + program)));
+    /** A job that shares nothing with those before: a first image takes what it can from the last one of a job of its kind. */
+    private Load fresh(int mebibytes, int dirtyKibibytes) {
+        return new Load(mebibytes, dirtyKibibytes, ++seed, 1);
     }
 
     private void say(String what) {
         tell.println("measuring " + what + " ...");
     }
 
+    /** Freezes of first checkpoints: each of a job that shares nothing with what is in the store. */
+    private void firsts(FerrySide ferry, Path program) throws IOException, InterruptedException {
+        say("first checkpoints");
+        List<Double> ours = new ArrayList<>();
+        List<Double> theirs = new ArrayList<>();
+        try (BareJob bare = BareJob.start(program, Load.of(plan.mebibytes(), 0), plan.memory(), plan.folder())) {
+            for (int round = 0; round < plan.rounds(); round++) {
+                theirs.add(bare.dumpRunning());
+                Job job = ferry.run(fresh(plan.mebibytes(), 0));
+                ours.add(ferry.image(ferry.checkpoint(job)).getFreezeMicros() / 1e6);
+                ferry.cancel(job);
+            }
+        }
+        figures.add(Figure.beside("freeze of the first checkpoint, which goes on running", "s", ours, "criu dump -R to tmpfs", theirs, "all is new"));
+    }
+
     /** Freezes of checkpoints, sizes of images, and what they cost. */
     private void checkpoints(FerrySide ferry, Path program) throws IOException, InterruptedException {
         say("checkpoints of a job that runs on");
-        Job job = ferry.run(plan.mebibytes(), 0);
+        Job job = ferry.run(fresh(plan.mebibytes(), 0));
         long daemon = ferry.cluster().node(LocalCluster.nodeNumber(job.getNode())).pid();
         Map<String, Double> before = Stages.of(daemon);
         Image first = ferry.image(ferry.checkpoint(job));
         Map<String, Double> after = Stages.of(daemon);
         List<Double> ours = new ArrayList<>();
         List<Double> theirs = new ArrayList<>();
-        try (BareJob bare = BareJob.start(program, plan.mebibytes(), 0, plan.memory(), plan.folder())) {
+        try (BareJob bare = BareJob.start(program, Load.of(plan.mebibytes(), 0), plan.memory(), plan.folder())) {
             for (int round = 0; round < plan.rounds(); round++) {
                 theirs.add(bare.dumpRunning());
                 ours.add(ferry.image(ferry.checkpoint(job)).getFreezeMicros() / 1e6);
@@ -134,7 +178,6 @@ public final class Bench {
         }
         figures.add(Figure.compared("freeze of a checkpoint that goes on running", "s", ours, "criu dump -R to tmpfs", theirs, 0.5, ""));
         double firstFreeze = first.getFreezeMicros() / 1e6;
-        figures.add(Figure.alone("freeze of the first checkpoint", "s", List.of(firstFreeze), Optional.empty(), "all is new"));
         figures.add(Figure.alone("image by memory", "of it", List.of((double) first.getSentBytes() / first.getMemoryBytes()), Optional.of(0.65), "half noise, a fifth zeros, the rest text"));
         ferry.changeOnePercent(job);
         Image second = ferry.image(ferry.checkpoint(job));
@@ -166,7 +209,11 @@ public final class Bench {
         List<Double> packed = new ArrayList<>();
         List<Double> work = new ArrayList<>();
         List<Double> workAhead = new ArrayList<>();
-        try (BareJob bare = BareJob.start(program, plan.mebibytes(), dirty, plan.memory(), plan.folder())) {
+        List<Double> podmans = new ArrayList<>();
+        Load load = Load.of(plan.mebibytes(), dirty);
+        try (BareJob bare = BareJob.start(program, load, plan.memory(), plan.folder());
+                PodmanPeer peer = PodmanPeer.of(program, load, plan.folder().resolve("podman"))) {
+            podman = peer.condition();
             for (int round = 0; round < plan.rounds(); round++) {
                 say("moves, round " + (round + 1) + " of " + plan.rounds());
                 BareJob.Moved moved = bare.move();
@@ -174,11 +221,15 @@ public final class Bench {
                 criuRestores.add(moved.restore());
                 full.add(outage(ferry, job -> ferry.migrate(job, false), dirty));
                 packed.add(bare.moveByFile().all());
+                peer.move().ifPresent(podmans::add);
                 live.add(outage(ferry, job -> liveWith(ferry, job, work, workAhead), dirty));
             }
         }
         figures.add(Figure.compared("outage of a full migration, memory new", "s", full, "criu dump + restore on tmpfs", criu, 1.1, ""));
         figures.add(Figure.compared("outage of a full migration, memory new, against a file", "s", full, "criu + tar + zstd + cp", packed, 1.0, ""));
+        if (!podmans.isEmpty()) {
+            figures.add(Figure.compared("outage of a full migration, memory new, against podman", "s", full, "podman checkpoint --export + restore --import", podmans, 1.0, "their file is not copied"));
+        }
         figures.add(Figure.compared("outage of a live migration, 1 % written a second", "s", live, "full migration", full, 0.35, ""));
         figures.add(Figure.compared("restore, memory warm", "s", restores, "criu restore from tmpfs", criuRestores, 1.2, "all of the step RESTORE"));
         if (!workAhead.isEmpty()) {
@@ -196,7 +247,7 @@ public final class Bench {
     }
 
     private double outage(FerrySide ferry, Move move, int dirty) {
-        Job job = ferry.run(plan.mebibytes(), dirty);
+        Job job = ferry.run(fresh(plan.mebibytes(), dirty));
         Operation moved = move.of(job);
         if (!FerrySide.hasStep(moved, "PRE_COPY")) {
             restores.add(FerrySide.seconds(moved, "RESTORE"));
@@ -234,10 +285,11 @@ public final class Bench {
     private void sharing(FerrySide ferry) throws IOException {
         int each = Math.max(16, Math.min(512, plan.mebibytes() / 4));
         say(SHARERS + " jobs with the same " + each + " MiB");
+        Load load = fresh(each, 0);
         long before = ferry.storeBytes();
         long one = 0;
         for (int i = 0; i < SHARERS; i++) {
-            Job job = ferry.run(each, 0);
+            Job job = ferry.run(load);
             Operation ignored = ferry.checkpoint(job);
             ferry.cancel(job);
             if (i == 0) {
@@ -253,26 +305,5 @@ public final class Bench {
                         List.of(one / MEBIBYTE),
                         1.15,
                         ""));
-    }
-
-    /** What was measured, in three forms. */
-    public static final class Results {
-        private final BenchReport report;
-
-        private Results(BenchReport report) {
-            this.report = report;
-        }
-
-        public String table() {
-            return report.table();
-        }
-
-        public String json() {
-            return report.json();
-        }
-
-        public String svg() {
-            return BenchPlot.of(report);
-        }
     }
 }

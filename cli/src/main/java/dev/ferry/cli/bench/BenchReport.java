@@ -12,13 +12,13 @@ import java.util.Map;
  *
  * @param conditions of the machine and the run, for people
  */
-record BenchReport(Map<String, String> conditions, List<Figure> figures) {
+record BenchReport(Map<String, String> conditions, List<Figure> figures) implements Results {
     BenchReport {
         figures = List.copyOf(figures);
     }
 
-    /** For people, in the form that docs/performance.md has. */
-    String table() {
+    @Override
+    public String table() {
         StringBuilder text = new StringBuilder();
         conditions.forEach((key, value) -> text.append(key).append(": ").append(value).append('\n'));
         text.append("\n| what | Ferry: median (least to most) | beside it | result | to reach |\n| --- | --- | --- | --- | --- |\n");
@@ -37,7 +37,7 @@ record BenchReport(Map<String, String> conditions, List<Figure> figures) {
         return text.toString();
     }
 
-    private static String series(Series series, String unit) {
+    static String series(Series series, String unit) {
         String spread = series.values().size() == 1 ? "" : " (" + Figure.number(series.least()) + " to " + Figure.number(series.most()) + ")";
         return Figure.number(series.median()) + " " + unit + spread;
     }
@@ -46,17 +46,27 @@ record BenchReport(Map<String, String> conditions, List<Figure> figures) {
         return figure.target().map(most -> "at most " + Figure.number(most) + (figure.reached().orElse(false) ? ": reached" : ": missed")).orElse("");
     }
 
-    String json() {
+    @Override
+    public String svg() {
+        return BenchPlot.of(this);
+    }
+
+    @Override
+    public String json() {
         Struct.Builder all = Struct.newBuilder();
-        Struct.Builder run = Struct.newBuilder();
-        conditions.forEach((key, value) -> run.putFields(key, text(value)));
-        all.putFields("conditions", Value.newBuilder().setStructValue(run).build());
+        all.putFields("conditions", conditions(conditions));
         ListValue.Builder list = ListValue.newBuilder();
         figures.forEach(figure -> list.addValues(Value.newBuilder().setStructValue(json(figure))));
         return Json.print(all.putFields("figures", Value.newBuilder().setListValue(list).build()).build());
     }
 
-    private static Struct json(Figure figure) {
+    static Value conditions(Map<String, String> conditions) {
+        Struct.Builder run = Struct.newBuilder();
+        conditions.forEach((key, value) -> run.putFields(key, text(value)));
+        return Value.newBuilder().setStructValue(run).build();
+    }
+
+    static Struct json(Figure figure) {
         Struct.Builder one = Struct.newBuilder().putFields("name", text(figure.name())).putFields("unit", text(figure.unit())).putFields("note", text(figure.note())).putFields("result", number(figure.result()));
         figure.target().ifPresent(most -> one.putFields("target", number(most)));
         figure.reached().ifPresent(reached -> one.putFields("reached", Value.newBuilder().setBoolValue(reached).build()));
@@ -75,7 +85,7 @@ record BenchReport(Map<String, String> conditions, List<Figure> figures) {
         return Value.newBuilder().setStringValue(value).build();
     }
 
-    private static Value number(double value) {
+    static Value number(double value) {
         return Value.newBuilder().setNumberValue(value).build();
     }
 }

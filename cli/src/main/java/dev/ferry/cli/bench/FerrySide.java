@@ -42,8 +42,9 @@ import java.util.stream.Stream;
 final class FerrySide implements AutoCloseable {
     static final int CHANGE_ONE_PERCENT = 10;
     private static final Duration LONG = Duration.ofMinutes(10);
-    /** What Python itself needs beside the workload's memory. */
-    private static final long BESIDE_BYTES = 192L << 20;
+
+    /** Large jobs take all that a small machine has: nobody is to take a slow daemon for a dead one. */
+    private static final Map<String, String> PATIENT = Map.of("nodeTimeout", "1m", "lease", "5m");
 
     private final LocalCluster cluster;
     private final Client client;
@@ -58,7 +59,7 @@ final class FerrySide implements AutoCloseable {
     }
 
     static FerrySide start(Path folder, Path program) throws IOException {
-        LocalCluster cluster = LocalCluster.start(new LocalCluster.Plan(folder, 2, "", "127.0.0.1:0", "127.0.0.1:0", Map.of()));
+        LocalCluster cluster = LocalCluster.start(new LocalCluster.Plan(folder, 2, "", "127.0.0.1:0", "127.0.0.1:0", PATIENT));
         return new FerrySide(cluster, program, folder.resolve("store"));
     }
 
@@ -67,11 +68,11 @@ final class FerrySide implements AutoCloseable {
     }
 
     /** Starts the workload and waits until its memory is filled. */
-    Job run(int mebibytes, int dirtyKibibytes) {
+    Job run(Load load) {
         JobSpec spec =
                 JobSpec.newBuilder()
-                        .addAllCommand(List.of("/usr/bin/python3", "/bench/" + program.getFileName(), Integer.toString(mebibytes), Integer.toString(dirtyKibibytes)))
-                        .setMemoryBytes(((long) mebibytes << 20) + BESIDE_BYTES)
+                        .addAllCommand(load.command("/bench/" + program.getFileName()))
+                        .setMemoryBytes(load.limit())
                         .addMounts(Mount.newBuilder().setSource(String.valueOf(program.getParent())).setDestination("/bench").setReadOnly(true))
                         .build();
         Job job = client.ask(stub -> stub.runJob(RunJobRequest.newBuilder().setSpec(spec).build()));

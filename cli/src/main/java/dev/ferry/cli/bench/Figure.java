@@ -21,6 +21,11 @@ record Figure(String name, String unit, List<Series> sides, Optional<Double> tar
         return new Figure(name, unit, List.of(new Series("ferry", ferry), new Series(other, theirs)), Optional.of(target), note);
     }
 
+    /** Compared with another side, without a target. */
+    static Figure beside(String name, String unit, List<Double> ferry, String other, List<Double> theirs, String note) {
+        return new Figure(name, unit, List.of(new Series("ferry", ferry), new Series(other, theirs)), Optional.empty(), note);
+    }
+
     static Figure alone(String name, String unit, List<Double> ferry, Optional<Double> target, String note) {
         return new Figure(name, unit, List.of(new Series("ferry", ferry)), target, note);
     }

@@ -1,6 +1,7 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.bench.Bench;
+import dev.ferry.cli.bench.Results;
 import dev.ferry.cli.cluster.CleanEnd;
 import dev.ferry.cli.cluster.LocalCluster;
 import dev.ferry.common.FerryException;
@@ -9,6 +10,7 @@ import dev.ferry.common.Sizes;
 import dev.ferry.proto.v1.ErrorCode;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -18,14 +20,16 @@ import picocli.CommandLine.Option;
 @Command(
         name = "bench",
         description = {
-            "Measures Ferry beside criu alone and criu with tar, zstd and a copy, on this machine: freezes, outages, sizes, costs.",
+            "Measures Ferry beside criu alone, criu with tar, zstd and a copy, and podman where it is installed, on this machine: freezes, outages, sizes, costs.",
+            "With --series how freezes and outages grow with memory (from 256 MiB to --size) and with the number of processes.",
             "Needs root, about five times the size in main memory, and the same on the disk."
         },
-        footer = {"", "Examples:", "  ferry bench --quick", "  ferry bench --size 2g --rounds 5 -o json --svg bench.svg"})
+        footer = {"", "Examples:", "  ferry bench --quick", "  ferry bench --size 2GiB --rounds 5 -o json --svg bench.svg", "  ferry bench --series --size 4GiB --rounds 3"})
 public final class BenchVerb implements Callable<Integer> {
     private static final String QUICK_SIZE = "256MiB";
     private static final int QUICK_ROUNDS = 2;
     private static final int LEAST = 32;
+    private static final int MOST_PROCESSES = 1024;
 
     @Option(names = "--quick", description = "256 MiB and two rounds, whatever else is said: a few minutes.")
     private boolean quick;
@@ -35,6 +39,12 @@ public final class BenchVerb implements Callable<Integer> {
 
     @Option(names = "--rounds", paramLabel = "N", description = "How often each side is measured; default 5.", defaultValue = "5")
     private int rounds = 5;
+
+    @Option(names = "--series", description = "Only the series.")
+    private boolean series;
+
+    @Option(names = "--processes", paramLabel = "N", split = ",", description = "How many processes the jobs of the series have; default 1,4,16,64,256.", defaultValue = "1,4,16,64,256")
+    private List<Integer> processes = List.of();
 
     @Option(names = "--data", paramLabel = "DIR", description = "Folder below which the store and the packed images lie for the time of the run; default /var/tmp.", defaultValue = "/var/tmp")
     private Path data = Path.of("/var/tmp");
@@ -55,12 +65,15 @@ public final class BenchVerb implements Callable<Integer> {
         if (mebibytes < LEAST || mebibytes > Integer.MAX_VALUE >> 10 || times < 1) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--size must be " + LEAST + "MiB or more and --rounds 1 or more");
         }
+        if (processes.stream().anyMatch(count -> count < 1 || count > MOST_PROCESSES)) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--processes must be numbers from 1 to " + MOST_PROCESSES);
+        }
         LocalCluster.requireRoot();
         String name = "ferry-bench-" + Ids.random(6);
         Bench.Plan plan = new Bench.Plan((int) mebibytes, times, data.toAbsolutePath().resolve(name), Path.of("/dev/shm").resolve(name));
-        Bench.Results results;
+        Results results;
         try (CleanEnd end = CleanEnd.interrupting()) {
-            results = Bench.run(plan, System.err);
+            results = series ? Bench.grow(plan, processes, System.err) : Bench.run(plan, System.err);
         }
         System.out.print(output == ServerOption.Output.json ? results.json() + "\n" : results.table());
         if (svg != null) {

@@ -28,8 +28,8 @@ import picocli.CommandLine.Spec;
 /** {@code ferry image}. */
 @Command(
         name = "image",
-        description = "Shows, checks, compares or deletes images.",
-        subcommands = {ImageVerb.Show.class, ImageVerb.Verify.class, ImageDiffVerb.class, ImageVerb.Delete.class},
+        description = "Shows, checks, compares, deletes images, and moves them as files.",
+        subcommands = {ImageVerb.Show.class, ImageVerb.Verify.class, ImageDiffVerb.class, ImageFileVerbs.Export.class, ImageFileVerbs.Import.class, ImageVerb.Delete.class},
         footer = {"", "Example:", "  ferry image verify j-abcdefgh.3"})
 public final class ImageVerb implements Runnable {
     @Spec private CommandSpec spec;
@@ -39,7 +39,7 @@ public final class ImageVerb implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "Say what to do with the image: show, verify, diff or delete");
+        throw new ParameterException(spec.commandLine(), "Say what to do with the image: show, verify, diff, export, import or delete");
     }
 
     /** {@code ferry images}. */

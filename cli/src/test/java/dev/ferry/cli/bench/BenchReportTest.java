@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
 class BenchReportTest {
@@ -24,6 +25,27 @@ class BenchReportTest {
     @Test
     void tellsSpreadAndWhatWasMissed() {
         assertThat(REPORT.table()).contains("cpus: 2").contains("0.300 s (0.200 to 0.400)").contains("criu: 0.900 s").contains("at most 0.500: reached").contains("at most 700: missed").contains("(a note)");
+    }
+
+    @Test
+    void sizesDoubleUpToTheOneThatIsAskedFor() {
+        assertThat(Growth.sizes(64)).containsExactly(64);
+        assertThat(Growth.sizes(256)).containsExactly(256);
+        assertThat(Growth.sizes(2048)).containsExactly(256, 512, 1024, 2048);
+        assertThat(Growth.sizes(1500)).containsExactly(256, 512, 1024, 1500);
+    }
+
+    private static Growth.Point point(int mebibytes, int processes, double seconds) {
+        List<Figure> curves = Stream.of(Growth.Curve.values()).map(curve -> Figure.beside(curve.title(), "s", List.of(seconds, 2 * seconds), curve.other(), List.of(seconds / 2), "")).toList();
+        return new Growth.Point(new Load(mebibytes, 0, 1, processes), mebibytes + 10.0, curves);
+    }
+
+    @Test
+    void growthIsATableJsonAndAPicture() {
+        GrowthReport report = new GrowthReport(Map.of("cpus", "2"), List.of(point(256, 1, 0.2), point(512, 1, 0.4)), List.of(point(256, 1, 0.2)));
+        assertThat(report.table()).contains("| 512 MiB | 1 | 522 MiB | 0.600 s (0.400 to 0.800) | 0.200 s |");
+        assertThat(report.json()).contains("\"imageMebibytes\": 522").contains("\"cpus\": \"2\"");
+        assertThat(report.svg()).contains("70.0,").contains("620.0,").doesNotContain("NaN").endsWith("</svg>\n");
     }
 
     @Test

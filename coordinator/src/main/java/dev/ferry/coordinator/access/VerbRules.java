@@ -41,6 +41,10 @@ public final class VerbRules {
                     reads("VerifyImage", ROLE_USER).of(Thing.IMAGE, "image"),
                     reads("DiffImages", ROLE_OPERATOR),
                     changes("DeleteImage", ROLE_USER).of(Thing.IMAGE, "image"),
+                    // It holds the job's memory: who took one is written down.
+                    changes("ExportImage", ROLE_USER).of(Thing.IMAGE, "image"),
+                    // CRIU brings back, as root, what an image says: whoever may make one up may do everything on a node.
+                    changes("ImportImage", ROLE_OPERATOR),
                     reads("GetStore", ROLE_OPERATOR),
                     changes("CollectGarbage", ROLE_OPERATOR),
                     reads("CheckStore", ROLE_OPERATOR),

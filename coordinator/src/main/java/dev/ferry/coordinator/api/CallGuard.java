@@ -117,15 +117,17 @@ public final class CallGuard implements ServerInterceptor {
                 } else if (!answered) {
                     lookedNanos = System.nanoTime();
                 }
+                boolean first = !answered;
                 answered = true;
-                super.sendMessage(as(message, shown((Message) message)));
+                super.sendMessage(as(message, first ? firstShown((Message) message) : gate.shown(caller, rule, (Message) message)));
             } catch (FerryException over) {
                 refuse(over);
             }
         }
 
-        private Message shown(Message answer) {
-            // Calls of streams of requests have no one request; none of them is audited.
+        /** A call is written down once, before anything of its answer goes out. */
+        private Message firstShown(Message answer) {
+            // A node's stream has no one request, and is not audited.
             return gate.answer(caller, rule, Objects.requireNonNullElse(asked, answer), answer);
         }
 

@@ -24,12 +24,14 @@ public final class FerryService extends FerryGrpc.FerryImplBase {
     private final StateStore store;
     private final Changes changes;
     private final LogReader logs;
+    private final ImageStreams files;
 
-    public FerryService(FerryApi api, StateStore store, Changes changes, LogReader logs) {
+    public FerryService(FerryApi api, StateStore store, Changes changes, LogReader logs, ImageStreams files) {
         this.api = api;
         this.store = store;
         this.changes = changes;
         this.logs = logs;
+        this.files = files;
     }
 
     static <T> void answer(StreamObserver<T> to, Supplier<T> work) {
@@ -132,6 +134,16 @@ public final class FerryService extends FerryGrpc.FerryImplBase {
     @Override
     public void deleteImage(GetImageRequest request, StreamObserver<DeleteImageResponse> to) {
         answer(to, () -> api.deleteImage(request));
+    }
+
+    @Override
+    public void exportImage(GetImageRequest request, StreamObserver<ImagePiece> to) {
+        files.export(request, to);
+    }
+
+    @Override
+    public StreamObserver<ImportImageRequest> importImage(StreamObserver<ImportImageResponse> to) {
+        return files.load(to);
     }
 
     @Override

@@ -118,6 +118,11 @@ public final class Gate {
      */
     Message answer(Caller caller, VerbRule rule, Message request, Message answer) {
         auditor.done(caller, rule, named(rule, request), answer);
+        return shown(caller, rule, answer);
+    }
+
+    /** What a caller may see of an answer; for all but the first one of a stream. */
+    Message shown(Caller caller, VerbRule rule, Message answer) {
         return switch (rule.door()) {
             case TOKEN -> Sight.of(caller, store).show(answer);
             case NODE, JOIN -> answer;

@@ -62,7 +62,7 @@ public final class Verbs {
     }
 
     /** Each user has names of his own: he is not told which ones others have. */
-    private static void requireFreeName(Transaction state, String user, String name) {
+    static void requireFreeName(Transaction state, String user, String name) {
         state.jobsLike(name).stream()
                 .filter(other -> other.getSpec().getName().equals(name) && !JobStates.isEnded(other.getState()) && other.getQueue().getUser().equals(user))
                 .findFirst()

@@ -1,7 +1,5 @@
 package dev.ferry.storage.image;
 
-import com.github.luben.zstd.Zstd;
-import com.github.luben.zstd.ZstdException;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.storage.ObjectStore;
@@ -64,6 +62,37 @@ public final class ChunkFetcher implements AutoCloseable {
         if (here.isPresent()) {
             return here.get();
         }
+        byte[] stored = read(image, neighbours);
+        int from = 0;
+        List<byte[]> plain = new ArrayList<>();
+        for (Wanted wanted : neighbours) {
+            int at = from;
+            plain.add(plain(image, wanted, stored, at));
+            cache.ifPresent(there -> there.put(wanted.name(), stored, at, wanted.place().stored()));
+            from += wanted.place().stored();
+        }
+        return plain;
+    }
+
+    /** The same as they are stored, each verified too. */
+    CompletableFuture<List<byte[]>> fetchStored(String image, List<Wanted> neighbours) {
+        return CompletableFuture.supplyAsync(
+                () -> {
+                    byte[] stored = read(image, neighbours);
+                    List<byte[]> each = new ArrayList<>();
+                    int from = 0;
+                    for (Wanted wanted : neighbours) {
+                        byte[] verified = plain(image, wanted, stored, from);
+                        int end = from + wanted.place().stored();
+                        each.add(verified.length == end - from ? verified : Arrays.copyOfRange(stored, from, end));
+                        from = end;
+                    }
+                    return each;
+                },
+                threads);
+    }
+
+    private byte[] read(String image, List<Wanted> neighbours) {
         Wanted first = neighbours.getFirst();
         Wanted last = neighbours.getLast();
         long from = first.place().offset();
@@ -77,9 +106,7 @@ public final class ChunkFetcher implements AutoCloseable {
             throw new FerryException(
                     ErrorCode.CHUNK_MISSING, "Image " + image + ": chunk " + first.name() + " should be at byte " + from + " of pack " + first.place().pack() + ": " + failed.getMessage(), failed);
         }
-        List<byte[]> plain = neighbours.stream().map(wanted -> plain(image, wanted, stored, (int) (wanted.place().offset() - from))).toList();
-        cache.ifPresent(there -> neighbours.forEach(wanted -> there.put(wanted.name(), stored, (int) (wanted.place().offset() - from), wanted.place().stored())));
-        return plain;
+        return stored;
     }
 
     /** Neighbours all of which this node has; one that is damaged here is forgotten, and all are fetched again. */
@@ -101,28 +128,11 @@ public final class ChunkFetcher implements AutoCloseable {
     }
 
     private static byte[] plain(String image, Wanted wanted, byte[] stored, int at) {
-        byte[] plain;
-        int length = wanted.place().stored();
-        if (wanted.length() > PageCutter.MOST_BYTES) {
-            throw corrupt(image, wanted, "its length is impossible");
+        try {
+            return StoredChunk.plain(wanted.name(), wanted.length(), stored, at, wanted.place().stored());
+        } catch (StoredChunk.Damaged damaged) {
+            throw corrupt(image, wanted, String.valueOf(damaged.getMessage()));
         }
-        if (length == wanted.length()) {
-            plain = Arrays.copyOfRange(stored, at, at + length);
-        } else {
-            plain = new byte[wanted.length()];
-            try {
-                long size = Zstd.decompressByteArray(plain, 0, plain.length, stored, at, length);
-                if (size != plain.length) {
-                    throw corrupt(image, wanted, "it has " + size + " bytes, not " + plain.length);
-                }
-            } catch (ZstdException damaged) {
-                throw corrupt(image, wanted, "it can't be decompressed (" + damaged.getMessage() + ")");
-            }
-        }
-        if (!ChunkName.of(ChunkName.sha256().digest(plain)).equals(wanted.name())) {
-            throw corrupt(image, wanted, "its bytes are not those that were written");
-        }
-        return plain;
     }
 
     private static FerryException corrupt(String image, Wanted wanted, String why) {

@@ -71,7 +71,8 @@ public final class ImageVerifier {
     /** Neighbours that are on their way. */
     private record Ordered(List<ChunkFetcher.Wanted> group, CompletableFuture<List<byte[]>> content) {}
 
-    private static List<List<ChunkFetcher.Wanted>> groups(List<ChunkFetcher.Wanted> chunks) {
+    /** Those that lie one behind the other in a pack are had together. */
+    static List<List<ChunkFetcher.Wanted>> groups(List<ChunkFetcher.Wanted> chunks) {
         List<List<ChunkFetcher.Wanted>> groups = new ArrayList<>();
         ChunkPlace before = null;
         for (ChunkFetcher.Wanted chunk : chunks) {

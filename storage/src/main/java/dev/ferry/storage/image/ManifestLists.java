@@ -45,11 +45,11 @@ final class ManifestLists {
     }
 
     /** What becomes of each list. */
-    private interface Change {
+    interface Change {
         ChunkList of(ChunkList list);
     }
 
-    private static Manifest map(Manifest manifest, Change change) {
+    static Manifest map(Manifest manifest, Change change) {
         Manifest.Builder mapped = manifest.toBuilder();
         mapped.getFilesBuilderList().forEach(file -> file.setChunks(change.of(file.getChunks())));
         for (StoredVolume.Builder volume : mapped.getVolumesBuilderList()) {

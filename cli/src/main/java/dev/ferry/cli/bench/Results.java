@@ -1,0 +1,11 @@
+package dev.ferry.cli.bench;
+
+/** What was measured, in three forms. */
+public interface Results {
+    /** For people, in the form that docs/performance.md has. */
+    String table();
+
+    String json();
+
+    String svg();
+}
