@@ -1,14 +1,12 @@
 package dev.ferry.node.posix;
 
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
-import jnr.posix.CmsgHdr;
-import jnr.posix.MsgHdr;
 import org.jspecify.annotations.Nullable;
 
 /** A unix stream socket over which the other side may send descriptors. */
@@ -19,6 +17,19 @@ public final class DescriptorSocket implements AutoCloseable {
     private static final int MSG_CMSG_CLOEXEC = 0x40000000;
     private static final int SHUT_RDWR = 2;
     private static final int LONGEST_PATH = 107;
+    private static final int SOL_SOCKET = 1;
+    private static final int SCM_RIGHTS = 1;
+    private static final int MSG_CTRUNC = 8;
+    private static final int EPROTO = 71;
+    /** struct msghdr of 64-bit Linux: name, its length, vector, its length, control, its length, flags. */
+    private static final long MESSAGE_BYTES = 56;
+
+    private static final long MESSAGE_VECTOR = 16;
+    private static final long MESSAGE_CONTROL = 32;
+    private static final long MESSAGE_FLAGS = 48;
+    private static final long CONTROL_HEAD = 16;
+    /** Room for one descriptor, rounded up as the kernel does: it has room for two. */
+    private static final long CONTROL_BYTES = 24;
 
     private final int descriptor;
     private boolean closed;
@@ -85,7 +96,7 @@ public final class DescriptorSocket implements AutoCloseable {
                 if (into.position() == start) {
                     return false;
                 }
-                throw new PosixException("read: the other side closed within a message", 71);
+                throw new PosixException("read: the other side closed within a message", EPROTO);
             }
         }
         return true;
@@ -95,22 +106,51 @@ public final class DescriptorSocket implements AutoCloseable {
         Posix.write(descriptor, from);
     }
 
-    /** Receives one byte with one descriptor, which the caller closes. */
+    /**
+     * Receives one byte with one descriptor, which the caller closes.
+     *
+     * @throws PosixException also when none came, or more than one, of which none is kept
+     */
     public int receiveDescriptor() throws PosixException {
-        // Exactly one byte: more would swallow the next request's length.
-        ByteBuffer single = ByteBuffer.allocateDirect(1);
-        MsgHdr message = Posix.libc().allocateMsgHdr();
-        message.setIov(new ByteBuffer[] {single});
-        CmsgHdr control = message.allocateControl(4);
-        int count = Posix.libc().recvmsg(descriptor, message, MSG_CMSG_CLOEXEC);
-        if (count < 0) {
-            throw new PosixException("recvmsg", Posix.libc().errno());
+        // All that the kernel writes to is in the call's own arena: a collector must not free it meanwhile.
+        return (int)
+                Native.check(
+                        "recvmsg",
+                        (state, arena) -> {
+                            MemorySegment control = arena.allocate(CONTROL_BYTES, Long.BYTES);
+                            MemorySegment message = oneByte(arena);
+                            message.set(ValueLayout.ADDRESS, MESSAGE_CONTROL, control);
+                            message.set(ValueLayout.JAVA_LONG, MESSAGE_CONTROL + Long.BYTES, control.byteSize());
+                            long count = (long) Native.RECVMSG.invokeExact(state, descriptor, message, MSG_CMSG_CLOEXEC);
+                            return count < 0 ? count : descriptor(message, control, count);
+                        });
+    }
+
+    /** struct msghdr with one byte of room. Exactly one: more would swallow the next request's length. */
+    private static MemorySegment oneByte(Arena arena) {
+        MemorySegment vector = arena.allocate(ValueLayout.JAVA_LONG, 2);
+        vector.set(ValueLayout.ADDRESS, 0, arena.allocate(1));
+        vector.set(ValueLayout.JAVA_LONG, Long.BYTES, 1);
+        MemorySegment message = arena.allocate(MESSAGE_BYTES, Long.BYTES);
+        message.set(ValueLayout.ADDRESS, MESSAGE_VECTOR, vector);
+        message.set(ValueLayout.JAVA_LONG, MESSAGE_VECTOR + Long.BYTES, 1);
+        return message;
+    }
+
+    /** The one descriptor in a struct cmsghdr: its length with the descriptors behind it, level, type, descriptors. */
+    private static int descriptor(MemorySegment message, MemorySegment control, long count) throws PosixException {
+        long filled = message.get(ValueLayout.JAVA_LONG, MESSAGE_CONTROL + Long.BYTES);
+        long length = filled < CONTROL_HEAD ? 0 : control.get(ValueLayout.JAVA_LONG, 0);
+        boolean rights = length > CONTROL_HEAD && control.get(ValueLayout.JAVA_INT, Long.BYTES) == SOL_SOCKET && control.get(ValueLayout.JAVA_INT, Long.BYTES + Integer.BYTES) == SCM_RIGHTS;
+        int[] received = rights ? control.asSlice(CONTROL_HEAD, Math.min(length, filled) - CONTROL_HEAD).toArray(ValueLayout.JAVA_INT) : new int[0];
+        boolean cut = (message.get(ValueLayout.JAVA_INT, MESSAGE_FLAGS) & MSG_CTRUNC) != 0;
+        if (count == 1 && received.length == 1 && !cut) {
+            return received[0];
         }
-        ByteBuffer received = control.getData();
-        if (count == 0 || received == null || received.remaining() < 4) {
-            throw new PosixException("recvmsg: no descriptor came", 71);
+        for (int extra : received) {
+            Posix.close(extra);
         }
-        return received.order(ByteOrder.nativeOrder()).getInt();
+        throw new PosixException("recvmsg: " + (received.length == 0 && !cut ? "no descriptor came" : "more than one descriptor came"), EPROTO);
     }
 
     /** Ends both directions: a thread that waits on this socket wakes up. */

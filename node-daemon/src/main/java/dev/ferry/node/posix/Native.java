@@ -40,6 +40,9 @@ final class Native {
     /** int poll(struct pollfd *descriptors, nfds_t count, int milliseconds) */
     static final MethodHandle POLL = handle("poll", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT));
 
+    /** ssize_t recvmsg(int socket, struct msghdr *message, int flags) */
+    static final MethodHandle RECVMSG = handle("recvmsg", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT));
+
     /** int shutdown(int socket, int how) */
     static final MethodHandle SHUTDOWN = handle("shutdown", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
 
