@@ -1,6 +1,7 @@
 package dev.ferry.chaos;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.ferry.cli.bench.Bench;
 import dev.ferry.cli.bench.Results;
@@ -52,7 +53,8 @@ class BenchIT {
     private static void assertNothingIsLeft(Bench.Plan plan) {
         assertThat(plan.folder()).doesNotExist();
         assertThat(plan.memory()).doesNotExist();
-        assertThat(ProcessHandle.allProcesses().filter(process -> isOf(process.pid(), plan.folder()))).isEmpty();
+        // The watchdogs end by themselves when nothing is left to watch.
+        await().atMost(Scene.SOON).untilAsserted(() -> assertThat(ProcessHandle.allProcesses().filter(process -> isOf(process.pid(), plan.folder()))).isEmpty());
     }
 
     private static boolean isOf(long pid, Path folder) {
