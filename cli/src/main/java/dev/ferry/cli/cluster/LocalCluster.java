@@ -59,7 +59,12 @@ public final class LocalCluster implements AutoCloseable {
      * @param gpus what each node's GPUs are played by, as {@link StandInSpec} reads it; empty: the machine's own, if any
      * @param spot whose metadata server is played for the nodes; empty: none
      */
-    public record Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus, Optional<Cloud> spot) {
+    public record Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus, Optional<Cloud> spot, Map<String, String> nodeSettings) {
+        /** With nothing more in the nodes' configurations. */
+        public Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus, Optional<Cloud> spot) {
+            this(data, nodes, store, grpc, http, settings, gpus, spot, Map.of());
+        }
+
         /** With machines that nobody takes away. */
         public Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus) {
             this(data, nodes, store, grpc, http, settings, gpus, Optional.empty());
@@ -227,6 +232,7 @@ public final class LocalCluster implements AutoCloseable {
             GpuConfig gpu = gpus(node).config();
             settings.put("gpu", "{library: \"" + gpu.library() + "\", nvml: \"" + gpu.nvml() + "\", program: \"" + gpu.program() + "\", standIn: \"" + gpu.standIn() + "\"}");
         }
+        settings.putAll(plan.nodeSettings());
         Path config = write(nodeName(node), settings);
         nodes.put(node, Part.start("Node " + nodeName(node), network.map(bridge -> bridge.enter(node)).orElse(List.of()), List.of("node", "--config", config.toString()), logOf(nodeName(node))));
     }

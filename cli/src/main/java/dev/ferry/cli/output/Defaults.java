@@ -124,6 +124,7 @@ public final class Defaults {
         MEANING.put("evacuation.mostFrozen", "Which share of its time a job may stand still for such images.");
         MEANING.put("node.pool", "Name of the pool of machines like this one, which are taken away as often, for example the zone and the machine's type; empty: of none.");
         MEANING.put("node.notices", "Where to look for the word that the machine goes away; see spot.md.");
+        MEANING.put("node.hooks", "What is called before and after jobs are saved, brought back and moved away: a list of {event: before-dump, exec: [/program, argument], timeout: 10s, onFailure: ignore}, with a url in the place of exec; docs/hooks.md.");
         MEANING.put("notices.sources", "auto: by what the firmware says the machine is; else some of aws, gcp and azure, separated by commas; empty: no cloud is asked.");
         MEANING.put("notices.poll", "How long between two looks at a source that can't wait by itself.");
         MEANING.put("notices.awsEndpoint", "Address of Amazon's metadata service.");

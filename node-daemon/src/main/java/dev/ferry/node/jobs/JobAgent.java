@@ -239,14 +239,14 @@ final class JobAgent {
 
     private static void creating(JobJournal.Builder record) {
         record.setState(LocalState.LOCAL_CREATING).setSince(System.currentTimeMillis());
-        record.clearPid().clearStartTime().clearBootId().clearExitStatus().clearDetail().clearDiscarded().clearHeld();
+        record.clearPid().clearStartTime().clearBootId().clearExitStatus().clearDetail().clearDiscarded().clearHeld().clearFrozenImage();
     }
 
     private void act(Command command, Phases phases, CommandResult.Builder result) throws Exception {
         switch (command.getActionCase()) {
             case START -> StartAction.run(job, command, phases);
             case DUMP -> new DumpAction(job, command, phases).run(result);
-            case THAW -> EndActions.thaw(job, phases);
+            case THAW -> EndActions.thaw(job, command, phases);
             case KILL -> EndActions.kill(job, command, phases);
             case RESTORE -> new RestoreAction(job, command, phases).run();
             case SIGNAL -> signal(command);

@@ -2,6 +2,7 @@ package dev.ferry.node.jobs;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.node.criu.CriuAftermath;
+import dev.ferry.node.hooks.HookEvent;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
@@ -91,11 +92,12 @@ final class Recovery {
 
     private void resolve() throws Exception {
         try (Phases phases = new Phases(open.getId(), job.context().outbox())) {
+            JobHooks hooks = new JobHooks(job, open, phases);
             switch (open.getActionCase()) {
                 case START -> resolveStart();
-                case RESTORE -> resolveRestore();
-                case DUMP -> resolveDump();
-                case THAW -> EndActions.thaw(job, phases);
+                case RESTORE -> hooks.around(HookEvent.AFTER_RESTORE, open.getRestore().getImage(), this::resolveRestore);
+                case DUMP -> hooks.around(HookEvent.AFTER_DUMP, open.getDump().getImage(), this::resolveDump);
+                case THAW -> EndActions.thaw(job, open, phases);
                 case KILL -> EndActions.kill(job, open, phases);
                 case FORGET -> EndActions.forget(job);
                 case PARK -> resolvePark();
@@ -162,7 +164,7 @@ final class Recovery {
         if (image.isPresent() && (stoodStill || !open.getDump().getStayFrozen())) {
             result.setImage(image.get());
             if (open.getDump().getStayFrozen()) {
-                job.enter(LocalState.LOCAL_FROZEN, record -> {});
+                job.enter(LocalState.LOCAL_FROZEN, record -> record.setFrozenImage(open.getDump().getImage()));
             }
             Trees.delete(run);
             return;
