@@ -3,8 +3,10 @@ package dev.ferry.chaos;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.ferry.proto.v1.CheckpointJobRequest;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.MigrateJobRequest;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
@@ -33,6 +35,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class MigrationCrashIT {
     private static final List<String> STEPS = List.of("RESERVE", "CHECK", "DUMP", "COMMIT", "KILL", "RESTORE");
+    private static final int SIGUSR1 = 10;
     private static final long LOOK_NANOS = 1_000_000;
 
     @TempDir static Path folder;
@@ -114,7 +117,7 @@ class MigrationCrashIT {
     @ValueSource(strings = {"before-dump", "before-freeze"})
     void aHookThatRefusesLeavesTheJobWhereItRuns(String event) throws Exception {
         scene.awaitNodes();
-        Job job = scene.run("counter.py", 256, "16");
+        Job job = scene.run(toldBy(Duration.ofSeconds(60)));
         Operation refused;
         try (Hooked.Order ignored = hooks.order("refuse", event)) {
             refused = scene.fail(ErrorCode.HOOK_REFUSED, stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).build()));
@@ -122,6 +125,7 @@ class MigrationCrashIT {
         assertThat(refused.getError().getMessage()).contains("(" + event + ")", "ended with status 75: not today");
         assertThat(hooks.calls(refused.getId())).doesNotContain("after-freeze " + job.getNode() + " ");
         assertThat(scene.job(job.getId()).getNode()).isEqualTo(job.getNode());
+        assertThat(told(job.getId(), "told")).as("what it was told").isEmpty();
         scene.assertRunsOnceWithoutGap(job.getId());
         scene.cancel(job.getId());
     }
@@ -142,6 +146,55 @@ class MigrationCrashIT {
         scene.cluster.startNode(killed);
         Operation ended = scene.awaitEnd(begun);
         assertThat(ended.getStepsList()).as(ended.toString()).allSatisfy(each -> assertThat(each.getState()).isNotEqualTo(StepState.STEP_OPEN));
+        scene.assertRunsOnceWithoutGap(job.getId());
+        scene.cancel(job.getId());
+    }
+
+    /** What the job has been told so far, or how many signals it got. */
+    private List<String> told(String job, String by) throws Exception {
+        Path seen = scene.cluster.nodeData(Scene.nodeNumber(scene.job(job).getNode())).resolve("jobs").resolve(job).resolve("work").resolve(by);
+        return Files.exists(seen) ? Files.readAllLines(seen) : List.of();
+    }
+
+    private JobSpec.Builder toldBy(Duration grace, String... arguments) {
+        return scene.program("told.py", arguments).setMemoryBytes(256L << 20).setNotifySignal(SIGUSR1).setNotifyFile("/scratch/ferry").setNotifyGraceMillis(grace.toMillis());
+    }
+
+    @Test
+    void aJobIsToldBeforeItIsFrozenAndWhenItGoesOn() throws Exception {
+        scene.awaitNodes();
+        Job job = scene.run(toldBy(Duration.ofSeconds(60)));
+        Operation saved = scene.succeed(stub -> stub.checkpointJob(CheckpointJobRequest.newBuilder().setJob(job.getId()).build()));
+        assertThat(phases(saved, "DUMP")).containsSubsequence("notify", "freeze");
+        await().atMost(Scene.SOON).until(() -> told(job.getId(), "told").size() == 2);
+        Operation moved = scene.succeed(stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).build()));
+        await().atMost(Scene.SOON).until(() -> told(job.getId(), "told").size() == 4);
+        assertThat(told(job.getId(), "told")).containsExactly("freeze", "thawed", "freeze", "restored");
+        await().atMost(Scene.SOON).until(() -> told(job.getId(), "signals").equals(List.of("4")));
+        assertThat(scene.job(job.getId()).getNode()).as(moved.toString()).isNotEqualTo(job.getNode());
+        scene.assertRunsOnceWithoutGap(job.getId());
+        scene.cancel(job.getId());
+    }
+
+    @Test
+    void aJobThatDoesNotAnswerIsFrozenAllTheSame() throws Exception {
+        scene.awaitNodes();
+        Duration grace = Duration.ofMillis(700);
+        Job job = scene.run(toldBy(grace, "silent"));
+        Operation saved = scene.succeed(stub -> stub.checkpointJob(CheckpointJobRequest.newBuilder().setJob(job.getId()).build()));
+        assertThat(saved.getStepsList().getFirst().getPhasesList()).filteredOn(phase -> phase.getName().equals("notify")).singleElement().satisfies(phase -> assertThat(phase.getMicros()).isGreaterThanOrEqualTo(grace.toMillis() * 1000));
+        scene.cancel(job.getId());
+    }
+
+    @Test
+    void aDaemonThatWasKilledWhileItWaitedForTheJobTellsThatItGoesOn() throws Exception {
+        scene.awaitNodes();
+        Job job = scene.run(toldBy(Duration.ofSeconds(60), "silent"));
+        Operation begun = scene.begin(stub -> stub.checkpointJob(CheckpointJobRequest.newBuilder().setJob(job.getId()).build()));
+        await().atMost(Scene.SOON).until(() -> told(job.getId(), "told").equals(List.of("freeze")));
+        scene.killNode(Scene.nodeNumber(job.getNode()));
+        assertThat(scene.awaitEnd(begun).getState()).isEqualTo(OperationState.FAILED_OPERATION);
+        await().atMost(Scene.SOON).until(() -> told(job.getId(), "told").equals(List.of("freeze", "thawed")));
         scene.assertRunsOnceWithoutGap(job.getId());
         scene.cancel(job.getId());
     }

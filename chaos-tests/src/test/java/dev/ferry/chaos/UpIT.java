@@ -78,8 +78,10 @@ class UpIT {
 
     private void jobOutlivesAStop(String... options) throws Exception {
         start(options);
-        String id = ferry("run", "--name", "steps", "--", "sh", "-c", "i=0; while :; do echo step $i; i=$((i+1)); sleep 0.05; done").trim();
+        String id = ferry("run", "--name", "steps", "--notify-signal", "WINCH", "--notify-file", "/scratch/ferry", "--notify-grace", "100ms", "--", "sh", "-c", "i=0; while :; do echo step $i; i=$((i+1)); sleep 0.05; done").trim();
         await().atMost(Scene.SOON).until(() -> steps().size() > 10);
+        JsonObject spec = new JsonObject(ferry("show", "steps", "-o", "json")).getJsonObject("spec");
+        assertThat(List.of(spec.getInteger("notifySignal"), spec.getString("notifyFile"), spec.getString("notifyGraceMillis"))).containsExactly(28, "/scratch/ferry", "100");
         JsonObject moved = new JsonObject(ferry("migrate", "steps", "-o", "json"));
         assertThat(moved.getString("state")).isEqualTo("SUCCEEDED");
         int before = steps().size();

@@ -43,6 +43,7 @@ final class DumpAction {
     private final DumpJob order;
     private final Phases phases;
     private final JobHooks hooks;
+    private final JobNotify notify;
     private final long end;
 
     DumpAction(LocalJob job, Command command, Phases phases) {
@@ -51,6 +52,7 @@ final class DumpAction {
         order = command.getDump();
         this.phases = phases;
         hooks = new JobHooks(job, command, phases);
+        notify = new JobNotify(job);
         end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(command.getDeadlineMillis());
     }
 
@@ -70,6 +72,7 @@ final class DumpAction {
 
     private void save(JobProcess process, CommandResult.Builder result) throws Exception {
         boolean captured = false;
+        boolean told = false;
         boolean released = false;
         Optional<FerryException> lost = Optional.empty();
         boolean parked = job.record().getParked();
@@ -79,7 +82,9 @@ final class DumpAction {
             phases.measure("prepare", () -> job.context().buffers().prepare(JobMemory.of(job.cgroup().processes()).bytes()));
             if (!parked) {
                 hooks.ask(HookEvent.BEFORE_FREEZE, order.getImage());
-                // The coordinator may have spoken while a hook was called.
+                told = true;
+                notify.freeze(phases, left());
+                // The coordinator may have spoken while the hooks and the job were waited for.
                 Holds.requireThatItStands(job);
             }
             long frozenAt = System.nanoTime();
@@ -98,6 +103,7 @@ final class DumpAction {
                 job.cgroup().thaw(job.context().freezeTimeout());
                 lost = goOnOnGpu(gpu);
                 frozen = System.nanoTime() - frozenAt;
+                notify.goesOn(JobNotify.THAWED);
             }
             image.spec(order.getSpec());
             Image facts = gpu.addTo(ImageFacts.of(job, command, logBytes, frozen));
@@ -116,7 +122,11 @@ final class DumpAction {
             if (job.state() == LocalState.LOCAL_LOST) {
                 throw failed;
             }
-            goOn(parked || (captured && !order.getStayFrozen()), gpu);
+            boolean stays = parked || (captured && !order.getStayFrozen());
+            goOn(stays, gpu);
+            if (told && !stays) {
+                notify.goesOn(JobNotify.THAWED);
+            }
             requireAlive(process);
             throw failed;
         } finally {

@@ -34,6 +34,9 @@ final class EndActions {
         phases.measure("thaw", () -> job.cgroup().thaw(job.context().freezeTimeout()));
         new GpuPhase(job, phases).goOn(List.of());
         job.enter(LocalState.LOCAL_RUNNING, record -> {});
+        if (!job.record().getFrozenImage().isEmpty()) {
+            new JobNotify(job).goesOn(JobNotify.THAWED);
+        }
         saved(job, command, phases, "its image was not recorded");
     }
 

@@ -23,7 +23,14 @@ final class ParkActions {
         GpuPhase gpu = new GpuPhase(job, phases);
         JobHooks hooks = new JobHooks(job, command, phases);
         hooks.ask(HookEvent.BEFORE_FREEZE, "");
-        gpu.saveAndFreeze(Duration.ofMillis(command.getDeadlineMillis()));
+        JobNotify notify = new JobNotify(job);
+        notify.freeze(phases, Duration.ofMillis(command.getDeadlineMillis()));
+        try {
+            gpu.saveAndFreeze(Duration.ofMillis(command.getDeadlineMillis()));
+        } catch (Exception failed) {
+            notify.goesOn(JobNotify.THAWED);
+            throw failed;
+        }
         hooks.frozen("");
         job.enter(LocalState.LOCAL_PARKED, record -> record.setParked(true));
         result.setGpuFreeAt(gpu.freeAt());
@@ -55,5 +62,6 @@ final class ParkActions {
             throw failed;
         }
         job.enter(LocalState.LOCAL_RUNNING, record -> record.clearParked().clearGpus().addAllGpus(given));
+        new JobNotify(job).goesOn(JobNotify.THAWED);
     }
 }

@@ -137,6 +137,8 @@ final class Recovery {
 
     private void resolveRestore() throws Exception {
         if (job.state() != LocalState.LOCAL_CREATING) {
+            // Whether the earlier daemon has told it is not known; twice does no harm.
+            new JobNotify(job).goesOn(JobNotify.RESTORED);
             return;
         }
         undoCreation(job.folder().criu(RestoreAction.runFolder(open)));
@@ -173,6 +175,7 @@ final class Recovery {
             CriuAftermath.clean(run, job.cgroup());
             if (!job.record().getParked()) {
                 goOn(job);
+                new JobNotify(job).goesOn(JobNotify.THAWED);
             }
         } else {
             CriuAftermath.killLeftovers(run);
@@ -189,6 +192,7 @@ final class Recovery {
         }
         if (job.isAlive()) {
             goOn(job);
+            new JobNotify(job).goesOn(JobNotify.THAWED);
         }
         throw new FerryException(
                 ErrorCode.GPU_SAVE_FAILED, "The daemon of node " + job.context().node() + " was restarted while the job was being parked" + (job.isAlive() ? "; the job runs on" : ""));

@@ -76,6 +76,7 @@ final class RestoreAction {
             gpu.enter(restored.process());
             gpu.goOn(map);
             job.enter(LocalState.LOCAL_RUNNING, record -> LocalJob.setProcess(record, restored.process()));
+            new JobNotify(job).goesOn(JobNotify.RESTORED);
             Trees.delete(job.folder().criu(runFolder(command)));
         } catch (Exception failed) {
             if (job.cgroup().exists()) {
