@@ -80,6 +80,11 @@ public final class Defaults {
         MEANING.put("evacuation.link", "What a node is taken to send in a second, until dumps of it have been measured.");
         MEANING.put("evacuation.scan", "What one dump is taken to read in a second, until dumps of the node have been measured.");
         MEANING.put("evacuation.parallel", "How many dumps at most a node makes at the same time.");
+        MEANING.put("coordinator.drill", "What is rehearsed without anybody asking; see spot.md.");
+        MEANING.put("drill.nodeEvery", "How often the evacuation of a node is rehearsed, each time that of the node whose last drill is the longest ago; 0s: only by `ferry drill node`.");
+        MEANING.put("drill.notice", "How long before its end the machine of such a node is taken to be told.");
+        MEANING.put("drill.restoreEvery", "How often recent images are restored for trial; 0s: only by `ferry drill restore`.");
+        MEANING.put("drill.sample", "How many images each time.");
         MEANING.put("coordinator.advertise", "host:port under which other machines reach grpcListen, where several coordinators share a database; empty: as in grpcListen.");
         MEANING.put("coordinator.imageFiles", "What moving images as files ('ferry image export' and 'import') may cost the coordinator, through which they go.");
         MEANING.put("imageFiles.largest", "How many bytes a file that is imported may have.");
