@@ -137,6 +137,17 @@ public final class Defaults {
         MEANING.put("notices.azureEndpoint", "Address of Azure's metadata service.");
         MEANING.put("notices.azureAcknowledge", "true: Azure is told to begin as soon as the node is empty, instead of at the time it gave.");
         MEANING.put("notices.file", "Path of a file that announces by its being there; empty: none.");
+        MEANING.put("notices.signal", "Which signal to the daemon announces the machine's end, PWR or USR1; empty: none.");
+        MEANING.put("notices.systemd", "true: systemd's login manager is asked for shutdowns, and waits with them until the node is empty, at most for its InhibitDelayMaxSec.");
+        MEANING.put("notices.slurm", "Slurm, whose daemon runs on the same machine.");
+        MEANING.put("slurm.node", "The machine's name in Slurm; empty: it is not asked.");
+        MEANING.put("slurm.scontrol", "The program, by name or path.");
+        MEANING.put("notices.kubernetes", "Kubernetes, of which the machine is a node.");
+        MEANING.put("kubernetes.node", "The machine's name in Kubernetes; empty: it is not asked.");
+        MEANING.put("kubernetes.endpoint", "Address of the API server.");
+        MEANING.put("kubernetes.tokenFile", "The token of a service account that may get nodes.");
+        MEANING.put("kubernetes.caFile", "PEM file of the authority that signed the server's certificate; empty: the system's.");
+        MEANING.put("kubernetes.signs", "Taints, and conditions that are True, that announce something: KEY=KIND, condition:TYPE=KIND; the kind is final, maintenance or advisory.");
         MEANING.put("gpu.library", "libcuda.so.1, by name or path.");
         MEANING.put("gpu.nvml", "libnvidia-ml.so.1, by name or path.");
         MEANING.put("gpu.program", "Path of cuda-checkpoint, which drivers before 570 need.");
