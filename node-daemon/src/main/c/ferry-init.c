@@ -6,9 +6,10 @@
  *     passes signals on to it, reaps what it leaves behind and writes its exit status to a file,
  *     durably, so that the status is known even if no daemon was there to see it.
  *
- *   ferry-init enter [--cgroup FILE]... [--flatten DIR]... [--bind-root DIR] -- PROGRAM ARG...
+ *   ferry-init enter [--cgroup FILE]... [--flatten DIR]... [--cover-in DIR [--cover DIR]...] [--bind-root DIR] -- PROGRAM ARG...
  *     Joins control groups, gives itself a mount namespace of its own in which each DIR of --flatten
- *     has nothing mounted below it and that of --bind-root is a read-only mount point, and becomes
+ *     has nothing mounted below it, what is written to one of --cover stays in memory, for which the empty
+ *     DIR of --cover-in is used, and that of --bind-root is a read-only mount point, and becomes
  *     PROGRAM (runc, criu restore).
  *
  * Static, no allocation after start: it is in every image, so it must be small and never change
@@ -23,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -153,8 +155,33 @@ static void isolate(void)
 	done = 1;
 }
 
+/*
+ * What is in the folder is seen in it, and what is written to it lands in a file system in memory, which ends with
+ * the namespace: whoever works there changes nothing of it. Its owner and mode must be given to the upper folder.
+ */
+static void cover(const char *folder, const char *memory)
+{
+	static int covered;
+	char upper[4096], work[4096], options[12400];
+	struct stat like;
+	if (!memory || strpbrk(folder, ":,\\") || strlen(memory) > 4000 || strlen(folder) > 4000) {
+		errno = EINVAL;
+		fail("cover", folder);
+	}
+	snprintf(upper, sizeof upper, "%s/u%d", memory, covered);
+	snprintf(work, sizeof work, "%s/w%d", memory, covered);
+	covered++;
+	if (stat(folder, &like) < 0 || mkdir(upper, 0700) < 0 || mkdir(work, 0700) < 0 || chown(upper, like.st_uid, like.st_gid) < 0 ||
+	    chmod(upper, like.st_mode & 07777) < 0)
+		fail("cover", folder);
+	snprintf(options, sizeof options, "lowerdir=%s,upperdir=%s,workdir=%s", folder, upper, work);
+	if (mount("ferry", folder, "overlay", MS_NOSUID | MS_NODEV, options) < 0)
+		fail("cover", folder);
+}
+
 static int enter(int count, char **argument)
 {
+	const char *memory = NULL;
 	int at = 0;
 	for (; at < count && strcmp(argument[at], "--") != 0; at += 2) {
 		const char *value = argument[at + 1];
@@ -171,6 +198,13 @@ static int enter(int count, char **argument)
 			isolate();
 			if (mount(value, value, NULL, MS_BIND, NULL) < 0)
 				fail("mount", value);
+		} else if (strcmp(argument[at], "--cover-in") == 0) {
+			isolate();
+			if (mount("ferry", value, "tmpfs", MS_NOSUID | MS_NODEV, "mode=700,size=64m") < 0)
+				fail("cover", value);
+			memory = value;
+		} else if (strcmp(argument[at], "--cover") == 0) {
+			cover(value, memory);
 		} else if (strcmp(argument[at], "--bind-root") == 0) {
 			isolate();
 			if (mount(value, value, NULL, MS_BIND, NULL) < 0 ||
@@ -196,6 +230,6 @@ int main(int count, char **argument)
 		return run(argument + 2);
 	if (count >= 4 && strcmp(argument[1], "enter") == 0)
 		return enter(count - 2, argument + 2);
-	dprintf(2, "usage: ferry-init run CMD ARG... | enter [--cgroup FILE]... [--flatten DIR]... [--bind-root DIR] -- PROGRAM ARG...\n");
+	dprintf(2, "usage: ferry-init run CMD ARG... | enter [--cgroup FILE]... [--flatten DIR]... [--cover-in DIR [--cover DIR]...] [--bind-root DIR] -- PROGRAM ARG...\n");
 	return 2;
 }

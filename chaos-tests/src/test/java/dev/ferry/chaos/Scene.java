@@ -88,9 +88,16 @@ final class Scene implements AutoCloseable {
      * @param spot whose machines the nodes are
      */
     Scene(Path folder, String store, String gpus, Duration nodeTimeout, Map<String, String> settings, Optional<Cloud> spot) throws Exception {
+        this(folder, store, gpus, nodeTimeout, settings, spot, Map.of());
+    }
+
+    /**
+     * @param nodeSettings more keys of the nodes' configurations
+     */
+    Scene(Path folder, String store, String gpus, Duration nodeTimeout, Map<String, String> settings, Optional<Cloud> spot, Map<String, String> nodeSettings) throws Exception {
         Map<String, String> quick = new HashMap<>(Map.of("heartbeat", "250ms", "nodeTimeout", nodeTimeout.toMillis() + "ms", "lease", Math.max(20_000, nodeTimeout.toMillis()) + "ms"));
         quick.putAll(settings);
-        cluster = LocalCluster.start(new LocalCluster.Plan(folder, 2, store, "127.0.0.1:0", "127.0.0.1:0", quick, gpus, spot));
+        cluster = LocalCluster.start(new LocalCluster.Plan(folder, 2, store, "127.0.0.1:0", "127.0.0.1:0", quick, gpus, spot, nodeSettings));
         client = new Client(cluster.server());
     }
 

@@ -39,7 +39,8 @@ class SpotIT {
     @ParameterizedTest
     @EnumSource(Cloud.class)
     void whatThePlanSaidWouldMakeItRunsElsewhereAndTheRestGoesOnFromItsLastImage(Cloud cloud) throws Exception {
-        try (Scene scene = new Scene(folder, "", "", Duration.ofSeconds(2), Map.of(), Optional.of(cloud));
+        Hooked hooks = Hooked.make(folder);
+        try (Scene scene = new Scene(folder, "", "", Duration.ofSeconds(2), Map.of(), Optional.of(cloud), Map.of("hooks", hooks.configuration()));
                 SpotMachines machines = SpotMachines.open(scene.cluster, folder)) {
             List<Job> jobs = new ArrayList<>();
             for (int mebibytes : List.of(256, 256, 512, 1024)) {
@@ -57,6 +58,7 @@ class SpotIT {
             await().atMost(LONG).until(() -> System.currentTimeMillis() > deadline && scene.nodesWith(jobs.getFirst().getId()).stream().noneMatch(node -> node == 1));
             Evacuation done = evacuations(scene).getFirst();
             assertThat(evacuations(scene)).as("one notice, one evacuation").hasSize(1);
+            assertThat(hooks.calls("")).as("the node's hook was called once").containsExactly("before-evacuation node-1 EVACUATING");
             for (Job job : jobs) {
                 check(scene, job, of(named, job), of(done, job), deadline);
             }

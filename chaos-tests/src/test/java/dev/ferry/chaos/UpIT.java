@@ -78,10 +78,16 @@ class UpIT {
 
     private void jobOutlivesAStop(String... options) throws Exception {
         start(options);
-        String id = ferry("run", "--name", "steps", "--", "sh", "-c", "i=0; while :; do echo step $i; i=$((i+1)); sleep 0.05; done").trim();
+        String id = ferry("run", "--name", "steps", "--notify-signal", "WINCH", "--notify-file", "/scratch/ferry", "--notify-grace", "100ms", "--", "sh", "-c", "i=0; while :; do echo step $i; i=$((i+1)); sleep 0.05; done").trim();
         await().atMost(Scene.SOON).until(() -> steps().size() > 10);
+        JsonObject spec = new JsonObject(ferry("show", "steps", "-o", "json")).getJsonObject("spec");
+        assertThat(List.of(spec.getInteger("notifySignal"), spec.getString("notifyFile"), spec.getString("notifyGraceMillis"))).containsExactly(28, "/scratch/ferry", "100");
         JsonObject moved = new JsonObject(ferry("migrate", "steps", "-o", "json"));
         assertThat(moved.getString("state")).isEqualTo("SUCCEEDED");
+        JsonObject ofNode = new JsonObject(ferry("drill", "node", moved.getString("targetNode"), "--notice", "60s", "-o", "json"));
+        assertThat(ofNode.getJsonArray("jobs").getJsonObject(0).getString("outcome")).as(ofNode.encode()).isEqualTo("WOULD_BE_SAVED");
+        assertThat(ferry("drill", "restore", "--sample", "1")).contains("CAN_BE_RESTORED", id);
+        assertThat(ferry("drill", "list")).contains(ofNode.getString("id"), "restore", "node");
         int before = steps().size();
         stop();
         assertThat(Files.readString(folder.resolve("up.log"))).contains(id + " is in image");

@@ -4,18 +4,19 @@ import dev.ferry.common.Clock;
 import dev.ferry.common.Durations;
 import dev.ferry.common.Sizes;
 import dev.ferry.common.SystemScheduler;
-import dev.ferry.coordinator.api.AccountsService;
 import dev.ferry.coordinator.access.AuditLog;
 import dev.ferry.coordinator.access.Auditor;
-import dev.ferry.coordinator.access.Credentials;
 import dev.ferry.coordinator.access.CertificateAuthority;
+import dev.ferry.coordinator.access.Credentials;
 import dev.ferry.coordinator.access.LocalFolder;
 import dev.ferry.coordinator.access.NodeIdentities;
 import dev.ferry.coordinator.access.ServerTls;
 import dev.ferry.coordinator.access.Tokens;
 import dev.ferry.coordinator.api.AccessService;
+import dev.ferry.coordinator.api.AccountsService;
 import dev.ferry.coordinator.api.CallGuard;
 import dev.ferry.coordinator.api.DecisionsService;
+import dev.ferry.coordinator.api.DrillVerbs;
 import dev.ferry.coordinator.api.FerryApi;
 import dev.ferry.coordinator.api.FerryService;
 import dev.ferry.coordinator.api.Gate;
@@ -27,6 +28,7 @@ import dev.ferry.coordinator.api.Metrics;
 import dev.ferry.coordinator.api.NodeLoss;
 import dev.ferry.coordinator.api.SpotVerbs;
 import dev.ferry.coordinator.api.Verbs;
+import dev.ferry.coordinator.evacuation.Drills;
 import dev.ferry.coordinator.evacuation.Evacuations;
 import dev.ferry.coordinator.evacuation.Freshness;
 import dev.ferry.coordinator.evacuation.Notices;
@@ -89,6 +91,7 @@ public final class Coordinator implements AutoCloseable {
             notices.onChange(evacuations::noticed);
             Policies policies = new Policies(config.evacuation());
             Freshness freshness = add(new Freshness(store, verbs, policies, scheduler));
+            Drills drills = add(new Drills(store, verbs, desk, config.evacuation(), config.drill(), Durations.parse(config.restoreDeadline()), Clock.SYSTEM, scheduler));
             LogRelay relay = new LogRelay(desk);
             Optional<CertificateAuthority> authority = GrpcPorts.authority(config);
             Optional<ServerTls> tls = GrpcPorts.tls(config, authority, scheduler);
@@ -104,7 +107,7 @@ public final class Coordinator implements AutoCloseable {
                             .build();
             StoreUpkeep upkeep = new StoreUpkeep(store, images, config.upkeep().terms(), Durations.parse(config.upkeep().collectEvery()), config.upkeep().retention(), scheduler);
             ImageVerbs imageVerbs = new ImageVerbs(store, images, config.upkeep().terms());
-            FerryApi api = new FerryApi(store, engine, desk, directory, verbs, imageVerbs, upkeep, new SpotVerbs(store, notices, evacuations, directory, policies), self);
+            FerryApi api = new FerryApi(store, engine, desk, directory, verbs, imageVerbs, upkeep, new SpotVerbs(store, notices, evacuations, directory, policies), new DrillVerbs(store, drills), self);
             NodeStreams.Terms terms = new NodeStreams.Terms(Durations.parse(config.heartbeat()), lease.lease());
             NodeStreams streams = new NodeStreams(store, desk, directory, relay, terms, leads, Clock.SYSTEM, scheduler);
             streams.onNotices(notices::reported);
@@ -122,6 +125,7 @@ public final class Coordinator implements AutoCloseable {
             engine.resumeAll();
             evacuations.start();
             freshness.start();
+            drills.start();
             grpc =
                     GrpcPorts.builder(config, tls)
                             .intercept(new CallGuard(gate))

@@ -3,8 +3,9 @@ package dev.ferry.coordinator;
 import dev.ferry.common.Configs;
 import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
-import dev.ferry.coordinator.scheduling.SchedulingConfig;
+import dev.ferry.coordinator.evacuation.DrillConfig;
 import dev.ferry.coordinator.evacuation.EvacuationConfig;
+import dev.ferry.coordinator.scheduling.SchedulingConfig;
 import dev.ferry.storage.StoreConfig;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
@@ -32,6 +33,7 @@ import java.util.stream.Stream;
  * @param security who is let in
  * @param upkeep how the store is kept in order
  * @param evacuation how machines that go away are emptied
+ * @param drill what is rehearsed without anybody asking
  * @param advertise host:port under which other machines reach grpcListen, told to who asks a coordinator that does not lead; empty: as it is in grpcListen
  * @param imageFiles what moving images as files may cost
  * @param database where jobs, nodes and operations are kept
@@ -53,6 +55,7 @@ public record CoordinatorConfig(
         SecurityConfig security,
         UpkeepConfig upkeep,
         EvacuationConfig evacuation,
+        DrillConfig drill,
         String advertise,
         ImageFilesConfig imageFiles,
         DatabaseConfig database)
@@ -62,7 +65,7 @@ public record CoordinatorConfig(
 
     public static CoordinatorConfig defaults() {
         return new CoordinatorConfig(
-                "/var/lib/ferry/coordinator", "127.0.0.1:7070", "127.0.0.1:7080", StoreConfig.defaults(), "1s", "10s", "20s", RESTORE, "1m", "10m", "10m", "1m", SchedulingConfig.defaults(), SecurityConfig.defaults(), UpkeepConfig.defaults(), EvacuationConfig.defaults(), "", ImageFilesConfig.defaults(), DatabaseConfig.defaults());
+                "/var/lib/ferry/coordinator", "127.0.0.1:7070", "127.0.0.1:7080", StoreConfig.defaults(), "1s", "10s", "20s", RESTORE, "1m", "10m", "10m", "1m", SchedulingConfig.defaults(), SecurityConfig.defaults(), UpkeepConfig.defaults(), EvacuationConfig.defaults(), DrillConfig.defaults(), "", ImageFilesConfig.defaults(), DatabaseConfig.defaults());
     }
 
     /** Whether jobs are restored elsewhere without an operator's word. */
@@ -118,6 +121,7 @@ public record CoordinatorConfig(
         security.problems().forEach(problem -> problems.add("security." + problem));
         upkeep.problems().forEach(problem -> problems.add("upkeep." + problem));
         evacuation.problems().forEach(problem -> problems.add("evacuation." + problem));
+        drill.problems().forEach(problem -> problems.add("drill." + problem));
         if (!advertise.isEmpty()) {
             checkAddress(problems, "advertise", advertise);
         }

@@ -5,9 +5,10 @@ import static org.awaitility.Awaitility.await;
 
 import dev.ferry.coordinator.access.LocalFolder;
 import dev.ferry.coordinator.api.ErrorTransport;
+import dev.ferry.coordinator.evacuation.DrillConfig;
+import dev.ferry.coordinator.evacuation.EvacuationConfig;
 import dev.ferry.coordinator.scheduling.SchedulingConfig;
 import dev.ferry.proto.v1.AccessGrpc;
-import dev.ferry.coordinator.evacuation.EvacuationConfig;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.CreateTokenRequest;
 import dev.ferry.proto.v1.ErrorCode;
@@ -58,9 +59,13 @@ public final class CoordinatorScene implements AutoCloseable {
     }
 
     public CoordinatorScene(Path folder, SchedulingConfig scheduling) throws Exception {
+        this(folder, scheduling, DrillConfig.defaults());
+    }
+
+    public CoordinatorScene(Path folder, SchedulingConfig scheduling, DrillConfig drill) throws Exception {
         config =
                 new CoordinatorConfig(
-                        folder.resolve("data").toString(), "127.0.0.1:0", "127.0.0.1:0", StoreConfig.ofUrl("file://" + folder.resolve("store")), "100ms", "1s", "3s", "restore", "1m", "1m", "1m", "1m", scheduling, new SecurityConfig(false, "", "", "30d", true, "64MiB", 16, false), UpkeepConfig.ofCollections("0s", "0s", "24h"), EvacuationConfig.defaults(), "", new ImageFilesConfig("64MiB", 2, "2s"), DatabaseConfig.defaults());
+                        folder.resolve("data").toString(), "127.0.0.1:0", "127.0.0.1:0", StoreConfig.ofUrl("file://" + folder.resolve("store")), "100ms", "1s", "3s", "restore", "1m", "1m", "1m", "1m", scheduling, new SecurityConfig(false, "", "", "30d", true, "64MiB", 16, false), UpkeepConfig.ofCollections("0s", "0s", "24h"), EvacuationConfig.defaults(), drill, "", new ImageFilesConfig("64MiB", 2, "2s"), DatabaseConfig.defaults());
         start();
     }
 

@@ -1,7 +1,10 @@
 package dev.ferry.coordinator;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
+import dev.ferry.proto.v1.Command;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Role;
@@ -111,6 +114,20 @@ class HttpApiTest {
                 assertThat(answer).as("%s %s", method, path).doesNotContain("There is nothing at");
             }
         }
+    }
+
+    @Test
+    void aDrillIsMadeAndItsFindingsAreMetrics() throws Exception {
+        Job job = scene.running();
+        JsonObject drill = json("POST", "/v1/nodes/node-1/drill", "{\"noticeMillis\": 60000}", 200);
+        await().atMost(CoordinatorScene.SOON).until(() -> json("GET", "/v1/drills/" + drill.getString("id"), "", 200).getString("state").equals("DRILL_DONE"));
+        assertThat(json("GET", "/v1/drills?node=node-1", "", 200).getJsonArray("drills").getJsonObject(0).getJsonArray("jobs").getJsonObject(0).getString("job")).isEqualTo(job.getId());
+        scene.node("node-1").fail(Command.ActionCase.TRY_RESTORE, ErrorCode.CHUNK_CORRUPT);
+        scene.node("node-2").fail(Command.ActionCase.TRY_RESTORE, ErrorCode.CHUNK_CORRUPT);
+        JsonObject trial = json("POST", "/v1/drills/restore", "{}", 200);
+        await().atMost(CoordinatorScene.SOON).until(() -> json("GET", "/v1/drills/" + trial.getString("id"), "", 200).getString("state").equals("DRILL_DONE"));
+        assertThat(ask("GET", "/metrics", "").body())
+                .contains("ferry_drill_jobs{node=\"node-1\",outcome=\"WOULD_BE_SAVED\"} 1.0", "ferry_drill_images{outcome=\"CANT_BE_RESTORED\"} 1.0", "ferry_drill_lost_cpu_seconds{node=\"node-1\"} 0.0", "ferry_drill_last_timestamp_seconds{kind=\"restore\",node=\"\"}");
     }
 
     @Test

@@ -5,6 +5,7 @@ import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Sizes;
 import dev.ferry.node.gpu.GpuConfig;
+import dev.ferry.node.hooks.HookConfig;
 import dev.ferry.node.memory.PreCopyConfig;
 import dev.ferry.node.notices.NoticesConfig;
 import dev.ferry.node.policy.PolicyConfig;
@@ -40,6 +41,7 @@ import java.util.function.Consumer;
  * @param joinToken by which the node joins when it has no certificate yet
  * @param policy what jobs may ask for here
  * @param notices where to look for the word that the machine goes away
+ * @param hooks what is called before and after jobs are saved, brought back and moved away
  */
 public record NodeConfig(
         String name,
@@ -59,14 +61,19 @@ public record NodeConfig(
         String freezeTimeout,
         GpuConfig gpu,
         NoticesConfig notices,
+        List<HookConfig> hooks,
         String pool,
         boolean tls,
         String joinToken,
         PolicyConfig policy)
         implements Configs.Checked {
+    public NodeConfig {
+        hooks = List.copyOf(hooks);
+    }
+
     public static NodeConfig defaults() {
         return new NodeConfig(
-                hostName(), "/var/lib/ferry/node", "127.0.0.1:7070", StoreConfig.defaults(), "ferry", 0, "", "256MiB", "4GiB", "", "2GiB", PreCopyConfig.defaults(), "", "", "10s", GpuConfig.defaults(), NoticesConfig.defaults(), "", true, "", PolicyConfig.defaults());
+                hostName(), "/var/lib/ferry/node", "127.0.0.1:7070", StoreConfig.defaults(), "ferry", 0, "", "256MiB", "4GiB", "", "2GiB", PreCopyConfig.defaults(), "", "", "10s", GpuConfig.defaults(), NoticesConfig.defaults(), List.of(), "", true, "", PolicyConfig.defaults());
     }
 
     /** Folder of the node's certificate. */
@@ -116,6 +123,10 @@ public record NodeConfig(
         }
         policy.problems().forEach(problem -> problems.add("policy." + problem));
         notices.problems().forEach(problem -> problems.add("notices." + problem));
+        for (int at = 0; at < hooks.size(); at++) {
+            String key = "hooks[" + at + "].";
+            hooks.get(at).problems().forEach(problem -> problems.add(key + problem));
+        }
         gpu.problems().forEach(problem -> problems.add("gpu." + problem));
         store.problems().forEach(problem -> problems.add("store." + problem));
         return problems;

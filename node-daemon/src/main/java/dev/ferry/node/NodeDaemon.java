@@ -8,6 +8,8 @@ import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.criu.CriuBinary;
 import dev.ferry.node.doctor.Machine;
 import dev.ferry.node.gpu.GpuNode;
+import dev.ferry.node.hooks.EvacuationHooks;
+import dev.ferry.node.hooks.Hooks;
 import dev.ferry.node.jobs.DumpSpeeds;
 import dev.ferry.node.jobs.JobRegistry;
 import dev.ferry.node.jobs.NodeContext;
@@ -56,8 +58,12 @@ public final class NodeDaemon implements AutoCloseable {
     private final NoticeWatch notices;
     private final NodeLease lease;
     private final Optional<Renewal> renewal;
+    private final Hooks hooks;
+    private final EvacuationHooks evacuations;
 
-    private NodeDaemon(Locks locks, ObjectStore store, JobRegistry registry, CoordinatorLink link, GpuNode gpu, NoticeWatch notices, NodeLease lease, Optional<Renewal> renewal) {
+    private NodeDaemon(Locks locks, ObjectStore store, JobRegistry registry, CoordinatorLink link, GpuNode gpu, NoticeWatch notices, NodeLease lease, Optional<Renewal> renewal, Hooks hooks, EvacuationHooks evacuations) {
+        this.hooks = hooks;
+        this.evacuations = evacuations;
         this.lease = lease;
         this.locks = locks;
         this.store = store;
@@ -93,6 +99,8 @@ public final class NodeDaemon implements AutoCloseable {
             // Before any job is touched: what may run here is decided by the lease that an earlier daemon left.
             NodeLease lease = NodeLease.open(data.resolve("lease"), new JobCgroup(layout, config.cgroup()), layout);
             CoordinatorLink link = new CoordinatorLink(config.name(), config.coordinator(), channels(membership), facts, capacity(config, gpu), config.pool(), lease);
+            Hooks hooks = Hooks.open(config.hooks(), layout, config.cgroup(), data.resolve("hooks"));
+            EvacuationHooks evacuations = new EvacuationHooks(hooks, config.name(), data.resolve("evacuations"));
             NodeContext context =
                     new NodeContext(
                             config.name(),
@@ -110,14 +118,17 @@ public final class NodeDaemon implements AutoCloseable {
                             Durations.parse(config.freezeTimeout()),
                             link,
                             gpu,
-                            lease::isOver);
+                            lease::isOver,
+                            hooks,
+                            evacuations);
             JobRegistry registry = new JobRegistry(context);
             registry.recover();
             NoticeWatch notices = NoticeWatch.start(config.notices(), config.name(), link::noticesChanged);
             link.carry(notices::standing, notices::settled);
+            link.onEvacuation(evacuations::told);
             link.start(registry);
             Optional<Renewal> renewal = membership.map(held -> new Renewal(held, config.name(), config.coordinator()));
-            return new NodeDaemon(locks, store, registry, link, gpu, notices, lease, renewal);
+            return new NodeDaemon(locks, store, registry, link, gpu, notices, lease, renewal, hooks, evacuations);
         } catch (InterruptedException stopped) {
             locks.close();
             Thread.currentThread().interrupt();
@@ -194,6 +205,8 @@ public final class NodeDaemon implements AutoCloseable {
         notices.close();
         link.close();
         registry.close();
+        evacuations.close();
+        hooks.close();
         lease.close();
         gpu.close();
         store.close();

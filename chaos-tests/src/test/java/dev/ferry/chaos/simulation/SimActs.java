@@ -37,7 +37,7 @@ final class SimActs {
             case THAW -> later(1, 50, () -> thaw(command));
             case PRE_COPY -> later(50, 8000, () -> preCopied(command));
             case KILL -> later(1, 500, () -> kill(command));
-            case SIGNAL, FORGET, CHECK, PARK, UNPARK, ESTIMATE, PREFETCH, ACTION_NOT_SET -> failed(command, SimAgent.error(ErrorCode.INVALID_ARGUMENT, "not of this world"));
+            case SIGNAL, FORGET, CHECK, PARK, UNPARK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> failed(command, SimAgent.error(ErrorCode.INVALID_ARGUMENT, "not of this world"));
         }
     }
 

@@ -246,7 +246,7 @@ final class SimAgent {
                             : copy().map(there -> error(ErrorCode.WRONG_STATE, there + " is still here"));
             case DUMP, PRE_COPY -> require(command, LocalState.LOCAL_RUNNING);
             case THAW -> require(command, LocalState.LOCAL_FROZEN, LocalState.LOCAL_RUNNING);
-            case KILL, SIGNAL, FORGET, CHECK, PARK, UNPARK, ESTIMATE, PREFETCH, ACTION_NOT_SET -> Optional.empty();
+            case KILL, SIGNAL, FORGET, CHECK, PARK, UNPARK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> Optional.empty();
         };
     }
 

@@ -154,7 +154,7 @@ final class SimDaemon {
                 renew(answered);
             }
             case COMMAND, ACKNOWLEDGED -> takeCopy(message, from.orders());
-            case LOG_REQUEST, LOG_CANCEL, NOTICE_SETTLED, MESSAGE_NOT_SET -> {}
+            case LOG_REQUEST, LOG_CANCEL, NOTICE_SETTLED, EVACUATION, MESSAGE_NOT_SET -> {}
         }
     }
 

@@ -52,7 +52,7 @@ final class SimRecovery {
             case PRE_COPY -> agent.finish(open, Optional.empty(), Optional.of(SimAgent.error(ErrorCode.DEADLINE_EXCEEDED, "the daemon was restarted while it copied ahead")));
             case THAW -> acts.thaw(open);
             case KILL -> acts.kill(open);
-            case SIGNAL, FORGET, CHECK, PARK, UNPARK, ESTIMATE, PREFETCH, ACTION_NOT_SET -> agent.finish(open, Optional.empty(), Optional.empty());
+            case SIGNAL, FORGET, CHECK, PARK, UNPARK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> agent.finish(open, Optional.empty(), Optional.empty());
         }
         settle();
     }

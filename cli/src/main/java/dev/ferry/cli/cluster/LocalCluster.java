@@ -59,7 +59,12 @@ public final class LocalCluster implements AutoCloseable {
      * @param gpus what each node's GPUs are played by, as {@link StandInSpec} reads it; empty: the machine's own, if any
      * @param spot whose metadata server is played for the nodes; empty: none
      */
-    public record Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus, Optional<Cloud> spot) {
+    public record Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus, Optional<Cloud> spot, Map<String, String> nodeSettings) {
+        /** With nothing more in the nodes' configurations. */
+        public Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus, Optional<Cloud> spot) {
+            this(data, nodes, store, grpc, http, settings, gpus, spot, Map.of());
+        }
+
         /** With machines that nobody takes away. */
         public Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus) {
             this(data, nodes, store, grpc, http, settings, gpus, Optional.empty());
@@ -216,7 +221,7 @@ public final class LocalCluster implements AutoCloseable {
         settings.put("name", nodeName(node));
         settings.put("data", nodeData(node).toString());
         settings.put("coordinator", network.map(bridge -> bridge.hostAddress() + ":" + NODE_PORT).orElse(grpc));
-        settings.put("cgroup", cgroup() + "/" + nodeName(node));
+        settings.put("cgroup", nodeGroup(node));
         settings.put("notices", notices(nodeName(node)));
         // Jobs of a cluster on one machine are of whoever runs it, who may read and write all of it anyway.
         settings.put("policy", "{deniedMounts: [], readOnlyMounts: [], hidden: []}");
@@ -227,6 +232,7 @@ public final class LocalCluster implements AutoCloseable {
             GpuConfig gpu = gpus(node).config();
             settings.put("gpu", "{library: \"" + gpu.library() + "\", nvml: \"" + gpu.nvml() + "\", program: \"" + gpu.program() + "\", standIn: \"" + gpu.standIn() + "\"}");
         }
+        settings.putAll(plan.nodeSettings());
         Path config = write(nodeName(node), settings);
         nodes.put(node, Part.start("Node " + nodeName(node), network.map(bridge -> bridge.enter(node)).orElse(List.of()), List.of("node", "--config", config.toString()), logOf(nodeName(node))));
     }
@@ -243,7 +249,7 @@ public final class LocalCluster implements AutoCloseable {
     /** Ends a node as the end of its machine does: nothing of it is left, neither processes nor disk. */
     public void destroyNode(int node) throws IOException {
         node(node).kill();
-        JobCgroup jobs = new JobCgroup(layout, cgroup() + "/" + nodeName(node));
+        JobCgroup jobs = new JobCgroup(layout, nodeGroup(node));
         jobs.killAll();
         GpuHelper.letEnd(nodeData(node).resolve("gpu"));
         jobs.remove();
@@ -354,9 +360,14 @@ public final class LocalCluster implements AutoCloseable {
         return Optional.ofNullable(nodes.get(node)).orElseThrow(() -> new IllegalStateException("node " + node + " was not started"));
     }
 
+    /** Control group of a node's jobs; beside it are those of whatever else its daemon runs. */
+    public String nodeGroup(int node) {
+        return cgroup() + "/" + nodeName(node);
+    }
+
     /** Host pids of the processes of a job on a node. */
     public List<Integer> jobProcesses(int node, String job) {
-        return Stream.of("", ".continue").flatMap(kind -> new JobCgroup(layout, cgroup() + "/" + nodeName(node) + kind + "/" + job).processes().stream()).toList();
+        return Stream.of("", ".continue").flatMap(kind -> new JobCgroup(layout, nodeGroup(node) + kind + "/" + job).processes().stream()).toList();
     }
 
     /** Cuts a node off from the coordinator; daemons that have no network namespace can't be. */

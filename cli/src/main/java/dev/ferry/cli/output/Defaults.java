@@ -80,6 +80,11 @@ public final class Defaults {
         MEANING.put("evacuation.link", "What a node is taken to send in a second, until dumps of it have been measured.");
         MEANING.put("evacuation.scan", "What one dump is taken to read in a second, until dumps of the node have been measured.");
         MEANING.put("evacuation.parallel", "How many dumps at most a node makes at the same time.");
+        MEANING.put("coordinator.drill", "What is rehearsed without anybody asking; see spot.md.");
+        MEANING.put("drill.nodeEvery", "How often the evacuation of a node is rehearsed, each time that of the node whose last drill is the longest ago; 0s: only by `ferry drill node`.");
+        MEANING.put("drill.notice", "How long before its end the machine of such a node is taken to be told.");
+        MEANING.put("drill.restoreEvery", "How often recent images are restored for trial; 0s: only by `ferry drill restore`.");
+        MEANING.put("drill.sample", "How many images each time.");
         MEANING.put("coordinator.advertise", "host:port under which other machines reach grpcListen, where several coordinators share a database; empty: as in grpcListen.");
         MEANING.put("coordinator.imageFiles", "What moving images as files ('ferry image export' and 'import') may cost the coordinator, through which they go.");
         MEANING.put("imageFiles.largest", "How many bytes a file that is imported may have.");
@@ -124,6 +129,7 @@ public final class Defaults {
         MEANING.put("evacuation.mostFrozen", "Which share of its time a job may stand still for such images.");
         MEANING.put("node.pool", "Name of the pool of machines like this one, which are taken away as often, for example the zone and the machine's type; empty: of none.");
         MEANING.put("node.notices", "Where to look for the word that the machine goes away; see spot.md.");
+        MEANING.put("node.hooks", "What is called before and after jobs are saved, brought back and moved away: a list of {event: before-dump, exec: [/program, argument], timeout: 10s, onFailure: ignore}, with a url in the place of exec; docs/hooks.md.");
         MEANING.put("notices.sources", "auto: by what the firmware says the machine is; else some of aws, gcp and azure, separated by commas; empty: no cloud is asked.");
         MEANING.put("notices.poll", "How long between two looks at a source that can't wait by itself.");
         MEANING.put("notices.awsEndpoint", "Address of Amazon's metadata service.");
@@ -131,6 +137,17 @@ public final class Defaults {
         MEANING.put("notices.azureEndpoint", "Address of Azure's metadata service.");
         MEANING.put("notices.azureAcknowledge", "true: Azure is told to begin as soon as the node is empty, instead of at the time it gave.");
         MEANING.put("notices.file", "Path of a file that announces by its being there; empty: none.");
+        MEANING.put("notices.signal", "Which signal to the daemon announces the machine's end, PWR or USR1; empty: none.");
+        MEANING.put("notices.systemd", "true: systemd's login manager is asked for shutdowns, and waits with them until the node is empty, at most for its InhibitDelayMaxSec.");
+        MEANING.put("notices.slurm", "Slurm, whose daemon runs on the same machine.");
+        MEANING.put("slurm.node", "The machine's name in Slurm; empty: it is not asked.");
+        MEANING.put("slurm.scontrol", "The program, by name or path.");
+        MEANING.put("notices.kubernetes", "Kubernetes, of which the machine is a node.");
+        MEANING.put("kubernetes.node", "The machine's name in Kubernetes; empty: it is not asked.");
+        MEANING.put("kubernetes.endpoint", "Address of the API server.");
+        MEANING.put("kubernetes.tokenFile", "The token of a service account that may get nodes.");
+        MEANING.put("kubernetes.caFile", "PEM file of the authority that signed the server's certificate; empty: the system's.");
+        MEANING.put("kubernetes.signs", "Taints, and conditions that are True, that announce something: KEY=KIND, condition:TYPE=KIND; the kind is final, maintenance or advisory.");
         MEANING.put("gpu.library", "libcuda.so.1, by name or path.");
         MEANING.put("gpu.nvml", "libnvidia-ml.so.1, by name or path.");
         MEANING.put("gpu.program", "Path of cuda-checkpoint, which drivers before 570 need.");

@@ -19,7 +19,6 @@ import dev.ferry.proto.v1.SignalJobRequest;
 import java.io.IOException;
 import java.util.Iterator;
 import java.util.Locale;
-import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.Predicate;
 import picocli.CommandLine.Command;
@@ -166,12 +165,6 @@ public final class JobVerbs {
     /** {@code ferry signal}. */
     @Command(name = "signal", description = "Sends a signal to a running job.", footer = {"", "Example:", "  ferry signal train USR1"})
     public static final class Signal implements Callable<Integer> {
-        private static final Map<String, Integer> NUMBERS =
-                Map.ofEntries(
-                        Map.entry("HUP", 1), Map.entry("INT", 2), Map.entry("QUIT", 3), Map.entry("ABRT", 6), Map.entry("USR1", 10), Map.entry("USR2", 12),
-                        Map.entry("ALRM", 14), Map.entry("TERM", 15), Map.entry("CHLD", 17), Map.entry("CONT", 18), Map.entry("STOP", 19), Map.entry("TSTP", 20),
-                        Map.entry("WINCH", 28), Map.entry("KILL", 9));
-
         @Mixin private final ServerOption server = new ServerOption();
 
         @Parameters(index = "0", paramLabel = "JOB", description = "Name, id or begin of an id.")
@@ -183,23 +176,11 @@ public final class JobVerbs {
         @Override
         public Integer call() {
             try (Client client = server.connect()) {
-                int number = number(signal);
+                int number = Signals.number(signal);
                 Job answer = client.ask(stub -> stub.signalJob(SignalJobRequest.newBuilder().setJob(job).setSignal(number).build()));
                 server.print(answer, () -> "signal " + signal + " sent to " + answer.getId() + "\n");
                 return 0;
             }
-        }
-
-        private static int number(String text) {
-            String name = text.toUpperCase(Locale.ROOT).replaceFirst("^SIG", "");
-            Integer known = NUMBERS.get(name);
-            if (known != null) {
-                return known;
-            }
-            if (text.matches("\\d{1,2}")) {
-                return Integer.parseInt(text);
-            }
-            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "'" + text + "' is not a signal; known: " + String.join(" ", NUMBERS.keySet().stream().sorted().toList()) + ", or a number");
         }
     }
 

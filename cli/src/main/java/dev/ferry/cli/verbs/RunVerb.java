@@ -83,6 +83,8 @@ public final class RunVerb implements Callable<Integer> {
 
     @Mixin private final KeepOptions keep = new KeepOptions();
 
+    @Mixin private final NotifyOptions notify = new NotifyOptions();
+
     @Option(names = "--checkpoint-every", paramLabel = "TIME|auto|never", description = "How often an image is made while it runs; default evacuation.checkpoint of the coordinator.", defaultValue = "")
     private String checkpointEvery = "";
 
@@ -150,6 +152,7 @@ public final class RunVerb implements Callable<Integer> {
                         .setUserName(userName);
         mounts.forEach(mount -> spec.addMounts(mount(mount)));
         keep.retention().ifPresent(spec::setRetention);
+        notify.addTo(spec);
         String[] ids = user.split(":", 2);
         int uid = number("--user", ids[0]);
         return spec.setUid(uid).setGid(ids.length > 1 ? number("--user", ids[1]) : uid).build();

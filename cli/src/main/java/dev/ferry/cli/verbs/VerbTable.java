@@ -37,6 +37,7 @@ public final class VerbTable {
         verbs.put("pool", PoolVerb.class);
         verbs.put("evacuate", EvacuateVerbs.Evacuate.class);
         verbs.put("evacuations", EvacuateVerbs.Listing.class);
+        verbs.put("drill", DrillVerb.class);
         verbs.put("notices", SpotVerbs.Notices.class);
         verbs.put("operations", OperationVerbs.Listing.class);
         verbs.put("operation", OperationVerbs.One.class);

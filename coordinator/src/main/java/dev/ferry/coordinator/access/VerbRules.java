@@ -64,6 +64,11 @@ public final class VerbRules {
                     reads("ListEvacuations", ROLE_VIEWER),
                     reads("GetEvacuation", ROLE_VIEWER),
                     reads("ListNotices", ROLE_VIEWER),
+                    changes("DrillNode", ROLE_OPERATOR).target("node"),
+                    changes("DrillRestore", ROLE_OPERATOR),
+                    // It names the jobs of all.
+                    reads("ListDrills", ROLE_OPERATOR),
+                    reads("GetDrill", ROLE_OPERATOR),
                     reads("ListOperations", ROLE_VIEWER).of(Thing.JOB, "job"),
                     reads("GetOperation", ROLE_VIEWER).of(Thing.OPERATION, "operation"),
                     reads("WatchOperation", ROLE_VIEWER).of(Thing.OPERATION, "operation"),

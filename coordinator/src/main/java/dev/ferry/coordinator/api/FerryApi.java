@@ -28,10 +28,11 @@ public final class FerryApi {
     private final ImageVerbs images;
     private final StoreUpkeep upkeep;
     private final SpotVerbs spot;
+    private final DrillVerbs drills;
     private final Server server;
 
     public FerryApi(
-            StateStore store, OperationEngine engine, CommandDesk desk, NodeDirectory directory, Verbs verbs, ImageVerbs images, StoreUpkeep upkeep, SpotVerbs spot, Server server) {
+            StateStore store, OperationEngine engine, CommandDesk desk, NodeDirectory directory, Verbs verbs, ImageVerbs images, StoreUpkeep upkeep, SpotVerbs spot, DrillVerbs drills, Server server) {
         this.store = store;
         this.engine = engine;
         this.desk = desk;
@@ -39,6 +40,7 @@ public final class FerryApi {
         this.verbs = verbs;
         this.images = images;
         this.spot = spot;
+        this.drills = drills;
         this.upkeep = upkeep;
         this.server = server;
     }
@@ -201,6 +203,11 @@ public final class FerryApi {
     /** What can be asked about machines that go away. */
     public SpotVerbs spot() {
         return spot;
+    }
+
+    /** Rehearsals. */
+    public DrillVerbs drills() {
+        return drills;
     }
 
     public ListOperationsResponse operations(ListOperationsRequest request) {

@@ -237,6 +237,26 @@ public final class FerryService extends FerryGrpc.FerryImplBase {
     }
 
     @Override
+    public void drillNode(DrillNodeRequest request, StreamObserver<Drill> to) {
+        answer(to, () -> api.drills().drillNode(request));
+    }
+
+    @Override
+    public void drillRestore(DrillRestoreRequest request, StreamObserver<Drill> to) {
+        answer(to, () -> api.drills().drillRestore(request));
+    }
+
+    @Override
+    public void listDrills(ListDrillsRequest request, StreamObserver<ListDrillsResponse> to) {
+        answer(to, () -> api.drills().list(request));
+    }
+
+    @Override
+    public void getDrill(GetDrillRequest request, StreamObserver<Drill> to) {
+        answer(to, () -> api.drills().one(request));
+    }
+
+    @Override
     public void listNotices(ListNoticesRequest request, StreamObserver<ListNoticesResponse> to) {
         answer(to, () -> api.spot().notices(request));
     }

@@ -5,8 +5,10 @@ import dev.ferry.coordinator.evacuation.Policies;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Mount;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 
 /** What is wrong with what a user asks for. */
 final class JobSpecs {
@@ -20,6 +22,10 @@ final class JobSpecs {
     private static final long MOST_CPU_MILLIS = 1_000_000_000;
     private static final long MOST_MEMORY = 1L << 50;
     private static final int MOST_GPUS = 4096;
+    private static final int MOST_SIGNAL = 64;
+    /** KILL, CHLD, which its first process keeps for itself, and STOP. */
+    private static final Set<Integer> NOT_PASSED_ON = Set.of(9, 17, 19);
+    private static final Duration MOST_GRACE = Duration.ofMinutes(10);
     /** The kernel's file systems and the sockets of services. */
     private static final List<String> KERNELS_OWN = List.of("proc", "sys", "dev", "run");
     /** What the sandbox makes itself. */
@@ -74,6 +80,7 @@ final class JobSpecs {
         if (!spec.getUserName().isEmpty() && !spec.getUserName().matches("[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")) {
             problems.add("user '" + spec.getUserName() + "' must be letters, digits, '.', '_', '@' and '-', at most 63");
         }
+        notification(problems, spec);
         if (!spec.getCheckpointEvery().isEmpty()) {
             try {
                 var unused = Policies.parse(spec.getCheckpointEvery());
@@ -83,6 +90,24 @@ final class JobSpecs {
         }
         if (!problems.isEmpty()) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, "The job can't be run: " + String.join("; ", problems));
+        }
+    }
+
+    /** How the job is told that it is about to be frozen. */
+    private static void notification(List<String> problems, JobSpec spec) {
+        int signal = spec.getNotifySignal();
+        if (signal < 0 || signal > MOST_SIGNAL || NOT_PASSED_ON.contains(signal)) {
+            problems.add("signal " + signal + " can't tell a job anything: choose one that a program can catch, but CHLD");
+        }
+        if (!spec.getNotifyFile().isEmpty() && !spec.getNotifyFile().matches("/(scratch|tmp)/[A-Za-z0-9_][A-Za-z0-9._-]{0,63}")) {
+            problems.add("the file by which it is told must lie right in /scratch or /tmp, its name of letters, digits, '.', '_' and '-', at most 64");
+        }
+        if (spec.getNotifyGraceMillis() < 0 || spec.getNotifyGraceMillis() > MOST_GRACE.toMillis()) {
+            problems.add("it may take at most " + MOST_GRACE.toMinutes() + " minutes until it is ready to be frozen");
+        }
+        boolean untold = signal == 0 && spec.getNotifyFile().isEmpty();
+        if (untold && spec.getNotifyGraceMillis() != 0) {
+            problems.add("who is given a grace must be told by a signal or a file");
         }
     }
 

@@ -1,8 +1,15 @@
 package dev.ferry.coordinator.api;
 
 import dev.ferry.coordinator.JobStates;
+import dev.ferry.coordinator.evacuation.Drills;
+import dev.ferry.coordinator.store.RecordQuery;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.Drill;
+import dev.ferry.proto.v1.DrillKind;
+import dev.ferry.proto.v1.DrillState;
+import dev.ferry.proto.v1.DrilledImage;
+import dev.ferry.proto.v1.DrilledJob;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
@@ -17,8 +24,11 @@ import io.micrometer.core.instrument.Timer;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.function.Function;
 import java.util.stream.Collectors;
 
@@ -28,6 +38,11 @@ public final class Metrics {
     private final StateStore store;
     private final MultiGauge jobs = MultiGauge.builder("ferry.jobs").description("Jobs that have not ended, by state").register(registry);
     private final MultiGauge nodes = MultiGauge.builder("ferry.nodes").description("Nodes, by state").register(registry);
+
+    private final MultiGauge drilledJobs = MultiGauge.builder("ferry.drill.jobs").description("Jobs in the last drill of each node, by what would become of them").register(registry);
+    private final MultiGauge drilledWork = MultiGauge.builder("ferry.drill.lost.cpu.seconds").description("What the last drill of each node found would be lost").register(registry);
+    private final MultiGauge drilledImages = MultiGauge.builder("ferry.drill.images").description("Images in the last trial of images, by outcome").register(registry);
+    private final MultiGauge drilledAt = MultiGauge.builder("ferry.drill.last.timestamp.seconds").description("When the last drill of its kind ended, since 1970, UTC").register(registry);
 
     public Metrics(StateStore store) {
         this.store = store;
@@ -69,7 +84,31 @@ public final class Metrics {
         jobs.register(byState.entrySet().stream().map(entry -> MultiGauge.Row.of(Tags.of("state", JobStates.name(entry.getKey())), entry.getValue())).toList(), true);
         Map<NodeState, Long> nodesByState = count(store.transact(Transaction::nodes), Node::getState);
         nodes.register(nodesByState.entrySet().stream().map(entry -> MultiGauge.Row.of(Tags.of("state", entry.getKey().name()), entry.getValue())).toList(), true);
+        drills();
         return registry.scrape();
+    }
+
+    /** Of each node its last drill that has ended, and of images the last. */
+    private void drills() {
+        Map<String, Drill> last = new TreeMap<>();
+        store.transact(state -> state.records(Drills.KIND, RecordQuery.all().newestFirst())).stream().filter(drill -> drill.getState() == DrillState.DRILL_DONE).forEach(drill -> last.putIfAbsent(drill.getNode(), drill));
+        List<MultiGauge.Row<Number>> jobRows = new ArrayList<>();
+        List<MultiGauge.Row<Number>> work = new ArrayList<>();
+        List<MultiGauge.Row<Number>> images = new ArrayList<>();
+        List<MultiGauge.Row<Number>> times = new ArrayList<>();
+        for (Drill drill : last.values()) {
+            String kind = drill.getKind() == DrillKind.DRILL_NODE ? "node" : "restore";
+            times.add(MultiGauge.Row.of(Tags.of("kind", kind, "node", drill.getNode()), drill.getEndedAt() / 1000));
+            count(drill.getJobsList(), DrilledJob::getOutcome).forEach((outcome, number) -> jobRows.add(MultiGauge.Row.of(Tags.of("node", drill.getNode(), "outcome", outcome.name()), number)));
+            count(drill.getImagesList(), DrilledImage::getOutcome).forEach((outcome, number) -> images.add(MultiGauge.Row.of(Tags.of("outcome", outcome.name()), number)));
+            if (drill.getKind() == DrillKind.DRILL_NODE) {
+                work.add(MultiGauge.Row.of(Tags.of("node", drill.getNode()), drill.getJobsList().stream().filter(job -> Drills.isLost(job.getOutcome())).mapToDouble(DrilledJob::getWorth).sum()));
+            }
+        }
+        drilledJobs.register(jobRows, true);
+        drilledWork.register(work, true);
+        drilledImages.register(images, true);
+        drilledAt.register(times, true);
     }
 
     private static <T, K> Map<K, Long> count(Iterable<T> all, Function<T, K> key) {

@@ -56,6 +56,10 @@ record Route(String rpc, String method, String path, String summary, Message req
                 of("ListPools", "GET", "/v1/pools", "List pools of machines with how often they are taken away", ListPoolsRequest.getDefaultInstance(), ListPoolsResponse.getDefaultInstance(), request -> api.spot().pools()),
                 of("ListEvacuations", "GET", "/v1/evacuations", "List evacuations", ListEvacuationsRequest.getDefaultInstance(), ListEvacuationsResponse.getDefaultInstance(), api.spot()::evacuations),
                 of("GetEvacuation", "GET", "/v1/evacuations/{evacuation}", "One evacuation with each of its jobs", GetEvacuationRequest.getDefaultInstance(), Evacuation.getDefaultInstance(), api.spot()::evacuation),
+                of("DrillNode", "POST", "/v1/nodes/{node}/drill", "Rehearse the evacuation of a node", DrillNodeRequest.getDefaultInstance(), Drill.getDefaultInstance(), api.drills()::drillNode),
+                of("DrillRestore", "POST", "/v1/drills/restore", "Try whether recent images can be restored", DrillRestoreRequest.getDefaultInstance(), Drill.getDefaultInstance(), api.drills()::drillRestore),
+                of("ListDrills", "GET", "/v1/drills", "List drills", ListDrillsRequest.getDefaultInstance(), ListDrillsResponse.getDefaultInstance(), api.drills()::list),
+                of("GetDrill", "GET", "/v1/drills/{drill}", "One drill with what it has found", GetDrillRequest.getDefaultInstance(), Drill.getDefaultInstance(), api.drills()::one),
                 of("ListNotices", "GET", "/v1/notices", "List what is announced about nodes' machines", ListNoticesRequest.getDefaultInstance(), ListNoticesResponse.getDefaultInstance(), api.spot()::notices),
                 of("ListOperations", "GET", "/v1/operations", "List operations", ListOperationsRequest.getDefaultInstance(), ListOperationsResponse.getDefaultInstance(), api::operations),
                 of("GetOperation", "GET", "/v1/operations/{operation}", "One operation with its steps", GetOperationRequest.getDefaultInstance(), Operation.getDefaultInstance(), api::operation));

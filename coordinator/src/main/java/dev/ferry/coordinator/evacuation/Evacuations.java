@@ -16,6 +16,7 @@ import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Evacuation;
 import dev.ferry.proto.v1.EvacuationState;
+import dev.ferry.proto.v1.EvacuationWord;
 import dev.ferry.proto.v1.Evacuee;
 import dev.ferry.proto.v1.GoneWord;
 import dev.ferry.proto.v1.Notice;
@@ -183,6 +184,7 @@ public final class Evacuations implements AutoCloseable {
         if (now.getState() == EvacuationState.EVACUATING && !now.getTakenBack()) {
             directory.close(now.getNode(), closingReason(now));
         }
+        tellNode(now);
         for (Evacuator.Begin begin : decision.begin()) {
             begin(now, begin);
         }
@@ -192,6 +194,21 @@ public final class Evacuations implements AutoCloseable {
         }
         if (!isOpen(now)) {
             LOG.info("evacuation {} of node {} is over: {}", now.getId(), now.getNode(), now.getState());
+        }
+    }
+
+    /** Before the orders that follow from it: its hooks go first. */
+    private void tellNode(Evacuation evacuation) {
+        if (evacuation.getState() != EvacuationState.AWAITED) {
+            desk.evacuation(
+                    evacuation.getNode(),
+                    EvacuationWord.newBuilder()
+                            .setEvacuation(evacuation.getId())
+                            .setKind(evacuation.getKind())
+                            .setState(evacuation.getState())
+                            .setReason(evacuation.getReason())
+                            .setRemainingMillis(evacuation.getDeadline() - clock.millis())
+                            .build());
         }
     }
 

@@ -105,21 +105,8 @@ final class Evacuator {
     }
 
     private static Evacuee planned(Evacuee before, Move move) {
-        EvacuationWay way =
-                switch (move.way()) {
-                    case Way.Migrate migrate -> EvacuationWay.WAY_MIGRATE;
-                    case Way.Store store -> EvacuationWay.WAY_STORE;
-                    case Way.Covered covered -> EvacuationWay.WAY_COVERED;
-                    case Way.WillNotMakeIt late -> EvacuationWay.WAY_WILL_NOT_MAKE_IT;
-                };
-        String fallBack = move.job().image().map(image -> "; it goes on from image " + image).orElse("; it has no image");
-        String why =
-                switch (move.way()) {
-                    case Way.Migrate migrate -> "another node has room";
-                    case Way.Store store -> "no other node has room now";
-                    case Way.Covered covered -> "image " + covered.image() + " is fresh enough";
-                    case Way.WillNotMakeIt late -> late.why() + fallBack;
-                };
+        EvacuationWay way = way(move);
+        String why = why(move);
         Evacuee.Builder after =
                 before.toBuilder()
                         .setWay(way)
@@ -134,6 +121,26 @@ final class Evacuator {
             after.setFirstWay(way).setFirstWhy(why);
         }
         return after.build();
+    }
+
+    static EvacuationWay way(Move move) {
+        return switch (move.way()) {
+            case Way.Migrate migrate -> EvacuationWay.WAY_MIGRATE;
+            case Way.Store store -> EvacuationWay.WAY_STORE;
+            case Way.Covered covered -> EvacuationWay.WAY_COVERED;
+            case Way.WillNotMakeIt late -> EvacuationWay.WAY_WILL_NOT_MAKE_IT;
+        };
+    }
+
+    /** For people. */
+    static String why(Move move) {
+        String fallBack = move.job().image().map(image -> "; it goes on from image " + image).orElse("; it has no image");
+        return switch (move.way()) {
+            case Way.Migrate migrate -> "another node has room";
+            case Way.Store store -> "no other node has room now";
+            case Way.Covered covered -> "image " + covered.image() + " is fresh enough";
+            case Way.WillNotMakeIt late -> late.why() + fallBack;
+        };
     }
 
     /** The operation that a job's part of the plan begins with now. */

@@ -24,8 +24,15 @@ final class Rooms {
      * @param but the node that is of no use; empty: all are of use
      */
     Rooms(Transaction state, String but) {
+        this(state, Set.of(but));
+    }
+
+    /**
+     * @param but nodes that are of no use
+     */
+    Rooms(Transaction state, Set<String> but) {
         this.state = state;
-        nodes = state.nodes().stream().filter(node -> !node.getName().equals(but)).toList();
+        nodes = state.nodes().stream().filter(node -> !but.contains(node.getName())).toList();
         usage = Usage.of(state);
     }
 

@@ -4,6 +4,7 @@ import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandAcknowledged;
 import dev.ferry.proto.v1.CommandProgress;
 import dev.ferry.proto.v1.CommandResult;
+import dev.ferry.proto.v1.EvacuationWord;
 import dev.ferry.proto.v1.NoticeSettled;
 import dev.ferry.proto.v1.ToNode;
 import java.time.Duration;
@@ -100,6 +101,11 @@ public final class CommandDesk {
     /** All that can be done about a notice is done. */
     public void settled(String node, String notice) {
         sendTo(node, ToNode.newBuilder().setNoticeSettled(NoticeSettled.newBuilder().setNotice(notice)).build());
+    }
+
+    /** What a node is told of its own evacuation, for the hooks of its operator; a node that is away is not told. */
+    public void evacuation(String node, EvacuationWord word) {
+        sendTo(node, ToNode.newBuilder().setEvacuation(word).build());
     }
 
     /** Sends an order whose result nobody waits for. */

@@ -18,7 +18,10 @@ import java.util.Set;
 /** The last write of an operation. */
 final class OperationEnd {
     /** Phases of a dump in which the job stands still, when it is not thawed after it. */
-    private static final Set<String> STILL = Set.of("gpu lock", "gpu checkpoint", "freeze", "dump", "upload");
+    private static final Set<String> STILL = Set.of("gpu lock", "gpu checkpoint", "freeze", "hook after-freeze", "hook after-freeze failed", "dump", "upload");
+
+    /** Phases of a restore in which the job runs already. */
+    private static final Set<String> RUNS = Set.of("hook after-restore", "hook after-restore failed");
 
     /** Steps after whose failure the operation goes on without what they were for. */
     private static final Set<String> AHEAD = Set.of(StepName.PRE_COPY.name(), StepName.PREFETCH.name(), StepName.CATCH_UP.name());
@@ -59,8 +62,11 @@ final class OperationEnd {
         if (operation.getKind() != OperationKind.MIGRATE || dump.isEmpty() || restore.isEmpty()) {
             return 0;
         }
-        long still = dump.get().getPhasesList().stream().filter(phase -> STILL.contains(phase.getName())).mapToLong(PhaseTime::getMicros).sum();
-        return still + (restore.get().getEndedAt() - dump.get().getEndedAt()) * 1000;
+        return sum(dump.get(), STILL) + (restore.get().getEndedAt() - dump.get().getEndedAt()) * 1000 - sum(restore.get(), RUNS);
+    }
+
+    private static long sum(Step step, Set<String> phases) {
+        return step.getPhasesList().stream().filter(phase -> phases.contains(phase.getName())).mapToLong(PhaseTime::getMicros).sum();
     }
 
     private static Optional<Step> last(Operation.Builder operation, StepName name) {

@@ -42,6 +42,29 @@ public final class CriuRestore {
      */
     public Restored restore(String run, JobSpec spec, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageReader image, Duration atMost)
             throws IOException, InterruptedException {
+        return restore(run, spec, cgroup, folder, plan, image, atMost, List.of(), List.of());
+    }
+
+    /**
+     * Restores the job as it was, but stopped: nothing of it runs, and what CRIU itself writes into a covered folder is not written there.
+     *
+     * @param covered folders from outside that the job could write
+     * @throws FerryException as {@link #restore}; MOUNT_REFUSED when a folder can't be covered
+     */
+    public Restored restoreStopped(String run, JobSpec spec, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageReader image, Duration atMost, List<Path> covered)
+            throws IOException, InterruptedException {
+        List<String> options = new ArrayList<>();
+        if (!covered.isEmpty()) {
+            Path memory = Files.createDirectories(folder.path().resolve("covered"));
+            options.addAll(List.of("--cover-in", memory.toString()));
+            covered.forEach(one -> options.addAll(List.of("--cover", one.toString())));
+        }
+        return restore(run, spec, cgroup, folder, plan, image, atMost, options, List.of("--leave-stopped"));
+    }
+
+    private Restored restore(
+            String run, JobSpec spec, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageReader image, Duration atMost, List<String> enterOptions, List<String> criuOptions)
+            throws IOException, InterruptedException {
         Path runFolder = folder.criu(run);
         Files.createDirectories(runFolder);
         Path helper = folder.path().resolve("ferry-init");
@@ -55,9 +78,11 @@ public final class CriuRestore {
             command.addAll(List.of("--cgroup", file.toString()));
         }
         command.addAll(EnterCommand.flattenOptions(spec, plan));
+        command.addAll(enterOptions);
         command.addAll(List.of("--bind-root", folder.root().toString(), "--"));
         command.addAll(CriuRun.command(criu, "restore", runFolder, folder.root()));
         command.addAll(List.of("--restore-detached", "--pidfile", pidFile.toString(), "--action-script", network.toString()));
+        command.addAll(criuOptions);
         for (RootPlan.Bind bind : plan.externals()) {
             command.addAll(List.of("--external", "mnt[" + bind.key() + "]:" + bind.source()));
         }
@@ -85,6 +110,9 @@ public final class CriuRestore {
                         "The kernel killed the restore for want of memory: the job does not fit into its limit here",
                         CriuLog.read(runFolder.resolve("restore.log"), process.outputLines()).evidence(),
                         null);
+            }
+            if (process.outputLines().stream().anyMatch(line -> line.startsWith("ferry-init: cover "))) {
+                throw new FerryException(ErrorCode.MOUNT_REFUSED, "A folder from outside can't be kept from being written: " + String.join("; ", process.outputLines()));
             }
             if (status != 0) {
                 throw CriuLog.read(runFolder.resolve("restore.log"), process.outputLines()).restoreFailure(status);

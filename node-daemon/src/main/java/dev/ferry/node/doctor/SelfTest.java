@@ -7,6 +7,8 @@ import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.criu.CriuBinary;
 import dev.ferry.node.gpu.GpuNode;
+import dev.ferry.node.hooks.EvacuationHooks;
+import dev.ferry.node.hooks.Hooks;
 import dev.ferry.node.jobs.JobRegistry;
 import dev.ferry.node.jobs.DumpSpeeds;
 import dev.ferry.node.jobs.NodeContext;
@@ -63,10 +65,11 @@ final class SelfTest {
         BlockingQueue<CommandResult> results = new LinkedBlockingQueue<>();
         try (ObjectStore store = Stores.open(StoreConfig.ofUrl("file://" + folder.resolve("store")))) {
             GpuNode none = GpuNode.none("the self-test needs none");
+            Hooks hooks = Hooks.open(List.of(), layout, group, folder.resolve("hooks"));
             NodeContext context =
                     new NodeContext(
                             "doctor", folder, layout, group, new Sandbox(runc, folder.resolve("runc")), criu, new Images(store),
-                            new BufferPool(BUFFERS, Images.WINDOW_BYTES), DumpSpeeds.open(folder.resolve("dump-speeds")), PreCopyConfig.defaults(), Machine.facts(layout, criu, runc, none), NodePolicy.hiding(List.of(folder)), EACH, collect(results), none, () -> false);
+                            new BufferPool(BUFFERS, Images.WINDOW_BYTES), DumpSpeeds.open(folder.resolve("dump-speeds")), PreCopyConfig.defaults(), Machine.facts(layout, criu, runc, none), NodePolicy.hiding(List.of(folder)), EACH, collect(results), none, () -> false, hooks, new EvacuationHooks(hooks, "doctor", folder.resolve("evacuations")));
             try (JobRegistry registry = new JobRegistry(context)) {
                 return new SelfTest(registry, results).cycle();
             }

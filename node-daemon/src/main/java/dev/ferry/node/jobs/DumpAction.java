@@ -2,6 +2,7 @@ package dev.ferry.node.jobs;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.node.criu.CriuDump;
+import dev.ferry.node.hooks.HookEvent;
 import dev.ferry.node.sandbox.JobFolder;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.node.volumes.SharedMappings;
@@ -41,6 +42,8 @@ final class DumpAction {
     private final Command command;
     private final DumpJob order;
     private final Phases phases;
+    private final JobHooks hooks;
+    private final JobNotify notify;
     private final long end;
 
     DumpAction(LocalJob job, Command command, Phases phases) {
@@ -48,6 +51,8 @@ final class DumpAction {
         this.command = command;
         order = command.getDump();
         this.phases = phases;
+        hooks = new JobHooks(job, command, phases);
+        notify = new JobNotify(job);
         end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(command.getDeadlineMillis());
     }
 
@@ -60,7 +65,14 @@ final class DumpAction {
         JobProcess process = job.process().orElseThrow(() -> new FerryException(ErrorCode.WRONG_STATE, "Job " + job.id() + " has no process here"));
         requireAlive(process);
         Holds.requireThatItStands(job);
+        hooks.awaitEvacuation();
+        hooks.ask(HookEvent.BEFORE_DUMP, order.getImage());
+        hooks.around(HookEvent.AFTER_DUMP, order.getImage(), () -> save(process, result));
+    }
+
+    private void save(JobProcess process, CommandResult.Builder result) throws Exception {
         boolean captured = false;
+        boolean told = false;
         boolean released = false;
         Optional<FerryException> lost = Optional.empty();
         boolean parked = job.record().getParked();
@@ -68,10 +80,18 @@ final class DumpAction {
         try (ImageWriter image = writer()) {
             Manifest before = previous();
             phases.measure("prepare", () -> job.context().buffers().prepare(JobMemory.of(job.cgroup().processes()).bytes()));
+            if (!parked) {
+                hooks.ask(HookEvent.BEFORE_FREEZE, order.getImage());
+                told = true;
+                notify.freeze(phases, left());
+                // The coordinator may have spoken while the hooks and the job were waited for.
+                Holds.requireThatItStands(job);
+            }
             long frozenAt = System.nanoTime();
             if (!parked) {
                 gpu.saveAndFreeze(left());
                 result.setGpuFreeAt(gpu.freeAt());
+                hooks.frozen(order.getImage());
             }
             long logBytes = Files.isRegularFile(job.folder().log(), LinkOption.NOFOLLOW_LINKS) ? Files.size(job.folder().log()) : 0;
             phases.measure("dump", image::bytesIn, 0, () -> capture(process, image, before));
@@ -83,6 +103,7 @@ final class DumpAction {
                 job.cgroup().thaw(job.context().freezeTimeout());
                 lost = goOnOnGpu(gpu);
                 frozen = System.nanoTime() - frozenAt;
+                notify.goesOn(JobNotify.THAWED);
             }
             image.spec(order.getSpec());
             Image facts = gpu.addTo(ImageFacts.of(job, command, logBytes, frozen));
@@ -90,7 +111,7 @@ final class DumpAction {
             result.setImage(stored);
             job.context().speeds().add(stored.getBytes(), dumped, image.spooled().waitedNanos(), System.nanoTime() - frozenAt);
             if (order.getStayFrozen()) {
-                job.enter(LocalState.LOCAL_FROZEN, record -> {});
+                job.enter(LocalState.LOCAL_FROZEN, record -> record.setFrozenImage(order.getImage()));
             }
             if (lost.isPresent()) {
                 // The image is whole and holds all that the job did; the job itself waits for its GPU for ever.
@@ -101,7 +122,11 @@ final class DumpAction {
             if (job.state() == LocalState.LOCAL_LOST) {
                 throw failed;
             }
-            goOn(parked || (captured && !order.getStayFrozen()), gpu);
+            boolean stays = parked || (captured && !order.getStayFrozen());
+            goOn(stays, gpu);
+            if (told && !stays) {
+                notify.goesOn(JobNotify.THAWED);
+            }
             requireAlive(process);
             throw failed;
         } finally {

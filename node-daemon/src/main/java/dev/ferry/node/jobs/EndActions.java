@@ -1,15 +1,18 @@
 package dev.ferry.node.jobs;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.node.hooks.HookEvent;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.JobJournal;
 import dev.ferry.proto.v1.LocalState;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import org.jspecify.annotations.Nullable;
 
 /** Thaw, kill, forget, and what is done when a job ended by itself. Each may be done twice. */
 final class EndActions {
@@ -17,7 +20,7 @@ final class EndActions {
 
     private EndActions() {}
 
-    static void thaw(LocalJob job, Phases phases) throws Exception {
+    static void thaw(LocalJob job, Command command, Phases phases) throws Exception {
         if (!job.isAlive()) {
             ended(job);
             return;
@@ -25,11 +28,16 @@ final class EndActions {
         if (job.record().getParked()) {
             // It was parked before; it has no GPUs to run on.
             job.enter(LocalState.LOCAL_PARKED, record -> {});
+            saved(job, command, phases, "its image was not recorded");
             return;
         }
         phases.measure("thaw", () -> job.cgroup().thaw(job.context().freezeTimeout()));
         new GpuPhase(job, phases).goOn(List.of());
         job.enter(LocalState.LOCAL_RUNNING, record -> {});
+        if (!job.record().getFrozenImage().isEmpty()) {
+            new JobNotify(job).goesOn(JobNotify.THAWED);
+        }
+        saved(job, command, phases, "its image was not recorded");
     }
 
     static void kill(LocalJob job, Command command, Phases phases) throws Exception {
@@ -45,6 +53,20 @@ final class EndActions {
             job.clearFolder();
         }
         job.enter(LocalState.LOCAL_KILLED, record -> record.clearPid().setDiscarded(command.getKill().getDiscard() || record.getDiscarded()));
+        saved(job, command, phases, null);
+    }
+
+    /**
+     * The freeze for an image is over: only now the hooks after the dump may be called.
+     *
+     * @param trouble why the image is of no use; null: it is recorded
+     */
+    private static void saved(LocalJob job, Command command, Phases phases, @Nullable String trouble) throws InterruptedException {
+        String image = job.record().getFrozenImage();
+        if (!image.isEmpty()) {
+            job.change(JobJournal.Builder::clearFrozenImage);
+            new JobHooks(job, command, phases).tell(HookEvent.AFTER_DUMP, image, trouble == null ? null : new FerryException(ErrorCode.DUMP_FAILED, trouble));
+        }
     }
 
     private static void killProcesses(LocalJob job, Duration atMost) throws IOException {

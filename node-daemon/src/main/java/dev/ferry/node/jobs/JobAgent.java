@@ -232,21 +232,21 @@ final class JobAgent {
                     switch (command.getActionCase()) {
                         case START -> creating(record.setSpec(command.getStart().getSpec()));
                         case RESTORE -> creating(record.setSpec(command.getRestore().getSpec()));
-                        case DUMP, THAW, KILL, SIGNAL, FORGET, CHECK, PARK, UNPARK, ESTIMATE, PRE_COPY, PREFETCH, ACTION_NOT_SET -> {}
+                        case DUMP, THAW, KILL, SIGNAL, FORGET, CHECK, PARK, UNPARK, ESTIMATE, PRE_COPY, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> {}
                     }
                 });
     }
 
     private static void creating(JobJournal.Builder record) {
         record.setState(LocalState.LOCAL_CREATING).setSince(System.currentTimeMillis());
-        record.clearPid().clearStartTime().clearBootId().clearExitStatus().clearDetail().clearDiscarded().clearHeld();
+        record.clearPid().clearStartTime().clearBootId().clearExitStatus().clearDetail().clearDiscarded().clearHeld().clearFrozenImage();
     }
 
     private void act(Command command, Phases phases, CommandResult.Builder result) throws Exception {
         switch (command.getActionCase()) {
             case START -> StartAction.run(job, command, phases);
             case DUMP -> new DumpAction(job, command, phases).run(result);
-            case THAW -> EndActions.thaw(job, phases);
+            case THAW -> EndActions.thaw(job, command, phases);
             case KILL -> EndActions.kill(job, command, phases);
             case RESTORE -> new RestoreAction(job, command, phases).run();
             case SIGNAL -> signal(command);
@@ -254,7 +254,7 @@ final class JobAgent {
             case PARK -> ParkActions.park(job, command, phases, result);
             case UNPARK -> ParkActions.unpark(job, command, phases);
             case PRE_COPY -> new PreCopyAction(job, command, phases).run();
-            case CHECK, ESTIMATE, PREFETCH, ACTION_NOT_SET -> throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Command " + command.getId() + " says nothing to do, or something this Ferry does not know");
+            case CHECK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Command " + command.getId() + " says nothing to do, or something this Ferry does not know");
         }
     }
 
@@ -286,7 +286,7 @@ final class JobAgent {
             case RESTORE -> ErrorCode.RESTORE_FAILED;
             case PARK -> ErrorCode.GPU_SAVE_FAILED;
             case UNPARK -> ErrorCode.GPU_RESTORE_FAILED;
-            case THAW, KILL, SIGNAL, FORGET, CHECK, ESTIMATE, PRE_COPY, PREFETCH, ACTION_NOT_SET -> ErrorCode.INTERNAL;
+            case THAW, KILL, SIGNAL, FORGET, CHECK, ESTIMATE, PRE_COPY, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> ErrorCode.INTERNAL;
         };
     }
 

@@ -28,17 +28,20 @@ public final class JobRegistry implements AutoCloseable {
     private final NodeContext context;
     private final Path folder;
     private final Prefetches prefetches;
+    private final RestoreTrials trials;
     private final Map<String, JobAgent> agents = new ConcurrentHashMap<>();
     private final OrderStreams streams = new OrderStreams();
 
     public JobRegistry(NodeContext context) {
         this.context = context;
         prefetches = new Prefetches(context);
+        trials = new RestoreTrials(context);
         folder = context.data().resolve("jobs");
     }
 
     /** Takes up every job that an earlier daemon left; returns before they are all dealt with, but when nothing is left that is no job's. */
     public void recover() throws IOException {
+        trials.recover();
         Files.createDirectories(folder);
         try (DirectoryStream<Path> folders = Files.newDirectoryStream(folder, Files::isDirectory)) {
             for (Path jobFolder : folders) {
@@ -96,6 +99,10 @@ public final class JobRegistry implements AutoCloseable {
         }
         if (command.hasPrefetch()) {
             prefetches.submit(command);
+            return;
+        }
+        if (command.hasTryRestore()) {
+            trials.submit(command);
             return;
         }
         if (command.hasEstimate()) {

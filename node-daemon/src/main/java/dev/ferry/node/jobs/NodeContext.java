@@ -3,6 +3,8 @@ package dev.ferry.node.jobs;
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.criu.CriuBinary;
 import dev.ferry.node.gpu.GpuNode;
+import dev.ferry.node.hooks.EvacuationHooks;
+import dev.ferry.node.hooks.Hooks;
 import dev.ferry.node.memory.PreCopyConfig;
 import dev.ferry.node.policy.NodePolicy;
 import dev.ferry.node.sandbox.Sandbox;
@@ -21,6 +23,8 @@ import java.util.function.BooleanSupplier;
  * @param preCopy what copying a job ahead may cost
  * @param policy what jobs may ask for, and which folders none may see
  * @param leaseIsOver whether no job that keeps the lease may run here now
+ * @param hooks of the node's operator
+ * @param evacuations whose hooks go before all dumps
  * @param freezeTimeout how long the kernel may take to stop a job's processes
  */
 public record NodeContext(
@@ -39,4 +43,6 @@ public record NodeContext(
         Duration freezeTimeout,
         Outbox outbox,
         GpuNode gpu,
-        BooleanSupplier leaseIsOver) {}
+        BooleanSupplier leaseIsOver,
+        Hooks hooks,
+        EvacuationHooks evacuations) {}

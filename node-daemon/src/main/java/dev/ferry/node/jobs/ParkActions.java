@@ -3,6 +3,7 @@ package dev.ferry.node.jobs;
 import dev.ferry.common.FerryException;
 import dev.ferry.node.gpu.GpuAccess;
 import dev.ferry.node.gpu.GpuPair;
+import dev.ferry.node.hooks.HookEvent;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
@@ -20,7 +21,17 @@ final class ParkActions {
             throw new FerryException(ErrorCode.WRONG_STATE, "Job " + job.id() + " has no GPUs: there is nothing to park");
         }
         GpuPhase gpu = new GpuPhase(job, phases);
-        gpu.saveAndFreeze(Duration.ofMillis(command.getDeadlineMillis()));
+        JobHooks hooks = new JobHooks(job, command, phases);
+        hooks.ask(HookEvent.BEFORE_FREEZE, "");
+        JobNotify notify = new JobNotify(job);
+        notify.freeze(phases, Duration.ofMillis(command.getDeadlineMillis()));
+        try {
+            gpu.saveAndFreeze(Duration.ofMillis(command.getDeadlineMillis()));
+        } catch (Exception failed) {
+            notify.goesOn(JobNotify.THAWED);
+            throw failed;
+        }
+        hooks.frozen("");
         job.enter(LocalState.LOCAL_PARKED, record -> record.setParked(true));
         result.setGpuFreeAt(gpu.freeAt());
     }
@@ -51,5 +62,6 @@ final class ParkActions {
             throw failed;
         }
         job.enter(LocalState.LOCAL_RUNNING, record -> record.clearParked().clearGpus().addAllGpus(given));
+        new JobNotify(job).goesOn(JobNotify.THAWED);
     }
 }

@@ -2,6 +2,7 @@ package dev.ferry.node.jobs;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.node.criu.CriuAftermath;
+import dev.ferry.node.hooks.HookEvent;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
@@ -91,18 +92,19 @@ final class Recovery {
 
     private void resolve() throws Exception {
         try (Phases phases = new Phases(open.getId(), job.context().outbox())) {
+            JobHooks hooks = new JobHooks(job, open, phases);
             switch (open.getActionCase()) {
                 case START -> resolveStart();
-                case RESTORE -> resolveRestore();
-                case DUMP -> resolveDump();
-                case THAW -> EndActions.thaw(job, phases);
+                case RESTORE -> hooks.around(HookEvent.AFTER_RESTORE, open.getRestore().getImage(), this::resolveRestore);
+                case DUMP -> hooks.around(HookEvent.AFTER_DUMP, open.getDump().getImage(), this::resolveDump);
+                case THAW -> EndActions.thaw(job, open, phases);
                 case KILL -> EndActions.kill(job, open, phases);
                 case FORGET -> EndActions.forget(job);
                 case PARK -> resolvePark();
                 case UNPARK -> ParkActions.unpark(job, open, phases);
                 case PRE_COPY ->
                         throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, "The daemon of node " + job.context().node() + " was restarted while it copied the job ahead; the job was not touched");
-                case SIGNAL, CHECK, ESTIMATE, PREFETCH, ACTION_NOT_SET ->
+                case SIGNAL, CHECK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET ->
                         throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, "The daemon was restarted; whether the signal was sent is not known");
             }
             result.addAllPhases(phases.done());
@@ -135,6 +137,8 @@ final class Recovery {
 
     private void resolveRestore() throws Exception {
         if (job.state() != LocalState.LOCAL_CREATING) {
+            // Whether the earlier daemon has told it is not known; twice does no harm.
+            new JobNotify(job).goesOn(JobNotify.RESTORED);
             return;
         }
         undoCreation(job.folder().criu(RestoreAction.runFolder(open)));
@@ -162,7 +166,7 @@ final class Recovery {
         if (image.isPresent() && (stoodStill || !open.getDump().getStayFrozen())) {
             result.setImage(image.get());
             if (open.getDump().getStayFrozen()) {
-                job.enter(LocalState.LOCAL_FROZEN, record -> {});
+                job.enter(LocalState.LOCAL_FROZEN, record -> record.setFrozenImage(open.getDump().getImage()));
             }
             Trees.delete(run);
             return;
@@ -171,6 +175,7 @@ final class Recovery {
             CriuAftermath.clean(run, job.cgroup());
             if (!job.record().getParked()) {
                 goOn(job);
+                new JobNotify(job).goesOn(JobNotify.THAWED);
             }
         } else {
             CriuAftermath.killLeftovers(run);
@@ -187,6 +192,7 @@ final class Recovery {
         }
         if (job.isAlive()) {
             goOn(job);
+            new JobNotify(job).goesOn(JobNotify.THAWED);
         }
         throw new FerryException(
                 ErrorCode.GPU_SAVE_FAILED, "The daemon of node " + job.context().node() + " was restarted while the job was being parked" + (job.isAlive() ? "; the job runs on" : ""));

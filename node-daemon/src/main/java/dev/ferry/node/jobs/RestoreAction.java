@@ -3,6 +3,7 @@ package dev.ferry.node.jobs;
 import dev.ferry.common.FerryException;
 import dev.ferry.node.criu.CriuRestore;
 import dev.ferry.node.gpu.GpuPair;
+import dev.ferry.node.hooks.HookEvent;
 import dev.ferry.node.sandbox.RootPlan;
 import dev.ferry.node.volumes.VolumeRestore;
 import dev.ferry.proto.v1.Command;
@@ -35,6 +36,13 @@ final class RestoreAction {
     }
 
     void run() throws Exception {
+        JobHooks hooks = new JobHooks(job, command, phases);
+        String image = command.getRestore().getImage();
+        hooks.ask(HookEvent.BEFORE_RESTORE, image);
+        hooks.around(HookEvent.AFTER_RESTORE, image, this::restore);
+    }
+
+    private void restore() throws Exception {
         JobSpec spec = command.getRestore().getSpec();
         try (ImageReader image = job.context().images().read(command.getRestore().getImage())) {
             checkThatItIsOurs(image);
@@ -68,6 +76,7 @@ final class RestoreAction {
             gpu.enter(restored.process());
             gpu.goOn(map);
             job.enter(LocalState.LOCAL_RUNNING, record -> LocalJob.setProcess(record, restored.process()));
+            new JobNotify(job).goesOn(JobNotify.RESTORED);
             Trees.delete(job.folder().criu(runFolder(command)));
         } catch (Exception failed) {
             if (job.cgroup().exists()) {

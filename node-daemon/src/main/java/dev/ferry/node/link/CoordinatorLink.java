@@ -5,6 +5,7 @@ import dev.ferry.node.jobs.Outbox;
 import dev.ferry.node.lease.NodeLease;
 import dev.ferry.proto.v1.CommandProgress;
 import dev.ferry.proto.v1.CommandResult;
+import dev.ferry.proto.v1.EvacuationWord;
 import dev.ferry.proto.v1.FromNode;
 import dev.ferry.proto.v1.Hello;
 import dev.ferry.proto.v1.JobReport;
@@ -49,6 +50,7 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
     private volatile String lastTrouble = "";
     private volatile Supplier<NodeNotices> notices = NodeNotices::getDefaultInstance;
     private volatile Consumer<String> onSettled = notice -> {};
+    private volatile Consumer<EvacuationWord> onEvacuation = word -> {};
 
     /**
      * @param channels makes a channel to an address
@@ -70,6 +72,11 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
     public void carry(Supplier<NodeNotices> standing, Consumer<String> settled) {
         notices = standing;
         onSettled = settled;
+    }
+
+    /** Sets who is told that the node is being emptied, or has been; it must not wait for anything. */
+    public void onEvacuation(Consumer<EvacuationWord> listener) {
+        onEvacuation = listener;
     }
 
     /** What is announced is not what it was. Whoever has no stream now tells it on the next. */
@@ -97,7 +104,7 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
         Duration pause = FIRST_PAUSE;
         try (Coordinators coordinators = new Coordinators(coordinator, channels)) {
             while (closing.getCount() > 0) {
-                LinkSession next = new LinkSession(jobs, lease, this::onWelcome, notice -> onSettled.accept(notice));
+                LinkSession next = new LinkSession(jobs, lease, this::onWelcome, notice -> onSettled.accept(notice), word -> onEvacuation.accept(word));
                 session = next;
                 next.open(coordinators.channel(), () -> hello(jobs));
                 boolean worked = next.awaitEnd();

@@ -2,6 +2,7 @@ package dev.ferry.node.link;
 
 import dev.ferry.node.jobs.JobRegistry;
 import dev.ferry.node.lease.NodeLease;
+import dev.ferry.proto.v1.EvacuationWord;
 import dev.ferry.proto.v1.FromNode;
 import dev.ferry.proto.v1.Heartbeat;
 import dev.ferry.proto.v1.Hello;
@@ -37,6 +38,7 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
     private final NodeLease lease;
     private final Runnable onWelcome;
     private final Consumer<String> onSettled;
+    private final Consumer<EvacuationWord> onEvacuation;
     /** When each Hello or Heartbeat was about to be sent, on the lease's clock. */
     private final Map<Long, Long> askedAt = new ConcurrentHashMap<>();
     private final LogStreams logs;
@@ -50,11 +52,12 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
     private volatile long leaseMillis;
     private volatile String trouble = "";
 
-    LinkSession(JobRegistry jobs, NodeLease lease, Runnable onWelcome, Consumer<String> onSettled) {
+    LinkSession(JobRegistry jobs, NodeLease lease, Runnable onWelcome, Consumer<String> onSettled, Consumer<EvacuationWord> onEvacuation) {
         this.jobs = jobs;
         this.lease = lease;
         this.onWelcome = onWelcome;
         this.onSettled = onSettled;
+        this.onEvacuation = onEvacuation;
         logs = new LogStreams(jobs, this::sendWhenReady);
     }
 
@@ -171,6 +174,7 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
             case LOG_REQUEST -> logs.open(message.getLogRequest());
             case LOG_CANCEL -> logs.cancel(message.getLogCancel().getRequest());
             case NOTICE_SETTLED -> onSettled.accept(message.getNoticeSettled().getNotice());
+            case EVACUATION -> onEvacuation.accept(message.getEvacuation());
             case MESSAGE_NOT_SET -> LOG.warn("the coordinator says something this Ferry does not know");
         }
     }

@@ -1,15 +1,26 @@
 package dev.ferry.node.notices;
 
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
 import java.io.IOException;
+import java.io.InputStream;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.net.http.HttpResponse.BodyHandlers;
+import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateFactory;
 import java.time.Duration;
 import java.util.Map;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.TrustManagerFactory;
 
 /** Asks a metadata server: never through a proxy, never to where it redirects, and never more than a little text. */
 final class MetadataClient implements AutoCloseable {
@@ -17,14 +28,49 @@ final class MetadataClient implements AutoCloseable {
     private static final long MOST_BYTES = 256 << 10;
 
     private final String endpoint;
-    private final HttpClient http =
-            HttpClient.newBuilder().proxy(HttpClient.Builder.NO_PROXY).followRedirects(HttpClient.Redirect.NEVER).version(HttpClient.Version.HTTP_1_1).connectTimeout(CONNECT).build();
+    private final HttpClient http;
 
     /** What it answered. */
     record Answer(int status, HttpHeaders headers, String body) {}
 
     MetadataClient(String endpoint) {
+        this(endpoint, builder());
+    }
+
+    /**
+     * Of a server behind TLS.
+     *
+     * @param authority PEM file of the authority that signed its certificate
+     * @throws FerryException CONFIG_INVALID when it can't be read
+     */
+    MetadataClient(String endpoint, Path authority) {
+        this(endpoint, builder().sslContext(trusting(authority)));
+    }
+
+    private MetadataClient(String endpoint, HttpClient.Builder builder) {
         this.endpoint = endpoint.replaceAll("/+$", "");
+        http = builder.build();
+    }
+
+    private static HttpClient.Builder builder() {
+        return HttpClient.newBuilder().proxy(HttpClient.Builder.NO_PROXY).followRedirects(HttpClient.Redirect.NEVER).version(HttpClient.Version.HTTP_1_1).connectTimeout(CONNECT);
+    }
+
+    private static SSLContext trusting(Path authority) {
+        try (InputStream content = Files.newInputStream(authority)) {
+            KeyStore trusted = KeyStore.getInstance(KeyStore.getDefaultType());
+            trusted.load(null, null);
+            for (Certificate certificate : CertificateFactory.getInstance("X.509").generateCertificates(content)) {
+                trusted.setCertificateEntry("authority " + trusted.size(), certificate);
+            }
+            TrustManagerFactory managers = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+            managers.init(trusted);
+            SSLContext context = SSLContext.getInstance("TLS");
+            context.init(null, managers.getTrustManagers(), null);
+            return context;
+        } catch (IOException | GeneralSecurityException unreadable) {
+            throw new FerryException(ErrorCode.CONFIG_INVALID, "The certificates in " + authority + " can't be used: " + unreadable.getMessage(), unreadable);
+        }
     }
 
     Answer get(String path, Map<String, String> headers, Duration atMost) throws IOException, InterruptedException {

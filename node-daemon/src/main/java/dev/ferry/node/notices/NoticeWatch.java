@@ -64,9 +64,8 @@ public final class NoticeWatch implements AutoCloseable {
                 }
                 case "gcp" -> {
                     MetadataClient gcp = client(new MetadataClient(config.gcpEndpoint()));
-                    String boot = read("/proc/sys/kernel/random/boot_id").split("-", 2)[0];
                     for (GcpSource.Value value : GcpSource.Value.values()) {
-                        sources.add(new GcpSource(gcp, value, boot));
+                        sources.add(new GcpSource(gcp, value, boot()));
                     }
                 }
                 case "azure" -> sources.add(new AzureSource(client(new MetadataClient(config.azureEndpoint())), poll, config.azureAcknowledge()));
@@ -76,6 +75,24 @@ public final class NoticeWatch implements AutoCloseable {
         if (!config.file().isEmpty()) {
             sources.add(new FileSource(Path.of(config.file())));
         }
+        if (!config.signal().isEmpty()) {
+            sources.add(new SignalSource(config.signal()));
+        }
+        if (config.systemd()) {
+            sources.add(client(new LogindSource("busctl", "systemd-inhibit", boot())));
+        }
+        if (!config.slurm().node().isEmpty()) {
+            sources.add(new SlurmSource(config.slurm().scontrol(), config.slurm().node(), poll));
+        }
+        KubernetesConfig kubernetes = config.kubernetes();
+        if (!kubernetes.node().isEmpty()) {
+            MetadataClient api = client(kubernetes.caFile().isEmpty() ? new MetadataClient(kubernetes.endpoint()) : new MetadataClient(kubernetes.endpoint(), Path.of(kubernetes.caFile())));
+            sources.add(new KubernetesSource(api, kubernetes.node(), Path.of(kubernetes.tokenFile()), kubernetes.read(), poll));
+        }
+    }
+
+    private static String boot() {
+        return read("/proc/sys/kernel/random/boot_id").split("-", 2)[0];
     }
 
     private <T extends AutoCloseable> T client(T opened) {

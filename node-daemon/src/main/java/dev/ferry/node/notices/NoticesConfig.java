@@ -20,15 +20,19 @@ import java.util.Set;
  * @param azureEndpoint address of the Instance Metadata Service
  * @param azureAcknowledge whether Azure is told to go on as soon as the node is empty, instead of at the time it gave
  * @param file path of a file that announces by its being there; empty: none
+ * @param signal which signal to the daemon announces, PWR or USR1; empty: none
+ * @param systemd whether systemd's login manager is asked for shutdowns, and made to wait with them
+ * @param slurm whether Slurm is asked
+ * @param kubernetes whether Kubernetes is asked
  */
-public record NoticesConfig(String sources, String poll, String awsEndpoint, String gcpEndpoint, String azureEndpoint, boolean azureAcknowledge, String file) implements Configs.Checked {
+public record NoticesConfig(String sources, String poll, String awsEndpoint, String gcpEndpoint, String azureEndpoint, boolean azureAcknowledge, String file, String signal, boolean systemd, SlurmConfig slurm, KubernetesConfig kubernetes) implements Configs.Checked {
     /** Finds out by the firmware's words. */
     static final String AUTO = "auto";
 
     private static final Set<String> CLOUDS = Set.of("aws", "gcp", "azure");
 
     public static NoticesConfig defaults() {
-        return new NoticesConfig(AUTO, "2s", "http://169.254.169.254", "http://metadata.google.internal", "http://169.254.169.254", false, "");
+        return new NoticesConfig(AUTO, "2s", "http://169.254.169.254", "http://metadata.google.internal", "http://169.254.169.254", false, "", "", false, SlurmConfig.defaults(), KubernetesConfig.defaults());
     }
 
     /** The words of {@link #sources}. */
@@ -58,6 +62,12 @@ public record NoticesConfig(String sources, String poll, String awsEndpoint, Str
         if (!file.isEmpty() && !file.startsWith("/")) {
             problems.add("file: '" + file + "' must be an absolute path");
         }
+        if (!signal.isEmpty() && !SignalSource.SIGNALS.contains(signal)) {
+            problems.add("signal: '" + signal + "' must be one of " + String.join(", ", SignalSource.SIGNALS));
+        }
+        slurm.problems().forEach(problem -> problems.add("slurm." + problem));
+        kubernetes.problems().forEach(problem -> problems.add("kubernetes." + problem));
+        checkAddress(problems, "kubernetes.endpoint", kubernetes.endpoint());
         return problems;
     }
 

@@ -11,11 +11,13 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.UUID;
 import jnr.posix.POSIX;
 import jnr.posix.POSIXFactory;
 
@@ -32,6 +34,9 @@ public final class Posix {
     private static final int F_GETFL = 3;
     private static final int F_SETFL = 4;
     private static final int O_NONBLOCK = 2048;
+    private static final int O_WRONLY = 1;
+    private static final int O_CREAT = 0100;
+    private static final int O_EXCL = 0200;
     private static final int O_PATH = 0x200000;
     private static final int O_NOFOLLOW = 0x20000;
     private static final int O_CLOEXEC = 0x80000;
@@ -86,6 +91,33 @@ public final class Posix {
         }
         try (InputStream content = Channels.newInputStream(opened.get())) {
             return Optional.of(new String(content.readNBytes(SMALL), StandardCharsets.ISO_8859_1));
+        }
+    }
+
+    /**
+     * Puts a small file into a folder that a job can write, whatever the job has put in its place; whole or not at all.
+     *
+     * @param file in a folder that the job can't exchange
+     * @param uid its owner
+     * @param gid its group
+     */
+    public static void replaceSmall(Path file, String text, int uid, int gid) throws IOException {
+        Path temporary = file.resolveSibling(".ferry-" + UUID.randomUUID());
+        int descriptor = LIBC.open(temporary.toString(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+        if (descriptor < 0) {
+            throw new PosixException("open", LIBC.errno());
+        }
+        try {
+            // By the descriptor: the name may be another file's by now.
+            if (LIBC.fchown(descriptor, uid, gid) < 0) {
+                throw new PosixException("fchown", LIBC.errno());
+            }
+            byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+            write(descriptor, ByteBuffer.allocateDirect(bytes.length).put(bytes).flip());
+            Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE);
+        } finally {
+            close(descriptor);
+            boolean ignored = Files.deleteIfExists(temporary);
         }
     }
 

@@ -27,11 +27,19 @@ public final class ToolProcess {
      * @param output standard output and error
      */
     public static ToolProcess start(List<String> command, Path folder, Path output, Map<String, String> environment) throws IOException {
+        return start(command, folder, Path.of("/dev/null"), output, environment);
+    }
+
+    /**
+     * @param input standard input
+     * @param output standard output and error
+     */
+    public static ToolProcess start(List<String> command, Path folder, Path input, Path output, Map<String, String> environment) throws IOException {
         ProcessBuilder builder =
                 new ProcessBuilder(command)
                         .directory(folder.toFile())
                         .redirectErrorStream(true)
-                        .redirectInput(Path.of("/dev/null").toFile())
+                        .redirectInput(input.toFile())
                         .redirectOutput(output.toFile());
         builder.environment().putAll(environment);
         return new ToolProcess(builder.start(), output);

@@ -7,6 +7,8 @@ import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.criu.CriuBinary;
 import dev.ferry.node.jobs.JobRegistry;
+import dev.ferry.node.hooks.EvacuationHooks;
+import dev.ferry.node.hooks.Hooks;
 import dev.ferry.node.jobs.DumpSpeeds;
 import dev.ferry.node.jobs.NodeContext;
 import dev.ferry.node.memory.PreCopyConfig;
@@ -52,10 +54,11 @@ final class TestingGpuNode implements AutoCloseable {
         gpu = GpuNode.open(config, folder.resolve("gpu"));
         NodeFacts.Builder facts = NodeFacts.newBuilder().setArchitecture("amd64");
         gpu.addTo(facts);
+        Hooks hooks = Hooks.open(List.of(), layout, group, folder.resolve("hooks"));
         context =
                 new NodeContext(
                         name, folder, layout, group, new Sandbox(Path.of("/usr/sbin/runc"), folder.resolve("runc")), CriuBinary.find(null), images, new BufferPool(32, Images.WINDOW_BYTES), DumpSpeeds.open(folder.resolve("dump-speeds")), PreCopyConfig.defaults(), facts.build(),
-                        NodePolicy.hiding(List.of(folder)), SOON, collect(), gpu, () -> false);
+                        NodePolicy.hiding(List.of(folder)), SOON, collect(), gpu, () -> false, hooks, new EvacuationHooks(hooks, name, folder.resolve("evacuations")));
         restart();
     }
 

@@ -33,7 +33,7 @@ class NoticeWatchTest {
     private void open(Cloud cloud, boolean acknowledge) throws Exception {
         emulator = MetadataEmulator.start(cloud, new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
         String endpoint = emulator.endpoint("node-1");
-        watch = NoticeWatch.start(new NoticesConfig(cloud.name().toLowerCase(Locale.ROOT), "20ms", endpoint, endpoint, endpoint, acknowledge, ""), "node-1", changes::incrementAndGet);
+        watch = NoticeWatch.start(new NoticesConfig(cloud.name().toLowerCase(Locale.ROOT), "20ms", endpoint, endpoint, endpoint, acknowledge, "", "", false, SlurmConfig.defaults(), KubernetesConfig.defaults()), "node-1", changes::incrementAndGet);
         int sources = cloud == Cloud.AWS ? 4 : cloud == Cloud.GCP ? 2 : 1;
         await().atMost(SOON).until(() -> watch.standing().getSourcesCount() == sources);
     }
@@ -102,7 +102,7 @@ class NoticeWatchTest {
     @Test
     void aFileAnnouncesWhileItIsThere() throws Exception {
         Path file = folder.resolve("evacuate");
-        watch = NoticeWatch.start(new NoticesConfig("", "20ms", "http://x", "http://x", "http://x", false, file.toString()), "node-1", changes::incrementAndGet);
+        watch = NoticeWatch.start(new NoticesConfig("", "20ms", "http://x", "http://x", "http://x", false, file.toString(), "", false, SlurmConfig.defaults(), KubernetesConfig.defaults()), "node-1", changes::incrementAndGet);
         await().atMost(SOON).until(() -> watch.standing().getSourcesList().equals(List.of("file")));
         Files.writeString(file, "{\"deadline\": \"90s\"}");
         await().atMost(SOON).until(() -> standing().size() == 1);

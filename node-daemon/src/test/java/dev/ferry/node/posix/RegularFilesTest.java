@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -42,5 +43,32 @@ class RegularFilesTest {
         assertThat(Posix.openRegular(folder)).as("a folder").isEmpty();
         assertThat(Posix.openRegular(Path.of("/dev/zero"))).as("a device").isEmpty();
         assertThatThrownBy(() -> Posix.openRegular(Path.of("/dev/null/x"))).isInstanceOf(IOException.class);
+    }
+
+    @Test
+    void aFileIsPutInThePlaceOfALinkAndNotWhereItLeads() throws Exception {
+        Path secret = Files.writeString(folder.resolve("secret"), "secret");
+        Path told = folder.resolve("told");
+        Files.createSymbolicLink(told, secret);
+        Posix.replaceSmall(told, "freeze\n", 1234, 2345);
+        assertThat(Files.readString(secret)).isEqualTo("secret");
+        assertThat(told).isRegularFile().hasContent("freeze\n");
+        assertThat(Files.getAttribute(told, "unix:uid", java.nio.file.LinkOption.NOFOLLOW_LINKS)).isEqualTo(1234);
+        assertThat(Files.getAttribute(told, "unix:gid")).isEqualTo(2345);
+        Posix.replaceSmall(told, "thawed\n", 0, 0);
+        assertThat(told).hasContent("thawed\n");
+        try (Stream<Path> left = Files.list(folder)) {
+            assertThat(left).containsExactlyInAnyOrder(secret, told);
+        }
+    }
+
+    @Test
+    void aFolderInTheFilesPlaceIsLeftAndNothingElseIsThere() throws Exception {
+        Path told = Files.createDirectory(folder.resolve("told"));
+        assertThatThrownBy(() -> Posix.replaceSmall(told, "freeze\n", 0, 0)).isInstanceOf(IOException.class);
+        try (Stream<Path> left = Files.list(folder)) {
+            assertThat(left).containsExactly(told);
+        }
+        assertThat(told).isEmptyDirectory();
     }
 }

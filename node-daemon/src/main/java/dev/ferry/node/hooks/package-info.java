@@ -1,0 +1,5 @@
+/** Programs and addresses of the node's operator that are told before and after what is done with jobs here: docs/sandbox.md. */
+@NullMarked
+package dev.ferry.node.hooks;
+
+import org.jspecify.annotations.NullMarked;
