@@ -119,7 +119,7 @@ public final class Coordinator implements AutoCloseable {
             Optional<NodeIdentities> nodes = authority.map(signer -> new NodeIdentities(store, signer, Durations.parse(config.security().nodeCertificate())));
             AuditLog audit = add(new AuditLog(Path.of(config.data()), Sizes.parse(config.security().auditFileSize()), config.security().auditFiles()));
             Gate gate = new Gate(new Credentials(config.security().tokens() ? Optional.of(tokens) : Optional.empty(), nodes), store, new Auditor(audit));
-            DecisionsApi decisions = DecisionsService.api(store, config.scheduling());
+            DecisionsApi decisions = DecisionsService.api(store, config.scheduling(), verbs);
             SchedulingLoop scheduling = add(new SchedulingLoop(store, engine, config.scheduling(), Clock.SYSTEM, scheduler));
             // Operations first: their orders are known before any daemon's result comes in.
             engine.resumeAll();

@@ -51,6 +51,7 @@ public final class VerbTable {
         verbs.put("explain", DecisionVerbs.Explain.class);
         verbs.put("decisions", DecisionVerbs.Listing.class);
         verbs.put("decision", DecisionVerbs.One.class);
+        verbs.put("rebalance", RebalanceVerb.class);
         verbs.put("simulate", SimulateVerb.class);
         verbs.put("bench", BenchVerb.class);
         verbs.put("chaos", ChaosVerb.class);

@@ -81,6 +81,7 @@ public final class VerbRules {
                     reads("ListDecisions", ROLE_OPERATOR),
                     reads("GetDecision", ROLE_OPERATOR),
                     reads("ReplayDecision", ROLE_OPERATOR),
+                    changes("Rebalance", ROLE_OPERATOR),
                     reads("AdvisePreemption", ROLE_OPERATOR),
                     changes("CreateToken", ROLE_ADMIN),
                     reads("ListTokens", ROLE_ADMIN),

@@ -12,6 +12,8 @@ import dev.ferry.proto.v1.ListDecisionsRequest;
 import dev.ferry.proto.v1.ListDecisionsResponse;
 import dev.ferry.proto.v1.PassInput;
 import dev.ferry.proto.v1.PassOutput;
+import dev.ferry.proto.v1.RebalancePlan;
+import dev.ferry.proto.v1.RebalanceRequest;
 import dev.ferry.proto.v1.SchedulingDecision;
 import io.grpc.stub.StreamObserver;
 import java.util.List;
@@ -25,8 +27,8 @@ public final class DecisionsService extends DecisionsGrpc.DecisionsImplBase {
     }
 
     /** An API that finds jobs by the names that users give. */
-    public static DecisionsApi api(StateStore store, SchedulingConfig config) {
-        return new DecisionsApi(store, config, JobNames::job);
+    public static DecisionsApi api(StateStore store, SchedulingConfig config, Verbs verbs) {
+        return new DecisionsApi(store, config, JobNames::job, verbs::migrate);
     }
 
     static List<Route> routes(DecisionsApi api) {
@@ -35,6 +37,7 @@ public final class DecisionsService extends DecisionsGrpc.DecisionsImplBase {
                 Route.of("ListDecisions", "GET", "/v1/decisions", "What the scheduler decided", ListDecisionsRequest.getDefaultInstance(), ListDecisionsResponse.getDefaultInstance(), api::list),
                 Route.of("GetDecision", "GET", "/v1/decisions/{decision}", "One decision with all that it was made from", GetDecisionRequest.getDefaultInstance(), SchedulingDecision.getDefaultInstance(), api::decision),
                 Route.of("ReplayDecision", "POST", "/v1/decisions/{decision}/replay", "Decide again", GetDecisionRequest.getDefaultInstance(), DecisionReplay.getDefaultInstance(), api::replay),
+                Route.of("Rebalance", "POST", "/v1/rebalance", "Move jobs together so that others fit, or say which", RebalanceRequest.getDefaultInstance(), RebalancePlan.getDefaultInstance(), api::rebalance),
                 Route.of("AdvisePreemption", "POST", "/v1/advice/preemption", "Who would start and who would make room, in a cluster that the request describes", PassInput.getDefaultInstance(), PassOutput.getDefaultInstance(), api::advise));
     }
 
@@ -56,6 +59,11 @@ public final class DecisionsService extends DecisionsGrpc.DecisionsImplBase {
     @Override
     public void replayDecision(GetDecisionRequest request, StreamObserver<DecisionReplay> to) {
         FerryService.answer(to, () -> api.replay(request));
+    }
+
+    @Override
+    public void rebalance(RebalanceRequest request, StreamObserver<RebalancePlan> to) {
+        FerryService.answer(to, () -> api.rebalance(request));
     }
 
     @Override

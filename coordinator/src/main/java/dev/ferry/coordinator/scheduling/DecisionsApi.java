@@ -12,24 +12,35 @@ import dev.ferry.proto.v1.GetDecisionRequest;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.ListDecisionsRequest;
 import dev.ferry.proto.v1.ListDecisionsResponse;
+import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.PassInput;
 import dev.ferry.proto.v1.PassOutput;
+import dev.ferry.proto.v1.RebalancePlan;
+import dev.ferry.proto.v1.RebalanceRequest;
 import dev.ferry.proto.v1.SchedulingDecision;
 import java.util.function.BiFunction;
 
 /** All that can be asked about decisions, once for gRPC and HTTP. */
 public final class DecisionsApi {
+    /** Begins the migration of a job to a node. */
+    public interface Migration {
+        Operation begin(String job, String to, String cause);
+    }
+
     private final StateStore store;
     private final SchedulingConfig config;
     private final BiFunction<Transaction, String, Job> names;
+    private final Rebalancer rebalancer;
 
     /**
      * @param names finds the job that a user means
+     * @param migration moves one
      */
-    public DecisionsApi(StateStore store, SchedulingConfig config, BiFunction<Transaction, String, Job> names) {
+    public DecisionsApi(StateStore store, SchedulingConfig config, BiFunction<Transaction, String, Job> names, Migration migration) {
         this.store = store;
         this.config = config;
         this.names = names;
+        rebalancer = new Rebalancer(store, config, migration);
     }
 
     public Explanation explain(ExplainJobRequest request) {
@@ -56,6 +67,13 @@ public final class DecisionsApi {
 
     public DecisionReplay replay(GetDecisionRequest request) {
         return DecisionLog.replay(decision(request));
+    }
+
+    /**
+     * @throws FerryException INVALID_ARGUMENT
+     */
+    public RebalancePlan rebalance(RebalanceRequest request) {
+        return rebalancer.rebalance(request);
     }
 
     public PassOutput advise(PassInput input) {

@@ -53,13 +53,7 @@ final class PassDecider {
                 throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Node " + node.getName() + " has less than nothing free, or more than " + MOST_GPUS + " GPUs");
             }
         }
-        room =
-                Room.partly(
-                        input.getNodesList().stream().mapToLong(PassNode::getCpuMillis).toArray(),
-                        input.getNodesList().stream().mapToLong(PassNode::getMemory).toArray(),
-                        input.getNodesList().stream().mapToInt(PassNode::getGpus).toArray(),
-                        input.getNodesList().stream().mapToLong(PassNode::getLabels).toArray(),
-                        mostGpus(input));
+        room = room(input);
         for (int at = 0; at < input.getRunningCount(); at++) {
             PassRunning one = input.getRunning(at);
             if (one.getNode() < 0 || one.getNode() >= nodes) {
@@ -71,6 +65,16 @@ final class PassDecider {
                             at, position(one.getJob(), one.getAssociation()), demand(one.getDemand()), new int[] {one.getNode()}, one.getSince(), seconds(one.getEnds()), one.getMoveSeconds(), one.getHits(), one.getLastHit(),
                             movable));
         }
+    }
+
+    /** What is free. */
+    static Room room(PassInput input) {
+        return Room.partly(
+                input.getNodesList().stream().mapToLong(PassNode::getCpuMillis).toArray(),
+                input.getNodesList().stream().mapToLong(PassNode::getMemory).toArray(),
+                input.getNodesList().stream().mapToInt(PassNode::getGpus).toArray(),
+                input.getNodesList().stream().mapToLong(PassNode::getLabels).toArray(),
+                mostGpus(input));
     }
 
     /** The most GPUs that any node has: free, and held by jobs there. */
@@ -103,7 +107,7 @@ final class PassDecider {
         return new Association(one.getId(), one.getParent(), one.getAccount(), one.getUser().isEmpty() ? null : one.getUser(), one.getShares(), null);
     }
 
-    private static Demand demand(JobDemand demand) {
+    static Demand demand(JobDemand demand) {
         return new Demand(1, demand.getCpuMillis(), demand.getMemory(), demand.getGpus(), demand.getLabels());
     }
 

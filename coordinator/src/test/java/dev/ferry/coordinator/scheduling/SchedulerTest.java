@@ -25,6 +25,8 @@ import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
 import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.Qos;
+import dev.ferry.proto.v1.RebalancePlan;
+import dev.ferry.proto.v1.RebalanceRequest;
 import dev.ferry.proto.v1.ResumeJobRequest;
 import dev.ferry.proto.v1.SchedulingDecision;
 import dev.ferry.proto.v1.SetTimeLimitRequest;
@@ -120,6 +122,34 @@ class SchedulerTest {
         assertThat(scene.stub().setTimeLimit(limit.setSeconds(3600).build()).getSpec().getTimeLimitSeconds()).isEqualTo(3600);
         var unused = scene.awaitEnd(scene.stub().resumeJob(resume));
         assertThat(scene.awaitState(job.getId(), JobState.RUNNING).getReason()).isEmpty();
+    }
+
+    @Test
+    void whatIsFreeInPiecesIsBroughtTogether() throws Exception {
+        FakeNode other = scene.add("node-2");
+        assertThat(other).isNotNull();
+        Job one = scene.awaitState(scene.run(of("a", 3)).getId(), JobState.RUNNING);
+        Job two = scene.awaitState(scene.run(of("a", 1)).getId(), JobState.RUNNING);
+        // Three of four are free on the other node and none here, or one here and two there: never four on one.
+        Job three = scene.awaitState(scene.run(of("a", 1)).getId(), JobState.RUNNING);
+        Job wide = scene.run(of("a", 4));
+        scene.awaitJob(wide.getId(), job -> !job.getReason().isEmpty());
+        assertThat(one.getNode()).isNotEqualTo(three.getNode());
+        RebalanceRequest.Builder request = RebalanceRequest.newBuilder();
+        RebalancePlan dry = decisions().rebalance(request.setDryRun(true).build());
+        assertThat(dry.getWaiting()).isEqualTo(1);
+        assertThat(dry.getGainsList()).isEmpty();
+        cancel(two);
+        RebalancePlan would = decisions().rebalance(request.build());
+        assertThat(would.getGainsList()).singleElement().satisfies(gain -> assertThat(gain.getJob()).isEqualTo(wide.getId()));
+        assertThat(scene.job(three.getId()).getOperation()).isEmpty();
+        RebalancePlan done = decisions().rebalance(request.setDryRun(false).build());
+        RebalancePlan.Move move = done.getGains(0).getMoves(0);
+        assertThat(move.getJob()).isEqualTo(three.getId());
+        assertThat(scene.awaitState(wide.getId(), JobState.RUNNING).getNode()).isEqualTo(move.getFrom());
+        assertThat(scene.awaitState(three.getId(), JobState.RUNNING).getNode()).isEqualTo(move.getTo()).isEqualTo(one.getNode());
+        assertThat(operations(three).getFirst().getCause()).isEqualTo("rebalance for " + wide.getId());
+        assertThat(CoordinatorScene.refusal(() -> decisions().rebalance(request.setMostMoves(-1).build()))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
     }
 
     @Test

@@ -1,0 +1,68 @@
+package dev.ferry.cli.verbs;
+
+import dev.ferry.cli.Client;
+import dev.ferry.cli.output.Table;
+import dev.ferry.proto.v1.GetOperationRequest;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.RebalancePlan;
+import dev.ferry.proto.v1.RebalanceRequest;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code ferry rebalance}. */
+@Command(
+        name = "rebalance",
+        description = {
+            "Migrates jobs so that others fit, which wait though the cluster has enough for them in pieces: eight GPUs that are free on four nodes become eight on one.",
+            "Only moves that are worth what they cost are made, and jobs that were started or moved lately stay: scheduling.worth, horizon, minimumRun and spacing of the coordinator."
+        },
+        footer = {"", "Examples:", "  ferry rebalance --dry-run", "  ferry rebalance --most-moves 2"})
+public final class RebalanceVerb implements Callable<Integer> {
+    @Mixin private final ServerOption server = new ServerOption();
+
+    @Option(names = "--dry-run", description = "Only show the moves and what they win.")
+    private boolean dryRun;
+
+    @Option(names = "--most-moves", paramLabel = "N", description = "How many jobs are moved at most; default 8.", defaultValue = "8")
+    private int mostMoves = 8;
+
+    @Option(names = "--detach", description = "Return when the moves have begun.")
+    private boolean detach;
+
+    @Override
+    public Integer call() {
+        try (Client client = server.connect()) {
+            RebalancePlan plan = client.askDecisions(stub -> stub.rebalance(RebalanceRequest.newBuilder().setDryRun(dryRun).setMostMoves(Math.max(1, mostMoves)).build()));
+            server.print(plan, () -> text(plan));
+            if (dryRun || detach || server.json()) {
+                return 0;
+            }
+            for (String move : begun(plan)) {
+                Operation operation = client.ask(stub -> stub.getOperation(GetOperationRequest.newBuilder().setOperation(move).build()));
+                int ignored = Operations.follow(server, client, operation);
+            }
+            return 0;
+        }
+    }
+
+    private static List<String> begun(RebalancePlan plan) {
+        return plan.getGainsList().stream().flatMap(gain -> gain.getMovesList().stream()).map(RebalancePlan.Move::getOperation).filter(operation -> !operation.isEmpty()).toList();
+    }
+
+    private static String text(RebalancePlan plan) {
+        if (plan.getGainsCount() == 0) {
+            return plan.getWaiting() == 0 ? "nobody waits for room\n" : "no moves would make room for any of the " + plan.getWaiting() + " jobs that wait, or none that are worth it\n";
+        }
+        Table table = new Table("MOVES", "FROM", "TO", "STANDS STILL", "SO THAT", "FITS ON", "NOTE");
+        for (RebalancePlan.Gain gain : plan.getGainsList()) {
+            for (RebalancePlan.Move move : gain.getMovesList()) {
+                table.row(move.getJob(), move.getFrom(), move.getTo(), String.format(Locale.ROOT, "%.1f s", move.getSeconds()), gain.getJob(), gain.getNode(), move.getRefusal().isEmpty() ? move.getOperation() : "not begun: " + move.getRefusal());
+            }
+        }
+        return table + (plan.getDryRun() ? "nothing was moved: this is what would be\n" : "");
+    }
+}
