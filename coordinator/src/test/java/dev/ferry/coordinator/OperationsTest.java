@@ -11,8 +11,10 @@ import static org.awaitility.Awaitility.await;
 import dev.ferry.proto.v1.CancelJobRequest;
 import dev.ferry.proto.v1.CheckpointJobRequest;
 import dev.ferry.proto.v1.Command.ActionCase;
+import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.DeclareNodeDeadRequest;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.ErrorDetail;
 import dev.ferry.proto.v1.GetImageRequest;
 import dev.ferry.proto.v1.GetNodeRequest;
 import dev.ferry.proto.v1.Job;
@@ -105,6 +107,26 @@ class OperationsTest {
         FakeNode three = scene.add("node-3");
         assertSucceeded(scene.awaitEnd(migrate(job)));
         assertThat(three.has(job.getId())).isTrue();
+    }
+
+    /** Something went wrong after it, and the daemon's answer says both: what runs must not get a second life. */
+    @Test
+    void aRestoreThatIsSaidToHaveFailedThoughItsJobRunsGetsNoSecondLife() {
+        Job job = scene.running();
+        two.answer(
+                ActionCase.RESTORE,
+                command ->
+                        Optional.of(
+                                CommandResult.newBuilder()
+                                        .setError(ErrorDetail.newBuilder().setCode(ErrorCode.RESTORE_FAILED).setMessage("interrupted"))
+                                        .setJob(JobReport.newBuilder().setJob(command.getJob()).setIncarnation(command.getIncarnation()).setState(LocalState.LOCAL_RUNNING))
+                                        .build()));
+        Operation ended = scene.awaitEnd(migrate(job));
+        assertSucceeded(ended);
+        assertThat(names(ended)).endsWith("KILL", "RESTORE");
+        Job there = scene.job(job.getId());
+        assertThat(there.getNode()).isEqualTo("node-2");
+        assertThat(there.getIncarnation()).isEqualTo(2);
     }
 
     @Test

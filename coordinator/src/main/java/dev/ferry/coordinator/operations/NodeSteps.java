@@ -109,7 +109,9 @@ final class NodeSteps {
 
     /** Writes down what a result means. */
     static Outcome apply(StepName step, Transaction state, Operation.Builder operation, Job job, CommandResult result) {
-        if (result.hasError()) {
+        // Whatever else went wrong there: a life that its daemon says is there must not get a second one.
+        boolean livesThere = (step == StepName.START || step == StepName.RESTORE) && isLive(result, job);
+        if (result.hasError() && !livesThere) {
             afterFailure(step, state, job, result);
             return Outcome.failed(result.getError());
         }
@@ -151,6 +153,12 @@ final class NodeSteps {
     private static Outcome lostAfterDump(Transaction state, Operation.Builder operation, Job job, CommandResult result) {
         state.put(job.toBuilder().setState(JobState.LOST).setLatestImage(operation.getImage()).setReason(result.getJob().getDetail()).build());
         return Outcome.failed(new FerryException(ErrorCode.GPU_RESTORE_FAILED, result.getJob().getDetail() + "; image " + operation.getImage() + " is whole").detail());
+    }
+
+    private static boolean isLive(CommandResult result, Job job) {
+        boolean itsLife = result.hasJob() && result.getJob().getIncarnation() == job.getIncarnation();
+        LocalState state = result.getJob().getState();
+        return itsLife && (state == LocalState.LOCAL_RUNNING || state == LocalState.LOCAL_FROZEN || state == LocalState.LOCAL_PARKED);
     }
 
     private static void running(Transaction state, Job job, CommandResult result) {

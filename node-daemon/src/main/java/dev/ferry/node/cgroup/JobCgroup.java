@@ -26,6 +26,7 @@ public final class JobCgroup {
     private static final long LOOK_NANOS = 500_000;
     private static final int SIGKILL = 9;
     private static final Duration REMOVAL = Duration.ofSeconds(5);
+    private static final Duration ROUND = Duration.ofMillis(50);
 
     private final CgroupLayout layout;
     private final String path;
@@ -247,9 +248,13 @@ public final class JobCgroup {
      * @throws FerryException INTERNAL when processes are left after the time (stuck in the kernel)
      */
     public void kill(Duration atMost) throws IOException {
-        killProcesses();
-        letTheKilledDie();
-        if (!awaitEmpty(atMost)) {
+        long end = System.nanoTime() + atMost.toNanos();
+        // Again and again: between a look and a kill one may have forked.
+        do {
+            killProcesses();
+            letTheKilledDie();
+        } while (!awaitEmpty(ROUND) && System.nanoTime() < end);
+        if (!processes().isEmpty()) {
             throw undying(atMost);
         }
     }

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedSet;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
@@ -26,12 +27,16 @@ public final class EvacuationHooks implements AutoCloseable {
     /** Only the time of the hook itself ends a call. */
     private static final Duration UNBOUNDED = Duration.ofDays(1);
     private static final int MOST_REMEMBERED = 100;
+    private static final long LEAST_MILLIS = 1000;
 
     private final Hooks hooks;
     private final String node;
     private final Path memory;
     private final SequencedSet<String> called = new LinkedHashSet<>();
     private final ExecutorService caller = Executors.newSingleThreadExecutor(work -> Thread.ofPlatform().daemon().name("hooks of evacuations").unstarted(work));
+    /** On the clock of {@link System#nanoTime}. */
+    private volatile Optional<Long> until = Optional.empty();
+
     private volatile CountDownLatch before = new CountDownLatch(0);
 
     /**
@@ -47,6 +52,7 @@ public final class EvacuationHooks implements AutoCloseable {
     /** The coordinator has spoken of an evacuation of this node. Does not wait. */
     public synchronized void told(EvacuationWord word) {
         boolean over = word.getState() == EvacuationState.EVACUATED || word.getState() == EvacuationState.TAKEN_BACK;
+        until = over || word.getRemainingMillis() <= 0 ? Optional.empty() : Optional.of(System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(word.getRemainingMillis()));
         HookEvent event = over ? HookEvent.AFTER_EVACUATION : HookEvent.BEFORE_EVACUATION;
         if (!hooks.has(event) || !called.add(event.word() + " " + word.getEvacuation())) {
             return;
@@ -63,12 +69,14 @@ public final class EvacuationHooks implements AutoCloseable {
         if (!over) {
             before = end;
         }
-        caller.execute(() -> call(event, facts(word), end));
+        // Dumps wait for hooks that go before: they may not take what the machine has left.
+        Duration most = over || word.getRemainingMillis() <= 0 ? UNBOUNDED : Duration.ofMillis(Math.max(LEAST_MILLIS, word.getRemainingMillis() / 3));
+        caller.execute(() -> call(event, facts(word), most, end));
     }
 
-    private void call(HookEvent event, HookFacts facts, CountDownLatch end) {
+    private void call(HookEvent event, HookFacts facts, Duration most, CountDownLatch end) {
         try {
-            hooks.tell(event, facts, UNBOUNDED, (phase, nanos) -> LOG.info("{} took {} ms", phase, Duration.ofNanos(nanos).toMillis()));
+            hooks.tell(event, facts, most, (phase, nanos) -> LOG.info("{} took {} ms", phase, Duration.ofNanos(nanos).toMillis()));
         } catch (InterruptedException closed) {
             Thread.currentThread().interrupt();
         } finally {
@@ -80,6 +88,11 @@ public final class EvacuationHooks implements AutoCloseable {
         return new HookFacts(
                 Map.of(
                         "node", node, "evacuation", word.getEvacuation(), "kind", word.getKind().name(), "reason", word.getReason(), "outcome", word.getState().name(), "remainingMillis", word.getRemainingMillis()));
+    }
+
+    /** How long the evacuation that is under way has; empty: there is none, or nobody knows. */
+    public Optional<Duration> left() {
+        return until.map(end -> Duration.ofNanos(Math.max(0, end - System.nanoTime())));
     }
 
     /** Waits until the hooks that go before the evacuation's dumps have ended, if any are being called, or until the time is over. */

@@ -95,6 +95,8 @@ final class HookProgram {
             return;
         }
         try {
+            // As root it may have made groups of its own.
+            group.killAll();
             group.kill(DEATH);
             group.remove();
         } catch (FerryException | IOException left) {

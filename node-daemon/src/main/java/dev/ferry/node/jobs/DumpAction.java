@@ -66,8 +66,14 @@ final class DumpAction {
         requireAlive(process);
         Holds.requireThatItStands(job);
         hooks.awaitEvacuation();
-        hooks.ask(HookEvent.BEFORE_DUMP, order.getImage());
-        hooks.around(HookEvent.AFTER_DUMP, order.getImage(), () -> save(process, result));
+        // Of several hooks before it the last may refuse: what the others did is undone by those after it.
+        hooks.around(
+                HookEvent.AFTER_DUMP,
+                order.getImage(),
+                () -> {
+                    hooks.ask(HookEvent.BEFORE_DUMP, order.getImage());
+                    save(process, result);
+                });
     }
 
     private void save(JobProcess process, CommandResult.Builder result) throws Exception {

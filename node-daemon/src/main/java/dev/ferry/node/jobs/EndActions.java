@@ -23,6 +23,7 @@ final class EndActions {
     static void thaw(LocalJob job, Command command, Phases phases) throws Exception {
         if (!job.isAlive()) {
             ended(job);
+            saved(job, command, phases, "the job ended");
             return;
         }
         if (job.record().getParked()) {
@@ -64,8 +65,9 @@ final class EndActions {
     private static void saved(LocalJob job, Command command, Phases phases, @Nullable String trouble) throws InterruptedException {
         String image = job.record().getFrozenImage();
         if (!image.isEmpty()) {
-            job.change(JobJournal.Builder::clearFrozenImage);
             new JobHooks(job, command, phases).tell(HookEvent.AFTER_DUMP, image, trouble == null ? null : new FerryException(ErrorCode.DUMP_FAILED, trouble));
+            // Only now: a daemon that is killed in between calls them again.
+            job.change(JobJournal.Builder::clearFrozenImage);
         }
     }
 

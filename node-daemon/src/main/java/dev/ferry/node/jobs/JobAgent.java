@@ -177,6 +177,11 @@ final class JobAgent {
                 act(command, phases, result);
                 watch();
             } catch (Exception | LinkageError failed) {
+                if (closed && failed instanceof InterruptedException) {
+                    // What became of it is not said here: the order stays open in the journal, and the next daemon finds out.
+                    LOG.info("job {}: {} is left to the next daemon", job.id(), command.getId());
+                    return;
+                }
                 LOG.warn("job {}: {} failed", job.id(), command.getId(), failed);
                 result.setError(Failures.detail(failed, fallback(command)));
                 afterFailure(command);

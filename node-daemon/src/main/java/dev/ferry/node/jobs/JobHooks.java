@@ -12,6 +12,9 @@ import org.jspecify.annotations.Nullable;
 
 /** The operator's hooks, as they are called for one order on one job; each call is a phase of the order. */
 final class JobHooks {
+    /** The least time for hooks after something; an order's answer is waited for a little longer than its deadline. */
+    private static final Duration AFTER = Duration.ofSeconds(5);
+
     private final LocalJob job;
     private final Command command;
     private final Phases phases;
@@ -49,13 +52,18 @@ final class JobHooks {
         if (failure != null) {
             facts.put("error", String.valueOf(failure.getMessage()));
         }
-        job.context().hooks().tell(event, new HookFacts(facts), left(), this::called);
+        // Also when the order's time is over: what a hook did before it is to be undone just then.
+        Duration most = left().compareTo(AFTER) < 0 ? AFTER : left();
+        job.context().hooks().tell(event, new HookFacts(facts), most, this::called);
     }
 
     /** Does something and calls the hooks after it, however it ended; those of a job that stays frozen are called when it no longer is. */
     void around(HookEvent event, String image, Phases.Act act) throws Exception {
         try {
             act.run();
+        } catch (InterruptedException ending) {
+            // The daemon ends: the next one finds out what became of it, and tells that.
+            throw ending;
         } catch (Exception failed) {
             tell(event, image, failed);
             throw failed;

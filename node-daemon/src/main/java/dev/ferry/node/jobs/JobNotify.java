@@ -44,12 +44,13 @@ final class JobNotify {
     /**
      * The job is about to be frozen: returns when it is ready, has ended, shall not run here any more, or its grace is over.
      *
-     * @param left no grace is longer
+     * @param left until the order's deadline: no grace takes more than half of it, nor more than a quarter of what an evacuation has left
      */
     void freeze(Phases phases, Duration left) throws Exception {
         if (isWanted()) {
             Duration asked = spec.getNotifyGraceMillis() == 0 ? USUAL_GRACE : Duration.ofMillis(spec.getNotifyGraceMillis());
-            phases.measure("notify", () -> tellAndAwait(asked.compareTo(left) < 0 ? asked : left));
+            Duration most = job.context().evacuations().left().map(evacuation -> evacuation.dividedBy(4)).filter(quarter -> quarter.compareTo(left.dividedBy(2)) < 0).orElse(left.dividedBy(2));
+            phases.measure("notify", () -> tellAndAwait(asked.compareTo(most) < 0 ? asked : most));
         }
     }
 

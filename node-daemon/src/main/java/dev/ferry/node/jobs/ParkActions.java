@@ -11,6 +11,7 @@ import dev.ferry.proto.v1.GpuUse;
 import dev.ferry.proto.v1.LocalState;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 
 /** To the rung on which a job's GPU state lies in main memory, its processes are frozen and its GPUs are free; and back. */
 final class ParkActions {
@@ -20,13 +21,16 @@ final class ParkActions {
         if (job.record().getGpusCount() == 0) {
             throw new FerryException(ErrorCode.WRONG_STATE, "Job " + job.id() + " has no GPUs: there is nothing to park");
         }
+        long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(command.getDeadlineMillis());
         GpuPhase gpu = new GpuPhase(job, phases);
         JobHooks hooks = new JobHooks(job, command, phases);
         hooks.ask(HookEvent.BEFORE_FREEZE, "");
         JobNotify notify = new JobNotify(job);
-        notify.freeze(phases, Duration.ofMillis(command.getDeadlineMillis()));
+        notify.freeze(phases, left(end));
         try {
-            gpu.saveAndFreeze(Duration.ofMillis(command.getDeadlineMillis()));
+            // The coordinator may have spoken while the hooks and the job were waited for.
+            Holds.requireThatItStands(job);
+            gpu.saveAndFreeze(left(end));
         } catch (Exception failed) {
             notify.goesOn(JobNotify.THAWED);
             throw failed;
@@ -34,6 +38,10 @@ final class ParkActions {
         hooks.frozen("");
         job.enter(LocalState.LOCAL_PARKED, record -> record.setParked(true));
         result.setGpuFreeAt(gpu.freeAt());
+    }
+
+    private static Duration left(long end) {
+        return Duration.ofNanos(Math.max(1, end - System.nanoTime()));
     }
 
     /** May be done twice, and goes on where an earlier one was interrupted: each process is asked how far it is. */

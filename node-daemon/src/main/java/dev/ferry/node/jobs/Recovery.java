@@ -58,6 +58,9 @@ final class Recovery {
             LOG.info("job {}: {} was left open by an earlier daemon", job.id(), record.getOpenCommand().getId());
             try {
                 recovery.resolve();
+            } catch (InterruptedException ending) {
+                // The order stays open for the next daemon.
+                throw ending;
             } catch (Exception failed) {
                 LOG.warn("job {}: {} could not be taken up", job.id(), record.getOpenCommand().getId(), failed);
                 recovery.result.setError(Failures.detail(failed, ErrorCode.INTERNAL));

@@ -38,8 +38,13 @@ final class RestoreAction {
     void run() throws Exception {
         JobHooks hooks = new JobHooks(job, command, phases);
         String image = command.getRestore().getImage();
-        hooks.ask(HookEvent.BEFORE_RESTORE, image);
-        hooks.around(HookEvent.AFTER_RESTORE, image, this::restore);
+        hooks.around(
+                HookEvent.AFTER_RESTORE,
+                image,
+                () -> {
+                    hooks.ask(HookEvent.BEFORE_RESTORE, image);
+                    restore();
+                });
     }
 
     private void restore() throws Exception {

@@ -34,11 +34,13 @@ import org.slf4j.LoggerFactory;
 final class RestoreTrials {
     private static final Logger LOG = LoggerFactory.getLogger(RestoreTrials.class);
     private static final String RUN = "trial";
+    private static final Duration DEATH = Duration.ofSeconds(5);
 
     private final NodeContext context;
     private final String cgroup;
     private final Path folder;
     private final Set<String> underWay = ConcurrentHashMap.newKeySet();
+    private final String begun = Long.toString(System.currentTimeMillis(), Character.MAX_RADIX);
     private final AtomicLong number = new AtomicLong();
 
     RestoreTrials(NodeContext context) {
@@ -48,14 +50,32 @@ final class RestoreTrials {
     }
 
     /** Removes what an earlier daemon was in the middle of. */
-    void recover() throws IOException {
+    void recover() {
         for (String left : new JobCgroup(context.layout(), cgroup).names()) {
             LOG.warn("the trial of an image that an earlier daemon began is ended");
-            JobCgroup group = new JobCgroup(context.layout(), cgroup + "/" + left);
-            group.kill(EndActions.SOON);
-            group.remove();
+            clear(new JobCgroup(context.layout(), cgroup + "/" + left));
         }
-        Trees.delete(folder);
+        clear(folder);
+    }
+
+    /** What can't be removed now holds nobody up: it has no name that is used again. */
+    private static void clear(JobCgroup group) {
+        try {
+            if (group.exists()) {
+                group.kill(DEATH);
+                group.remove();
+            }
+        } catch (FerryException | IOException later) {
+            LOG.warn("what a trial left in the control group {} is killed, and not gone yet", group.path(), later);
+        }
+    }
+
+    private static void clear(Path folder) {
+        try {
+            Trees.delete(folder);
+        } catch (IOException later) {
+            LOG.warn("the folder {} of trials stays until the next start", folder, later);
+        }
     }
 
     void submit(Command command) {
@@ -80,7 +100,7 @@ final class RestoreTrials {
     }
 
     private TriedRestore tryOut(Command command) throws Exception {
-        String name = Long.toString(number.incrementAndGet());
+        String name = begun + "-" + number.incrementAndGet();
         JobFolder own = new JobFolder(folder.resolve(name));
         JobCgroup group = new JobCgroup(context.layout(), cgroup + "/" + name);
         JobSpec spec = command.getTryRestore().getSpec();
@@ -89,17 +109,22 @@ final class RestoreTrials {
             RootPlan plan = RootPlan.of(spec, own, context.policy().hidden());
             return restore(command, own, group, plan, covered(plan, own));
         } catch (FerryException unfit) {
+            if (isFull(unfit)) {
+                return TriedRestore.newBuilder().setNotTried("a file from outside that the job has open for writing is too large to be kept in memory: " + unfit.getMessage()).build();
+            }
             if (unfit.code() != ErrorCode.MOUNT_REFUSED && unfit.code() != ErrorCode.POLICY_REFUSED) {
                 throw unfit;
             }
             return TriedRestore.newBuilder().setNotTried(unfit.getMessage()).build();
         } finally {
-            if (group.exists()) {
-                group.kill(EndActions.SOON);
-                group.remove();
-            }
-            Trees.delete(own.path());
+            clear(group);
+            clear(own.path());
         }
+    }
+
+    /** The folders in memory that lie over those from outside have little room, unlike the folders themselves. */
+    private static boolean isFull(FerryException failed) {
+        return failed.detail().getEvidenceList().stream().anyMatch(line -> line.contains("No space left on device"));
     }
 
     /** Folders from outside that the job could write. */

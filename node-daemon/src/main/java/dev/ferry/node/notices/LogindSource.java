@@ -27,6 +27,7 @@ final class LogindSource implements NoticeSource, AutoCloseable {
 
     /** Of what may be planned: dry-... is none. */
     private static final Set<String> ENDS = Set.of("poweroff", "reboot", "halt", "kexec", "soft-reboot");
+    private static final BigInteger LONGEST_DELAY = BigInteger.valueOf(Duration.ofDays(1).toNanos() / 1000);
     private static final BigInteger LATEST = BigInteger.valueOf(Long.MAX_VALUE);
 
     private final String boot;
@@ -68,7 +69,8 @@ final class LogindSource implements NoticeSource, AutoCloseable {
         }
         List<Announcement> announced = new ArrayList<>();
         if (found.group(1).equals("true")) {
-            Duration delay = Duration.of(Long.parseLong(found.group(2)), ChronoUnit.MICROS);
+            // An unlimited delay is the largest number of 64 bits without a sign.
+            Duration delay = Duration.of(new BigInteger(found.group(2)).min(LONGEST_DELAY).longValueExact(), ChronoUnit.MICROS);
             announced.add(new Announcement(BEGUN + boot, NoticeKind.FINAL, new Deadline.After(delay), 1, "the system is shutting down"));
         }
         BigInteger at = new BigInteger(found.group(4));

@@ -24,6 +24,7 @@ final class SlurmSource implements NoticeSource {
     private static final Pattern MARKS = Pattern.compile("[^A-Z_]+$");
     private static final Pattern NAME = Pattern.compile("(?m)(?:^|\\s)NodeName=(\\S+)");
     /** Reason=maintenance of rack 7 [root@2030-01-02T03:04:05], to the end of the line or the next key. */
+    private static final Pattern BOOT = Pattern.compile("\\bBootTime=(\\S+)");
     private static final Pattern REASON = Pattern.compile("(?m)(?:^|\\s)Reason=(.*?)(?=\\s+[A-Za-z]+=|\\s*$)");
 
     private static final Set<String> EMPTIED = Set.of("DRAIN", "DRAINED", "DRAINING", "MAINT", "REBOOT_REQUESTED", "REBOOT_ISSUED", "POWER_DOWN", "POWERING_DOWN");
@@ -67,7 +68,10 @@ final class SlurmSource implements NoticeSource {
         String reason = Optional.of(found).filter(Matcher::find).map(match -> match.group(1).strip()).orElse("");
         String shown = reason.length() > LONGEST ? reason.substring(0, LONGEST) : reason;
         // The reason names who said it and when: a drain after the next resume is another event.
-        String event = "drain" + (shown.isEmpty() ? "" : "-" + shown.replaceAll("[^A-Za-z0-9.:@_-]+", "_"));
+        Matcher boot = BOOT.matcher(said);
+        // Without a reason the states and the boot tell one power-down from the next.
+        String which = shown.isEmpty() ? String.join("+", why) + (boot.find() ? "-" + boot.group(1) : "") : shown;
+        String event = "drain-" + which.replaceAll("[^A-Za-z0-9.:@+_-]+", "_");
         return List.of(new Announcement(event, NoticeKind.MAINTENANCE, new Deadline.Unknown(), 1, "Slurm: " + String.join("+", why) + (shown.isEmpty() ? "" : ", " + shown)));
     }
 

@@ -58,7 +58,7 @@ class SystemSourcesTest {
             assertThat(said.event()).isEqualTo("drain-rack_7_root@2030-01-02T03:04:05_");
             assertThat(said.detail()).contains("rack 7 [root@2030-01-02T03:04:05]");
         }
-        assertThat(SlurmSource.read("c1", slurm("IDLE+DRAIN", "")).getFirst().event()).isEqualTo("drain");
+        assertThat(SlurmSource.read("c1", slurm("IDLE+DRAIN", "")).getFirst().event()).isEqualTo("drain-DRAIN-2030-01-01T00:00:00");
     }
 
     @Test
