@@ -183,10 +183,10 @@ public final class LocalCluster implements AutoCloseable {
         Path config = write("coordinator", settings);
         Part part = Part.start("The coordinator", List.of(), List.of("coordinator", "--config", config.toString()), logOf("coordinator"));
         coordinator = part;
+        watch(part, this::startCoordinator);
         Matcher ready = part.await(COORDINATOR_READY, READY);
         grpc = ready.group(1);
         http = ready.group(2);
-        watch(part, this::startCoordinator);
     }
 
     /**
@@ -212,8 +212,8 @@ public final class LocalCluster implements AutoCloseable {
     /** Starts a node's daemon and waits until it is registered. */
     public void startNode(int node) throws IOException {
         launchNode(node);
-        awaitNode(node);
         watch(node(node), () -> startNode(node));
+        awaitNode(node);
     }
 
     private void launchNode(int node) throws IOException {

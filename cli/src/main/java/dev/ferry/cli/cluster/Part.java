@@ -38,7 +38,9 @@ public final class Part {
      * @param before words before the launcher's, for example to enter a namespace
      */
     static Part start(String name, List<String> before, List<String> words, Path log) throws IOException {
-        List<String> command = new ArrayList<>(before);
+        // In a session of its own: Ctrl-C in a terminal is for whoever started it, who ends the parts in order. The number of the process stays.
+        List<String> command = new ArrayList<>(List.of("setsid"));
+        command.addAll(before);
         command.addAll(launcher());
         command.addAll(words);
         long begin = Files.exists(log) ? Files.size(log) : 0;

@@ -21,7 +21,7 @@ public final class Supervisor implements AutoCloseable {
     private static final Duration WITHIN = Duration.ofMinutes(1);
 
     private final Consumer<String> tell;
-    private final ExecutorService work = Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon().name("supervisor").factory());
+    private final ExecutorService work = Executors.newCachedThreadPool(Thread.ofPlatform().daemon().name("supervisor").factory());
     private final Map<String, Deque<Long>> starts = new HashMap<>();
 
     /** Brings a part back. */
@@ -50,6 +50,9 @@ public final class Supervisor implements AutoCloseable {
     }
 
     private void restart(Part part, int status, Start start) {
+        if (work.isShutdown()) {
+            return;
+        }
         if (!mayStart(part.name())) {
             tell.accept(part.name() + " ended with status " + status + " for the " + (MOST_STARTS + 1) + "th time within " + WITHIN.toSeconds() + " s and is not started again; see " + part.log());
             return;
@@ -59,11 +62,12 @@ public final class Supervisor implements AutoCloseable {
             start.again();
             tell.accept(part.name() + " is there again");
         } catch (IOException | FerryException failed) {
-            tell.accept(part.name() + " can't be started again: " + failed.getMessage());
+            // It is watched from its start on: if it has ended, that is another end.
+            tell.accept(part.name() + " can't be started again, or is not ready yet: " + failed.getMessage());
         }
     }
 
-    private boolean mayStart(String name) {
+    private synchronized boolean mayStart(String name) {
         Deque<Long> times = starts.computeIfAbsent(name, key -> new ArrayDeque<>());
         long now = System.nanoTime();
         times.removeIf(time -> now - time > WITHIN.toNanos());

@@ -172,12 +172,16 @@ public final class UpVerb implements Callable<Integer> {
 
     /** Asks again while the coordinator is being started again. */
     private static <T> T patiently(Client client, Supplier<T> call) {
-        long end = System.nanoTime() + RESTART.toNanos();
+        long away = 0;
         while (true) {
+            long asked = System.nanoTime();
             try {
                 return call.get();
             } catch (FerryException failed) {
-                if (failed.code() != ErrorCode.COORDINATOR_UNREACHABLE || System.nanoTime() - end > 0) {
+                // A call that lasted had somebody to talk to.
+                long now = System.nanoTime();
+                away = now - asked > RESTART.toNanos() || away == 0 ? now : away;
+                if (failed.code() != ErrorCode.COORDINATOR_UNREACHABLE || now - away > RESTART.toNanos()) {
                     throw failed;
                 }
                 client.connectNow();
@@ -187,7 +191,6 @@ public final class UpVerb implements Callable<Integer> {
     }
 
     private static void suspendAll(Client client, Path folder) throws IOException {
-        List<String> suspended = new ArrayList<>();
         List<Operation> begun = new ArrayList<>();
         Set<String> parked = new HashSet<>();
         for (Job job : patiently(client, () -> client.ask(stub -> stub.listJobs(ListJobsRequest.getDefaultInstance()))).getJobsList()) {
@@ -204,19 +207,18 @@ public final class UpVerb implements Callable<Integer> {
                 System.err.println("ferry: job " + job.getId() + " is not suspended: " + busy.getMessage());
             }
         }
+        // Before they have ended: the next start looks at each, whatever becomes of this one.
+        List<String> back = begun.stream().map(Operation::getJob).filter(job -> !parked.contains(job)).toList();
+        DurableFile.write(suspendedList(folder), String.join("\n", back).getBytes(StandardCharsets.UTF_8));
         for (Operation operation : begun) {
             GetOperationRequest watched = GetOperationRequest.newBuilder().setOperation(operation.getId()).build();
             Operation end = patiently(client, () -> client.follow(stub -> stub.watchOperation(watched), told -> {}));
             if (end.getState() == OperationState.SUCCEEDED) {
-                System.out.println("  " + end.getJob() + " is in image " + end.getImage());
-                if (!parked.contains(end.getJob())) {
-                    suspended.add(end.getJob());
-                }
+                say("  " + end.getJob() + " is in image " + end.getImage());
             } else {
                 System.err.println("ferry: job " + end.getJob() + " could not be suspended and ends now: " + end.getError().getMessage());
             }
         }
-        DurableFile.write(suspendedList(folder), String.join("\n", suspended).getBytes(StandardCharsets.UTF_8));
     }
 
     /** Jobs that the last stop suspended go on; those that an operator suspended stay so. */
