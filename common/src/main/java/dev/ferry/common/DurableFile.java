@@ -42,11 +42,10 @@ public final class DurableFile {
 
     /** As {@link #writePrivate(Path, byte[])}; when the content fails, the file is as it was. */
     public static void writePrivate(Path file, Content content) throws IOException {
-        Path temporary = file.resolveSibling(file.getFileName() + ".new");
-        Files.deleteIfExists(temporary);
+        // Beside files of a user's own: of a name that nobody has.
+        Path temporary = Files.createTempFile(Objects.requireNonNull(file.toAbsolutePath().getParent()), "." + file.getFileName() + "-", "", PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")));
         try {
-            try (FileChannel channel =
-                    FileChannel.open(temporary, Set.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE), PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------")))) {
+            try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
                 content.writeTo(Channels.newOutputStream(channel));
                 channel.force(true);
             }

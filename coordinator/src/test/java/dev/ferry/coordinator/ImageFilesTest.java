@@ -75,6 +75,10 @@ class ImageFilesTest {
     }
 
     private byte[] file(String image, int bytes) throws Exception {
+        return file(image, bytes, "train");
+    }
+
+    private byte[] file(String image, int bytes, String name) throws Exception {
         BufferPool buffers = new BufferPool(4, WINDOW);
         try (ImageWriter writer = there.write(image, Optional.empty(), buffers)) {
             byte[] noise = new byte[WINDOW];
@@ -85,7 +89,7 @@ class ImageFilesTest {
                     sink.write(buffers.take().put(noise).flip());
                 }
             }
-            writer.spec(JobSpec.newBuilder().setName("train").addCommand("/bin/true").setNode("node-of-there").setAccount("of-there").setQos("of-there").setUserName("eve").build());
+            writer.spec(JobSpec.newBuilder().setName(name).addCommand("/bin/true").setNode("node-of-there").setAccount("of-there").setQos("of-there").setUserName("eve").build());
             Image ignored = writer.commit(Image.newBuilder().setJob("j-elsewher").setIncarnation(5).setSequence(7).setNode("node-of-there").setRequirements(Requirements.newBuilder().setArchitecture("amd64").setKernel("6.18").setCriuVersion("4.2.1")).build());
         }
         ByteArrayOutputStream to = new ByteArrayOutputStream();
@@ -134,6 +138,13 @@ class ImageFilesTest {
         List<AuditEntry> entries = new ArrayList<>();
         scene.access().readAudit(ReadAuditRequest.getDefaultInstance()).forEachRemaining(entries::add);
         return entries.stream().filter(entry -> entry.getVerb().equals(verb)).toList();
+    }
+
+    /** A job without a name is named by its id, here by the id it has now. */
+    @Test
+    void ofAJobWithoutANameIsNamedAnew() throws Exception {
+        Job job = take(scene.adminToken(), ImportTerms.getDefaultInstance(), file("j-elsewher.77", WINDOW, "j-elsewher")).getJob();
+        assertThat(job.getSpec().getName()).isEqualTo(job.getId());
     }
 
     @Test

@@ -77,7 +77,8 @@ class OwnershipTest {
     }
 
     static Stream<VerbRule> rulesAboutThings() {
-        return VerbRules.all().stream().filter(rule -> rule.thing() != Thing.NONE);
+        // Who may not call it at all is told so, whatever it is about: VerbRulesTest.
+        return VerbRules.all().stream().filter(rule -> rule.thing() != Thing.NONE && (rule.least() == Role.ROLE_VIEWER || rule.least() == Role.ROLE_USER));
     }
 
     private List<String> names(Thing thing) {

@@ -161,7 +161,13 @@ public final class HttpServer implements AutoCloseable {
         later(
                 context,
                 () -> {
-                    Caller ignored = caller(context, VerbRules.of("GetServer"), gate);
+                    try {
+                        Caller ignored = caller(context, VerbRules.of("GetServer"), gate);
+                    } catch (RuntimeException refused) {
+                        // What was not read is not waited for: nobody would hear that the other side has gone.
+                        context.response().putHeader("connection", "close").endHandler(ended -> loop.runOnContext(now -> context.request().connection().close()));
+                        throw refused;
+                    }
                     loop.runOnContext(
                             known -> {
                                 context.request().resume();

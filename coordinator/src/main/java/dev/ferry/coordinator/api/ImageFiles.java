@@ -134,7 +134,7 @@ final class ImageFiles {
     /** As it was submitted elsewhere, but for what only means something there. */
     private static JobSpec spec(ImportTerms terms, JobSpec was, String formerId, String id) {
         boolean unnamed = was.getName().isEmpty() || was.getName().equals(formerId);
-        String name = terms.getName().isEmpty() ? (unnamed ? id : was.getName()) : terms.getName();
+        String name = terms.getName().isEmpty() ? (unnamed ? "" : was.getName()) : terms.getName();
         JobSpec spec =
                 was.toBuilder()
                         .setName(name)
@@ -146,6 +146,7 @@ final class ImageFiles {
                         .build();
         JobSpec own = Caller.current().inItsName(spec);
         JobSpecs.check(own);
-        return own;
+        // As of any job without a name; the check refuses what looks like an id.
+        return own.getName().isEmpty() ? own.toBuilder().setName(id).build() : own;
     }
 }

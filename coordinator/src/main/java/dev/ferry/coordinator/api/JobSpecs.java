@@ -2,6 +2,7 @@ package dev.ferry.coordinator.api;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.evacuation.Policies;
+import dev.ferry.coordinator.scheduling.TimeLimits;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Mount;
@@ -74,8 +75,8 @@ final class JobSpecs {
         if (spec.getRetention().getLast() < 0 || spec.getRetention().getHourly() < 0 || spec.getRetention().getDaily() < 0) {
             problems.add("how many images are kept must not be negative");
         }
-        if (spec.getTimeLimitSeconds() < 0) {
-            problems.add("the time limit must not be negative");
+        if (!TimeLimits.isLimit(spec.getTimeLimitSeconds())) {
+            problems.add("the time limit must not be negative, nor more than ten years");
         }
         if (!spec.getUserName().isEmpty() && !spec.getUserName().matches("[A-Za-z0-9][A-Za-z0-9._@-]{0,62}")) {
             problems.add("user '" + spec.getUserName() + "' must be letters, digits, '.', '_', '@' and '-', at most 63");

@@ -25,6 +25,9 @@ public final class TimeLimits {
     private static final long MILLIS = 1000;
     /** After a suspension that failed the job runs on; for so long it is left alone. */
     private static final long AGAIN_MILLIS = 60_000;
+    private static final long LONGEST_WAIT_MILLIS = 3_600_000;
+    /** Ten years: a limit that no job comes to, and no arithmetic stumbles over. */
+    private static final long MOST_SECONDS = 10L * 366 * 24 * 3600;
 
     private TimeLimits() {}
 
@@ -49,7 +52,7 @@ public final class TimeLimits {
                     begun.add(suspend(state, job));
                 } else {
                     // One that is being worked on is looked at again when that has ended, which is a change.
-                    long wait = Math.max(MILLIS, left);
+                    long wait = Math.clamp(left, MILLIS, LONGEST_WAIT_MILLIS);
                     next = next == 0 ? wait : Math.min(next, wait);
                 }
             }
@@ -59,7 +62,9 @@ public final class TimeLimits {
 
     private static String suspend(Transaction state, Job job) {
         String why = "its time limit of " + text(job) + " is reached";
-        return Opening.open(state, job, OperationKind.SUSPEND, Operation.newBuilder().setCause(why).setSourceNode(job.getNode())).getId();
+        // Also one that was on its way back from a preemption has had its time.
+        Job leaving = job.toBuilder().setQueue(job.getQueue().toBuilder().clearComesBack()).build();
+        return Opening.open(state, leaving, OperationKind.SUSPEND, Operation.newBuilder().setCause(why).setSourceNode(job.getNode())).getId();
     }
 
     private static long left(Transaction state, Job job, JobUse use) {
@@ -93,6 +98,11 @@ public final class TimeLimits {
         }
     }
 
+    /** Whether a job may have this limit; 0: none. */
+    public static boolean isLimit(long seconds) {
+        return seconds >= 0 && seconds <= MOST_SECONDS;
+    }
+
     /**
      * Changes how long a job may run.
      *
@@ -100,8 +110,8 @@ public final class TimeLimits {
      * @throws FerryException INVALID_ARGUMENT
      */
     public static Job set(Transaction state, Job job, long seconds) {
-        if (seconds < 0) {
-            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "A time limit is 1 second or more, or none");
+        if (!isLimit(seconds)) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "A time limit is 1 second or more and ten years at most, or none");
         }
         return state.put(job.toBuilder().setSpec(job.getSpec().toBuilder().setTimeLimitSeconds(seconds)).build());
     }

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -41,20 +42,20 @@ public final class CriuFolder {
      * @throws dev.ferry.common.FerryException as {@link ImageFile#eachChunk}
      */
     public static void write(ImageFile image, Path folder) throws IOException {
-        Path unfinished = folder.resolveSibling(folder.getFileName() + ".new");
-        delete(unfinished);
-        Files.createDirectory(unfinished, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        Path parent = Objects.requireNonNull(folder.toAbsolutePath().getParent());
+        // Of a name that nobody has: what is removed when it fails is ours.
+        Path unfinished = Files.createTempDirectory(parent, "." + folder.getFileName() + "-", PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         try {
             new CriuFolder(unfinished).write(image);
             Files.move(unfinished, folder, StandardCopyOption.ATOMIC_MOVE);
         } finally {
             delete(unfinished);
         }
-        DurableFile.syncFolder(Objects.requireNonNull(folder.toAbsolutePath().getParent()));
+        DurableFile.syncFolder(parent);
     }
 
     private static void delete(Path folder) throws IOException {
-        if (Files.isDirectory(folder)) {
+        if (Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS)) {
             try (Stream<Path> files = Files.list(folder)) {
                 for (Path file : files.toList()) {
                     Files.delete(file);

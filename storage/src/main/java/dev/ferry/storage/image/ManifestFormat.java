@@ -15,6 +15,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.List;
 
 /**
@@ -80,7 +81,17 @@ public final class ManifestFormat {
             rest.position(rest.position() + part.getLength());
         }
         Manifest tree = tree(image, head, parts.getFirst());
-        return ManifestLists.putBack(image, tree, index -> message(image, head, index, parts.get(index), dev.ferry.proto.v1.ChunkList.parser()));
+        BitSet used = new BitSet();
+        return ManifestLists.putBack(
+                image,
+                tree,
+                index -> {
+                    if (used.get(index)) {
+                        throw corrupt(image, "its part " + index + " is two lists");
+                    }
+                    used.set(index);
+                    return message(image, head, index, parts.get(index), dev.ferry.proto.v1.ChunkList.parser());
+                });
     }
 
     static boolean isFirstFormat(byte[] object) {
