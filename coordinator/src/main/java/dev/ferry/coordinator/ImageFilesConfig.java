@@ -10,7 +10,7 @@ import java.util.List;
  * What moving images as files may cost the coordinator, through which they go. Sizes are written 500GiB, times 30s, 2m.
  *
  * @param largest how many bytes a file that is imported may have
- * @param parallel how many files are moved at a time; each takes some tens of MiB of memory beside its manifest
+ * @param parallel how many files are moved at a time; all together take a third of the heap, and half a KiB for each chunk
  * @param silence after how long without a byte taken or given a transfer is given up, and how long one waits for its turn
  */
 public record ImageFilesConfig(String largest, int parallel, String silence) {

@@ -35,6 +35,7 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.stub.BlockingClientCall;
 import io.grpc.stub.MetadataUtils;
 import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -204,6 +205,14 @@ class ImageFilesTest {
         assertThat(refusal(scene.adminToken(), named("taken"), file)).isEqualTo(ErrorCode.NAME_TAKEN);
         assertThat(scene.stub().listJobs(ListJobsRequest.newBuilder().setAll(true).build()).getJobsList()).hasSize(jobs + 1).extracting(Job::getId).contains(taken.getId());
         assertThat(scene.stub().listImages(ListImagesRequest.getDefaultInstance()).getImagesCount()).isEqualTo(images + 1);
+    }
+
+    /** A manifest that says that it is longer than the heap could bear is refused before it is read. */
+    @Test
+    void aManifestThatMemoryDoesNotBearIsRefused() throws Exception {
+        byte[] tooLong = file.clone();
+        ByteBuffer.wrap(tooLong).putLong(8, Runtime.getRuntime().maxMemory() / 8);
+        assertThat(refusal(scene.adminToken(), named("long"), tooLong)).isEqualTo(ErrorCode.INVALID_ARGUMENT);
     }
 
     @Test

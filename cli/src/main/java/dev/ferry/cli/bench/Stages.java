@@ -41,6 +41,10 @@ final class Stages {
     }
 
     private static String stage(String thread) {
+        if (thread.startsWith("job ")) {
+            // Before the freeze: fresh pages of the spool's file, once for each that was never used.
+            return "make room in the spool";
+        }
         return switch (thread) {
             case "cut" -> "cut";
             case "chunks" -> "hash and compress";

@@ -88,7 +88,7 @@ public final class Defaults {
         MEANING.put("coordinator.advertise", "host:port under which other machines reach grpcListen, where several coordinators share a database; empty: as in grpcListen.");
         MEANING.put("coordinator.imageFiles", "What moving images as files ('ferry image export' and 'import') may cost the coordinator, through which they go.");
         MEANING.put("imageFiles.largest", "How many bytes a file that is imported may have.");
-        MEANING.put("imageFiles.parallel", "How many files are moved at a time; each takes some tens of MiB of the coordinator's memory.");
+        MEANING.put("imageFiles.parallel", "How many files are moved at a time; all together they take a third of the coordinator's heap at most.");
         MEANING.put("imageFiles.silence", "After how long without a byte a transfer is given up, and how long one waits for its turn.");
         MEANING.put("coordinator.database", "Where jobs, nodes and operations are kept; docs/coordinators.md.");
         MEANING.put("database.url", "jdbc:postgresql://host:port/database, which several coordinators share; empty: an SQLite file in the folder data, for one.");

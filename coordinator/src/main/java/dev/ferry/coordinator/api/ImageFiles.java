@@ -33,6 +33,11 @@ import java.util.concurrent.TimeUnit;
  * file comes from and however often it is taken in.
  */
 final class ImageFiles {
+    /** A chunk's names and places, in the manifest as it comes and goes, in maps and lists: measured by arithmetic, rounded up. */
+    private static final long BYTES_OF_CHUNK = 512;
+    /** Transfers get one of so many parts of the heap. */
+    private static final long PART = 3;
+    private static final long PARTS_OF_MANIFEST = 32;
     private static final long FIRST = 1;
 
     private final StateStore store;
@@ -41,6 +46,8 @@ final class ImageFiles {
     private final int parallel;
     private final Duration silence;
     private final Semaphore turns;
+    private final int memoryKibibytes;
+    private final Semaphore memory;
 
     ImageFiles(StateStore store, Images images, ImageFilesConfig config) {
         this.store = store;
@@ -49,6 +56,8 @@ final class ImageFiles {
         parallel = config.parallel();
         silence = Durations.parse(config.silence());
         turns = new Semaphore(parallel, true);
+        memoryKibibytes = (int) Math.min(Integer.MAX_VALUE, (Runtime.getRuntime().maxMemory() >> 10) / PART);
+        memory = new Semaphore(memoryKibibytes, true);
     }
 
     /** After how long without a byte a transfer is given up. */
@@ -57,7 +66,7 @@ final class ImageFiles {
     }
 
     interface Transfer<T> {
-        T run() throws IOException;
+        T run() throws IOException, InterruptedException;
     }
 
     private <T> T inTurn(Transfer<T> transfer) throws IOException, InterruptedException {
@@ -71,13 +80,30 @@ final class ImageFiles {
         }
     }
 
+    /** What the chunks of an image take of memory is waited for: all transfers together leave most of it to everything else. */
+    private <T> T within(long chunks, Transfer<T> transfer) throws IOException, InterruptedException {
+        long kibibytes = chunks * BYTES_OF_CHUNK >> 10;
+        if (kibibytes > memoryKibibytes) {
+            throw new FerryException(
+                    ErrorCode.INVALID_ARGUMENT, "An image of " + chunks + " chunks needs " + (kibibytes >> 10) + " MiB of memory to be moved, and this coordinator has " + (memoryKibibytes >> 10) + " MiB for that: give it a larger heap (FERRY_JAVA_OPTS)");
+        }
+        if (!memory.tryAcquire((int) kibibytes, silence.toMillis(), TimeUnit.MILLISECONDS)) {
+            throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, "Other images that are exported or imported took all memory for that, and none ended within " + silence.toSeconds() + " s");
+        }
+        try {
+            return transfer.run();
+        } finally {
+            memory.release((int) kibibytes);
+        }
+    }
+
     /**
      * @return bytes that were written
      * @throws FerryException IMAGE_NOT_FOUND, CHUNK_CORRUPT, CHUNK_MISSING, MANIFEST_CORRUPT, STORE_*, DEADLINE_EXCEEDED
      */
     long export(String image, OutputStream to) throws IOException, InterruptedException {
         Image found = store.transact(state -> state.image(image)).orElseThrow(() -> new FerryException(ErrorCode.IMAGE_NOT_FOUND, "There is no image '" + image + "'"));
-        return inTurn(() -> images.exportFile(found.getId(), to));
+        return inTurn(() -> within(found.getChunks(), () -> images.exportFile(found.getId(), to)));
     }
 
     /**
@@ -85,7 +111,11 @@ final class ImageFiles {
      *     QOS_NOT_FOUND, PARTITION_NOT_FOUND, STORE_*, DEADLINE_EXCEEDED; then there is neither job nor image
      */
     ImportImageResponse load(ImportTerms terms, InputStream from) throws IOException, InterruptedException {
-        return inTurn(() -> take(terms, ImageFile.open(from, "that was sent", largest)));
+        return inTurn(
+                () -> {
+                    ImageFile file = ImageFile.open(from, "that was sent", largest, Runtime.getRuntime().maxMemory() / PARTS_OF_MANIFEST);
+                    return within(file.chunks(), () -> take(terms, file));
+                });
     }
 
     private ImportImageResponse take(ImportTerms terms, ImageFile file) throws IOException {

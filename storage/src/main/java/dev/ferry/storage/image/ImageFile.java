@@ -93,6 +93,15 @@ public final class ImageFile {
      * @throws FerryException IMAGE_FILE_CORRUPT, FORMAT_UNKNOWN, INVALID_ARGUMENT when it is too long
      */
     public static ImageFile open(InputStream file, String name, long atMost) throws IOException {
+        return open(file, name, atMost, LONGEST_MANIFEST);
+    }
+
+    /**
+     * As the other.
+     *
+     * @param manifestAtMost how many bytes its manifest may have, which is read into memory
+     */
+    public static ImageFile open(InputStream file, String name, long atMost, long manifestAtMost) throws IOException {
         Counted from = new Counted(file, name, atMost);
         byte[] begin = from.readNBytes(MAGIC.length);
         if (!Arrays.equals(begin, MAGIC)) {
@@ -104,6 +113,9 @@ public final class ImageFile {
         long length = ByteBuffer.wrap(whole(from, name, Long.BYTES, "the length of its manifest")).getLong();
         if (length <= 0 || length > LONGEST_MANIFEST) {
             throw corrupt(name, MAGIC.length, "its manifest would have " + length + " bytes");
+        }
+        if (length > manifestAtMost) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Image file " + name + " has a manifest of " + (length >> 20) + " MiB, and the memory here is enough for " + (manifestAtMost >> 20) + " MiB: give the coordinator a larger heap (FERRY_JAVA_OPTS)");
         }
         long at = from.count();
         byte[] object = whole(from, name, (int) length, "its manifest");
@@ -122,6 +134,11 @@ public final class ImageFile {
         ImageFile opened = new ImageFile(from, name, manifest);
         opened.check(at);
         return opened;
+    }
+
+    /** How many chunks its lists name. */
+    public long chunks() {
+        return lists(manifest).stream().mapToLong(ChunkList::getLengthsCount).sum();
     }
 
     /** The image as it was where the file was written; its chunks' places are those in the file. */
