@@ -62,30 +62,22 @@ record BenchReport(Map<String, String> conditions, List<Figure> figures) impleme
 
     static Value conditions(Map<String, String> conditions) {
         Struct.Builder run = Struct.newBuilder();
-        conditions.forEach((key, value) -> run.putFields(key, text(value)));
+        conditions.forEach((key, value) -> run.putFields(key, Json.text(value)));
         return Value.newBuilder().setStructValue(run).build();
     }
 
     static Struct json(Figure figure) {
-        Struct.Builder one = Struct.newBuilder().putFields("name", text(figure.name())).putFields("unit", text(figure.unit())).putFields("note", text(figure.note())).putFields("result", number(figure.result()));
-        figure.target().ifPresent(most -> one.putFields("target", number(most)));
+        Struct.Builder one = Struct.newBuilder().putFields("name", Json.text(figure.name())).putFields("unit", Json.text(figure.unit())).putFields("note", Json.text(figure.note())).putFields("result", Json.number(figure.result()));
+        figure.target().ifPresent(most -> one.putFields("target", Json.number(most)));
         figure.reached().ifPresent(reached -> one.putFields("reached", Value.newBuilder().setBoolValue(reached).build()));
         ListValue.Builder sides = ListValue.newBuilder();
         for (Series series : figure.sides()) {
             ListValue.Builder values = ListValue.newBuilder();
-            series.values().forEach(value -> values.addValues(number(value)));
+            series.values().forEach(value -> values.addValues(Json.number(value)));
             Struct.Builder side =
-                    Struct.newBuilder().putFields("side", text(series.side())).putFields("median", number(series.median())).putFields("values", Value.newBuilder().setListValue(values).build());
+                    Struct.newBuilder().putFields("side", Json.text(series.side())).putFields("median", Json.number(series.median())).putFields("values", Value.newBuilder().setListValue(values).build());
             sides.addValues(Value.newBuilder().setStructValue(side));
         }
         return one.putFields("sides", Value.newBuilder().setListValue(sides).build()).build();
-    }
-
-    private static Value text(String value) {
-        return Value.newBuilder().setStringValue(value).build();
-    }
-
-    static Value number(double value) {
-        return Value.newBuilder().setNumberValue(value).build();
     }
 }

@@ -57,9 +57,9 @@ record GrowthReport(Map<String, String> conditions, List<Growth.Point> bySize, L
                     Value.newBuilder()
                             .setStructValue(
                                     Struct.newBuilder()
-                                            .putFields("mebibytes", BenchReport.number(point.load().mebibytes()))
-                                            .putFields("processes", BenchReport.number(point.load().processes()))
-                                            .putFields("imageMebibytes", BenchReport.number(point.imageMebibytes()))
+                                            .putFields("mebibytes", Json.number(point.load().mebibytes()))
+                                            .putFields("processes", Json.number(point.load().processes()))
+                                            .putFields("imageMebibytes", Json.number(point.imageMebibytes()))
                                             .putFields("figures", Value.newBuilder().setListValue(curves).build())));
         }
         return Value.newBuilder().setListValue(list).build();

@@ -28,7 +28,7 @@ import java.util.stream.IntStream;
 /** What is asked of a cluster whose coordinator may be away at any moment: each look is repeated until it is answered. */
 final class ChaosCluster implements AutoCloseable {
     static final Duration LOOK = Duration.ofMillis(50);
-    static final String STUCK = "OPEN";
+    private static final String STUCK = "OPEN";
     private static final Duration MOST_AWAY = Duration.ofMinutes(1);
     private static final long STEP_LOOK_NANOS = 2_000_000;
 

@@ -1,6 +1,5 @@
 package dev.ferry.cli.chaos;
 
-import com.google.protobuf.ListValue;
 import com.google.protobuf.Struct;
 import com.google.protobuf.Value;
 import dev.ferry.cli.output.Json;
@@ -66,58 +65,42 @@ public record ChaosReport(long seed, int jobs, long steps, Duration took, List<R
     /** The same for programs. */
     public String json() {
         Struct.Builder all = Struct.newBuilder();
-        all.putFields("seed", text(Long.toString(seed)));
-        all.putFields("jobs", number(jobs));
-        all.putFields("steps", number(steps));
-        all.putFields("seconds", number(took.toMillis() / 1e3));
-        all.putFields("violations", list(violations().stream().map(ChaosReport::text).toList()));
-        all.putFields("faults", list(Arrays.stream(Fault.values()).filter(fault -> !of(fault).isEmpty()).map(this::json).toList()));
-        all.putFields("rounds", list(rounds.stream().map(ChaosReport::json).toList()));
+        all.putFields("seed", Json.text(Long.toString(seed)));
+        all.putFields("jobs", Json.number(jobs));
+        all.putFields("steps", Json.number(steps));
+        all.putFields("seconds", Json.number(took.toMillis() / 1e3));
+        all.putFields("violations", Json.list(violations().stream().map(Json::text).toList()));
+        all.putFields("faults", Json.list(Arrays.stream(Fault.values()).filter(fault -> !of(fault).isEmpty()).map(this::json).toList()));
+        all.putFields("rounds", Json.list(rounds.stream().map(ChaosReport::json).toList()));
         return Json.print(all.build());
     }
 
     private Value json(Fault fault) {
         List<Round> these = of(fault);
         Struct.Builder outcomes = Struct.newBuilder();
-        outcomes(these).forEach((outcome, count) -> outcomes.putFields(outcome, number(count)));
-        return struct(
+        outcomes(these).forEach((outcome, count) -> outcomes.putFields(outcome, Json.number(count)));
+        return Json.struct(
                 Struct.newBuilder()
-                        .putFields("fault", text(fault.name()))
-                        .putFields("meaning", text(fault.meaning()))
-                        .putFields("rounds", number(these.size()))
-                        .putFields("outcomes", struct(outcomes))
-                        .putFields("fromAnImage", number(these.stream().filter(Round::restored).count()))
-                        .putFields("medianMillis", number(percentile(these, 0.5)))
-                        .putFields("slowestMillis", number(percentile(these, 1))));
+                        .putFields("fault", Json.text(fault.name()))
+                        .putFields("meaning", Json.text(fault.meaning()))
+                        .putFields("rounds", Json.number(these.size()))
+                        .putFields("outcomes", Json.struct(outcomes))
+                        .putFields("fromAnImage", Json.number(these.stream().filter(Round::restored).count()))
+                        .putFields("medianMillis", Json.number(percentile(these, 0.5)))
+                        .putFields("slowestMillis", Json.number(percentile(these, 1))));
     }
 
     private static Value json(Round round) {
-        return struct(
+        return Json.struct(
                 Struct.newBuilder()
-                        .putFields("round", number(round.number()))
-                        .putFields("job", text(round.job()))
-                        .putFields("fault", text(round.fault().name()))
-                        .putFields("step", text(round.step()))
+                        .putFields("round", Json.number(round.number()))
+                        .putFields("job", Json.text(round.job()))
+                        .putFields("fault", Json.text(round.fault().name()))
+                        .putFields("step", Json.text(round.step()))
                         .putFields("live", Value.newBuilder().setBoolValue(round.live()).build())
-                        .putFields("outcome", text(round.outcome()))
-                        .putFields("millis", number(round.millis()))
+                        .putFields("outcome", Json.text(round.outcome()))
+                        .putFields("millis", Json.number(round.millis()))
                         .putFields("fromAnImage", Value.newBuilder().setBoolValue(round.restored()).build())
-                        .putFields("violations", list(round.violations().stream().map(ChaosReport::text).toList())));
-    }
-
-    private static Value struct(Struct.Builder fields) {
-        return Value.newBuilder().setStructValue(fields).build();
-    }
-
-    private static Value list(List<Value> values) {
-        return Value.newBuilder().setListValue(ListValue.newBuilder().addAllValues(values)).build();
-    }
-
-    private static Value text(String value) {
-        return Value.newBuilder().setStringValue(value).build();
-    }
-
-    private static Value number(double value) {
-        return Value.newBuilder().setNumberValue(value).build();
+                        .putFields("violations", Json.list(round.violations().stream().map(Json::text).toList())));
     }
 }

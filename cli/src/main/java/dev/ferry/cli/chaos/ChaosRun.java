@@ -46,7 +46,7 @@ public final class ChaosRun {
      * @param migrations after which none does either
      * @param nodes of the cluster, 2 or more
      * @param jobs that run beside each other, each with so many mebibytes of memory
-     * @param folder for all of it; it must not exist, and is removed at the end unless something is wrong
+     * @param folder for all of it, which nobody else uses; it is left as it is at the end
      */
     public record Plan(Duration minutes, int migrations, long seed, int nodes, int jobs, int mebibytes, Path folder) {}
 

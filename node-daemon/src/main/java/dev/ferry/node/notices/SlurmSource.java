@@ -23,8 +23,8 @@ final class SlurmSource implements NoticeSource {
 
     private static final Pattern MARKS = Pattern.compile("[^A-Z_]+$");
     private static final Pattern NAME = Pattern.compile("(?m)(?:^|\\s)NodeName=(\\S+)");
-    /** Reason=maintenance of rack 7 [root@2030-01-02T03:04:05], to the end of the line or the next key. */
     private static final Pattern BOOT = Pattern.compile("\\bBootTime=(\\S+)");
+    /** Reason=maintenance of rack 7 [root@2030-01-02T03:04:05], to the end of the line or the next key. */
     private static final Pattern REASON = Pattern.compile("(?m)(?:^|\\s)Reason=(.*?)(?=\\s+[A-Za-z]+=|\\s*$)");
 
     private static final Set<String> EMPTIED = Set.of("DRAIN", "DRAINED", "DRAINING", "MAINT", "REBOOT_REQUESTED", "REBOOT_ISSUED", "POWER_DOWN", "POWERING_DOWN");
