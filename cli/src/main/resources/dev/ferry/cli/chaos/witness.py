@@ -1,6 +1,7 @@
 """Writes each of its steps with its time to a witness outside the cluster: witness.py FILE [MEBIBYTES]
 
-The file is opened for each step, so that no image holds it open. The wall clock is the only one that a restored job shares with its
+The file is opened for each step, so that no image holds it open. Each line has 32 bytes, so that none lies in two pages: a process that is
+killed in its write stops between two pages, and half a line would join the first line of the next life. The wall clock is the only one that a restored job shares with its
 machine: CRIU gives it a time namespace in which the others go on from where they stood. MEBIBYTES of memory of known content are looked
 at, one page a step; a page that is not what it was ends the job with status 3.
 """
@@ -25,7 +26,7 @@ while True:
         if found != page:
             print(f"page {page} holds {found} at step {step}", flush=True)
             sys.exit(3)
-    line = f"{step} {time.time_ns()}\n"
+    line = f"{step:011d} {time.time_ns():019d}\n"
     file = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     os.write(file, line.encode())
     os.close(file)

@@ -1,17 +1,24 @@
 package dev.ferry.cli.chaos;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** What lines of a witness prove. */
 class WitnessFileTest {
+    private static final int PAGE = 4096;
+
     @TempDir Path folder;
     private Path file;
     private WitnessFile witness;
@@ -45,6 +52,27 @@ class WitnessFileTest {
         steps(0, 20);
         assertThat(witness.last()).isEqualTo(20);
         assertThat(witness.backs()).isEmpty();
+        assertThat(witness.damage()).isEmpty();
+    }
+
+    /** A process that is killed in its write stops between two pages of the file: a line in both would be half there. */
+    @Test
+    void noLineOfTheProgramLiesInTwoPages() throws IOException, InterruptedException {
+        Path program = folder.resolve("witness.py");
+        try (InputStream text = ChaosRun.class.getResourceAsStream("witness.py")) {
+            Files.copy(Objects.requireNonNull(text), program);
+        }
+        Process process = new ProcessBuilder("python3", program.toString(), file.toString()).redirectOutput(ProcessBuilder.Redirect.DISCARD).start();
+        try {
+            await().atMost(Duration.ofSeconds(30)).until(() -> {
+                witness.read();
+                return witness.last() > 20;
+            });
+        } finally {
+            process.destroyForcibly().waitFor();
+        }
+        List<String> lines = Files.readAllLines(file);
+        assertThat(lines).allSatisfy(line -> assertThat(PAGE % (line.length() + 1)).isZero()).extracting(String::length).containsOnly(lines.getFirst().length());
         assertThat(witness.damage()).isEmpty();
     }
 
