@@ -1,0 +1,110 @@
+import java.io.IOException;
+import java.io.OutputStream;
+import java.lang.classfile.ClassFile;
+import java.lang.classfile.ClassHierarchyResolver;
+import java.lang.classfile.ClassModel;
+import java.lang.classfile.ClassTransform;
+import java.net.MalformedURLException;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Collections;
+import java.util.zip.ZipEntry;
+import java.util.zip.ZipFile;
+import java.util.zip.ZipOutputStream;
+
+/**
+ * Brings classes of a version before 50 in the jars of a folder to a version that the JVM's AOT cache takes: it archives no class that only its old verifier can
+ * check. Picocli is compiled so, and every command begins with it. The code stays the same; what the new verifier wants, the stack map frames, is computed.
+ *
+ * <p>A class that does not verify afterwards is left as it was. Called by Maven after it copied the libraries: {@code java NewerClasses.java FOLDER}.
+ */
+final class NewerClasses {
+    /** The first version whose classes the cache takes. */
+    private static final int ARCHIVED = 50;
+
+    /** Java 8: the oldest that libraries are compiled to today. */
+    private static final int TARGET = 52;
+
+    private NewerClasses() {}
+
+    public static void main(String[] arguments) throws IOException {
+        try (DirectoryStream<Path> jars = Files.newDirectoryStream(Path.of(arguments[0]), "*.jar")) {
+            for (Path jar : jars) {
+                int old = old(jar);
+                if (old > 0) {
+                    System.out.println(jar.getFileName() + ": " + rewrite(jar) + " of " + old + " old classes brought to version " + TARGET);
+                }
+            }
+        }
+    }
+
+    private static int old(Path jar) throws IOException {
+        int count = 0;
+        try (ZipFile zip = new ZipFile(jar.toFile())) {
+            for (ZipEntry entry : Collections.list(zip.entries())) {
+                count += isOld(entry, read(zip, entry)) ? 1 : 0;
+            }
+        }
+        return count;
+    }
+
+    private static byte[] read(ZipFile zip, ZipEntry entry) throws IOException {
+        try (var in = zip.getInputStream(entry)) {
+            return in.readAllBytes();
+        }
+    }
+
+    /** By the major version, the last two of a class file's first eight bytes. */
+    private static boolean isOld(ZipEntry entry, byte[] bytes) {
+        return entry.getName().endsWith(".class") && bytes.length > 8 && ((bytes[6] & 0xff) << 8 | bytes[7] & 0xff) < ARCHIVED;
+    }
+
+    private static int rewrite(Path jar) throws IOException {
+        Path fresh = jar.resolveSibling(jar.getFileName() + ".new");
+        int rewritten = 0;
+        try (ZipFile zip = new ZipFile(jar.toFile()); OutputStream file = Files.newOutputStream(fresh); ZipOutputStream out = new ZipOutputStream(file); URLClassLoader neighbours = neighbours(jar)) {
+            ClassFile format = ClassFile.of(
+                    ClassFile.StackMapsOption.GENERATE_STACK_MAPS,
+                    ClassFile.ClassHierarchyResolverOption.of(ClassHierarchyResolver.ofResourceParsing(neighbours).orElse(ClassHierarchyResolver.defaultResolver())));
+            for (ZipEntry entry : Collections.list(zip.entries())) {
+                byte[] before = read(zip, entry);
+                byte[] after = isOld(entry, before) ? newer(format, before) : before;
+                rewritten += before == after ? 0 : 1;
+                ZipEntry copy = new ZipEntry(entry.getName());
+                copy.setTime(entry.getTime());
+                out.putNextEntry(copy);
+                out.write(after);
+                out.closeEntry();
+            }
+        }
+        Files.move(fresh, jar, StandardCopyOption.REPLACE_EXISTING);
+        return rewritten;
+    }
+
+    /** A class's frames need to know the classes it names: its own jar's, and those of the jars beside it. */
+    private static URLClassLoader neighbours(Path jar) throws IOException {
+        try (var files = Files.list(jar.toAbsolutePath().getParent())) {
+            return new URLClassLoader(files.filter(file -> file.toString().endsWith(".jar")).map(NewerClasses::url).toArray(URL[]::new));
+        }
+    }
+
+    private static URL url(Path file) {
+        try {
+            return file.toUri().toURL();
+        } catch (MalformedURLException impossible) {
+            throw new IllegalStateException(impossible);
+        }
+    }
+
+    private static byte[] newer(ClassFile format, byte[] bytes) {
+        ClassModel model = format.parse(bytes);
+        // The bodies are transformed, by nothing, so that they are written anew, with frames, and not copied.
+        ClassTransform anew = ClassTransform.transformingMethodBodies((code, element) -> code.with(element));
+        byte[] result = format.transformClass(model, anew.andThen(ClassTransform.endHandler(written -> written.withVersion(TARGET, 0))));
+        return format.verify(result).isEmpty() ? result : bytes;
+    }
+}
