@@ -41,9 +41,9 @@ if [[ $EUID -eq 0 && -n $coordinator ]]; then
     training node
     start_node "${command[@]}" || complete=no
 fi
-# The verb that is asked for most; the others share nearly all of its classes.
+# The other verbs share nearly all of its classes.
 training cli
-"${command[@]}" ps --server "$address" </dev/null || true
+FERRY_MAIN=StartupTraining "${command[@]}" "$address" "$work/coordinator/access/ca.pem" </dev/null || true
 keep cli
 if [[ -n $node ]]; then
     end_process "$node" || true

@@ -20,8 +20,9 @@ import org.jspecify.annotations.Nullable;
  * @param token empty: nothing
  * @param authority certificates by which it knows the coordinator; empty: it speaks without TLS
  * @param insecure a token may go over a line that others can read
+ * @param socket on which the coordinator may be asked too, without TLS: of this user, on this machine
  */
-public record Access(Optional<String> token, Optional<Path> authority, boolean insecure) {
+public record Access(Optional<String> token, Optional<Path> authority, boolean insecure, Optional<Path> socket) {
     private static final String TOKEN = "token";
     private static final String AUTHORITY = "ca.pem";
 
@@ -42,7 +43,10 @@ public record Access(Optional<String> token, Optional<Path> authority, boolean i
      * @throws FerryException INVALID_ARGUMENT when a file that was named can't be read, or others can read it
      */
     static Access of(Options options, Map<String, String> environment, Optional<Path> local, Path home) {
-        return new Access(token(options, environment, local, home), authority(options, environment, local, home), options.insecure());
+        // Who names an authority wants to see its certificate.
+        boolean named = options.caFile() != null || !environment.getOrDefault("FERRY_CA_FILE", "").isEmpty();
+        Optional<Path> socket = local.filter(folder -> !named).map(folder -> folder.resolve(LocalAccess.SOCKET));
+        return new Access(token(options, environment, local, home), authority(options, environment, local, home), options.insecure(), socket);
     }
 
     private static Optional<Path> authority(Options options, Map<String, String> environment, Optional<Path> local, Path home) {

@@ -17,6 +17,7 @@ import io.grpc.StatusRuntimeException;
 import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.netty.shaded.io.netty.channel.nio.NioEventLoopGroup;
+import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioDomainSocketChannel;
 import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioSocketChannel;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContextBuilder;
@@ -27,13 +28,16 @@ import io.grpc.stub.MetadataUtils;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetAddress;
+import java.net.UnixDomainSocketAddress;
 import java.net.UnknownHostException;
+import java.nio.channels.SocketChannel;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
@@ -80,14 +84,29 @@ public final class Client implements AutoCloseable {
     }
 
     private ManagedChannel open(String address) {
-        NettyChannelBuilder builder = NettyChannelBuilder.forTarget(address).eventLoopGroup(thread).channelType(NioSocketChannel.class).maxInboundMessageSize(MOST_MESSAGE).directExecutor();
-        if (access.authority().isPresent()) {
-            builder.sslContext(trusting(access.authority().get()));
-        } else {
-            builder.usePlaintext();
-        }
+        // Of several coordinators another one may lead than the one whose folder this is.
+        Optional<Path> socket = access.socket().filter(local -> addresses.size() == 1 && answers(local));
+        NettyChannelBuilder builder = (socket.isPresent() ? local(socket.get()) : remote(address)).eventLoopGroup(thread).maxInboundMessageSize(MOST_MESSAGE).directExecutor();
         access.token().ifPresent(token -> builder.intercept(MetadataUtils.newAttachHeadersInterceptor(bearer(token))));
         return builder.build();
+    }
+
+    private NettyChannelBuilder remote(String address) {
+        NettyChannelBuilder builder = NettyChannelBuilder.forTarget(address).channelType(NioSocketChannel.class);
+        return access.authority().isPresent() ? builder.sslContext(trusting(access.authority().get())) : builder.usePlaintext();
+    }
+
+    private static NettyChannelBuilder local(Path socket) {
+        return NettyChannelBuilder.forAddress(UnixDomainSocketAddress.of(socket)).channelType(NioDomainSocketChannel.class).usePlaintext();
+    }
+
+    /** A coordinator that was killed leaves its socket: then the one that has its place, perhaps with another folder, is asked by the network. */
+    private static boolean answers(Path socket) {
+        try (SocketChannel tried = SocketChannel.open(UnixDomainSocketAddress.of(socket))) {
+            return tried.isConnected();
+        } catch (IOException | IllegalArgumentException nobody) {
+            return false;
+        }
     }
 
     /** The JDK's TLS, not gRPC's native one: that would unpack a library at each call. */

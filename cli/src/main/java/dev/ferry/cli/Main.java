@@ -22,7 +22,7 @@ public final class Main {
     }
 
     /** The command with the one verb that the words begin with, or with all when they don't. */
-    private static CommandLine commandLine(String[] words) {
+    static CommandLine commandLine(String[] words) {
         Class<?> verb = words.length == 0 ? null : VerbTable.verbs().get(words[0]);
         return verb == null ? commandLine() : commandLine(Map.of(words[0], verb));
     }

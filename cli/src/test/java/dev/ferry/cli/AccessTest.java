@@ -42,6 +42,15 @@ class AccessTest {
     }
 
     @Test
+    void whoNamesAnAuthorityWantsToSeeACertificate() {
+        Path local = folder.resolve("local");
+        assertThat(Access.of(Access.Options.NONE, Map.of(), Optional.of(local), folder).socket()).hasValue(local.resolve("socket"));
+        assertThat(Access.of(Access.Options.NONE, Map.of("FERRY_CA_FILE", "ca.pem"), Optional.of(local), folder).socket()).isEmpty();
+        assertThat(Access.of(new Access.Options(null, Path.of("ca.pem"), false), Map.of(), Optional.of(local), folder).socket()).isEmpty();
+        assertThat(Access.of(Access.Options.NONE, Map.of(), Optional.empty(), folder).socket()).isEmpty();
+    }
+
+    @Test
     void aTokenThatOthersCanReadIsNotUsed() throws Exception {
         Path open = token("open", "secret", "rw-r-----");
         assertThatThrownBy(() -> Access.of(file(open), Map.of(), Optional.empty(), folder)).hasMessageContaining(open.toString()).hasMessageContaining("chmod 600").hasMessageNotContaining("secret");

@@ -35,10 +35,13 @@ import io.grpc.ManagedChannel;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
+import java.net.StandardProtocolFamily;
 import java.net.URI;
+import java.net.UnixDomainSocketAddress;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -82,13 +85,43 @@ class TlsTest {
         server = "127.0.0.1:" + coordinator.grpcPort();
         Path access = folder.resolve("data").resolve("access");
         authority = access.resolve("ca.pem");
-        admin = new Client(server, new Access(Optional.of(Access.read(access.resolve("token"))), Optional.of(authority), false));
+        admin = new Client(server, new Access(Optional.of(Access.read(access.resolve("token"))), Optional.of(authority), false, Optional.empty()));
     }
 
     @AfterAll
     void close() {
         admin.close();
         coordinator.close();
+    }
+
+    /** The socket is asked in place of an address at which nobody is, and wants a token as any port does. */
+    @Test
+    void aCommandLineOfTheSameUserComesByTheSocket() throws IOException {
+        Path socket = folder.resolve("data").resolve("access").resolve("socket");
+        assertThat(Files.getPosixFilePermissions(socket)).isEqualTo(PosixFilePermissions.fromString("rw-------"));
+        Optional<String> token = Optional.of(Access.read(socket.resolveSibling("token")));
+        try (Client client = new Client("127.0.0.1:1", new Access(token, Optional.empty(), false, Optional.of(socket)))) {
+            assertThat(client.ask(stub -> stub.getServer(GetServerRequest.getDefaultInstance())).getVersion()).isNotEmpty();
+            assertThat(client.administrate(stub -> stub.createJoinToken(CreateJoinTokenRequest.newBuilder().setNode("audited").setLifetimeSeconds(1).build())).getSecret()).isNotEmpty();
+        }
+        assertThat(Files.readString(folder.resolve("data").resolve("audit.jsonl"))).contains("local socket");
+        try (Client client = new Client("127.0.0.1:1", new Access(Optional.empty(), Optional.empty(), false, Optional.of(socket)))) {
+            assertThat(code(() -> client.ask(stub -> stub.getServer(GetServerRequest.getDefaultInstance())))).isEqualTo(ErrorCode.UNAUTHENTICATED);
+        }
+    }
+
+    /** A coordinator that was killed leaves its socket, on which nobody answers. */
+    @Test
+    void aDeadSocketIsPassedOver() throws IOException {
+        Path dead = folder.resolve("dead");
+        try (ServerSocketChannel left = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+            left.bind(UnixDomainSocketAddress.of(dead));
+        }
+        assertThat(dead).exists();
+        Optional<String> token = Optional.of(Access.read(folder.resolve("data").resolve("access").resolve("token")));
+        try (Client client = new Client(server, new Access(token, Optional.of(authority), false, Optional.of(dead)))) {
+            assertThat(client.ask(stub -> stub.getServer(GetServerRequest.getDefaultInstance())).getVersion()).isNotEmpty();
+        }
     }
 
     private String invite(String node, long seconds) {
@@ -155,12 +188,12 @@ class TlsTest {
         CertificateAuthority other = CertificateAuthority.create(folder.resolve("other"));
         assertThat(other.certificate()).isNotNull();
         for (Optional<Path> trusted : java.util.List.of(Optional.<Path>empty(), Optional.of(folder.resolve("other").resolve("ca.pem")))) {
-            try (Client client = new Client(server, new Access(Optional.empty(), trusted, false))) {
+            try (Client client = new Client(server, new Access(Optional.empty(), trusted, false, Optional.empty()))) {
                 assertThat(code(() -> client.ask(stub -> stub.getServer(GetServerRequest.getDefaultInstance())))).isEqualTo(ErrorCode.COORDINATOR_UNREACHABLE);
             }
         }
-        assertThat(code(() -> new Client("192.0.2.1:7070", new Access(Optional.of("secret"), Optional.empty(), false)))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
-        new Client("192.0.2.1:7070", new Access(Optional.of("secret"), Optional.of(authority), false)).close();
+        assertThat(code(() -> new Client("192.0.2.1:7070", new Access(Optional.of("secret"), Optional.empty(), false, Optional.empty())))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+        new Client("192.0.2.1:7070", new Access(Optional.of("secret"), Optional.of(authority), false, Optional.empty())).close();
     }
 
     private SSLContext trusting() throws Exception {
@@ -263,7 +296,7 @@ class TlsTest {
                         .setPublicKey(ByteString.copyFrom(pair.getPublic().getEncoded()))
                         .setProof(ByteString.copyFrom(Keys.prove(pair.getPrivate(), node, shown.split("_", 3)[1], pair.getPublic().getEncoded())))
                         .build();
-        try (Client client = new Client(server, new Access(Optional.of(shown), Optional.of(authority), false))) {
+        try (Client client = new Client(server, new Access(Optional.of(shown), Optional.of(authority), false, Optional.empty()))) {
             var ignored = client.administrate(stub -> stub.joinNode(asked));
             return Optional.empty();
         } catch (FerryException refused) {

@@ -13,6 +13,9 @@ import java.util.Optional;
  * can read.
  */
 public final class LocalAccess {
+    /** Name in the folder of the socket on which the coordinator listens too, if there is one. */
+    public static final String SOCKET = "socket";
+
     private LocalAccess() {}
 
     /** The folder of the links of this user: /run/ferry/access for root. */

@@ -53,12 +53,14 @@ import dev.ferry.proto.v1.Server;
 import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.Stores;
+import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -126,17 +128,19 @@ public final class Coordinator implements AutoCloseable {
             evacuations.start();
             freshness.start();
             drills.start();
-            grpc =
-                    GrpcPorts.builder(config, tls)
-                            .intercept(new CallGuard(gate))
-                            .addService(service)
-                            .addService(new AccountsService(accounts))
-                            .addService(new AccessService(tokens, audit, nodes, desk::askAgain, to -> StateTransfer.backUp(store, Path.of(config.data()), to)))
-                            .addService(new DecisionsService(decisions))
-                            .addService(new NodeLinkService(streams))
-                            .build();
+            AccessService.Backup backup = to -> StateTransfer.backUp(store, Path.of(config.data()), to);
+            UnaryOperator<NettyServerBuilder> services =
+                    builder ->
+                            builder.intercept(new CallGuard(gate))
+                                    .addService(service)
+                                    .addService(new AccountsService(accounts))
+                                    .addService(new AccessService(tokens, audit, nodes, desk::askAgain, backup))
+                                    .addService(new DecisionsService(decisions))
+                                    .addService(new NodeLinkService(streams));
+            grpc = services.apply(GrpcPorts.builder(config, tls)).build();
             GrpcPorts.listen(grpc, config);
             grpcPort = GrpcPorts.port(grpc, config);
+            LocalSocket.open(Path.of(config.data()).resolve(LocalFolder.NAME), services).ifPresent(this::add);
             add(() -> endGrpc(grpc, desk));
             directory.start();
             scheduling.start();

@@ -27,6 +27,11 @@ public final class GrpcPorts {
         NettyServerBuilder builder = NettyServerBuilder.forAddress(listens.getFirst());
         listens.subList(1, listens.size()).forEach(builder::addListenAddress);
         tls.ifPresent(secured -> builder.sslContext(secured.context()));
+        return shape(builder);
+    }
+
+    /** What holds for a server wherever it listens. */
+    static NettyServerBuilder shape(NettyServerBuilder builder) {
         return builder.executor(Executors.newVirtualThreadPerTaskExecutor())
                 .maxInboundMessageSize(MOST_MESSAGE)
                 .permitKeepAliveTime(5, TimeUnit.SECONDS)

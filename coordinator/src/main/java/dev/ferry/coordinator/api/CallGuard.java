@@ -16,6 +16,7 @@ import io.grpc.ServerInterceptor;
 import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.net.SocketAddress;
+import java.net.UnixDomainSocketAddress;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.Objects;
@@ -63,6 +64,10 @@ public final class CallGuard implements ServerInterceptor {
 
     private static String from(ServerCall<?, ?> call) {
         SocketAddress address = call.getAttributes().get(Grpc.TRANSPORT_ATTR_REMOTE_ADDR);
+        if (address instanceof UnixDomainSocketAddress) {
+            // A client's own end has no name.
+            return "local socket";
+        }
         return address == null ? "" : address.toString().replaceFirst("^/", "");
     }
 
