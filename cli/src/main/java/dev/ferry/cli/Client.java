@@ -16,6 +16,7 @@ import io.grpc.Metadata;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
 import io.grpc.netty.shaded.io.netty.channel.nio.NioEventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioDomainSocketChannel;
 import io.grpc.netty.shaded.io.netty.channel.socket.nio.NioSocketChannel;
@@ -97,7 +98,8 @@ public final class Client implements AutoCloseable {
     }
 
     private static NettyChannelBuilder local(Path socket) {
-        return NettyChannelBuilder.forAddress(UnixDomainSocketAddress.of(socket)).channelType(NioDomainSocketChannel.class).usePlaintext();
+        // gRPC sets what such a socket does not have, and Netty warns of it on the user's terminal: null takes it away.
+        return NettyChannelBuilder.forAddress(UnixDomainSocketAddress.of(socket)).channelType(NioDomainSocketChannel.class).withOption(ChannelOption.SO_KEEPALIVE, null).usePlaintext();
     }
 
     /** A coordinator that was killed leaves its socket: then the one that has its place, perhaps with another folder, is asked by the network. */

@@ -12,7 +12,6 @@ import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.NavigableMap;
-import java.util.Optional;
 import java.util.TreeMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -101,11 +100,16 @@ public final class ChunkCache implements AutoCloseable {
         bytes += at;
     }
 
-    /** Keeps a chunk as it lies in its pack; one that is here already, or that can't be written, is passed over. */
-    void put(ChunkName name, byte[] stored, int from, int length) {
-        ByteBuffer record = ByteBuffer.allocate(HEADER + length);
-        name.write(record);
-        record.putInt(length).put(stored, from, length).flip();
+    /**
+     * Keeps a chunk as it lies in its pack; one that is here already, or that can't be written, is passed over.
+     *
+     * @param stored from its position to its limit
+     */
+    void put(ChunkName name, ByteBuffer stored) {
+        int length = stored.remaining();
+        ByteBuffer header = ByteBuffer.allocate(HEADER);
+        name.write(header);
+        header.putInt(length).flip();
         try {
             Segment segment;
             long at;
@@ -113,18 +117,16 @@ public final class ChunkCache implements AutoCloseable {
                 if (broken || places.containsKey(name)) {
                     return;
                 }
-                segment = current(record.remaining());
+                segment = current(HEADER + length);
                 at = segment.length;
-                segment.length += record.remaining();
-                bytes += record.remaining();
+                segment.length += HEADER + length;
+                bytes += HEADER + length;
             }
-            long offset = at;
-            while (record.hasRemaining()) {
-                at += segment.file.write(record, at);
-            }
+            writeFully(segment.file, header, at);
+            writeFully(segment.file, stored, at + HEADER);
             synchronized (this) {
                 if (segments.get(segment.number) == segment) {
-                    places.put(name, new Place(segment, offset + HEADER, length));
+                    places.put(name, new Place(segment, at + HEADER, length));
                 }
             }
         } catch (ClosedChannelException evicted) {
@@ -164,22 +166,33 @@ public final class ChunkCache implements AutoCloseable {
         broken = true;
     }
 
-    /** A chunk as it lay in its pack, not verified; empty: it is not here. */
-    Optional<byte[]> get(ChunkName name) {
+    /**
+     * Gives a chunk as it lay in its pack, not verified.
+     *
+     * @param into with as many bytes left as it had there
+     * @return false: it is not here, or is of another length
+     */
+    boolean get(ChunkName name, ByteBuffer into) {
         Place place;
         synchronized (this) {
             place = places.get(name);
         }
-        if (place == null) {
-            return Optional.empty();
+        if (place == null || place.length() != into.remaining()) {
+            return false;
         }
         try {
-            byte[] stored = new byte[place.length()];
-            readFully(place.segment().file, ByteBuffer.wrap(stored), place.offset());
-            return Optional.of(stored);
+            readFully(place.segment().file, into, place.offset());
+            return true;
         } catch (IOException gone) {
             drop(name);
-            return Optional.empty();
+            return false;
+        }
+    }
+
+    private static void writeFully(FileChannel file, ByteBuffer from, long position) throws IOException {
+        long at = position;
+        while (from.hasRemaining()) {
+            at += file.write(from, at);
         }
     }
 

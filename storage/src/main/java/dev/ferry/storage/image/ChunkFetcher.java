@@ -5,7 +5,6 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.storage.ObjectStore;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -19,12 +18,15 @@ import java.util.concurrent.Semaphore;
  */
 public final class ChunkFetcher implements AutoCloseable {
     private static final int THREADS = 6;
-    private static final int AHEAD = 48;
+
+    /** Groups that are there, or on their way, before they are asked for. */
+    private static final int AHEAD = 16;
 
     private final ObjectStore store;
     private final Optional<ChunkCache> cache;
     private final ExecutorService threads =
             Executors.newFixedThreadPool(THREADS, work -> Thread.ofPlatform().daemon().name("fetch").unstarted(work));
+    private final Blocks blocks = new Blocks();
     private final Semaphore ahead = new Semaphore(AHEAD);
 
     /**
@@ -52,53 +54,50 @@ public final class ChunkFetcher implements AutoCloseable {
         ahead.release();
     }
 
-    /** Fetches neighbours of one pack; the plain bytes come in order. */
-    CompletableFuture<List<byte[]>> fetch(String image, List<Wanted> neighbours) {
+    /** Fetches neighbours of one pack. */
+    CompletableFuture<Fetched> fetch(String image, List<Wanted> neighbours) {
         return CompletableFuture.supplyAsync(() -> fetchNow(image, neighbours), threads);
     }
 
-    List<byte[]> fetchNow(String image, List<Wanted> neighbours) {
-        Optional<List<byte[]>> here = cache.flatMap(there -> cached(there, image, neighbours));
-        if (here.isPresent()) {
-            return here.get();
-        }
-        byte[] stored = read(image, neighbours);
-        int from = 0;
-        List<byte[]> plain = new ArrayList<>();
-        for (Wanted wanted : neighbours) {
-            int at = from;
-            plain.add(plain(image, wanted, stored, at));
-            cache.ifPresent(there -> there.put(wanted.name(), stored, at, wanted.place().stored()));
-            from += wanted.place().stored();
-        }
-        return plain;
-    }
-
-    /** The same as they are stored, each verified too. */
-    CompletableFuture<List<byte[]>> fetchStored(String image, List<Wanted> neighbours) {
-        return CompletableFuture.supplyAsync(
-                () -> {
-                    byte[] stored = read(image, neighbours);
-                    List<byte[]> each = new ArrayList<>();
-                    int from = 0;
-                    for (Wanted wanted : neighbours) {
-                        byte[] verified = plain(image, wanted, stored, from);
-                        int end = from + wanted.place().stored();
-                        each.add(verified.length == end - from ? verified : Arrays.copyOfRange(stored, from, end));
-                        from = end;
-                    }
-                    return each;
-                },
-                threads);
-    }
-
-    private byte[] read(String image, List<Wanted> neighbours) {
-        Wanted first = neighbours.getFirst();
-        Wanted last = neighbours.getLast();
-        long from = first.place().offset();
-        byte[] stored = new byte[(int) (last.place().offset() + last.place().stored() - from)];
+    /**
+     * @throws FerryException CHUNK_CORRUPT, CHUNK_MISSING, STORE_*
+     */
+    Fetched fetchNow(String image, List<Wanted> neighbours) {
+        int storedBytes = neighbours.stream().mapToInt(wanted -> wanted.place().stored()).sum();
+        ByteBuffer block = blocks.take(storedBytes + neighbours.stream().mapToInt(wanted -> room(image, wanted)).sum());
+        Fetched fetched = new Fetched(blocks, block);
+        boolean whole = false;
         try {
-            store.read(first.place().pack(), from, ByteBuffer.wrap(stored));
+            ByteBuffer stored = block.slice(0, storedBytes);
+            ByteBuffer room = block.slice(storedBytes, block.capacity() - storedBytes);
+            boolean here = cache.isPresent() && cached(cache.get(), neighbours, stored, room.duplicate(), fetched);
+            if (!here) {
+                read(image, neighbours, stored.clear());
+                decode(image, neighbours, stored.clear(), room, fetched);
+                cache.ifPresent(there -> keep(there, neighbours, fetched));
+            }
+            whole = true;
+            return fetched;
+        } finally {
+            if (!whole) {
+                fetched.close();
+            }
+        }
+    }
+
+    private static int room(String image, Wanted wanted) {
+        try {
+            return StoredChunk.room(wanted.length(), wanted.place().stored());
+        } catch (StoredChunk.Damaged damaged) {
+            throw corrupt(image, wanted, String.valueOf(damaged.getMessage()));
+        }
+    }
+
+    private void read(String image, List<Wanted> neighbours, ByteBuffer into) {
+        Wanted first = neighbours.getFirst();
+        long from = first.place().offset();
+        try {
+            store.read(first.place().pack(), from, into);
         } catch (FerryException failed) {
             if (failed.code() != ErrorCode.CHUNK_MISSING) {
                 throw failed;
@@ -106,32 +105,55 @@ public final class ChunkFetcher implements AutoCloseable {
             throw new FerryException(
                     ErrorCode.CHUNK_MISSING, "Image " + image + ": chunk " + first.name() + " should be at byte " + from + " of pack " + first.place().pack() + ": " + failed.getMessage(), failed);
         }
-        return stored;
     }
 
-    /** Neighbours all of which this node has; one that is damaged here is forgotten, and all are fetched again. */
-    private static Optional<List<byte[]>> cached(ChunkCache cache, String image, List<Wanted> neighbours) {
-        List<byte[]> plain = new ArrayList<>();
+    private static void decode(String image, List<Wanted> neighbours, ByteBuffer stored, ByteBuffer room, Fetched into) {
         for (Wanted wanted : neighbours) {
-            Optional<byte[]> stored = cache.get(wanted.name()).filter(bytes -> bytes.length == wanted.place().stored());
-            if (stored.isEmpty()) {
-                return Optional.empty();
-            }
+            ByteBuffer one = next(stored, wanted);
             try {
-                plain.add(plain(image, wanted, stored.get(), 0));
-            } catch (FerryException damaged) {
-                cache.drop(wanted.name());
-                return Optional.empty();
+                into.add(one, StoredChunk.plain(wanted.name(), wanted.length(), one, room));
+            } catch (StoredChunk.Damaged damaged) {
+                throw corrupt(image, wanted, String.valueOf(damaged.getMessage()));
             }
         }
-        return Optional.of(plain);
     }
 
-    private static byte[] plain(String image, Wanted wanted, byte[] stored, int at) {
-        try {
-            return StoredChunk.plain(wanted.name(), wanted.length(), stored, at, wanted.place().stored());
-        } catch (StoredChunk.Damaged damaged) {
-            throw corrupt(image, wanted, String.valueOf(damaged.getMessage()));
+    private static ByteBuffer next(ByteBuffer stored, Wanted wanted) {
+        ByteBuffer one = stored.slice(stored.position(), wanted.place().stored());
+        stored.position(stored.position() + one.remaining());
+        return one;
+    }
+
+    /**
+     * Takes neighbours from this node's cache, if it has all of them; one that is damaged here is forgotten.
+     *
+     * @return false: nothing was added
+     */
+    private static boolean cached(ChunkCache cache, List<Wanted> neighbours, ByteBuffer stored, ByteBuffer room, Fetched into) {
+        List<ByteBuffer> plain = new ArrayList<>();
+        List<ByteBuffer> each = new ArrayList<>();
+        for (Wanted wanted : neighbours) {
+            ByteBuffer one = next(stored, wanted);
+            if (!cache.get(wanted.name(), one.duplicate())) {
+                return false;
+            }
+            try {
+                plain.add(StoredChunk.plain(wanted.name(), wanted.length(), one, room));
+            } catch (StoredChunk.Damaged damaged) {
+                cache.drop(wanted.name());
+                return false;
+            }
+            each.add(one);
+        }
+        for (int i = 0; i < each.size(); i++) {
+            into.add(each.get(i), plain.get(i));
+        }
+        return true;
+    }
+
+    private static void keep(ChunkCache cache, List<Wanted> neighbours, Fetched fetched) {
+        for (int i = 0; i < neighbours.size(); i++) {
+            cache.put(neighbours.get(i).name(), fetched.stored().get(i).duplicate());
         }
     }
 

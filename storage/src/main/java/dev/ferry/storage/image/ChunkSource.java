@@ -17,7 +17,9 @@ import org.jspecify.annotations.Nullable;
 
 /** One run of bytes of an image, in order, with the next groups of chunks on their way. */
 final class ChunkSource implements ByteSource {
-    private static final int GROUP = 4;
+    /** Chunks that are had together at most. */
+    static final int GROUP = 4;
+
     private static final int MOST_AHEAD = 8;
     private static final ByteBuffer ZEROS = ByteBuffer.allocateDirect(Images.WINDOW_BYTES).asReadOnlyBuffer();
 
@@ -25,7 +27,8 @@ final class ChunkSource implements ByteSource {
     private final ChunkFetcher fetcher;
     private final ChunkList chunks;
     private final Deque<Group> groups = new ArrayDeque<>();
-    private final Deque<byte[]> ready = new ArrayDeque<>();
+    private final Deque<ByteBuffer> ready = new ArrayDeque<>();
+    private @Nullable Fetched now;
     private @Nullable ByteBuffer window;
     private int planned;
     private int zeros;
@@ -37,7 +40,7 @@ final class ChunkSource implements ByteSource {
      * @param content null: a run of zeros
      * @param counted whether it holds a right to be fetched ahead
      */
-    private record Group(@Nullable CompletableFuture<List<byte[]>> content, int zeroLength, boolean counted) {}
+    private record Group(@Nullable CompletableFuture<Fetched> content, int zeroLength, boolean counted) {}
 
     ChunkSource(StoredImageReader image, ChunkFetcher fetcher, ChunkList chunks, long offset) {
         this.image = image;
@@ -78,25 +81,32 @@ final class ChunkSource implements ByteSource {
             zeros -= some.limit();
             return some;
         }
+        ByteBuffer chunk = ready.removeFirst();
+        if (chunk.isDirect()) {
+            return chunk;
+        }
         ByteBuffer target = window == null ? image.takeWindow() : window;
         window = target;
-        return target.clear().put(ready.removeFirst()).flip();
+        return target.clear().put(chunk).flip();
     }
 
     /** Takes the next group, after it has ordered those behind it. */
     private boolean advance() {
+        release();
         fillAhead();
         Group group = groups.pollFirst();
         if (group == null) {
             return false;
         }
-        CompletableFuture<List<byte[]>> content = group.content();
+        CompletableFuture<Fetched> content = group.content();
         if (content == null) {
             zeros = group.zeroLength();
             return true;
         }
         try {
-            ready.addAll(content.join());
+            Fetched fetched = content.join();
+            now = fetched;
+            ready.addAll(fetched.plain());
         } catch (CompletionException failed) {
             if (failed.getCause() instanceof FerryException known) {
                 throw known;
@@ -108,6 +118,14 @@ final class ChunkSource implements ByteSource {
             }
         }
         return true;
+    }
+
+    /** What was given out last is not looked at any more. */
+    private void release() {
+        if (now != null) {
+            now.close();
+            now = null;
+        }
     }
 
     private void fillAhead() {
@@ -149,10 +167,14 @@ final class ChunkSource implements ByteSource {
     @Override
     public void close() {
         for (Group group : groups) {
+            if (group.content() != null) {
+                var ignored = group.content().thenAccept(Fetched::close);
+            }
             if (group.counted()) {
                 fetcher.consumed();
             }
         }
+        release();
         groups.clear();
         ready.clear();
         if (window != null) {

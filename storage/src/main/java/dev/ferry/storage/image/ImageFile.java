@@ -208,7 +208,8 @@ public final class ImageFile {
         long at = from.count();
         byte[] stored = whole(from, name, chunk.stored(), "chunk " + chunk.name());
         try {
-            return new Chunk(chunk.name(), offset, stored, StoredChunk.plain(chunk.name(), chunk.length(), stored, 0, stored.length));
+            ByteBuffer room = ByteBuffer.allocate(StoredChunk.room(chunk.length(), stored.length));
+            return new Chunk(chunk.name(), offset, stored, StoredChunk.plain(chunk.name(), chunk.length(), ByteBuffer.wrap(stored), room).array());
         } catch (StoredChunk.Damaged damaged) {
             throw corrupt(name, at, "chunk " + chunk.name() + ": " + damaged.getMessage());
         }

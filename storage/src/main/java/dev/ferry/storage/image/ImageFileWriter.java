@@ -83,22 +83,24 @@ public final class ImageFileWriter {
     }
 
     private void chunks(String image, ChunkFetcher fetcher, OutputStream to) throws IOException {
-        Deque<CompletableFuture<List<byte[]>>> ahead = new ArrayDeque<>();
+        Deque<CompletableFuture<Fetched>> ahead = new ArrayDeque<>();
         for (List<ChunkFetcher.Wanted> group : ImageVerifier.groups(wanted)) {
-            ahead.add(fetcher.fetchStored(image, group));
+            ahead.add(fetcher.fetch(image, group));
             if (ahead.size() == MOST_AHEAD) {
                 write(ahead.removeFirst(), to);
             }
         }
-        for (CompletableFuture<List<byte[]>> rest : ahead) {
+        for (CompletableFuture<Fetched> rest : ahead) {
             write(rest, to);
         }
     }
 
-    private static void write(CompletableFuture<List<byte[]>> group, OutputStream to) throws IOException {
-        try {
-            for (byte[] chunk : group.join()) {
-                to.write(chunk);
+    private static void write(CompletableFuture<Fetched> group, OutputStream to) throws IOException {
+        try (Fetched fetched = group.join()) {
+            for (ByteBuffer chunk : fetched.stored()) {
+                byte[] bytes = new byte[chunk.remaining()];
+                chunk.get(bytes);
+                to.write(bytes);
             }
         } catch (CompletionException failed) {
             throw failed.getCause() instanceof FerryException known ? known : failed;

@@ -69,7 +69,7 @@ public final class ImageVerifier {
     }
 
     /** Neighbours that are on their way. */
-    private record Ordered(List<ChunkFetcher.Wanted> group, CompletableFuture<List<byte[]>> content) {}
+    private record Ordered(List<ChunkFetcher.Wanted> group, CompletableFuture<Fetched> content) {}
 
     /** Those that lie one behind the other in a pack are had together. */
     static List<List<ChunkFetcher.Wanted>> groups(List<ChunkFetcher.Wanted> chunks) {
@@ -88,8 +88,8 @@ public final class ImageVerifier {
 
     /** @return plain bytes that are as they should be */
     private long check(String image, Ordered ordered, List<String> damage) {
-        try {
-            return ordered.content().join().stream().mapToLong(chunk -> chunk.length).sum();
+        try (Fetched whole = ordered.content().join()) {
+            return whole.plainBytes();
         } catch (CompletionException failed) {
             if (!(failed.getCause() instanceof FerryException known) || !isDamage(known)) {
                 throw failed.getCause() instanceof RuntimeException cause ? cause : failed;
@@ -98,8 +98,8 @@ public final class ImageVerifier {
         // One of them is damaged: which?
         long bytes = 0;
         for (ChunkFetcher.Wanted chunk : ordered.group()) {
-            try {
-                bytes += fetcher.fetchNow(image, List.of(chunk)).getFirst().length;
+            try (Fetched one = fetcher.fetchNow(image, List.of(chunk))) {
+                bytes += one.plainBytes();
             } catch (FerryException broken) {
                 if (!isDamage(broken)) {
                     throw broken;

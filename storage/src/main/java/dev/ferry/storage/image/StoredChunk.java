@@ -2,7 +2,8 @@ package dev.ferry.storage.image;
 
 import com.github.luben.zstd.Zstd;
 import com.github.luben.zstd.ZstdException;
-import java.util.Arrays;
+import java.nio.ByteBuffer;
+import java.security.MessageDigest;
 
 /** A chunk as it lies in a pack or in an image's file: one zstd frame, or the plain bytes when it is as long as these. */
 final class StoredChunk {
@@ -18,33 +19,53 @@ final class StoredChunk {
     }
 
     /**
-     * Its plain bytes.
+     * Room that {@link #plain} needs beside the stored bytes.
      *
-     * @param length of the plain bytes
-     * @param at where in the array it begins
-     * @param storedLength how much of the array it has
+     * @throws Damaged when no chunk has such lengths
      */
-    static byte[] plain(ChunkName name, int length, byte[] stored, int at, int storedLength) throws Damaged {
-        if (length > PageCutter.MOST_BYTES) {
+    static int room(int length, int storedLength) throws Damaged {
+        if (length > PageCutter.MOST_BYTES || storedLength > length) {
             throw new Damaged("its length is impossible");
         }
-        byte[] plain;
-        if (storedLength == length) {
-            plain = Arrays.copyOfRange(stored, at, at + storedLength);
-        } else {
-            plain = new byte[length];
-            try {
-                long size = Zstd.decompressByteArray(plain, 0, plain.length, stored, at, storedLength);
-                if (size != plain.length) {
-                    throw new Damaged("it has " + size + " bytes, not " + plain.length);
-                }
-            } catch (ZstdException damaged) {
-                throw new Damaged("it can't be decompressed (" + damaged.getMessage() + ")");
-            }
+        return storedLength == length ? 0 : length;
+    }
+
+    /**
+     * Its plain bytes, verified: the stored ones themselves, or the next of {@code room}.
+     *
+     * @param length of the plain bytes
+     * @param stored from position to limit, which stay; direct if and only if {@code room} is
+     * @param room with at least {@link #room} bytes left; its position moves behind those that were used
+     */
+    static ByteBuffer plain(ChunkName name, int length, ByteBuffer stored, ByteBuffer room) throws Damaged {
+        ByteBuffer plain = stored.duplicate();
+        if (room(length, stored.remaining()) > 0) {
+            plain = room.slice(room.position(), length);
+            decompress(stored, plain);
+            room.position(room.position() + length);
         }
-        if (!ChunkName.of(ChunkName.sha256().digest(plain)).equals(name)) {
+        MessageDigest sha256 = ChunkName.sha256();
+        sha256.update(plain.duplicate());
+        if (!ChunkName.of(sha256.digest()).equals(name)) {
             throw new Damaged("its bytes are not those that were written");
         }
         return plain;
+    }
+
+    private static void decompress(ByteBuffer stored, ByteBuffer plain) throws Damaged {
+        try {
+            long size =
+                    stored.isDirect()
+                            ? Zstd.decompressDirectByteBuffer(plain, 0, plain.remaining(), stored, stored.position(), stored.remaining())
+                            : Zstd.decompressByteArray(plain.array(), plain.arrayOffset(), plain.remaining(), stored.array(), stored.arrayOffset() + stored.position(), stored.remaining());
+            if (Zstd.isError(size)) {
+                throw new Damaged("it can't be decompressed (" + Zstd.getErrorName(size) + ")");
+            }
+            if (size != plain.remaining()) {
+                throw new Damaged("it has " + size + " bytes, not " + plain.remaining());
+            }
+        } catch (ZstdException damaged) {
+            throw new Damaged("it can't be decompressed (" + damaged.getMessage() + ")");
+        }
     }
 }
