@@ -77,7 +77,19 @@ public final class ErrorTransport {
             case UNAVAILABLE -> new FerryException(ErrorCode.COORDINATOR_UNREACHABLE, "No coordinator answers at " + server + ": " + cause(failure, said), failure);
             case DEADLINE_EXCEEDED -> new FerryException(ErrorCode.DEADLINE_EXCEEDED, "The coordinator at " + server + " did not answer in time", failure);
             case CANCELLED -> new FerryException(ErrorCode.CANCELLED, "The call to " + server + " was cancelled: " + said, failure);
-            default -> new FerryException(ErrorCode.INTERNAL, "The coordinator at " + server + " failed: " + failure.getStatus(), failure);
+            default -> isBroken(failure)
+                    ? new FerryException(ErrorCode.COORDINATOR_UNREACHABLE, "The coordinator at " + server + " went away while it was asked: " + cause(failure, said), failure)
+                    : new FerryException(ErrorCode.INTERNAL, "The coordinator at " + server + " failed: " + failure.getStatus(), failure);
         };
+    }
+
+    /** A status that came over the wire has no cause: this end's own connection broke. gRPC calls it UNKNOWN when it is closed between two writes. */
+    private static boolean isBroken(StatusRuntimeException failure) {
+        for (Throwable cause = failure.getCause(); cause != null; cause = cause.getCause()) {
+            if (cause instanceof IOException) {
+                return true;
+            }
+        }
+        return false;
     }
 }
