@@ -1,10 +1,10 @@
 /*
  * What a machine with GPUs is checked with: a program of CUDA's driver API, and the driver's own calls without Ferry around them.
  *
- *   ferry-gpu-check train STEPS MEBIBYTES   works on so much memory of every device that it sees; "step N CHECKSUM-OF-ALL-WEIGHTS" for each step
- *   ferry-gpu-check copy MEBIBYTES ROUNDS   copies between a device and pinned memory: "d2h BYTES NANOSECONDS", "h2d BYTES NANOSECONDS"
- *   ferry-gpu-check calls PID ROUNDS        lock, checkpoint, restore, unlock of a process: "lock NANOSECONDS" ...
- *   ferry-gpu-check park PID                lock and checkpoint only: a process in that state may be killed on every driver
+ *   ferry-gpu-check train STEPS MEBIBYTES DEVICES   works on so much memory of each of the first DEVICES; "step N CHECKSUM-OF-ALL-WEIGHTS" for each step
+ *   ferry-gpu-check copy MEBIBYTES ROUNDS           copies between a device and pinned memory: "d2h BYTES NANOSECONDS", "h2d BYTES NANOSECONDS"
+ *   ferry-gpu-check calls PID ROUNDS                lock, checkpoint, restore, unlock of a process: "lock NANOSECONDS" ...
+ *   ferry-gpu-check park PID                        lock and checkpoint only: a process in that state may be killed on every driver
  *
  * Nothing is linked: libcuda.so.1 is loaded, so the same program runs on the stand-in. The kernels are PTX that the driver compiles for its device;
  * the stand-in has its own under the same names, with the same parameters. Sums of integers only: their order has no say in a result.
@@ -210,18 +210,22 @@ static uint64_t step(struct share *s, uint64_t number, uint64_t feedback)
 }
 
 /* The sum of all devices goes into the next step of each: a bit that is lost on one changes every later line. */
-static int train(uint64_t steps, uint64_t bytes)
+static int train(uint64_t steps, uint64_t bytes, int wanted)
 {
 	static struct share shares[MOST_DEVICES];
 	int devices;
 	uint64_t feedback = 0;
 	load();
 	must(cuDeviceGetCount(&devices), "cuDeviceGetCount");
-	for (int i = 0; i < devices && i < MOST_DEVICES; i++)
+	if (wanted > devices || wanted > MOST_DEVICES) {
+		printf("refused: %d devices are wanted, %d are seen\n", wanted, devices);
+		return 1;
+	}
+	for (int i = 0; i < wanted; i++)
 		open_share(&shares[i], i, bytes);
 	for (uint64_t number = 0; number < steps; number++) {
 		uint64_t sum = 0;
-		for (int i = 0; i < devices && i < MOST_DEVICES; i++)
+		for (int i = 0; i < wanted; i++)
 			sum = sum * 31 + step(&shares[i], number, feedback);
 		feedback = sum;
 		printf("step %llu %016llx\n", (unsigned long long)number, (unsigned long long)sum);
@@ -297,14 +301,14 @@ static uint64_t number(const char *text)
 int main(int count, char **argument)
 {
 	const char *mode = count > 1 ? argument[1] : "";
-	if (strcmp(mode, "train") == 0 && count == 4)
-		return train(number(argument[2]), number(argument[3]) << 20);
+	if (strcmp(mode, "train") == 0 && count == 5)
+		return train(number(argument[2]), number(argument[3]) << 20, (int)number(argument[4]));
 	if (strcmp(mode, "copy") == 0 && count == 4)
 		return copy(number(argument[2]) << 20, (int)number(argument[3]));
 	if (strcmp(mode, "calls") == 0 && count == 4)
 		return calls((int)number(argument[2]), (int)number(argument[3]), 1);
 	if (strcmp(mode, "park") == 0 && count == 3)
 		return calls((int)number(argument[2]), 1, 0);
-	fprintf(stderr, "usage: ferry-gpu-check train STEPS MEBIBYTES | copy MEBIBYTES ROUNDS | calls PID ROUNDS | park PID\n");
+	fprintf(stderr, "usage: ferry-gpu-check train STEPS MEBIBYTES DEVICES | copy MEBIBYTES ROUNDS | calls PID ROUNDS | park PID\n");
 	return 2;
 }
