@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Installs what Ferry needs on a Debian machine: tools/setup.sh node|demo|test
+# Installs what Ferry needs on a Debian machine: tools/setup.sh node|kit|demo|test
 #
 #   node  runs and saves jobs: CRIU >= 4.2 in $FERRY_TOOLS, runc, iproute2, iptables, nftables, and the C compiler the build needs
+#   kit   node + what packs the kit for machines with GPUs
 #   demo  node + the demo's PyTorch
-#   test  demo (the end-to-end tests run the same training)
+#   test  kit + demo (the end-to-end tests run the same training)
 #
 # Done once: a stamp in $FERRY_TOOLS says so. A second caller waits for the first. Only apt, only signed packages; needs root when something is missing.
 # Exit status: 0 everything is there, 69 something can't be had (said in one line).
@@ -19,10 +20,10 @@ FERRY_SCRIPTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly SETUP_VERSION=1
 readonly LOCK_SECONDS=1800
 
-role=${1:?usage: setup.sh node|demo|test}
+role=${1:?usage: setup.sh node|kit|demo|test}
 case $role in
-    node | demo | test) ;;
-    *) say "setup: unknown role '$role': node, demo or test"; exit 64 ;;
+    node | kit | demo | test) ;;
+    *) say "setup: unknown role '$role': node, kit, demo or test"; exit 64 ;;
 esac
 stamp=$FERRY_TOOLS/setup-$role.stamp
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -36,8 +37,9 @@ missing_packages() {
     type -P perl >/dev/null || echo perl-base
     type -P gcc >/dev/null || echo gcc
     compgen -G '/usr/lib/*/libc.a' >/dev/null || compgen -G '/usr/lib*/libc.a' >/dev/null || echo libc6-dev
-    [[ -x $FERRY_TOOLS/criu/bin/criu ]] || type -P patchelf >/dev/null || echo patchelf
-    [[ $role == node ]] || has_torch || echo python3-torch
+    [[ -x $FERRY_TOOLS/criu/bin/criu && $role != kit && $role != test ]] || type -P patchelf >/dev/null || echo patchelf
+    [[ $role != kit && $role != test ]] || type -P zstd >/dev/null || echo zstd
+    [[ $role == node || $role == kit ]] || has_torch || echo python3-torch
     [[ $role != test ]] || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || echo postgresql
     [[ $role != test ]] || type -P spin >/dev/null || echo spin
 }

@@ -300,6 +300,22 @@ int cuMemAlloc_v2(device_pointer *address, size_t bytes)
 	return leave(slot < MOST_MEMORIES ? SUCCESS : OUT_OF_MEMORY);
 }
 
+/* Pinned memory; nothing here is swapped for long enough to matter. */
+int cuMemAllocHost_v2(void **address, size_t bytes)
+{
+	int refused = enter();
+	if (refused)
+		return refused;
+	*address = current ? malloc(bytes) : NULL;
+	return leave(!current ? INVALID_CONTEXT : *address ? SUCCESS : OUT_OF_MEMORY);
+}
+
+int cuMemFreeHost(void *address)
+{
+	free(address);
+	return SUCCESS;
+}
+
 int cuMemFree_v2(device_pointer address)
 {
 	int refused = enter();

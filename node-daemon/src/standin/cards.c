@@ -132,7 +132,7 @@ static void *worker(void *argument)
 		c->first = work->next;
 		if (!c->first)
 			c->last = NULL;
-		c->working_on = work->stream;
+		c->working_on = work->stream + 1; /* the default stream is 0 */
 		int dead = c->ended;
 		pthread_mutex_unlock(&all);
 		if (!dead)
@@ -148,7 +148,7 @@ static void *worker(void *argument)
 
 static int is_busy(struct connection *c, uint32_t stream)
 {
-	if (c->working_on && (stream == 0 || c->working_on == stream))
+	if (c->working_on && (stream == 0 || c->working_on == stream + 1))
 		return 1;
 	for (struct work *work = c->first; work; work = work->next)
 		if (stream == 0 || work->stream == stream)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds ferry-init, ferry-network, ferry-watchdog and ferry-gpu into a folder, unless they are there and newer than their sources.
+# Builds ferry-init, ferry-network, ferry-watchdog, ferry-gpu and ferry-gpu-check into a folder, unless they are there and newer than their sources.
 set -eu
 source=$(dirname "$0")
 target=$1
@@ -16,3 +16,6 @@ for part in ferry-gpu.c ferry-gpu-driver.c ferry-gpu.h; do
         break
     fi
 done
+if [ ! "$target/ferry-gpu-check" -nt "$source/ferry-gpu-check.c" ]; then
+    gcc -O2 -Wall -Wextra -Werror -s -o "$target/ferry-gpu-check" "$source/ferry-gpu-check.c" -ldl
+fi

@@ -60,8 +60,11 @@ static void set_loopback_up(void)
 
 static void become_nft(const char *rules)
 {
-	/* The daemon's PATH need not have the administrator's folders. */
-	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
+	/* The daemon's PATH need not have the administrator's folders; tools that Ferry brought (the kit does) go before all. */
+	const char *tools = getenv("FERRY_TOOLS");
+	char path[4096];
+	snprintf(path, sizeof path, "%s/nft/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", tools && *tools ? tools : "/var/lib/ferry/tools");
+	setenv("PATH", path, 1);
 	execlp("nft", "nft", rules, NULL);
 	fail("execute nft (install the package nftables)");
 }

@@ -95,7 +95,7 @@ public final class Bench {
         }
     }
 
-    private static void remove(Path folder) throws IOException, InterruptedException {
+    static void remove(Path folder) throws IOException, InterruptedException {
         int status = new ProcessBuilder("rm", "-rf", folder.toString()).inheritIO().start().waitFor();
         if (status != 0) {
             throw new IOException(folder + " can't be removed");

@@ -2,6 +2,7 @@ package dev.ferry.cli.bench;
 
 import dev.ferry.cli.Client;
 import dev.ferry.cli.cluster.LocalCluster;
+import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.CancelJobRequest;
 import dev.ferry.proto.v1.CheckpointJobRequest;
@@ -9,6 +10,7 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FerryGrpc;
 import dev.ferry.proto.v1.GetImageRequest;
 import dev.ferry.proto.v1.GetJobRequest;
+import dev.ferry.proto.v1.GetNodeRequest;
 import dev.ferry.proto.v1.GetOperationRequest;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
@@ -17,6 +19,7 @@ import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.LogChunk;
 import dev.ferry.proto.v1.MigrateJobRequest;
 import dev.ferry.proto.v1.Mount;
+import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.ReadLogRequest;
@@ -33,6 +36,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
@@ -51,6 +55,9 @@ final class FerrySide implements AutoCloseable {
     private final Path program;
     private final Path store;
 
+    /**
+     * @param program of the workload; not looked at where only other programs are run
+     */
     private FerrySide(LocalCluster cluster, Path program, Path store) {
         this.cluster = cluster;
         this.program = program;
@@ -61,6 +68,21 @@ final class FerrySide implements AutoCloseable {
     static FerrySide start(Path folder, Path program) throws IOException {
         LocalCluster cluster = LocalCluster.start(new LocalCluster.Plan(folder, 2, "", "127.0.0.1:0", "127.0.0.1:0", PATIENT));
         return new FerrySide(cluster, program, folder.resolve("store"));
+    }
+
+    /**
+     * One node on the machine's own network, as machines without the program ip have it.
+     *
+     * @param gpus what its GPUs are played by; empty: the machine's own
+     */
+    static FerrySide alone(Path folder, String gpus, Map<String, String> nodeSettings) throws IOException {
+        LocalCluster.Plan plan = new LocalCluster.Plan(folder, 1, "", "127.0.0.1:0", "127.0.0.1:0", PATIENT, gpus, Optional.empty(), nodeSettings, false);
+        return new FerrySide(LocalCluster.start(plan), folder, folder.resolve("store"));
+    }
+
+    /** What the first node says of itself. */
+    Node firstNode() {
+        return client.ask(stub -> stub.getNode(GetNodeRequest.newBuilder().setNode(LocalCluster.nodeName(1)).build()));
     }
 
     LocalCluster cluster() {
@@ -75,8 +97,13 @@ final class FerrySide implements AutoCloseable {
                         .setMemoryBytes(load.limit())
                         .addMounts(Mount.newBuilder().setSource(String.valueOf(program.getParent())).setDestination("/bench").setReadOnly(true))
                         .build();
+        return run(spec, LONG);
+    }
+
+    /** Starts a job and waits until it has written a few lines. */
+    Job run(JobSpec spec, Duration atMost) {
         Job job = client.ask(stub -> stub.runJob(RunJobRequest.newBuilder().setSpec(spec).build()));
-        await("the workload fills its memory", () -> {
+        await("the workload fills its memory", atMost, () -> {
             Job now = job(job);
             if (now.getState() != JobState.RUNNING && now.getState() != JobState.PENDING && now.getState() != JobState.STARTING) {
                 throw new FerryException(ErrorCode.START_FAILED, "The workload is " + now.getState() + ": " + now.getError().getMessage() + String.join(" ", log(now)));
@@ -100,6 +127,14 @@ final class FerrySide implements AutoCloseable {
 
     Operation beginLive(Job job) {
         return client.ask(stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).setLive(true).build()));
+    }
+
+    Operation suspend(Job job, boolean park) {
+        return succeed(stub -> stub.suspendJob(SuspendJobRequest.newBuilder().setJob(job.getId()).setPark(park).build()));
+    }
+
+    Operation resume(Job job) {
+        return succeed(stub -> stub.resumeJob(ResumeJobRequest.newBuilder().setJob(job.getId()).build()));
     }
 
     /** Suspends the job and brings it back on its node; the second operation. */
@@ -169,10 +204,20 @@ final class FerrySide implements AutoCloseable {
     }
 
     static void await(String what, BooleanSupplier condition) {
-        long end = System.nanoTime() + LONG.toNanos();
+        await(what, LONG, condition);
+    }
+
+    /**
+     * @throws FerryException DEADLINE_EXCEEDED, or CANCELLED when the thread is interrupted
+     */
+    static void await(String what, Duration atMost, BooleanSupplier condition) {
+        long end = System.nanoTime() + atMost.toNanos();
         while (!condition.getAsBoolean()) {
             if (System.nanoTime() > end) {
-                throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, "It took more than " + LONG.toMinutes() + " min until " + what);
+                throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, "It took more than " + Durations.format(atMost) + " until " + what);
+            }
+            if (Thread.currentThread().isInterrupted()) {
+                throw new FerryException(ErrorCode.CANCELLED, "Interrupted before " + what);
             }
             LockSupport.parkNanos(50_000_000);
         }

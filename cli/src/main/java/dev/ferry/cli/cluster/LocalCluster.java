@@ -58,8 +58,14 @@ public final class LocalCluster implements AutoCloseable {
      * @param settings more keys for the coordinator's configuration
      * @param gpus what each node's GPUs are played by, as {@link StandInSpec} reads it; empty: the machine's own, if any
      * @param spot whose metadata server is played for the nodes; empty: none
+     * @param apart each node in a network namespace of its own, which takes the program ip; else all meet on the loopback interface
      */
-    public record Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus, Optional<Cloud> spot, Map<String, String> nodeSettings) {
+    public record Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus, Optional<Cloud> spot, Map<String, String> nodeSettings, boolean apart) {
+        /** With nodes that are apart. */
+        public Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus, Optional<Cloud> spot, Map<String, String> nodeSettings) {
+            this(data, nodes, store, grpc, http, settings, gpus, spot, nodeSettings, true);
+        }
+
         /** With nothing more in the nodes' configurations. */
         public Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus, Optional<Cloud> spot) {
             this(data, nodes, store, grpc, http, settings, gpus, spot, Map.of());
@@ -98,7 +104,7 @@ public final class LocalCluster implements AutoCloseable {
     private LocalCluster(Plan plan) throws IOException {
         this.plan = plan;
         id = HexFormat.of().toHexDigits((short) plan.data().toAbsolutePath().normalize().toString().hashCode());
-        network = plan.store().startsWith("s3:") ? Optional.empty() : Optional.of(new ClusterNetwork(id, plan.nodes()));
+        network = !plan.apart() || plan.store().startsWith("s3:") ? Optional.empty() : Optional.of(new ClusterNetwork(id, plan.nodes()));
         layout = CgroupLayout.ofThisMachine();
         grpc = plan.grpc();
         http = plan.http();
@@ -290,6 +296,15 @@ public final class LocalCluster implements AutoCloseable {
         Matcher ignored = node(node).await(Pattern.compile("^ready name=" + nodeName(node) + "$", Pattern.MULTILINE), READY);
     }
 
+    /** The configuration file of a node, once it was started. */
+    public Path nodeConfig(int node) {
+        return configOf(nodeName(node));
+    }
+
+    private Path configOf(String part) {
+        return plan.data().resolve("conf").resolve(part + ".yaml");
+    }
+
     private Path write(String name, Map<String, String> settings) throws IOException {
         StringBuilder yaml = new StringBuilder();
         settings.forEach((key, value) -> yaml.append(key).append(": ").append(value).append('\n'));
@@ -302,7 +317,7 @@ public final class LocalCluster implements AutoCloseable {
         if (Files.exists(key)) {
             yaml.append("  encryption: {masterKeyFile: \"").append(key.toAbsolutePath()).append("\"}\n");
         }
-        Path file = plan.data().resolve("conf").resolve(name + ".yaml");
+        Path file = configOf(name);
         DurableFile.writePrivate(file, yaml.toString().getBytes(StandardCharsets.UTF_8));
         return file;
     }

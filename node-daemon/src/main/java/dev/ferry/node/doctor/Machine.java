@@ -59,7 +59,9 @@ public final class Machine {
      * @throws FerryException TOOL_MISSING
      */
     public static Path findRunc(String configured) {
-        List<String> candidates = configured.isEmpty() ? List.of("/usr/sbin/runc", "/usr/bin/runc", "/usr/local/sbin/runc", "/usr/local/bin/runc") : List.of(configured);
+        // Where Ferry brought tools of its own (the kit for machines with GPUs does), they are meant.
+        String brought = System.getenv().getOrDefault("FERRY_TOOLS", "/var/lib/ferry/tools") + "/runc/bin/runc";
+        List<String> candidates = configured.isEmpty() ? List.of(brought, "/usr/sbin/runc", "/usr/bin/runc", "/usr/local/sbin/runc", "/usr/local/bin/runc") : List.of(configured);
         return candidates.stream()
                 .map(Path::of)
                 .filter(Files::isExecutable)

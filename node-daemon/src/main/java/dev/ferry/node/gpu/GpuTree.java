@@ -214,14 +214,20 @@ public final class GpuTree {
     }
 
     /**
+     * What was brought back.
+     *
+     * @param unlocking how long the last part took, from the first unlock to the last process that was seen running
+     */
+    public record Back(int processes, Duration unlocking) {}
+
+    /**
      * Brings every process from whatever state to running, all restores before the first unlock.
      *
      * @param map empty: each to the GPUs it came from
      * @param order inner pids in the order of their checkpoints; those that are not named come last
-     * @return how many were brought back
      * @throws FerryException GPU_RESTORE_FAILED, GPU_STUCK, with the first failure; all others were tried
      */
-    public int bringBack(List<GpuPair> map, List<Integer> order) throws IOException, InterruptedException {
+    public Back bringBack(List<GpuPair> map, List<Integer> order) throws IOException, InterruptedException {
         List<CudaProcess> holders = new ArrayList<>(find());
         holders.sort(Comparator.comparingInt(holder -> order.contains(holder.innerPid()) ? order.indexOf(holder.innerPid()) : Integer.MAX_VALUE));
         List<Exception> failures = new ArrayList<>();
@@ -229,11 +235,12 @@ public final class GpuTree {
         for (CudaProcess holder : holders) {
             attempt(failures, () -> toLocked(holder, map, toUnlock));
         }
+        long unlocking = System.nanoTime();
         for (CudaProcess holder : toUnlock) {
             attempt(failures, () -> toRunning(holder));
         }
         throwFirst(failures);
-        return toUnlock.size();
+        return new Back(toUnlock.size(), Duration.ofNanos(System.nanoTime() - unlocking));
     }
 
     private void toLocked(CudaProcess holder, List<GpuPair> map, List<CudaProcess> toUnlock) throws IOException, InterruptedException {

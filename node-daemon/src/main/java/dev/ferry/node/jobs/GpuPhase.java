@@ -204,7 +204,9 @@ final class GpuPhase {
         if (isIdle()) {
             return;
         }
-        int ignored = phases.measure("gpu restore", () -> 0, 0, () -> bringBack(map));
+        GpuTree.Back back = phases.measure("gpu restore", () -> 0, 0, () -> bringBack(map));
+        // The end of the phase before: what is left of that one is the copy back.
+        phases.record("gpu unlock", back.unlocking().toNanos(), 0);
         long limit = job.record().getGpuMemoryLimit();
         if (limit > 0) {
             lowerLimit(limit);
@@ -212,7 +214,7 @@ final class GpuPhase {
         }
     }
 
-    private int bringBack(List<GpuPair> map) throws IOException, InterruptedException {
+    private GpuTree.Back bringBack(List<GpuPair> map) throws IOException, InterruptedException {
         try {
             return tree.bringBack(map, job.record().getGpuProcessesList());
         } catch (FerryException failed) {

@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 
-/** The programs ferry-init, ferry-network, ferry-watchdog and ferry-gpu, built with the daemon and carried in its jar. */
+/** The programs ferry-init, ferry-network, ferry-watchdog, ferry-gpu and ferry-gpu-check, built with the daemon and carried in its jar. */
 public final class NativeHelper {
     private NativeHelper() {}
 
@@ -24,6 +24,11 @@ public final class NativeHelper {
     /** Puts ferry-gpu at a path, executable, whole or not at all; one that runs from there is not disturbed. */
     public static void installGpuHelper(Path at) throws IOException {
         install("ferry-gpu", at);
+    }
+
+    /** Puts ferry-gpu-check, with which machines with GPUs are checked, at a path, executable, whole or not at all. */
+    public static void installGpuCheck(Path at) throws IOException {
+        install("ferry-gpu-check", at);
     }
 
     /** Puts ferry-watchdog at a path, executable, whole or not at all; one that runs from there is not disturbed. */

@@ -119,7 +119,9 @@ public final class StandIn implements AutoCloseable {
 
     /** Where programs outside any sandbox find libraries and devices. */
     public Map<String, String> environment() {
-        return Map.of("FERRY_STANDIN", folder.toString(), "LD_LIBRARY_PATH", built.resolve("lib").toString());
+        // As in a sandbox: the library of an old driver, which lacks the calls, where such a one is played.
+        String old = spec.driver() < FIRST_WITH_CALLS ? built.resolve("old") + ":" : "";
+        return Map.of("FERRY_STANDIN", folder.toString(), "LD_LIBRARY_PATH", old + built.resolve("lib"));
     }
 
     /** Gives the cards one command of those that cards.c lists, and returns their answer. */
