@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.ferry.cli.chaos.SpotChaos;
 import dev.ferry.cli.chaos.SpotReport;
+import dev.ferry.common.Ids;
 import dev.ferry.node.jobs.Trees;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -23,10 +24,13 @@ class SpotChaosIT {
 
     private Path folder;
 
-    /** Not below /tmp, of which each sandbox has its own: a node's folder must be hidden from jobs, also where that node is gone. */
+    /**
+     * Not below /tmp, of which each sandbox has its own: a node's folder must be hidden from jobs, also where that node is gone. A short name:
+     * sockets below it may have 107 bytes.
+     */
     @BeforeEach
     void make() throws IOException {
-        folder = Files.createTempDirectory(Path.of("/var/tmp"), "ferry-spot-it-");
+        folder = Files.createDirectory(Path.of("/var/tmp", "ferry-spot-" + Ids.random(6)));
     }
 
     @AfterEach
@@ -36,7 +40,7 @@ class SpotChaosIT {
 
     @Test
     void promisesAreKeptAndLossesAreWithinTheirBounds() throws Exception {
-        SpotChaos.Plan plan = new SpotChaos.Plan(TOLD, UNTOLD, SEED, 4, 256, 1024, Duration.ofSeconds(10), Duration.ofSeconds(30), folder.resolve("run"));
+        SpotChaos.Plan plan = new SpotChaos.Plan(TOLD, UNTOLD, SEED, 4, 256, 1024, Duration.ofSeconds(10), Duration.ofSeconds(30), folder);
         SpotReport report = SpotChaos.run(plan, () -> false, System.out);
         assertThat(report.violations()).as(report.table()).isEmpty();
         assertThat(report.told()).hasSize(TOLD);
