@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.ferry.proto.v1.CheckpointJobRequest;
+import dev.ferry.proto.v1.ConfirmGoneRequest;
 import dev.ferry.proto.v1.Command.ActionCase;
 import dev.ferry.proto.v1.DeclareNodeDeadRequest;
 import dev.ferry.proto.v1.ErrorCode;
@@ -92,6 +93,17 @@ class NodeLossTest {
         assertThat(one.actions()).containsExactly(ActionCase.START, ActionCase.DUMP, ActionCase.KILL);
         assertThat(two.has(job.getId())).isTrue();
         assertThat(node().hasProof()).isFalse();
+    }
+
+    /** A spot machine that vanishes without a notice: no evacuation was begun that would bring its jobs back. */
+    @Test
+    void aJobOfAMachineThatIsGoneByTheCloudsWordIsRestoredElsewhereAtOnce() {
+        Job job = saved(JobSpec.newBuilder());
+        one.disconnect();
+        scene.stub().confirmNodeGone(ConfirmGoneRequest.newBuilder().setNode("node-1").setSource("aws").setEvidence("i-1 is terminated").build());
+        Job back = scene.awaitJob(job.getId(), now -> now.getState() == JobState.RUNNING && now.getIncarnation() == 2);
+        assertThat(back.getNode()).isEqualTo("node-2");
+        assertThat(back.getProof().getKind()).isEqualTo(ProofKind.PROOF_CLOUD);
     }
 
     @Test

@@ -5,12 +5,17 @@ import dev.ferry.cli.cluster.LocalCluster;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.CheckpointJobRequest;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Evacuation;
 import dev.ferry.proto.v1.FerryGrpc;
 import dev.ferry.proto.v1.GetJobRequest;
 import dev.ferry.proto.v1.GetOperationRequest;
+import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobPolicy;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.ListEvacuationsRequest;
+import dev.ferry.proto.v1.ListImagesRequest;
 import dev.ferry.proto.v1.ListOperationsRequest;
 import dev.ferry.proto.v1.MigrateJobRequest;
 import dev.ferry.proto.v1.Operation;
@@ -19,8 +24,10 @@ import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.RestoreJobRequest;
 import dev.ferry.proto.v1.ResumeJobRequest;
 import dev.ferry.proto.v1.RunJobRequest;
+import dev.ferry.proto.v1.SetJobPolicyRequest;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 import java.util.stream.IntStream;
@@ -142,13 +149,41 @@ final class ChaosCluster implements AutoCloseable {
      * and where an operation restored a second time, because the node of the first may have let the job run before it was lost.
      */
     long restores(String job, long sinceMillis) {
-        List<Operation> all = ask(stub -> stub.listOperations(ListOperationsRequest.newBuilder().setJob(job).build())).getOperationsList();
-        return all.stream().filter(operation -> operation.getStartedAt() >= sinceMillis).mapToLong(ChaosCluster::restores).sum();
+        return operations(job).stream().filter(operation -> operation.getStartedAt() >= sinceMillis).mapToLong(ChaosCluster::restores).sum();
     }
 
     private static long restores(Operation operation) {
         long steps = operation.getStepsList().stream().filter(step -> step.getName().equals("RESTORE")).count();
         return operation.getKind() == OperationKind.RESTORE ? steps : Math.max(0, steps - 1);
+    }
+
+    /** Images that are made in the background in such times, and how much of its time a job may stand still for them. */
+    void imagesEvery(String job, String time, double mostFrozen) {
+        JobPolicy ignored = ask(stub -> stub.setJobPolicy(SetJobPolicyRequest.newBuilder().setJob(job).setCheckpoint(time).setMostFrozen(mostFrozen).build()));
+    }
+
+    /** From one image to the next. */
+    Duration interval(String job) {
+        return Duration.ofMillis(ask(stub -> stub.getJobPolicy(GetJobRequest.newBuilder().setJob(job).build())).getIntervalMillis());
+    }
+
+    /** The evacuation of the node, if there was one: a cluster of which a machine is taken away once. */
+    Optional<Evacuation> evacuation(String node) {
+        List<Evacuation> all = ask(stub -> stub.listEvacuations(ListEvacuationsRequest.getDefaultInstance())).getEvacuationsList().stream().filter(one -> one.getNode().equals(node)).toList();
+        if (all.size() > 1) {
+            throw new FerryException(ErrorCode.INTERNAL, "One notice made " + all.size() + " evacuations of " + node);
+        }
+        return all.stream().findFirst();
+    }
+
+    /** All images of a job that can be brought back, the oldest first. */
+    List<Image> images(String job) {
+        return ask(stub -> stub.listImages(ListImagesRequest.newBuilder().setJob(job).build())).getImagesList();
+    }
+
+    /** All operations of a job, the newest first. */
+    List<Operation> operations(String job) {
+        return ask(stub -> stub.listOperations(ListOperationsRequest.newBuilder().setJob(job).build())).getOperationsList();
     }
 
     /** Nodes on which a process of the job is alive; a stale copy, which stands still, may be there for a while until it is killed. */

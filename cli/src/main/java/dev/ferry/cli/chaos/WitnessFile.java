@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -21,6 +22,8 @@ public final class WitnessFile {
     private final Path file;
     private final List<Back> backs = new ArrayList<>();
     private final List<String> damage = new ArrayList<>();
+    /** When each step was done for the last time, by its number. */
+    private long[] times = new long[1024];
     private long position;
     private long last = -1;
     private long lastNanos;
@@ -31,8 +34,9 @@ public final class WitnessFile {
      *
      * @param from the last step before
      * @param to the step after it
+     * @param lostNanos how long the job had been at what it did again
      */
-    public record Back(long from, long to) {}
+    public record Back(long from, long to, long lostNanos) {}
 
     /**
      * @param file need not be there yet
@@ -68,10 +72,14 @@ public final class WitnessFile {
             damage.add("step " + step + " was done before step " + last + " and written after it: two lives at a time");
         }
         if (step <= last) {
-            backs.add(new Back(last, step));
+            backs.add(new Back(last, step, times[(int) last] - times[(int) step]));
         } else if (step != last + 1) {
             damage.add("after step " + last + " came step " + step + ": " + (step - last - 1) + " are missing");
         }
+        if (step >= times.length) {
+            times = Arrays.copyOf(times, (int) Math.max(2L * times.length, step + 1));
+        }
+        times[(int) step] = nanos;
         last = step;
         lastNanos = nanos;
     }

@@ -3,9 +3,12 @@ package dev.ferry.cli.chaos;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Mount;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 
 /** One job of a run, with what its witness has proved so far. */
 final class WitnessedJob {
@@ -15,6 +18,7 @@ final class WitnessedJob {
     private final String name;
     private final JobSpec spec;
     private final WitnessFile witness;
+    private final Path folder;
     private String id = "";
     private long floor = -1;
     private int backsSeen;
@@ -27,6 +31,7 @@ final class WitnessedJob {
      */
     WitnessedJob(String name, Path programs, Path witnesses, int mebibytes) {
         this.name = name;
+        folder = witnesses;
         witness = new WitnessFile(witnesses.resolve(name));
         spec =
                 JobSpec.newBuilder()
@@ -84,5 +89,37 @@ final class WitnessedJob {
         }
         fresh.stream().filter(back -> back.to() <= floor).forEach(back -> found.add("it went on from step " + back.to() + ", but an image held step " + floor + ": a committed image was lost"));
         return found;
+    }
+
+    /** Where it went back since the last call of {@link #violations}. */
+    List<WitnessFile.Back> freshBacks() throws IOException {
+        witness.read();
+        List<WitnessFile.Back> backs = witness.backs();
+        return backs.subList(backsSeen, backs.size());
+    }
+
+    /** Asks it to say its result and to end. */
+    void askToEnd() throws IOException {
+        Files.createFile(folder.resolve(name + ".end"));
+    }
+
+    /** What is wrong with the result that it has left; empty: it is what all its steps, each once, make. */
+    Optional<String> wrongResult() throws IOException {
+        Path file = folder.resolve(name + ".result");
+        if (!Files.exists(file)) {
+            return Optional.of("it has left no result");
+        }
+        String found = Files.readString(file);
+        String right = last() + " " + HexFormat.of().toHexDigits(made(last()));
+        return found.equals(right) ? Optional.empty() : Optional.of("its result is '" + found + "', not '" + right + "'");
+    }
+
+    /** The number that witness.py makes of its steps. */
+    private static long made(long last) {
+        long made = 0;
+        for (long step = 0; step <= last; step++) {
+            made = made * 6364136223846793005L + step + 1442695040888963407L;
+        }
+        return made;
     }
 }

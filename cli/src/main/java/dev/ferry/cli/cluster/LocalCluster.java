@@ -260,6 +260,8 @@ public final class LocalCluster implements AutoCloseable {
         GpuHelper.letEnd(nodeData(node).resolve("gpu"));
         jobs.remove();
         Trees.delete(nodeData(node));
+        // Images hide their node's folder from the job by a mount on it, and need it for that wherever they are restored: machines have it at the same place each.
+        Files.createDirectories(nodeData(node));
     }
 
     private String invite(String node) {

@@ -25,8 +25,8 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "chaos",
         description = "Tries to break a cluster of its own.",
-        subcommands = ChaosVerb.Run.class,
-        footer = {"", "Example:", "  ferry chaos run --minutes 10"})
+        subcommands = {ChaosVerb.Run.class, ChaosSpotVerb.class},
+        footer = {"", "Example:", "  ferry chaos run --minutes 10", "  ferry chaos spot --told 5 --untold 10"})
 public final class ChaosVerb implements Runnable {
     @Spec private CommandSpec spec = CommandSpec.create();
 
@@ -35,7 +35,7 @@ public final class ChaosVerb implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "Say what: ferry chaos run");
+        throw new ParameterException(spec.commandLine(), "Say what: ferry chaos run|spot");
     }
 
     /** {@code ferry chaos run}. */

@@ -19,6 +19,7 @@ import picocli.CommandLine.Option;
 @Command(
         name = "simulate",
         description = "Plays a trace of jobs on a cluster under several policies, with the scheduling that Ferry itself uses, and compares them.",
+        subcommands = SimulateSpotVerb.class,
         footer = {"", "Example:", "  ferry simulate --jobs 10000 --seed 1 --plots plots", "  ferry simulate --trace jobs.csv --cluster cluster.yaml --policy policy.yaml"})
 public final class SimulateVerb implements Callable<Integer> {
     @Option(names = "--trace", paramLabel = "FILE", description = "Jobs: a CSV with timestamp, duration, num_gpus and cluster (as Philly's), or what sacct --parsable2 prints; else they are made up.")

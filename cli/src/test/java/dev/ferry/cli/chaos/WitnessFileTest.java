@@ -90,7 +90,7 @@ class WitnessFileTest {
     void aLifeFromAnImageGoesBackOnce() throws IOException {
         steps(0, 20);
         steps(11, 15);
-        assertThat(witness.backs()).containsExactly(new WitnessFile.Back(20, 11));
+        assertThat(witness.backs()).containsExactly(new WitnessFile.Back(20, 11, 9));
         assertThat(witness.damage()).isEmpty();
     }
 

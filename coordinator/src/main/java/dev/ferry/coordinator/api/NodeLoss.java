@@ -3,6 +3,7 @@ package dev.ferry.coordinator.api;
 import dev.ferry.common.Clock;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Scheduler;
+import dev.ferry.coordinator.evacuation.Evacuations;
 import dev.ferry.coordinator.operations.Proofs;
 import dev.ferry.coordinator.placement.Placement;
 import dev.ferry.coordinator.store.StateStore;
@@ -78,10 +79,19 @@ public final class NodeLoss implements AutoCloseable {
 
     private static List<Job> restorable(Transaction state) {
         return state.liveJobs().stream()
-                .filter(job -> job.getState() == JobState.UNREACHABLE && job.getOperation().isEmpty() && !job.getLatestImage().isEmpty())
-                .filter(job -> Proofs.ofNode(state, job.getNode(), job, job.getIncarnation()).filter(proof -> proof.getKind() == ProofKind.PROOF_LEASE).isPresent())
+                .filter(job -> job.getOperation().isEmpty() && !job.getLatestImage().isEmpty())
+                .filter(job -> isProvedByLease(state, job) || isGoneByTheCloudsWord(state, job))
                 .filter(job -> hasRoom(state, job))
                 .toList();
+    }
+
+    private static boolean isProvedByLease(Transaction state, Job job) {
+        return job.getState() == JobState.UNREACHABLE && Proofs.ofNode(state, job.getNode(), job, job.getIncarnation()).filter(proof -> proof.getKind() == ProofKind.PROOF_LEASE).isPresent();
+    }
+
+    /** What an operator declares dead is an operator's to restore; a cloud has nobody. An evacuation that was begun brings its jobs back itself. */
+    private static boolean isGoneByTheCloudsWord(Transaction state, Job job) {
+        return job.getState() == JobState.LOST && job.getProof().getKind() == ProofKind.PROOF_CLOUD && !Evacuations.bringsBack(state, job);
     }
 
     /** Looked for before an operation is begun, so that a job that waits for room does not leave one failed operation after the other. */

@@ -20,6 +20,7 @@ import dev.ferry.proto.v1.EvacuationWord;
 import dev.ferry.proto.v1.Evacuee;
 import dev.ferry.proto.v1.GoneWord;
 import dev.ferry.proto.v1.Notice;
+import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.NoticeKind;
 import dev.ferry.proto.v1.NoticeState;
 import dev.ferry.proto.v1.Operation;
@@ -163,6 +164,13 @@ public final class Evacuations implements AutoCloseable {
 
     static List<Evacuation> open(Transaction state) {
         return state.records(KIND, RecordQuery.all().newestFirst().atMost(MOST_LISTED)).stream().filter(Evacuations::isOpen).toList();
+    }
+
+    /** Whether an evacuation of its node is at work that has this job among its own. */
+    public static boolean bringsBack(Transaction state, Job job) {
+        return open(state).stream()
+                .filter(one -> one.getNode().equals(job.getNode()) && one.getState() == EvacuationState.EVACUATING)
+                .anyMatch(one -> one.getJobsList().stream().anyMatch(evacuee -> evacuee.getJob().equals(job.getId())));
     }
 
     static boolean isOpen(Evacuation evacuation) {

@@ -75,9 +75,14 @@ final class JobHistory {
         return hasPassed(now, failures.getFirst(), pause);
     }
 
-    /** Whether so much time has passed since the last try that failed. */
+    /** Whether so much time has passed since the last try of this life that failed; one that its node's end cut off says nothing of the job. */
     boolean mayTryAfter(long now, Duration pause) {
-        return failures().stream().findFirst().map(failed -> hasPassed(now, failed, pause.toMillis())).orElse(true);
+        long began = lifeBegan().orElse(0L);
+        return failures().stream()
+                .filter(failed -> failed.getEndedAt() >= began && failed.getError().getCode() != ErrorCode.NODE_DOWN)
+                .findFirst()
+                .map(failed -> hasPassed(now, failed, pause.toMillis()))
+                .orElse(true);
     }
 
     /** A clock that was put back must not hold anything up until it has caught up. */

@@ -48,7 +48,9 @@ record Pace(double scanBytesPerSecond, double linkBytesPerSecond, Duration fixed
      */
     static Pace measured(List<Dump> dumps, Pace assumed) {
         Duration shortest = dumps.stream().map(Dump::took).min(Comparator.naturalOrder()).orElse(assumed.fixed());
-        Duration fixed = dumps.isEmpty() ? assumed.fixed() : min(shortest, LONGEST_FIXED);
+        // Large dumps say little of it: if all that a slow link took were taken for fixed, the link would seem fast.
+        boolean told = dumps.stream().anyMatch(dump -> dump.scanned() < TELLING_BYTES && dump.sent() < TELLING_BYTES);
+        Duration fixed = dumps.isEmpty() ? assumed.fixed() : min(shortest, told ? LONGEST_FIXED : assumed.fixed());
         double scan = rate(dumps.stream().filter(dump -> dump.scanned() >= TELLING_BYTES).toList(), Dump::scanned, assumed.scanBytesPerSecond(), fixed);
         double link = rate(dumps.stream().filter(dump -> dump.sent() >= TELLING_BYTES).toList(), Dump::sent, assumed.linkBytesPerSecond(), fixed);
         return new Pace(scan, link, fixed, assumed.lanes());

@@ -83,14 +83,26 @@ public final class Policies {
     }
 
     private Facts facts(Transaction state, Job job, Node node, Optional<Image> image) {
-        Pace pace = Situation.pace(state, node.getName(), config);
+        int beside = (int) state.liveJobs().stream().filter(one -> Situation.isThere(one, node.getName())).count();
+        return facts(image, state.images(job.getId()), Pools.meanTimeUncovered(state, node.getPool()), Situation.pace(state, node.getName(), config), Math.max(1, beside), config);
+    }
+
+    /**
+     * What decides how often images of a job are made.
+     *
+     * @param images all it has, the last one last
+     * @param meanTime between interruptions that cost work
+     * @param jobs on its node, itself among them: all of them share the link and the time when the machine goes away
+     */
+    static Facts facts(Optional<Image> image, List<Image> images, Duration meanTime, Pace pace, int jobs, EvacuationConfig config) {
         Duration cost = image.map(one -> Duration.ofNanos(one.getFreezeMicros() * 1000)).filter(time -> !time.isZero()).orElse(pace.fixed());
-        return new Facts(cost, Pools.meanTimeUncovered(state, node.getPool()), changedBytesPerSecond(state, job), pace.linkBytesPerSecond(), SHORTEST_NOTICE, Durations.parse(config.margin()).plus(pace.fixed()));
+        // Of the time of all each has a part; what takes time but not the link is done beside each other.
+        Duration part = SHORTEST_NOTICE.minus(Durations.parse(config.margin())).dividedBy(jobs);
+        return new Facts(cost, meanTime, changedBytesPerSecond(images), pace.linkBytesPerSecond(), part, pace.fixed().dividedBy(Math.min(jobs, pace.lanes())));
     }
 
     /** What the last image sent that the one before had not, over the time between them; 0: there are no two. */
-    private static double changedBytesPerSecond(Transaction state, Job job) {
-        List<Image> images = state.images(job.getId());
+    private static double changedBytesPerSecond(List<Image> images) {
         if (images.size() < 2) {
             return 0;
         }

@@ -24,7 +24,7 @@ public final class Pools {
     /** One life of a machine; its parent is the node. */
     static final RecordKind<NodeLife> LIFE = new RecordKind<>("node-life", NodeLife.parser(), NodeLife::getId, NodeLife::getNode, NodeLife::getBeganAt);
 
-    private static final Duration LOOKED_BACK = Duration.ofDays(90);
+    static final Duration LOOKED_BACK = Duration.ofDays(90);
 
     private Pools() {}
 
@@ -61,7 +61,7 @@ public final class Pools {
     }
 
     /** What was seen of a pool in the last 90 days. */
-    private record Seen(long nodes, long interruptions, long uncovered, long livedMillis) {
+    record Seen(long nodes, long interruptions, long uncovered, long livedMillis) {
         static final Seen NOTHING = new Seen(0, 0, 0, 0);
 
         Seen and(NodeLife life, long now) {
@@ -71,6 +71,11 @@ public final class Pools {
 
         Hazard hazard() {
             return Hazard.PRIOR.after(interruptions, Duration.ofMillis(livedMillis));
+        }
+
+        /** Mean time between interruptions of one machine that cost work. */
+        Duration meanTimeUncovered() {
+            return hazard().meanTimeUncovered(interruptions, uncovered);
         }
     }
 
@@ -85,7 +90,7 @@ public final class Pools {
     /** Mean time between interruptions of one machine of a pool that cost work. */
     static Duration meanTimeUncovered(Transaction state, String pool) {
         Seen of = seen(state).getOrDefault(pool, Seen.NOTHING);
-        return of.hazard().meanTimeUncovered(of.interruptions(), of.uncovered());
+        return of.meanTimeUncovered();
     }
 
     /** Every pool. */

@@ -87,17 +87,23 @@ record Situation(List<JobAtStake> jobs, Pace pace) {
 
     /** A job changes its memory at the rate of before, and at most all of it. */
     private static long sendBytes(Transaction state, Job job, Optional<Image> image, Duration unsaved) {
-        if (image.isEmpty()) {
-            return scanBytes(job, image);
-        }
-        List<Image> images = state.images(job.getId());
-        long whole = images.stream().mapToLong(Image::getSentBytes).max().orElse(image.get().getSentBytes());
+        return image.isEmpty() ? scanBytes(job, image) : sendBytes(state.images(job.getId()), unsaved);
+    }
+
+    /**
+     * How much of a job is new since its last image.
+     *
+     * @param images all it has, one at least, the last one last
+     */
+    static long sendBytes(List<Image> images, Duration unsaved) {
+        Image last = images.getLast();
+        long whole = images.stream().mapToLong(Image::getSentBytes).max().orElse(last.getSentBytes());
         if (images.size() < 2) {
             return whole;
         }
         Image before = images.get(images.size() - 2);
-        long interval = Math.max(1, image.get().getCreatedAt() - before.getCreatedAt());
-        double changed = (double) image.get().getSentBytes() * Math.max(1, (double) unsaved.toMillis() / interval);
+        long interval = Math.max(1, last.getCreatedAt() - before.getCreatedAt());
+        double changed = (double) last.getSentBytes() * Math.max(1, (double) unsaved.toMillis() / interval);
         return (long) Math.min((double) whole, changed);
     }
 

@@ -110,6 +110,23 @@ class FreshnessTest {
         await().during(Duration.ofSeconds(3)).atMost(SOON).until(() -> one.actions().stream().filter(action -> action == ActionCase.DUMP).count() == 1);
     }
 
+    /** Machines that vanish do so while an image is made, too: what came of that is no fault of the job. */
+    @Test
+    void aJobWhoseImageWasCutOffWithItsMachineIsSavedAgainOnTheNext() {
+        Job job = running("1s");
+        scene.stub().setJobPolicy(SetJobPolicyRequest.newBuilder().setJob(job.getId()).setMostFrozen(1).build());
+        await().atMost(SOON).until(() -> images(job) >= 1);
+        one.answer(ActionCase.DUMP, CoordinatorScene.silence());
+        long before = one.actions().stream().filter(action -> action == ActionCase.DUMP).count();
+        await().atMost(SOON).until(() -> one.actions().stream().filter(action -> action == ActionCase.DUMP).count() > before);
+        scene.add("node-2");
+        one.disconnect();
+        scene.stub().confirmNodeGone(ConfirmGoneRequest.newBuilder().setNode("node-1").setSource("aws").setEvidence("terminated").build());
+        scene.awaitJob(job.getId(), now -> now.getState() == JobState.RUNNING && now.getNode().equals("node-2"));
+        long images = images(job);
+        await().atMost(SOON).until(() -> images(job) > images);
+    }
+
     @Test
     void anInterruptionRaisesTheHazardOfItsPool() {
         await().atMost(SOON).until(() -> scene.stub().listPools(ListPoolsRequest.getDefaultInstance()).getPoolsCount() == 1);

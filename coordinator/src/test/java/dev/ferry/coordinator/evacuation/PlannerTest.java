@@ -1,6 +1,7 @@
 package dev.ferry.coordinator.evacuation;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import dev.ferry.coordinator.evacuation.EvacuationPlan.Move;
 import dev.ferry.coordinator.evacuation.EvacuationPlan.Way;
@@ -186,5 +187,15 @@ class PlannerTest {
         assertThat(measured.fixed()).isEqualTo(Duration.ofMillis(500));
         assertThat(measured.linkBytesPerSecond()).isEqualTo(200.0 * MIB);
         assertThat(measured.scanBytesPerSecond()).isEqualTo(200.0 * MIB);
+    }
+
+    /** All of ten seconds for a gigabyte taken for nothing but the link's would say that another megabyte takes ten seconds too. */
+    @Test
+    void largeDumpsAloneAreNotTakenForFixedTimes() {
+        Pace assumed = new Pace(400 * MIB, 100 * MIB, Duration.ofSeconds(2), 2);
+        List<Pace.Dump> dumps = List.of(new Pace.Dump(4000 * MIB, 1000 * MIB, Duration.ofSeconds(10)), new Pace.Dump(4000 * MIB, 1100 * MIB, Duration.ofSeconds(11)));
+        Pace measured = Pace.measured(dumps, assumed);
+        assertThat(measured.fixed()).isEqualTo(Duration.ofSeconds(2));
+        assertThat(measured.linkBytesPerSecond()).isCloseTo(2100.0 * MIB / 17, within(1.0 * MIB));
     }
 }
