@@ -44,6 +44,14 @@ final class NodeSteps {
         };
     }
 
+    /** Whether a daemon does a step. */
+    static boolean isOfANode(StepName step) {
+        return switch (step) {
+            case START, CHECK, PREFETCH, RESTORE, UNPARK, PRE_COPY, CATCH_UP, DUMP, KILL, THAW, PARK -> true;
+            case PLACE, RESERVE, COMMIT, FALL_BACK, CLAIM -> false;
+        };
+    }
+
     Duration deadline(StepName step) {
         return switch (step) {
             case START -> deadlines.start();
