@@ -137,7 +137,7 @@ final class OperationMachine {
     }
 
     private Next silent(Transaction state, Operation current, Step open, Duration waited) {
-        Outcome outcome = NodeSteps.silent(StepName.valueOf(open.getName()), state, state.job(current.getJob()).orElseThrow(), open.getNode(), waited);
+        Outcome outcome = NodeSteps.silent(StepName.valueOf(open.getName()), state, current, state.job(current.getJob()).orElseThrow(), waited);
         return finish(state, current.toBuilder(), open, outcome, CommandResult.getDefaultInstance());
     }
 
