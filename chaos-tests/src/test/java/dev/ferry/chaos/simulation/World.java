@@ -3,6 +3,8 @@ package dev.ferry.chaos.simulation;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Ids;
 import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.proto.v1.Command;
+import dev.ferry.proto.v1.JobJournal;
 import dev.ferry.proto.v1.ProofKind;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,6 +20,7 @@ class World {
     private static final int LOOK_EVENTS = 25;
     private static final double WITH_LEASES = 0.9;
     private static final double ALONE = 0.25;
+    private static final double TOO_FAST_TO_COPY = 0.1;
 
     private final long seed;
     private final Simulation simulation;
@@ -52,12 +55,17 @@ class World {
         Ids.drawnFrom(simulation.random(), () -> live(events));
     }
 
-    private void live(int events) {
+    /** A coordinator and its nodes, all of them well. */
+    final void begin() {
         newLeader();
         for (int i = 1; i <= NODES; i++) {
             nodes.add(new SimNode(this, "node-" + i));
         }
         nodes.forEach(SimNode::startDaemon);
+    }
+
+    private void live(int events) {
+        begin();
         simulation.schedule(nobody, simulation.between(100, 1000), workload::run);
         simulation.schedule(nobody, simulation.between(100, 1000), workload::run);
         faults.begin();
@@ -87,14 +95,16 @@ class World {
                 });
     }
 
-    private void step() {
+    /** Lets one thing happen, and looks. */
+    final void step() {
         if (!simulation.step()) {
             throw new Violation(Invariant.EVERY_OPERATION_ENDS, "nothing is left to happen");
         }
         invariants.check();
     }
 
-    private void settle() {
+    /** Lets the world go on until all is as it must be when nothing goes wrong any more. */
+    final void settle() {
         long end = simulation.now() + LIVENESS_NANOS;
         Optional<String> unsettled = invariants.unsettled();
         while (unsettled.isPresent()) {
@@ -157,6 +167,49 @@ class World {
 
     /** CRIU has taken all of a job; the image is not yet in the store. */
     void afterCapture(SimNode.Copy copy) {}
+
+    // Where a double may let something end, fail or stand still.
+
+    /** A coordinator is about to write. */
+    void beforeCommit(SimProcess process, MemoryTransaction transaction) {
+        faults.maybeCrash(process, "before a commit");
+    }
+
+    /** A coordinator has written; nobody in it knows. */
+    void afterCommit(SimProcess process) {
+        faults.maybeCrash(process, "after a commit");
+    }
+
+    /** A daemon has written a job's journal. */
+    void journalWritten(SimDaemon daemon, JobJournal journal) {
+        faults.maybeCrash(daemon.process(), "after a journal's write");
+    }
+
+    /** A daemon has an order, and has written nothing; false: it does not come to look at it. */
+    boolean ordered(SimDaemon daemon, Command command) {
+        return true;
+    }
+
+    /** How long nothing happens before an order is done, in nanoseconds. */
+    long hangs(Command command) {
+        return 0;
+    }
+
+    /** Whether an order fails, with nothing of it left. */
+    boolean fails(Command command) {
+        return false;
+    }
+
+    /** An order is in the middle of being done. */
+    void begun(SimDaemon daemon, Command command) {}
+
+    /** All of an order is done, and nothing is written down. */
+    void did(SimDaemon daemon, Command command) {}
+
+    /** How often a job writes faster than it can be copied. */
+    double tooFastToCopy() {
+        return TOO_FAST_TO_COPY;
+    }
 
     /** A coordinator's door to the database. */
     StateStore open(SimProcess process, long epoch) {
