@@ -28,7 +28,16 @@ final class SimActs {
     }
 
     /** Does an order that is open in the journal. */
-    void act(Command command) {
+    void begin(Command command) {
+        long hang = world.hangs(command);
+        if (hang > 0) {
+            world.simulation().schedule(daemon.process(), hang, () -> act(command));
+        } else {
+            act(command);
+        }
+    }
+
+    private void act(Command command) {
         begun = daemon.process().nanos();
         if (world.fails(command)) {
             fail(command);

@@ -216,12 +216,7 @@ final class SimAgent {
         }
         open(command);
         world.simulation().trace(() -> daemon.node() + " begins " + command.getId() + " for life " + command.getIncarnation());
-        long hang = world.hangs(command);
-        if (hang > 0) {
-            world.simulation().schedule(daemon.process(), hang, () -> acts.act(command));
-        } else {
-            acts.act(command);
-        }
+        acts.begin(command);
     }
 
     private void open(Command command) {

@@ -3,8 +3,6 @@ package dev.ferry.chaos.simulation;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Ids;
 import dev.ferry.coordinator.store.StateStore;
-import dev.ferry.proto.v1.Command;
-import dev.ferry.proto.v1.JobJournal;
 import dev.ferry.proto.v1.ProofKind;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,13 +12,12 @@ import java.util.Optional;
  * A cluster in one thread and in virtual time: the product's coordinator, nodes whose daemons keep the product's rules, a database
  * and a store that fail, users who ask, and all the faults of {@link Faults}. Doubles that break a rule on purpose override a method.
  */
-class World {
+class World extends Moments {
     private static final int NODES = 3;
     private static final long LIVENESS_NANOS = 10L * 60 * 1_000_000_000;
     private static final int LOOK_EVENTS = 25;
     private static final double WITH_LEASES = 0.9;
     private static final double ALONE = 0.25;
-    private static final double TOO_FAST_TO_COPY = 0.1;
 
     private final long seed;
     private final Simulation simulation;
@@ -138,6 +135,7 @@ class World {
         return invariants;
     }
 
+    @Override
     Faults faults() {
         return faults;
     }
@@ -158,57 +156,6 @@ class World {
     /** Whether there is one coordinator only, on a database that no other one can write to. */
     boolean alone() {
         return alone;
-    }
-
-    /** The clock that daemon and watchdog count the lease on. */
-    long leaseClock(SimMachine machine) {
-        return machine.nanos();
-    }
-
-    /** CRIU has taken all of a job; the image is not yet in the store. */
-    void afterCapture(SimNode.Copy copy) {}
-
-    // Where a double may let something end, fail or stand still.
-
-    /** A coordinator is about to write. */
-    void beforeCommit(SimProcess process, MemoryTransaction transaction) {
-        faults.maybeCrash(process, "before a commit");
-    }
-
-    /** A coordinator has written; nobody in it knows. */
-    void afterCommit(SimProcess process) {
-        faults.maybeCrash(process, "after a commit");
-    }
-
-    /** A daemon has written a job's journal. */
-    void journalWritten(SimDaemon daemon, JobJournal journal) {
-        faults.maybeCrash(daemon.process(), "after a journal's write");
-    }
-
-    /** A daemon has an order, and has written nothing; false: it does not come to look at it. */
-    boolean ordered(SimDaemon daemon, Command command) {
-        return true;
-    }
-
-    /** How long nothing happens before an order is done, in nanoseconds. */
-    long hangs(Command command) {
-        return 0;
-    }
-
-    /** Whether an order fails, with nothing of it left. */
-    boolean fails(Command command) {
-        return false;
-    }
-
-    /** An order is in the middle of being done. */
-    void begun(SimDaemon daemon, Command command) {}
-
-    /** All of an order is done, and nothing is written down. */
-    void did(SimDaemon daemon, Command command) {}
-
-    /** How often a job writes faster than it can be copied. */
-    double tooFastToCopy() {
-        return TOO_FAST_TO_COPY;
     }
 
     /** A coordinator's door to the database. */
