@@ -151,7 +151,8 @@ final class Invariants {
                     switch (job.getState()) {
                         case RUNNING -> copies.size() == 1 && copies.getFirst().runs() && copies.getFirst().incarnation == job.getIncarnation() && copies.getFirst().node().name().equals(job.getNode());
                         case SUSPENDED, LOST, EXITED, CANCELLED_JOB, FAILED -> copies.isEmpty();
-                        case PENDING, STARTING, PARKED, RESTORING, UNREACHABLE, JOB_STATE_UNSPECIFIED, UNRECOGNIZED -> false;
+                        case PARKED -> copies.size() == 1 && copies.getFirst().isHeld() && copies.getFirst().incarnation == job.getIncarnation() && copies.getFirst().node().name().equals(job.getNode());
+                        case PENDING, STARTING, RESTORING, UNREACHABLE, JOB_STATE_UNSPECIFIED, UNRECOGNIZED -> false;
                     };
             if (!right) {
                 return Optional.of("job " + job.getId() + " is " + job.getState() + " in life " + job.getIncarnation() + " on " + job.getNode() + " (" + job.getReason() + "), and there is " + copies);

@@ -41,11 +41,11 @@ class MemoryStateStore implements StateStore {
             return result;
         }
         requireLeader();
-        world.faults().maybeCrash(process, "before a commit");
+        world.beforeCommit(process, transaction);
         world.invariants().beforeCommit(epoch, transaction);
         transaction.commit();
         world.simulation().trace(() -> process + " writes " + transaction.changed);
-        world.faults().maybeCrash(process, "after a commit");
+        world.afterCommit(process);
         listeners.forEach(listener -> listener.accept(transaction.changed));
         return result;
     }

@@ -12,7 +12,7 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * What the orders to one job do. Mirrors StartAction, RestoreAction, DumpAction, PreCopyAction and EndActions. Who needs the job's threads
+ * What the orders to one job do. Mirrors StartAction, RestoreAction, DumpAction, PreCopyAction, ParkActions and EndActions. Who needs the job's threads
  * while the node's group is frozen waits with them, until his deadline.
  */
 final class SimActs {
@@ -28,8 +28,24 @@ final class SimActs {
     }
 
     /** Does an order that is open in the journal. */
-    void act(Command command) {
+    void begin(Command command) {
+        long hang = world.hangs(command);
+        if (hang > 0) {
+            world.simulation().schedule(daemon.process(), hang, () -> act(command));
+        } else {
+            act(command);
+        }
+    }
+
+    private void act(Command command) {
         begun = daemon.process().nanos();
+        if (world.fails(command)) {
+            fail(command);
+            return;
+        }
+        if (!command.hasDump()) {
+            world.begun(daemon, command);
+        }
         switch (command.getActionCase()) {
             case START -> later(50, 3000, () -> create(command, 0));
             case RESTORE -> later(100, 8000, () -> restore(command));
@@ -37,7 +53,17 @@ final class SimActs {
             case THAW -> later(1, 50, () -> thaw(command));
             case PRE_COPY -> later(50, 8000, () -> preCopied(command));
             case KILL -> later(1, 500, () -> kill(command));
-            case SIGNAL, FORGET, CHECK, PARK, UNPARK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> failed(command, SimAgent.error(ErrorCode.INVALID_ARGUMENT, "not of this world"));
+            case PARK -> later(20, 2000, () -> park(command));
+            case UNPARK -> later(20, 2000, () -> unpark(command));
+            case SIGNAL, FORGET, CHECK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> failed(command, SimAgent.error(ErrorCode.INVALID_ARGUMENT, "not of this world"));
+        }
+    }
+
+    private void fail(Command command) {
+        if (command.hasStart() || command.hasRestore()) {
+            notMade(command, ErrorCode.RESTORE_FAILED, "it could not be made");
+        } else {
+            dumpFailed(command, ErrorCode.DUMP_FAILED, "it could not be done");
         }
     }
 
@@ -76,6 +102,7 @@ final class SimActs {
             return;
         }
         daemon.node().begin(agent.job(), command.getIncarnation(), keepsLease(), progress);
+        world.did(daemon, command);
         later(
                 1,
                 20,
@@ -108,9 +135,10 @@ final class SimActs {
             failed(command, SimAgent.error(ErrorCode.WRONG_STATE, "the job ended by itself before it was copied"));
             return;
         }
-        if (world.faults().storeFails() || world.simulation().chance(0.1)) {
+        if (world.faults().storeFails() || world.simulation().chance(world.tooFastToCopy())) {
             failed(command, SimAgent.error(ErrorCode.DEADLINE_EXCEEDED, "the job writes too fast"));
         } else {
+            world.did(daemon, command);
             done(command);
         }
     }
@@ -141,6 +169,7 @@ final class SimActs {
         }
         long progress = dumped.progress();
         world.afterCapture(dumped);
+        world.begun(daemon, command);
         if (!command.getDump().getStayFrozen()) {
             Optional<ErrorDetail> held = agent.thawGroup();
             if (held.isPresent()) {
@@ -159,6 +188,7 @@ final class SimActs {
         }
         world.images().put(id, new SimImages.Stored(agent.job(), incarnation, progress));
         world.faults().maybeCrash(daemon.process(), "after an image's manifest");
+        world.did(daemon, command);
         if (command.getDump().getStayFrozen()) {
             agent.enter(LocalState.LOCAL_FROZEN);
         }
@@ -196,12 +226,44 @@ final class SimActs {
             failed(command, held.get());
             return;
         }
+        world.did(daemon, command);
+        agent.enter(LocalState.LOCAL_RUNNING);
+        done(command);
+    }
+
+    /** ParkActions.park. */
+    private void park(Command command) {
+        Optional<SimNode.Copy> there = agent.copy();
+        if (there.isEmpty() || agent.record().getHeld()) {
+            failed(command, SimAgent.error(ErrorCode.WRONG_STATE, "there is nothing here that may be parked"));
+            return;
+        }
+        there.get().hold(true);
+        world.did(daemon, command);
+        agent.enter(LocalState.LOCAL_PARKED);
+        done(command);
+    }
+
+    /** ParkActions.unpark. */
+    void unpark(Command command) {
+        if (agent.copy().isEmpty()) {
+            agent.lost();
+            done(command);
+            return;
+        }
+        Optional<ErrorDetail> held = agent.thawGroup();
+        if (held.isPresent()) {
+            failed(command, held.get());
+            return;
+        }
+        world.did(daemon, command);
         agent.enter(LocalState.LOCAL_RUNNING);
         done(command);
     }
 
     void kill(Command command) {
         agent.copy().ifPresent(there -> daemon.node().kill(there, command.getId()));
+        world.did(daemon, command);
         agent.change(record -> record.setState(LocalState.LOCAL_KILLED).setDiscarded(command.getKill().getDiscard() || record.getDiscarded()));
         done(command);
     }

@@ -55,8 +55,9 @@ final class SimAgent {
     void change(Consumer<JobJournal.Builder> change) {
         JobJournal.Builder builder = record().toBuilder().setJob(job);
         change.accept(builder);
-        daemon.node().disk().put(job, builder.build());
-        world.faults().maybeCrash(daemon.process(), "after a journal's write");
+        JobJournal written = builder.build();
+        daemon.node().disk().put(job, written);
+        world.journalWritten(daemon, written);
     }
 
     void enter(LocalState state) {
@@ -81,7 +82,7 @@ final class SimAgent {
     }
 
     static boolean isLive(LocalState state) {
-        return state == LocalState.LOCAL_RUNNING || state == LocalState.LOCAL_FROZEN;
+        return state == LocalState.LOCAL_RUNNING || state == LocalState.LOCAL_FROZEN || state == LocalState.LOCAL_PARKED;
     }
 
     private Optional<CommandResult> recorded(String command) {
@@ -215,7 +216,7 @@ final class SimAgent {
         }
         open(command);
         world.simulation().trace(() -> daemon.node() + " begins " + command.getId() + " for life " + command.getIncarnation());
-        acts.act(command);
+        acts.begin(command);
     }
 
     private void open(Command command) {
@@ -244,9 +245,10 @@ final class SimAgent {
                     command.getIncarnation() <= record.getHighestIncarnation()
                             ? Optional.of(error(ErrorCode.STALE_INCARNATION, "life " + command.getIncarnation() + " was begun here before"))
                             : copy().map(there -> error(ErrorCode.WRONG_STATE, there + " is still here"));
-            case DUMP, PRE_COPY -> require(command, LocalState.LOCAL_RUNNING);
-            case THAW -> require(command, LocalState.LOCAL_FROZEN, LocalState.LOCAL_RUNNING);
-            case KILL, SIGNAL, FORGET, CHECK, PARK, UNPARK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> Optional.empty();
+            case DUMP, PRE_COPY, PARK -> require(command, LocalState.LOCAL_RUNNING);
+            case UNPARK -> require(command, LocalState.LOCAL_PARKED);
+            case THAW -> require(command, LocalState.LOCAL_FROZEN, LocalState.LOCAL_RUNNING, LocalState.LOCAL_PARKED);
+            case KILL, SIGNAL, FORGET, CHECK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> Optional.empty();
         };
     }
 

@@ -4,6 +4,7 @@ import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FromNode;
+import dev.ferry.proto.v1.Gpu;
 import dev.ferry.proto.v1.Heartbeat;
 import dev.ferry.proto.v1.Hello;
 import dev.ferry.proto.v1.JobJournal;
@@ -99,7 +100,7 @@ final class SimDaemon {
         answered = 0;
         askedAt.clear();
         askedAt.put(HELLO, node.lease().ask());
-        Hello.Builder hello = Hello.newBuilder().setNode(node.name()).setFacts(FACTS).setCapacity(CAPACITY).setKeepsLease(world.leases());
+        Hello.Builder hello = Hello.newBuilder().setNode(node.name()).setFacts(FACTS.toBuilder().addGpus(Gpu.newBuilder().setUuid("GPU-of-" + node).setModel("any"))).setCapacity(CAPACITY).setKeepsLease(world.leases());
         agents.values().stream().filter(agent -> !agent.record().getDiscarded()).forEach(agent -> hello.addJobs(agent.report()));
         opened.toCoordinator(FromNode.newBuilder().setHello(hello).build());
         leaseOrStreamChanged();
@@ -114,7 +115,7 @@ final class SimDaemon {
     }
 
     private static final NodeFacts FACTS = NodeFacts.newBuilder().setArchitecture("amd64").setKernel("6.18").setCriuVersion("4.2.1").build();
-    private static final Resources CAPACITY = Resources.newBuilder().setCpuMillis(8000).setMemoryBytes(16L << 30).build();
+    private static final Resources CAPACITY = Resources.newBuilder().setCpuMillis(8000).setMemoryBytes(16L << 30).setGpus(1).build();
 
     private void heartbeat(SimStream of) {
         if (stream != of) {
@@ -202,13 +203,16 @@ final class SimDaemon {
 
     /** JobRegistry.submit. */
     private void submit(Command command, long number) {
+        if (!world.ordered(this, command)) {
+            return;
+        }
         if (command.hasCheck()) {
-            result(CommandResult.newBuilder().setId(command.getId()).build());
+            world.simulation().schedule(process, world.hangs(command), () -> answer(command));
             return;
         }
         if (command.hasPrefetch()) {
             // Prefetches: nothing is written down, a daemon that dies in it does it again.
-            process.after(Duration.ofMillis(world.simulation().between(20, 6000)), () -> result(CommandResult.newBuilder().setId(command.getId()).build()));
+            process.after(Duration.ofNanos(world.hangs(command) + world.simulation().between(20, 6000)), () -> answer(command));
             return;
         }
         SimAgent agent = agents.get(command.getJob());
@@ -224,6 +228,12 @@ final class SimDaemon {
             return;
         }
         agents.computeIfAbsent(command.getJob(), job -> new SimAgent(this, job)).submit(command, number);
+    }
+
+    /** What is in no journal is done. */
+    private void answer(Command command) {
+        world.did(this, command);
+        result(CommandResult.newBuilder().setId(command.getId()).build());
     }
 
     void result(CommandResult result) {

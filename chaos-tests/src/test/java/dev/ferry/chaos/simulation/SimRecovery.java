@@ -52,7 +52,9 @@ final class SimRecovery {
             case PRE_COPY -> agent.finish(open, Optional.empty(), Optional.of(SimAgent.error(ErrorCode.DEADLINE_EXCEEDED, "the daemon was restarted while it copied ahead")));
             case THAW -> acts.thaw(open);
             case KILL -> acts.kill(open);
-            case SIGNAL, FORGET, CHECK, PARK, UNPARK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> agent.finish(open, Optional.empty(), Optional.empty());
+            case PARK -> resolvePark(open);
+            case UNPARK -> acts.unpark(open);
+            case SIGNAL, FORGET, CHECK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> agent.finish(open, Optional.empty(), Optional.empty());
         }
         settle();
     }
@@ -65,6 +67,14 @@ final class SimRecovery {
         agent.daemon().node().remove(agent.job());
         agent.change(record -> record.setState(LocalState.LOCAL_KILLED).setDiscarded(true));
         agent.finish(open, Optional.empty(), Optional.of(SimAgent.error(code, "the daemon was restarted")));
+    }
+
+    private void resolvePark(Command open) {
+        if (agent.record().getState() == LocalState.LOCAL_PARKED) {
+            agent.finish(open, Optional.empty(), Optional.empty());
+            return;
+        }
+        acts.dumpFailed(open, ErrorCode.GPU_SAVE_FAILED, "the daemon was restarted while the job was being parked");
     }
 
     private void resolveDump(Command open) {

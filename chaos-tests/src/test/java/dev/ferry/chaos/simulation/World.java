@@ -12,7 +12,7 @@ import java.util.Optional;
  * A cluster in one thread and in virtual time: the product's coordinator, nodes whose daemons keep the product's rules, a database
  * and a store that fail, users who ask, and all the faults of {@link Faults}. Doubles that break a rule on purpose override a method.
  */
-class World {
+class World extends Moments {
     private static final int NODES = 3;
     private static final long LIVENESS_NANOS = 10L * 60 * 1_000_000_000;
     private static final int LOOK_EVENTS = 25;
@@ -52,12 +52,17 @@ class World {
         Ids.drawnFrom(simulation.random(), () -> live(events));
     }
 
-    private void live(int events) {
+    /** A coordinator and its nodes, all of them well. */
+    final void begin() {
         newLeader();
         for (int i = 1; i <= NODES; i++) {
             nodes.add(new SimNode(this, "node-" + i));
         }
         nodes.forEach(SimNode::startDaemon);
+    }
+
+    private void live(int events) {
+        begin();
         simulation.schedule(nobody, simulation.between(100, 1000), workload::run);
         simulation.schedule(nobody, simulation.between(100, 1000), workload::run);
         faults.begin();
@@ -87,14 +92,16 @@ class World {
                 });
     }
 
-    private void step() {
+    /** Lets one thing happen, and looks. */
+    final void step() {
         if (!simulation.step()) {
             throw new Violation(Invariant.EVERY_OPERATION_ENDS, "nothing is left to happen");
         }
         invariants.check();
     }
 
-    private void settle() {
+    /** Lets the world go on until all is as it must be when nothing goes wrong any more. */
+    final void settle() {
         long end = simulation.now() + LIVENESS_NANOS;
         Optional<String> unsettled = invariants.unsettled();
         while (unsettled.isPresent()) {
@@ -128,6 +135,7 @@ class World {
         return invariants;
     }
 
+    @Override
     Faults faults() {
         return faults;
     }
@@ -149,14 +157,6 @@ class World {
     boolean alone() {
         return alone;
     }
-
-    /** The clock that daemon and watchdog count the lease on. */
-    long leaseClock(SimMachine machine) {
-        return machine.nanos();
-    }
-
-    /** CRIU has taken all of a job; the image is not yet in the store. */
-    void afterCapture(SimNode.Copy copy) {}
 
     /** A coordinator's door to the database. */
     StateStore open(SimProcess process, long epoch) {

@@ -8,17 +8,23 @@ import dev.ferry.coordinator.access.Door;
 import dev.ferry.coordinator.access.Thing;
 import dev.ferry.coordinator.access.VerbRule;
 import dev.ferry.coordinator.access.VerbRules;
+import dev.ferry.coordinator.operations.Continuation;
+import dev.ferry.coordinator.operations.CrashTable;
 import dev.ferry.coordinator.operations.Plan;
 import dev.ferry.coordinator.operations.StepName;
+import dev.ferry.coordinator.store.SqliteStateStore;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.ErrorMeaning;
 import dev.ferry.proto.v1.OperationKind;
 import dev.ferry.proto.v1.Role;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 
 /** Those parts of docs/ that the code itself says. */
@@ -26,14 +32,36 @@ class DocsTest {
     private static final int WIDTH = 110;
 
     @Test
-    void operations() throws IOException {
+    void operations(@TempDir Path folder) throws IOException {
         StringBuilder text = new StringBuilder("### Steps\n\n| step | done by | what it does |\n| --- | --- | --- |\n");
         for (StepName step : StepName.values()) {
             text.append("| ").append(step).append(" | ").append(step.actor()).append(" | ").append(step.does()).append(" |\n");
         }
         Stream.of(OperationKind.values()).filter(kind -> kind != OperationKind.UNRECOGNIZED && kind != OperationKind.OPERATION_KIND_UNSPECIFIED).forEach(kind -> text.append(machine(kind.name(), Plan.of(kind))));
         text.append(machine("MIGRATE, live", Plan.live()));
+        text.append("\n### What a crash leads to\n");
+        try (SqliteStateStore store = SqliteStateStore.open(folder)) {
+            text.append(CrashTable.markdown(cell -> continuation(store, cell)));
+        }
         GeneratedPart.check("operations.md", DocsTest.class, text.toString());
+    }
+
+    /** Each cell begins with an empty store: what the one before wrote is rolled back. */
+    private static Continuation continuation(SqliteStateStore store, CrashTable.Cell cell) {
+        AtomicReference<Continuation> found = new AtomicReference<>();
+        IllegalStateException rollBack = new IllegalStateException("all that was to be known is known");
+        try {
+            store.transact(
+                    state -> {
+                        found.set(CrashTable.continuation(state, cell));
+                        throw rollBack;
+                    });
+        } catch (IllegalStateException thrown) {
+            if (thrown != rollBack) {
+                throw thrown;
+            }
+        }
+        return found.get();
     }
 
     private static String machine(String title, Plan plan) {

@@ -20,7 +20,7 @@ import org.slf4j.LoggerFactory;
  * first, takes the proof out of the record next, and reads last which lives stand; and the proof is written only in a transaction
  * that finds no stream and a lease that is over. So either the Hello finds the jobs' new lives, or the proof is not given.
  */
-final class LostNodes {
+public final class LostNodes {
     private static final Logger LOG = LoggerFactory.getLogger(LostNodes.class);
 
     private final StateStore store;
@@ -56,14 +56,39 @@ final class LostNodes {
                             if (node.hasProof() || desk.isConnected(name) || !leases.isOver(node)) {
                                 return false;
                             }
-                            Node down = node.getState() == NodeState.DOWN || node.getState() == NodeState.DEAD ? node : takeDown(state, node);
-                            String detail = "the lease of " + Durations.format(Duration.ofMillis(node.getLeaseMillis())) + " of node " + name + " has ended: its jobs are frozen";
-                            state.put(down.toBuilder().setProof(Proof.newBuilder().setKind(ProofKind.PROOF_LEASE).setNode(name).setAt(state.now()).setDetail(detail)).build());
+                            Node ignored = leaseEnded(state, node);
                             return true;
                         });
         if (recorded) {
             LOG.warn("the lease of node {} has ended: its jobs may be restored elsewhere", name);
         }
+    }
+
+    /** What the end of a node's lease makes of its record and of its jobs. */
+    public static Node leaseEnded(Transaction state, Node node) {
+        Node down = node.getState() == NodeState.DOWN || node.getState() == NodeState.DEAD ? node : takeDown(state, node);
+        String detail = "the lease of " + Durations.format(Duration.ofMillis(node.getLeaseMillis())) + " of node " + node.getName() + " has ended: its jobs are frozen";
+        Node proven = down.toBuilder().setProof(Proof.newBuilder().setKind(ProofKind.PROOF_LEASE).setNode(node.getName()).setAt(state.now()).setDetail(detail)).build();
+        state.put(proven);
+        return proven;
+    }
+
+    /**
+     * What somebody's word that nothing runs on a node any more makes of its record and of its jobs.
+     *
+     * @param kind whose word it is
+     * @param cause who said so, for people
+     */
+    public static Node dead(Transaction state, Node node, ProofKind kind, String cause) {
+        Proof proof = Proof.newBuilder().setKind(kind).setNode(node.getName()).setAt(state.now()).setDetail("declared dead by " + cause).build();
+        for (Job job : state.liveJobs()) {
+            boolean there = job.getNode().equals(node.getName()) && (job.getState() == JobState.RUNNING || job.getState() == JobState.PARKED || job.getState() == JobState.UNREACHABLE);
+            if (there) {
+                Proof ofLife = proof.toBuilder().setIncarnation(job.getIncarnation()).build();
+                state.put(job.toBuilder().setState(JobState.LOST).setReason("node " + node.getName() + " was declared dead by " + cause).setProof(ofLife).build());
+            }
+        }
+        return node.toBuilder().setState(NodeState.DEAD).setReason("declared dead by " + cause).setProof(proof).build();
     }
 
     /** Kept in the reason of a node that is drained, so that it stays so when it goes down and comes back. */

@@ -9,10 +9,8 @@ import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Hello;
 import dev.ferry.proto.v1.Job;
-import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.NodeState;
-import dev.ferry.proto.v1.Proof;
 import dev.ferry.proto.v1.ProofKind;
 import java.time.Duration;
 import java.util.List;
@@ -238,15 +236,7 @@ public final class NodeDirectory implements AutoCloseable {
                                 ErrorCode.WRONG_STATE,
                                 "This coordinator has led for " + led.toSeconds() + " s only and can't know yet whether node " + name + " answers. Say it again in " + timeout.minus(led).plusMillis(999).toSeconds() + " s");
                     }
-                    Proof proof = Proof.newBuilder().setKind(kind).setNode(name).setAt(state.now()).setDetail("declared dead by " + cause).build();
-                    for (Job job : state.liveJobs()) {
-                        boolean there = job.getNode().equals(name) && (job.getState() == JobState.RUNNING || job.getState() == JobState.PARKED || job.getState() == JobState.UNREACHABLE);
-                        if (there) {
-                            Proof ofLife = proof.toBuilder().setIncarnation(job.getIncarnation()).build();
-                            state.put(job.toBuilder().setState(JobState.LOST).setReason("node " + name + " was declared dead by " + cause).setProof(ofLife).build());
-                        }
-                    }
-                    return node.toBuilder().setState(NodeState.DEAD).setReason("declared dead by " + cause).setProof(proof).build();
+                    return LostNodes.dead(state, node, kind, cause);
                 });
     }
 

@@ -152,9 +152,16 @@ final class Reconciler {
                 Job ignored = state.put(job.toBuilder().setState(JobState.RUNNING).clearReason().build());
                 yield Optional.empty();
             }
+            // It was brought back after the step's deadline: it has its GPUs, which nobody else may be given.
+            case PARKED -> {
+                if (isFree(job, node, deferral)) {
+                    Job ignored = state.put(job.toBuilder().setState(JobState.RUNNING).clearReason().build());
+                }
+                yield Optional.empty();
+            }
             // It was given up here while its daemon was away, by an operator's word or with its image as the job.
             case SUSPENDED, LOST, CANCELLED_JOB, FAILED, EXITED -> isFree(job, node, deferral) ? Optional.of(kill(report)) : Optional.empty();
-            case PENDING, STARTING, RUNNING, PARKED, RESTORING, JOB_STATE_UNSPECIFIED, UNRECOGNIZED -> Optional.empty();
+            case PENDING, STARTING, RUNNING, RESTORING, JOB_STATE_UNSPECIFIED, UNRECOGNIZED -> Optional.empty();
         };
     }
 

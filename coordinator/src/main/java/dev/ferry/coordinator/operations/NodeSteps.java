@@ -16,6 +16,7 @@ import dev.ferry.proto.v1.KillJob;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
+import dev.ferry.proto.v1.OperationOrBuilder;
 import dev.ferry.proto.v1.ParkJob;
 import dev.ferry.proto.v1.PreCopyJob;
 import dev.ferry.proto.v1.PrefetchImage;
@@ -36,11 +37,19 @@ final class NodeSteps {
     }
 
     /** Where a step is done. */
-    static String node(StepName step, Operation.Builder operation) {
+    static String node(StepName step, OperationOrBuilder operation) {
         return switch (step) {
             case START, CHECK, PREFETCH, RESTORE, UNPARK -> operation.getTargetNode();
             case PRE_COPY, CATCH_UP, DUMP, KILL, THAW, PARK -> operation.getSourceNode();
             case PLACE, RESERVE, COMMIT, FALL_BACK, CLAIM -> "";
+        };
+    }
+
+    /** Whether a daemon does a step. */
+    static boolean isOfANode(StepName step) {
+        return switch (step) {
+            case START, CHECK, PREFETCH, RESTORE, UNPARK, PRE_COPY, CATCH_UP, DUMP, KILL, THAW, PARK -> true;
+            case PLACE, RESERVE, COMMIT, FALL_BACK, CLAIM -> false;
         };
     }
 
@@ -206,12 +215,16 @@ final class NodeSteps {
     }
 
     /** Writes down that a node has not answered in time: what it did is not known. */
-    static Outcome silent(StepName step, Transaction state, Job job, String node, Duration waited) {
+    static Outcome silent(StepName step, Transaction state, OperationOrBuilder operation, Job job, Duration waited) {
+        String node = node(step, operation);
         ErrorDetail error =
                 new FerryException(ErrorCode.DEADLINE_EXCEEDED, "Node " + node + " has not answered " + step + " within " + waited.toSeconds() + " s").detail();
         boolean mayRun = step == StepName.START || step == StepName.RESTORE;
         if (mayRun && (job.getState() == JobState.STARTING || job.getState() == JobState.RESTORING)) {
             state.put(job.toBuilder().setState(JobState.UNREACHABLE).setReason(error.getMessage()).build());
+        } else if (step == StepName.UNPARK && job.getState() == JobState.PARKED) {
+            // Should its daemon say yet that it runs, it runs on these.
+            state.put(job.toBuilder().clearGpus().addAllGpus(operation.getTargetGpusList()).build());
         }
         return Outcome.failed(error);
     }

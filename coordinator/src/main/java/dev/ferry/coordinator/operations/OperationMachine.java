@@ -59,6 +59,11 @@ final class OperationMachine {
         };
     }
 
+    /** Whether silence ends a node's step: after the commit nothing but a receipt, or a proof, allows to go on. */
+    static boolean hasPatience(StepName step) {
+        return step != StepName.KILL;
+    }
+
     static Optional<Step> openStep(Operation operation) {
         return Optional.of(operation)
                 .filter(one -> one.getState() == OperationState.OPEN && one.getStepsCount() > 0)
@@ -85,8 +90,7 @@ final class OperationMachine {
         }
         StepName step = StepName.valueOf(open.getName());
         Command command = nodeSteps.command(step, open.getAttempt(), operation, state.job(operation.getJob()).orElseThrow());
-        // After the commit nothing but a receipt allows to go on.
-        Optional<Duration> patience = step == StepName.KILL ? Optional.empty() : Optional.of(nodeSteps.deadline(step).plus(GRACE));
+        Optional<Duration> patience = hasPatience(step) ? Optional.of(nodeSteps.deadline(step).plus(GRACE)) : Optional.empty();
         return new Next.Order(open.getNode(), command, patience);
     }
 
@@ -133,7 +137,7 @@ final class OperationMachine {
     }
 
     private Next silent(Transaction state, Operation current, Step open, Duration waited) {
-        Outcome outcome = NodeSteps.silent(StepName.valueOf(open.getName()), state, state.job(current.getJob()).orElseThrow(), open.getNode(), waited);
+        Outcome outcome = NodeSteps.silent(StepName.valueOf(open.getName()), state, current, state.job(current.getJob()).orElseThrow(), waited);
         return finish(state, current.toBuilder(), open, outcome, CommandResult.getDefaultInstance());
     }
 
