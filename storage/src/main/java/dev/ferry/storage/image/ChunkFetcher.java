@@ -4,7 +4,9 @@ import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.storage.ObjectStore;
 import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
@@ -57,6 +59,35 @@ public final class ChunkFetcher implements AutoCloseable {
     /** Fetches neighbours of one pack. */
     CompletableFuture<Fetched> fetch(String image, List<Wanted> neighbours) {
         return CompletableFuture.supplyAsync(() -> fetchNow(image, neighbours), threads);
+    }
+
+    /** What is done with neighbours when it is their turn. */
+    interface Taker<E extends Exception> {
+        /**
+         * @param content on its way or failed; whoever takes it closes it
+         */
+        void take(List<Wanted> neighbours, CompletableFuture<Fetched> content) throws E;
+    }
+
+    /**
+     * Fetches groups of neighbours and gives them one after the other, with the next ones on their way.
+     *
+     * @param most groups that are on their way or there at a time
+     * @throws E as the taker does; what was not taken then is given back
+     */
+    <E extends Exception> void inOrder(String image, List<List<Wanted>> groups, int most, Taker<E> taker) throws E {
+        Deque<CompletableFuture<Fetched>> ahead = new ArrayDeque<>();
+        int ordered = 0;
+        try {
+            for (List<Wanted> group : groups) {
+                while (ordered < groups.size() && ahead.size() < most) {
+                    ahead.add(fetch(image, groups.get(ordered++)));
+                }
+                taker.take(group, ahead.removeFirst());
+            }
+        } finally {
+            ahead.forEach(Fetched::closeWhenThere);
+        }
     }
 
     /**

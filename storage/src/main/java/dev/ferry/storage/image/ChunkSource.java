@@ -168,7 +168,7 @@ final class ChunkSource implements ByteSource {
     public void close() {
         for (Group group : groups) {
             if (group.content() != null) {
-                var ignored = group.content().thenAccept(Fetched::close);
+                Fetched.closeWhenThere(group.content());
             }
             if (group.counted()) {
                 fetcher.consumed();

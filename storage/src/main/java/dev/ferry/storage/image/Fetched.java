@@ -3,6 +3,7 @@ package dev.ferry.storage.image;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 
 /** Chunks that were fetched together and verified, in memory that is used again after {@link #close}. */
 final class Fetched implements AutoCloseable {
@@ -18,6 +19,11 @@ final class Fetched implements AutoCloseable {
     Fetched(Blocks blocks, ByteBuffer block) {
         this.blocks = blocks;
         this.block = block;
+    }
+
+    /** Closes what nobody waits for any more, as soon as it has been fetched. */
+    static void closeWhenThere(CompletableFuture<Fetched> unwanted) {
+        var ignored = unwanted.thenAccept(Fetched::close);
     }
 
     void add(ByteBuffer storedBytes, ByteBuffer plainBytes) {

@@ -6,9 +6,7 @@ import dev.ferry.proto.v1.Manifest;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -83,16 +81,7 @@ public final class ImageFileWriter {
     }
 
     private void chunks(String image, ChunkFetcher fetcher, OutputStream to) throws IOException {
-        Deque<CompletableFuture<Fetched>> ahead = new ArrayDeque<>();
-        for (List<ChunkFetcher.Wanted> group : ImageVerifier.groups(wanted)) {
-            ahead.add(fetcher.fetch(image, group));
-            if (ahead.size() == MOST_AHEAD) {
-                write(ahead.removeFirst(), to);
-            }
-        }
-        for (CompletableFuture<Fetched> rest : ahead) {
-            write(rest, to);
-        }
+        fetcher.<IOException>inOrder(image, ImageVerifier.groups(wanted), MOST_AHEAD, (group, content) -> write(content, to));
     }
 
     private static void write(CompletableFuture<Fetched> group, OutputStream to) throws IOException {

@@ -5,10 +5,8 @@ import dev.ferry.proto.v1.ChunkList;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Manifest;
 import dev.ferry.storage.Images;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -16,6 +14,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.atomic.LongAdder;
 
 /** Reads every chunk of an image and says which are not what they should be. */
 public final class ImageVerifier {
@@ -54,22 +53,10 @@ public final class ImageVerifier {
         chunks.sort(Comparator.comparing((ChunkFetcher.Wanted chunk) -> chunk.place().pack()).thenComparing(chunk -> chunk.place().offset()));
         String image = manifest.getImage().getId();
         List<String> damage = new ArrayList<>();
-        long bytes = 0;
-        Deque<Ordered> ahead = new ArrayDeque<>();
-        for (List<ChunkFetcher.Wanted> group : groups(chunks)) {
-            ahead.add(new Ordered(group, fetcher.fetch(image, group)));
-            if (ahead.size() == MOST_AHEAD) {
-                bytes += check(image, ahead.removeFirst(), damage);
-            }
-        }
-        for (Ordered rest : ahead) {
-            bytes += check(image, rest, damage);
-        }
-        return new Images.Verification(manifest.getImage(), chunks.size(), bytes, damage);
+        LongAdder bytes = new LongAdder();
+        fetcher.<RuntimeException>inOrder(image, groups(chunks), MOST_AHEAD, (group, content) -> bytes.add(check(image, group, content, damage)));
+        return new Images.Verification(manifest.getImage(), chunks.size(), bytes.sum(), damage);
     }
-
-    /** Neighbours that are on their way. */
-    private record Ordered(List<ChunkFetcher.Wanted> group, CompletableFuture<Fetched> content) {}
 
     /** Those that lie one behind the other in a pack are had together. */
     static List<List<ChunkFetcher.Wanted>> groups(List<ChunkFetcher.Wanted> chunks) {
@@ -87,8 +74,8 @@ public final class ImageVerifier {
     }
 
     /** @return plain bytes that are as they should be */
-    private long check(String image, Ordered ordered, List<String> damage) {
-        try (Fetched whole = ordered.content().join()) {
+    private long check(String image, List<ChunkFetcher.Wanted> group, CompletableFuture<Fetched> content, List<String> damage) {
+        try (Fetched whole = content.join()) {
             return whole.plainBytes();
         } catch (CompletionException failed) {
             if (!(failed.getCause() instanceof FerryException known) || !isDamage(known)) {
@@ -97,7 +84,7 @@ public final class ImageVerifier {
         }
         // One of them is damaged: which?
         long bytes = 0;
-        for (ChunkFetcher.Wanted chunk : ordered.group()) {
+        for (ChunkFetcher.Wanted chunk : group) {
             try (Fetched one = fetcher.fetchNow(image, List.of(chunk))) {
                 bytes += one.plainBytes();
             } catch (FerryException broken) {

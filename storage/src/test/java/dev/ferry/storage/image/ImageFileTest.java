@@ -2,10 +2,12 @@ package dev.ferry.storage.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import com.google.protobuf.ByteString;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.testing.Mutations;
+import dev.ferry.proto.v1.ChunkList;
 import dev.ferry.proto.v1.EntryKind;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Image;
@@ -26,7 +28,9 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.stream.Stream;
@@ -99,6 +103,42 @@ class ImageFileTest {
     private static Image take(byte[] content, Images into) throws IOException {
         ImageFile opened = open(content);
         return into.importFile(opened, TARGET, opened.manifest().getImage().toBuilder().setJob("j-bbbbbbbb").setIncarnation(1).build(), JobSpec.newBuilder().setName("other").build());
+    }
+
+    /** Who stops taking leaves chunks that are on their way: their memory has to come back, or in time there is none outside the heap. */
+    @Test
+    void whoStopsInTheMiddleKeepsNoMemory() {
+        Manifest manifest = images.manifest(SOURCE);
+        ChunkList chunks = manifest.getFiles(0).getChunks();
+        List<List<ChunkFetcher.Wanted>> each = new ArrayList<>();
+        for (int i = 0; i < chunks.getLengthsCount(); i++) {
+            if (chunks.getStored(i) > 0) {
+                ChunkPlace place = new ChunkPlace(manifest.getPacks(chunks.getPack(i)), chunks.getOffset(i), chunks.getStored(i));
+                each.add(List.of(new ChunkFetcher.Wanted(ChunkName.of(chunks.getHashes(), i), chunks.getLengths(i), place)));
+            }
+        }
+        assertThat(each).hasSizeGreaterThan(2);
+        try (ChunkFetcher fetcher = new ChunkFetcher(store, Optional.empty())) {
+            for (int again = 0; again < Blocks.MOST; again++) {
+                assertThatThrownBy(
+                                () ->
+                                        fetcher.<IOException>inOrder(
+                                                SOURCE,
+                                                each,
+                                                each.size(),
+                                                (group, content) -> {
+                                                    content.join().close();
+                                                    throw new IOException("full");
+                                                }))
+                        .hasMessage("full");
+            }
+            await().untilAsserted(
+                    () -> {
+                        try (Fetched fetched = fetcher.fetchNow(SOURCE, each.getFirst())) {
+                            assertThat(fetched.plain().getFirst().isDirect()).isTrue();
+                        }
+                    });
+        }
     }
 
     @Test
