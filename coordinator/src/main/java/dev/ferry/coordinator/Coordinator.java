@@ -198,10 +198,7 @@ public final class Coordinator implements AutoCloseable {
     private static void endGrpc(io.grpc.Server server, CommandDesk desk) throws InterruptedException {
         server.shutdown();
         desk.close();
-        if (!server.awaitTermination(ORDERLY_SECONDS, TimeUnit.SECONDS)) {
-            server.shutdownNow();
-            boolean ignored = server.awaitTermination(ORDERLY_SECONDS, TimeUnit.SECONDS);
-        }
+        GrpcPorts.end(server, ORDERLY_SECONDS);
     }
 
     /** Port of the first address in grpcListen. */

@@ -69,6 +69,15 @@ public final class GrpcPorts {
         }
     }
 
+    /** Ends a server: calls have so long to come to their end by themselves. */
+    static void end(Server server, long orderlySeconds) throws InterruptedException {
+        server.shutdown();
+        if (!server.awaitTermination(orderlySeconds, TimeUnit.SECONDS)) {
+            server.shutdownNow();
+            boolean ignored = server.awaitTermination(orderlySeconds, TimeUnit.SECONDS);
+        }
+    }
+
     private static String rootMessage(Throwable failure) {
         Throwable root = failure;
         while (root.getCause() != null) {

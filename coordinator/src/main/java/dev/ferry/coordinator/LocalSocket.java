@@ -70,11 +70,7 @@ final class LocalSocket implements AutoCloseable {
 
     @Override
     public void close() throws InterruptedException, IOException {
-        server.shutdown();
-        if (!server.awaitTermination(ORDERLY_SECONDS, TimeUnit.SECONDS)) {
-            server.shutdownNow();
-            boolean ignored = server.awaitTermination(ORDERLY_SECONDS, TimeUnit.SECONDS);
-        }
+        GrpcPorts.end(server, ORDERLY_SECONDS);
         end(threads);
         Files.deleteIfExists(path);
     }
