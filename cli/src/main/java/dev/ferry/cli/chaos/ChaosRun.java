@@ -8,7 +8,6 @@ import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -17,7 +16,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -109,11 +107,8 @@ public final class ChaosRun {
     }
 
     private void submit() throws IOException, InterruptedException {
-        Path programs = Files.createDirectories(plan.folder().resolve("programs"));
+        Path programs = WitnessedJob.programs(plan.folder());
         Path witnesses = Files.createDirectories(plan.folder().resolve("witnesses"));
-        try (InputStream program = ChaosRun.class.getResourceAsStream("witness.py")) {
-            Files.copy(Objects.requireNonNull(program), programs.resolve("witness.py"));
-        }
         for (int number = 1; number <= plan.jobs(); number++) {
             WitnessedJob job = new WitnessedJob("witness-" + number, programs, witnesses, plan.mebibytes());
             job.submitted(cluster.submit(job.spec()));

@@ -3,15 +3,12 @@ package dev.ferry.cli.chaos;
 import dev.ferry.cli.cluster.LocalCluster;
 import dev.ferry.node.emulator.Cloud;
 import java.io.IOException;
-import java.io.InputStream;
 import java.io.PrintStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.function.BooleanSupplier;
@@ -65,14 +62,5 @@ public final class SpotChaos {
     static LocalCluster cluster(Path folder, int nodes, Cloud cloud) throws IOException {
         Map<String, String> quick = Map.of("heartbeat", "250ms", "nodeTimeout", "2s", "lease", "20s");
         return LocalCluster.start(new LocalCluster.Plan(folder.resolve("cluster"), nodes, "", "127.0.0.1:0", "127.0.0.1:0", quick, "", Optional.of(cloud)));
-    }
-
-    /** The program that jobs run, in a folder of its own. */
-    static Path programs(Path folder) throws IOException {
-        Path programs = Files.createDirectories(folder.resolve("programs"));
-        try (InputStream program = SpotChaos.class.getResourceAsStream("witness.py")) {
-            Files.copy(Objects.requireNonNull(program), programs.resolve("witness.py"));
-        }
-        return programs;
     }
 }

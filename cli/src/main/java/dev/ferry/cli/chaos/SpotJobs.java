@@ -28,7 +28,7 @@ final class SpotJobs {
 
     SpotJobs(ChaosCluster cluster, Path folder) throws IOException {
         this.cluster = cluster;
-        programs = SpotChaos.programs(folder);
+        programs = WitnessedJob.programs(folder);
         witnesses = Files.createDirectories(folder.resolve("witnesses"));
     }
 

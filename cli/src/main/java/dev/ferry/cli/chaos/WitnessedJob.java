@@ -3,11 +3,13 @@ package dev.ferry.cli.chaos;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Mount;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 
 /** One job of a run, with what its witness has proved so far. */
@@ -42,6 +44,15 @@ final class WitnessedJob {
                         .addMounts(Mount.newBuilder().setSource(programs.toString()).setDestination("/chaos").setReadOnly(true))
                         .addMounts(Mount.newBuilder().setSource(witnesses.toString()).setDestination("/witness"))
                         .build();
+    }
+
+    /** The program that such jobs run, in a folder of its own below this one. */
+    static Path programs(Path folder) throws IOException {
+        Path programs = Files.createDirectories(folder.resolve("programs"));
+        try (InputStream program = WitnessedJob.class.getResourceAsStream("witness.py")) {
+            Files.copy(Objects.requireNonNull(program), programs.resolve("witness.py"));
+        }
+        return programs;
     }
 
     JobSpec spec() {
