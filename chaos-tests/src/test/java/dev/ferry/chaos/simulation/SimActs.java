@@ -244,21 +244,9 @@ final class SimActs {
         done(command);
     }
 
-    /** ParkActions.unpark. */
+    /** ParkActions.unpark: of what is played here, no more than a thaw. */
     void unpark(Command command) {
-        if (agent.copy().isEmpty()) {
-            agent.lost();
-            done(command);
-            return;
-        }
-        Optional<ErrorDetail> held = agent.thawGroup();
-        if (held.isPresent()) {
-            failed(command, held.get());
-            return;
-        }
-        world.did(daemon, command);
-        agent.enter(LocalState.LOCAL_RUNNING);
-        done(command);
+        thaw(command);
     }
 
     void kill(Command command) {
