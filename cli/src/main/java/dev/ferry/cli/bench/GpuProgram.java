@@ -28,7 +28,7 @@ import java.util.regex.Pattern;
  */
 record GpuProgram(
         String title, int gpus, List<String> program, List<String> inJob, List<String> arguments, Map<String, String> environment, Map<String, String> bare, Path folder, long memoryBytes, long deviceBytes) {
-    static final String FOLDER = "/check";
+    static final String FOLDER = "/ferry-check";
     static final String CHECK = "ferry-gpu-check";
     static final String TRAINING = "gpu_training.py";
     private static final long SMALL = 1L << 30;

@@ -9,7 +9,9 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -92,9 +94,15 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
         if (!spec.getWorkdir().isEmpty()) {
             outside.add(Mount.newBuilder().setSource(spec.getWorkdir()).setDestination(spec.getWorkdir()).build());
         }
-        for (Mount mount : outside) {
-            Bind bind = outside(mount);
-            checkDestination(bind, binds.keySet(), links, base);
+        Set<String> own = folder.volumes().keySet();
+        Set<String> taken = new HashSet<>();
+        // Whatever lies above another mount comes before it.
+        for (Bind bind : outside.stream().map(RootPlan::outside).distinct().sorted(Comparator.comparingLong(bind -> depth(bind.destination()))).toList()) {
+            checkDestination(bind, own, links);
+            checkMountPoint(bind, binds.values(), own);
+            if (!taken.add(bind.destination())) {
+                throw refused("mount destination " + bind.destination() + " is asked for twice");
+            }
             binds.put(bind.destination(), bind);
         }
         return new RootPlan(links, List.copyOf(binds.values()), OciSpec.runtimeBinds(spec), masks(base, hidden, binds), List.of());
@@ -166,31 +174,47 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
         }
     }
 
-    private static void checkDestination(Bind bind, Set<String> taken, Map<String, String> links, Path base) {
+    /** A mount may hide a folder of the base, as what folders a machine has must not decide what a job may ask for; never what is the sandbox's own. */
+    private static void checkDestination(Bind bind, Set<String> own, Map<String, String> links) {
         String destination = bind.destination();
         String top = destination.substring(1).split("/", 2)[0];
-        if (taken.contains(destination) || Set.of("proc", "sys", "dev", ".ferry").contains(top) || links.containsKey(top)) {
+        if (Set.of("proc", "sys", "dev", ".ferry").contains(top) || own.contains(destination)) {
             throw refused("mount destination " + destination + " is taken by the sandbox itself");
         }
-        if (taken.contains("/" + top) && !Set.of("tmp", "scratch").contains(top)) {
-            Path underneath = base.resolve(destination.substring(1));
-            if (!Files.exists(underneath)) {
-                throw refused(
-                        "mount destination " + destination + " does not exist in " + base + ", whose /" + top + " is read-only in the sandbox; create it there, or use a destination under a new top-level folder");
-            }
+        if (links.containsKey(top)) {
+            throw refused("mount destination " + destination + ": /" + top + " is a symlink to " + links.get(top) + " in the job's file system; name the folder that it leads to");
         }
+    }
+
+    /** Mount points are made in the sandbox's own volumes only: elsewhere, what is mounted below needs a place that is there. */
+    private static void checkMountPoint(Bind bind, Collection<Bind> binds, Set<String> volumes) {
+        binds.stream()
+                .filter(other -> bind.destination().startsWith(other.destination() + "/"))
+                .max(Comparator.comparingLong(other -> depth(other.destination())))
+                .filter(above -> !volumes.contains(above.destination()))
+                .filter(above -> !Files.exists(above.source().resolve(bind.destination().substring(above.destination().length() + 1))))
+                .ifPresent(above -> {
+                    throw refused(
+                            "mount destination " + bind.destination() + " does not exist in " + above.source() + ", which is " + above.destination()
+                                    + " in the sandbox; create it there, or use a destination under a new top-level folder");
+                });
     }
 
     private static List<String> masks(Path base, List<Path> hidden, Map<String, Bind> binds) {
         List<String> masks = new ArrayList<>();
         for (Path path : hidden) {
             Path absolute = path.toAbsolutePath().normalize();
-            if (base.toString().equals("/") && absolute.getNameCount() > 0 && binds.containsKey("/" + absolute.getName(0)) && !binds.containsKey(absolute.toString())
-                    && Files.isDirectory(absolute) && !NOT_SHOWN.contains(absolute.getName(0).toString())) {
+            if (base.toString().equals("/") && absolute.getNameCount() > 0 && showsBase(absolute.getName(0).toString(), binds) && !binds.containsKey(absolute.toString()) && Files.isDirectory(absolute)) {
                 masks.add(absolute.toString());
             }
         }
         return masks;
+    }
+
+    /** Whether the machine's own top-level folder is seen by that name. */
+    private static boolean showsBase(String top, Map<String, Bind> binds) {
+        Bind bind = binds.get("/" + top);
+        return bind != null && bind.source().equals(Path.of("/", top)) && !NOT_SHOWN.contains(top);
     }
 
     private static long depth(String path) {

@@ -1,0 +1,70 @@
+package dev.ferry.node.sandbox;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.Mount;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RootPlanTest {
+    @TempDir Path folder;
+
+    private Path base;
+    private Path outside;
+
+    @BeforeEach
+    void aBase() throws IOException {
+        base = folder.toRealPath().resolve("base");
+        outside = folder.toRealPath().resolve("outside");
+        Files.createDirectories(base.resolve("data/in/base"));
+        Files.createDirectories(base.resolve("usr/bin"));
+        Files.createSymbolicLink(base.resolve("bin"), Path.of("usr/bin"));
+        Files.createDirectories(outside.resolve("inner"));
+    }
+
+    private RootPlan plan(String... destinations) throws IOException {
+        JobSpec.Builder spec = JobSpec.newBuilder().setRootfs(base.toString());
+        for (String destination : destinations) {
+            spec.addMounts(Mount.newBuilder().setSource(outside.toString()).setDestination(destination));
+        }
+        return RootPlan.of(spec.build(), new JobFolder(folder.resolve("job")), List.of());
+    }
+
+    private void refused(String message, String... destinations) {
+        assertThatThrownBy(() -> plan(destinations)).isInstanceOf(FerryException.class).hasMessageContaining(message);
+    }
+
+    @Test
+    void aMountHidesTheFolderOfTheBaseOfTheSameName() throws IOException {
+        assertThat(plan("/data").binds()).contains(new RootPlan.Bind(outside, "/data", false)).extracting(RootPlan.Bind::destination).containsOnlyOnce("/data").contains("/usr");
+    }
+
+    @Test
+    void whatIsMountedInAMountComesAfterItAndNeedsItsPlaceThere() throws IOException {
+        assertThat(plan("/data/inner", "/data").binds()).extracting(RootPlan.Bind::destination).containsSubsequence("/data", "/data/inner");
+        refused("mount destination /data/in does not exist in " + outside + ", which is /data in the sandbox", "/data/in", "/data");
+        refused("mount destination /usr/no does not exist in " + base.resolve("usr"), "/usr/no");
+    }
+
+    @Test
+    void placesInTheSandboxsOwnVolumesAndNewTopFoldersNeedNotBeThere() throws IOException {
+        assertThat(plan("/tmp/cache", "/scratch/cache", "/new/folder", "/data/in/base").binds()).extracting(RootPlan.Bind::destination).contains("/tmp/cache", "/scratch/cache", "/new/folder", "/data/in/base");
+    }
+
+    @Test
+    void whatIsTheSandboxsOwnIsNeverHidden() {
+        refused("is taken by the sandbox itself", "/proc/1");
+        refused("is taken by the sandbox itself", "/.ferry/ctl");
+        refused("is taken by the sandbox itself", "/tmp");
+        refused("is asked for twice", "/new", "/new");
+        refused("/bin is a symlink to usr/bin", "/bin/tools");
+    }
+}
