@@ -9,6 +9,7 @@ import dev.ferry.coordinator.operations.OperationEngine;
 import dev.ferry.coordinator.operations.Opening;
 import dev.ferry.coordinator.operations.Proofs;
 import dev.ferry.coordinator.placement.Placement;
+import dev.ferry.coordinator.scheduling.Queue;
 import dev.ferry.coordinator.scheduling.TimeLimits;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
@@ -148,15 +149,10 @@ public final class Verbs {
                 });
     }
 
-    public Operation resume(String name, String node) {
-        return resume(name, node, OPERATOR);
-    }
-
     /**
      * @param node empty: the coordinator chooses
-     * @param cause who asks, and why
      */
-    public Operation resume(String name, String node, String cause) {
+    public Operation resume(String name, String node) {
         if (store.transact(state -> JobNames.job(state, name)).getState() == JobState.PARKED) {
             return unpark(name, node);
         }
@@ -166,8 +162,8 @@ public final class Verbs {
                 (state, job) -> {
                     requireStopped(state, job);
                     require(job, EnumSet.of(JobState.SUSPENDED, JobState.UNREACHABLE), "resumed", "suspended");
-                    requireTime(state, job, cause);
-                    return fromImage(state, job, latest(job), node).setCause(cause);
+                    TimeLimits.requireTime(state, job);
+                    return fromImage(state, job, latest(job), node);
                 });
     }
 
@@ -286,7 +282,8 @@ public final class Verbs {
                         state -> {
                             Job job = JobNames.job(state, name);
                             requireFree(job);
-                            return Opening.open(state, job, kind, prepare.prepare(state, job));
+                            boolean stays = kind == OperationKind.SUSPEND || kind == OperationKind.PARK;
+                            return Opening.open(state, stays ? Queue.out(job) : job, kind, prepare.prepare(state, job));
                         });
         engine.drive(begun.getId());
         return begun;

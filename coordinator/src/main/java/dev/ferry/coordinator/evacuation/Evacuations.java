@@ -183,6 +183,7 @@ public final class Evacuations implements AutoCloseable {
                         state -> {
                             Evacuation before = state.record(KIND, listed.getId()).orElseThrow();
                             Evacuator.Decision decided = evacuator.decide(state, before);
+                            decided.queue().forEach(state::put);
                             if (isNews(before, decided.after())) {
                                 state.put(KIND, decided.after());
                             }
@@ -241,13 +242,11 @@ public final class Evacuations implements AutoCloseable {
         try {
             Operation begun =
                     switch (begin.kind()) {
-                        case MIGRATE -> verbs.migrate(begin.job(), begin.node(), cause);
+                        case MIGRATE -> verbs.migrate(begin.job(), "", cause);
                         case SUSPEND -> verbs.suspend(begin.job(), cause);
                         case REWIND -> verbs.rewind(begin.job(), cause);
                         case CHECKPOINT -> verbs.checkpoint(begin.job(), cause);
-                        case RESUME -> verbs.resume(begin.job(), begin.node(), cause);
-                        case RESTORE -> verbs.restore(begin.job(), begin.node(), cause);
-                        case START, CANCEL, PARK, UNPARK, OPERATION_KIND_UNSPECIFIED, UNRECOGNIZED -> throw new IllegalArgumentException("an evacuation begins no " + begin.kind());
+                        case START, CANCEL, PARK, UNPARK, RESUME, RESTORE, OPERATION_KIND_UNSPECIFIED, UNRECOGNIZED -> throw new IllegalArgumentException("an evacuation begins no " + begin.kind());
                     };
             LOG.info("evacuation {}: {} of job {} ({})", evacuation.getId(), begun.getKind(), begun.getJob(), begun.getId());
         } catch (FerryException refused) {

@@ -3,6 +3,7 @@ package dev.ferry.coordinator.evacuation;
 import dev.ferry.coordinator.JobStates;
 import dev.ferry.coordinator.evacuation.EvacuationPlan.Move;
 import dev.ferry.coordinator.evacuation.EvacuationPlan.Way;
+import dev.ferry.coordinator.scheduling.Queue;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.Evacuation;
 import dev.ferry.proto.v1.EvacuationState;
@@ -37,17 +38,14 @@ final class Evacuator {
 
     private final EvacuationConfig config;
 
-    /**
-     * An operation to begin.
-     *
-     * @param node where the job shall go; empty: wherever there is room
-     */
-    record Begin(String job, OperationKind kind, String node) {}
+    /** An operation to begin. */
+    record Begin(String job, OperationKind kind) {}
 
     /**
      * @param after the record as it is now
+     * @param queue jobs that are stored because of it, as they stand in the queue from now on
      */
-    record Decision(Evacuation after, List<Begin> begin) {}
+    record Decision(Evacuation after, List<Begin> begin, List<Job> queue) {}
 
     Evacuator(EvacuationConfig config) {
         this.config = config;
@@ -63,14 +61,15 @@ final class Evacuator {
         Evacuation.Builder after = before.toBuilder();
         if (before.getState() == EvacuationState.AWAITED) {
             if (now < before.getBeginsAt() && !before.getTakenBack()) {
-                return new Decision(before, List.of());
+                return new Decision(before, List.of(), List.of());
             }
             after.setState(EvacuationState.EVACUATING);
         }
         Map<String, Evacuee> evacuees = new LinkedHashMap<>();
         before.getJobsList().forEach(evacuee -> evacuees.put(evacuee.getJob(), evacuee));
         Rooms rooms = new Rooms(state, before.getTakenBack() ? "" : before.getNode());
-        List<Begin> begin = new ArrayList<>(waiting(state, before, evacuees, rooms));
+        List<Job> queue = waiting(state, before, evacuees, rooms);
+        List<Begin> begin = new ArrayList<>();
         Situation situation = Situation.of(state, before.getNode(), cause(before), config, rooms);
         Duration left = Duration.ofMillis(before.getDeadline() - now).minus(dev.ferry.common.Durations.parse(config.margin()));
         List<Evacuee> ordered = new ArrayList<>();
@@ -92,7 +91,7 @@ final class Evacuator {
         if (begin.isEmpty() && isDone(after)) {
             after.setState(before.getTakenBack() && before.getGone().isEmpty() ? EvacuationState.TAKEN_BACK : EvacuationState.EVACUATED).setEndedAt(now);
         }
-        return new Decision(after.build(), begin);
+        return new Decision(after.build(), begin, queue);
     }
 
     /** Only what would be done, for a node about which nothing was announced. */
@@ -151,29 +150,34 @@ final class Evacuator {
             return Optional.empty();
         }
         return switch (move.way()) {
-            case Way.Migrate migrate -> Optional.of(new Begin(job.getId(), OperationKind.MIGRATE, ""));
-            case Way.Store store -> Optional.of(new Begin(job.getId(), OperationKind.SUSPEND, ""));
+            case Way.Migrate migrate -> Optional.of(new Begin(job.getId(), OperationKind.MIGRATE));
+            case Way.Store store -> Optional.of(new Begin(job.getId(), OperationKind.SUSPEND));
             // Without room elsewhere it works on until the end, and its image waits for room.
-            case Way.Covered covered -> move.job().room() ? Optional.of(new Begin(job.getId(), OperationKind.REWIND, "")) : Optional.empty();
+            case Way.Covered covered -> move.job().room() ? Optional.of(new Begin(job.getId(), OperationKind.REWIND)) : Optional.empty();
             // The estimate may be wrong, and the lane is free.
-            case Way.WillNotMakeIt late -> Optional.of(new Begin(job.getId(), move.job().room() ? OperationKind.MIGRATE : OperationKind.SUSPEND, ""));
+            case Way.WillNotMakeIt late -> Optional.of(new Begin(job.getId(), move.job().room() ? OperationKind.MIGRATE : OperationKind.SUSPEND));
         };
     }
 
-    /** What lies in the store because of this evacuation goes on as soon as there is room. */
-    private static List<Begin> waiting(Transaction state, Evacuation evacuation, Map<String, Evacuee> evacuees, Rooms rooms) {
-        List<Begin> begin = new ArrayList<>();
+    /**
+     * What lies in the store because of this evacuation waits in the queue, and goes on from there when it is its turn.
+     *
+     * @return those that are not in the queue yet, as they shall be
+     */
+    private static List<Job> waiting(Transaction state, Evacuation evacuation, Map<String, Evacuee> evacuees, Rooms rooms) {
+        List<Job> queue = new ArrayList<>();
         for (Evacuee evacuee : evacuees.values()) {
             Optional<Job> job = state.job(evacuee.getJob()).filter(one -> waits(state, evacuation, one));
-            if (job.isEmpty() || !new JobHistory(state, job.get(), cause(evacuation)).mayTry(state.now(), PATIENT_PAUSE)) {
+            if (job.isEmpty()) {
                 continue;
             }
-            Optional<String> node = rooms.take(job.get().getSpec(), Situation.needs(state, job.get()));
-            // The node that it asked for at its start is the one that goes away: any other is better than none.
-            String named = job.get().getSpec().getNode().isEmpty() ? "" : node.orElse("");
-            node.ifPresent(found -> begin.add(new Begin(evacuee.getJob(), job.get().getState() == JobState.LOST ? OperationKind.RESTORE : OperationKind.RESUME, named)));
+            // The room that it will get is not promised to those that have not left yet.
+            Optional<String> ignored = rooms.take(job.get().getSpec(), Situation.needs(state, job.get()));
+            if (!Queue.isEvacuated(job.get(), cause(evacuation))) {
+                queue.add(Queue.evacuated(job.get(), state.now(), cause(evacuation)));
+            }
         }
-        return begin;
+        return queue;
     }
 
     /** Whether a job is stored and without an operation because of this evacuation, and not because somebody wanted so. */
@@ -196,7 +200,7 @@ final class Evacuator {
             evacuees.put(job.getId(), evacuee.build());
             boolean due = !busy && !fresh && one.obstacle().isEmpty() && job.getOperation().isEmpty() && job.getState() == JobState.RUNNING && new JobHistory(state, job, cause(evacuation)).mayTry(state.now(), PATIENT_PAUSE);
             if (due) {
-                begin.add(new Begin(job.getId(), OperationKind.CHECKPOINT, ""));
+                begin.add(new Begin(job.getId(), OperationKind.CHECKPOINT));
                 busy = true;
             }
         }

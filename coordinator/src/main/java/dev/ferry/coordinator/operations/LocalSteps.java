@@ -108,9 +108,9 @@ final class LocalSteps {
         return operation.getKind() == OperationKind.MIGRATE || operation.getKind() == OperationKind.REWIND;
     }
 
-    /** A migration leaves the node that the job asked for at its start; that is what the operator wants. */
+    /** A migration leaves the node that the job asked for at its start; that is what the operator wants. One whose machine goes away goes on anywhere. */
     private static dev.ferry.proto.v1.JobSpec withoutPin(Job job, Operation.Builder operation) {
-        return leaves(operation) ? job.getSpec().toBuilder().clearNode().build() : job.getSpec();
+        return leaves(operation) || job.getQueue().getAnywhere() ? job.getSpec().toBuilder().clearNode().build() : job.getSpec();
     }
 
     /** What the next image needs is what the last one needed, and what its node has. */

@@ -3,8 +3,8 @@ package dev.ferry.coordinator.scheduling;
 import dev.ferry.coordinator.accounts.AccountBook;
 import dev.ferry.coordinator.placement.NodeFit;
 import dev.ferry.coordinator.store.Transaction;
-import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.Requirements;
@@ -36,7 +36,8 @@ final class Labels {
     /** The bit of a job; empty: there are too many kinds before it. */
     Optional<Long> of(Job job) {
         Optional<Requirements> image = image(job);
-        String kind = job.getSpec().getNode() + "|" + job.getQueue().getPartition() + "|" + job.getSpec().getGpuModel() + "|" + job.getSpec().getGpus() + "|" + image.map(Labels::print).orElse("") + "|" + (job.getState() == JobState.PARKED ? job.getNode() : "");
+        JobSpec wish = Queue.wish(job);
+        String kind = wish.getNode() + "|" + job.getQueue().getPartition() + "|" + job.getSpec().getGpuModel() + "|" + job.getSpec().getGpus() + "|" + image.map(Labels::print).orElse("") + "|" + (job.getState() == JobState.PARKED ? job.getNode() : "");
         Long known = bits.get(kind);
         if (known != null) {
             return Optional.of(known);
@@ -50,7 +51,7 @@ final class Labels {
         for (int at = 0; at < nodes.size(); at++) {
             Node node = nodes.get(at);
             boolean there = job.getState() != JobState.PARKED || node.getName().equals(job.getNode());
-            if (there && (partition.isEmpty() || partition.contains(node.getName())) && NodeFit.couldTake(node, job.getSpec(), image)) {
+            if (there && (partition.isEmpty() || partition.contains(node.getName())) && NodeFit.couldTake(node, wish, image)) {
                 ofNodes[at] |= bit;
             }
         }
@@ -58,7 +59,7 @@ final class Labels {
     }
 
     private Optional<Requirements> image(Job job) {
-        return job.getLatestImage().isEmpty() || job.getState() != JobState.SUSPENDED ? Optional.empty() : state.image(job.getLatestImage()).map(Image::getRequirements);
+        return job.getState() == JobState.PARKED ? Optional.empty() : Queue.needs(state, job);
     }
 
     /** Which GPUs it came from does not matter, only what they are. */

@@ -126,7 +126,16 @@ final class PassDecider {
     /** Ids of waiting jobs are their places in the input and one: 0 is nobody. */
     private WaitingJob waiting(int at) {
         PassWaiting one = input.getWaiting(at);
-        return new WaitingJob(at + 1L, position(one.getJob(), one.getAssociation()), one.getPriority(), one.getSince(), demand(one.getDemand()), seconds(one.getSeconds()));
+        return new WaitingJob(at + 1L, position(one.getJob(), one.getAssociation()), one.getPriority(), one.getSince(), demand(one.getDemand()), seconds(one.getSeconds()), warm(one));
+    }
+
+    private List<Integer> warm(PassWaiting one) {
+        for (int node : one.getWarmList()) {
+            if (node < 0 || node >= input.getNodesCount()) {
+                throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Job " + one.getJob() + " has its data on node " + node + "; there are " + input.getNodesCount());
+            }
+        }
+        return one.getWarmList();
     }
 
     private PassWaiting of(WaitingJob job) {

@@ -154,7 +154,7 @@ final class PassPreemption {
         Arrays.fill(due, Double.NEGATIVE_INFINITY);
         due[asker] = Double.MAX_VALUE;
         double[] holds = Arrays.copyOf(inGpus ? gpusHeld : cpusHeld, asker + 1);
-        WaitingJob asking = new WaitingJob(job.id(), asker, job.priority(), job.since(), job.demand(), job.seconds());
+        WaitingJob asking = new WaitingJob(job.id(), asker, job.priority(), job.since(), job.demand(), job.seconds(), job.warm());
         PreemptionPolicy order = new PreemptionPolicy(0, 0, 0, 0, policy.mostPerHour(), 1, Double.MAX_VALUE, policy.horizon());
         return Preemption.decide(asking, room, lower, new Balance(due, holds, inGpus, capacity(inGpus)), order, new Spent(preemptions, 0), input.getNow());
     }

@@ -201,6 +201,7 @@ final class PassReader {
                     .thenComparing(one -> one.job().getId());
 
     private void wait(List<Job> waiting, LimitCheck limits) {
+        WarmNodes warm = new WarmNodes(state, places);
         for (Ranked ranked : waiting.stream().map(job -> new Ranked(job, standing.points(job))).sorted(ORDER).toList()) {
             Job job = ranked.job();
             boolean claims = job.getQueue().hasClaim();
@@ -225,7 +226,8 @@ final class PassReader {
                             .setHeld(held)
                             .setClaims(claims)
                             .setNotBefore(job.getQueue().getNotBefore() / MILLIS)
-                            .setPoints(FairTables.message(ranked.points())));
+                            .setPoints(FairTables.message(ranked.points()))
+                            .addAllWarm(held.isEmpty() && !claims ? warm.of(job) : List.of()));
         }
     }
 

@@ -4,7 +4,6 @@ import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.operations.Opening;
 import dev.ferry.coordinator.placement.Placement;
 import dev.ferry.coordinator.store.Transaction;
-import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.JobVerdict;
@@ -14,12 +13,10 @@ import dev.ferry.proto.v1.PassOutput;
 import dev.ferry.proto.v1.PassVictim;
 import dev.ferry.proto.v1.PreemptionRecord;
 import dev.ferry.proto.v1.PreemptionVerdict;
-import dev.ferry.proto.v1.Requirements;
 import dev.ferry.proto.v1.RoomClaim;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Optional;
 import java.util.Set;
 
 /** Writes what a look at the queue has decided: operations, claims, and for each job that waits why it does. */
@@ -122,8 +119,16 @@ final class PassWriter {
                 };
         // One that was to start and found no room after all has its reason already.
         if (!why.isEmpty()) {
-            reason(job, (job.getState() == JobState.PENDING ? "" : "preempted; ") + (job.getQueue().hasClaim() ? "room is being made for it on " + job.getQueue().getClaim().getNode() : why));
+            reason(job, left(job) + (job.getQueue().hasClaim() ? "room is being made for it on " + job.getQueue().getClaim().getNode() : why));
         }
+    }
+
+    /** Why it is in the queue again. */
+    private static String left(Job job) {
+        if (job.getState() == JobState.PENDING) {
+            return "";
+        }
+        return job.getQueue().getCause().isEmpty() ? "preempted; " : job.getQueue().getCause() + "; ";
     }
 
     private String noRoom(Job job) {
@@ -134,9 +139,8 @@ final class PassWriter {
         if (job.getState() == JobState.PARKED) {
             return "its node " + job.getNode() + " has no GPUs free for it";
         }
-        Optional<Requirements> image = job.getState() == JobState.PENDING ? Optional.empty() : state.image(job.getLatestImage()).map(Image::getRequirements);
         try {
-            String ignored = Placement.choose(state, new Placement.Request(job.getSpec(), image, "", Set.of(), ""));
+            String ignored = Placement.choose(state, new Placement.Request(Queue.wish(job), Queue.needs(state, job), "", Set.of(), ""));
             return "no node of partition " + job.getQueue().getPartition() + " has room for it that is not kept for another job";
         } catch (FerryException none) {
             return none.getMessage();

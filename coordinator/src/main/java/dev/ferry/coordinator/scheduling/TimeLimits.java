@@ -63,8 +63,7 @@ public final class TimeLimits {
     private static String suspend(Transaction state, Job job) {
         String why = "its time limit of " + text(job) + " is reached";
         // Also one that was on its way back from a preemption has had its time.
-        Job leaving = job.toBuilder().setQueue(job.getQueue().toBuilder().clearComesBack()).build();
-        return Opening.open(state, leaving, OperationKind.SUSPEND, Operation.newBuilder().setCause(why).setSourceNode(job.getNode())).getId();
+        return Opening.open(state, Queue.out(job), OperationKind.SUSPEND, Operation.newBuilder().setCause(why).setSourceNode(job.getNode())).getId();
     }
 
     private static long left(Transaction state, Job job, JobUse use) {

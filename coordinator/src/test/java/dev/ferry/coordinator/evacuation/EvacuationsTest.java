@@ -5,9 +5,14 @@ import static org.awaitility.Awaitility.await;
 
 import dev.ferry.coordinator.CoordinatorScene;
 import dev.ferry.coordinator.FakeNode;
+import dev.ferry.proto.v1.AccountingChange;
+import dev.ferry.proto.v1.AccountsGrpc;
+import dev.ferry.proto.v1.CancelJobRequest;
+import dev.ferry.proto.v1.ChangeAccountingRequest;
 import dev.ferry.proto.v1.CheckpointJobRequest;
 import dev.ferry.proto.v1.Command.ActionCase;
 import dev.ferry.proto.v1.ConfirmGoneRequest;
+import dev.ferry.proto.v1.DecisionsGrpc;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.EvacuateNodeRequest;
 import dev.ferry.proto.v1.Evacuation;
@@ -15,11 +20,14 @@ import dev.ferry.proto.v1.EvacuationState;
 import dev.ferry.proto.v1.EvacuationWay;
 import dev.ferry.proto.v1.Evacuee;
 import dev.ferry.proto.v1.EvacueeState;
+import dev.ferry.proto.v1.GetDecisionRequest;
 import dev.ferry.proto.v1.GetNodeRequest;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Limits;
 import dev.ferry.proto.v1.ListEvacuationsRequest;
+import dev.ferry.proto.v1.ListJobsRequest;
 import dev.ferry.proto.v1.ListNoticesRequest;
 import dev.ferry.proto.v1.ListOperationsRequest;
 import dev.ferry.proto.v1.MigrateJobRequest;
@@ -31,6 +39,9 @@ import dev.ferry.proto.v1.Notice;
 import dev.ferry.proto.v1.NoticeKind;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
+import dev.ferry.proto.v1.PassNode;
+import dev.ferry.proto.v1.Qos;
+import dev.ferry.proto.v1.SchedulingDecision;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -385,5 +396,75 @@ class EvacuationsTest {
         scene.add("node-3");
         assertThat(scene.awaitState(large.getId(), JobState.RUNNING).getNode()).isEqualTo("node-3");
         awaitEnd();
+    }
+
+    private void change(AccountingChange.Builder change) {
+        var unused = scene.ask(AccountsGrpc::newBlockingStub).changeAccounting(ChangeAccountingRequest.newBuilder().addChanges(change.setHow(AccountingChange.How.SET)).build());
+    }
+
+    private void limit(int cpus) {
+        change(AccountingChange.newBuilder().setQos(Qos.newBuilder().setName("few").setLimits(Limits.newBuilder().setGrpTres("cpu=" + cpus))));
+    }
+
+    @Test
+    void whatWasStoredGoesOnByPriorityAmongAllThatWait() {
+        Job last = scene.awaitState(scene.run(JobSpec.newBuilder().setCpuMillis(2000).setNice(1000)).getId(), JobState.RUNNING);
+        Job first = scene.awaitState(scene.run(JobSpec.newBuilder().setCpuMillis(2000)).getId(), JobState.RUNNING);
+        announce(notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofSeconds(120)));
+        scene.awaitJob(last.getId(), job -> job.getQueue().getComesBack());
+        scene.awaitJob(first.getId(), job -> job.getQueue().getComesBack());
+        Job between = scene.run(JobSpec.newBuilder().setCpuMillis(2000).setNice(500));
+        scene.awaitJob(between.getId(), job -> !job.getReason().isEmpty());
+        String why = scene.awaitJob(last.getId(), job -> job.getReason().contains("; ")).getReason();
+        assertThat(why).startsWith("evacuation ").contains(" of node-1; ");
+        scene.add(new FakeNode("node-2", FACTS, 2, 8L << 30), "node-2");
+        assertThat(scene.awaitState(first.getId(), JobState.RUNNING).getNode()).isEqualTo("node-2");
+        scene.add(new FakeNode("node-3", FACTS, 2, 8L << 30), "node-3");
+        assertThat(scene.awaitState(between.getId(), JobState.RUNNING).getNode()).isEqualTo("node-3");
+        assertThat(scene.job(last.getId()).getState()).as("its turn has not come").isEqualTo(JobState.SUSPENDED);
+        scene.add(new FakeNode("node-4", FACTS, 2, 8L << 30), "node-4");
+        assertThat(scene.awaitState(last.getId(), JobState.RUNNING).getNode()).isEqualTo("node-4");
+        Operation resume = operations(last).getFirst();
+        assertThat(resume.getKind()).isEqualTo(OperationKind.RESUME);
+        assertThat(resume.getCause()).startsWith("evacuation ");
+        GetDecisionRequest decision = GetDecisionRequest.newBuilder().setDecision(resume.getDecision()).build();
+        assertThat(scene.ask(DecisionsGrpc::newBlockingStub).replayDecision(decision).getSame()).isTrue();
+        Evacuation done = awaitEnd();
+        assertThat(done.getJobsList()).hasSize(2).allSatisfy(job -> assertThat(job.getState()).isEqualTo(EvacueeState.ELSEWHERE));
+        scene.awaitJob(last.getId(), job -> job.getQueue().getCause().isEmpty() && !job.getQueue().getAnywhere());
+    }
+
+    @Test
+    void whatWasStoredIsHeldByLimitsAndGoesOnWhereItsDataLies() {
+        limit(2);
+        scene.add("node-2");
+        scene.add("node-3");
+        Job job = scene.awaitState(scene.run(JobSpec.newBuilder().setQos("few").setCpuMillis(2000)).getId(), JobState.RUNNING);
+        assertThat(job.getNode()).isEqualTo("node-1");
+        scene.awaitEnd(scene.stub().migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).setTo("node-3").build()));
+        scene.awaitEnd(scene.stub().migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).setTo("node-1").build()));
+        for (String other : List.of("node-2", "node-3")) {
+            var unused = scene.stub().drainNode(GetNodeRequest.newBuilder().setNode(other).build());
+        }
+        announce(notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofSeconds(120)));
+        scene.awaitJob(job.getId(), stored -> stored.getQueue().getComesBack());
+        limit(1);
+        scene.awaitJob(job.getId(), held -> held.getReason().contains("GrpTRES cpu=1"));
+        for (String other : List.of("node-2", "node-3")) {
+            var unused = scene.stub().undrainNode(GetNodeRequest.newBuilder().setNode(other).build());
+        }
+        // Another job that waits shows that the queue was looked at since.
+        assertThat(scene.awaitState(scene.run(JobSpec.newBuilder()).getId(), JobState.RUNNING).getNode()).isEqualTo("node-2");
+        assertThat(scene.job(job.getId()).getState()).isEqualTo(JobState.SUSPENDED);
+        scene.awaitEnd(scene.stub().cancelJob(CancelJobRequest.newBuilder().setJob(onNodeTwo()).build()));
+        limit(2);
+        assertThat(scene.awaitState(job.getId(), JobState.RUNNING).getNode()).as("where it was before; node-2 is as empty and the first").isEqualTo("node-3");
+        Operation resume = operations(job).getFirst();
+        SchedulingDecision decision = scene.ask(DecisionsGrpc::newBlockingStub).getDecision(GetDecisionRequest.newBuilder().setDecision(resume.getDecision()).build());
+        assertThat(decision.getInput().getWaiting(0).getWarmList()).isEqualTo(List.of(decision.getInput().getNodesList().stream().map(PassNode::getName).toList().indexOf("node-3")));
+    }
+
+    private String onNodeTwo() {
+        return scene.stub().listJobs(ListJobsRequest.getDefaultInstance()).getJobsList().stream().filter(job -> job.getNode().equals("node-2") && job.getState() == JobState.RUNNING).findFirst().orElseThrow().getId();
     }
 }

@@ -103,6 +103,18 @@ public final class Room {
         }
     }
 
+    /** Nodes for a job, where its data lies if there is room; empty if there are too few. */
+    int[] find(WaitingJob job, Packing packing, Allowed allowed) {
+        if (job.demand().nodes() == 1) {
+            for (int node : job.warm()) {
+                if (fits(node, job.demand()) && allowed.on(node)) {
+                    return new int[] {node};
+                }
+            }
+        }
+        return find(job.demand(), packing, allowed);
+    }
+
     /** Nodes for a job; empty if there are too few. */
     int[] find(Demand demand, Packing packing, Allowed allowed) {
         int[] found = new int[demand.nodes()];

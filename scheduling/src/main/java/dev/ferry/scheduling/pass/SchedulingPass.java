@@ -79,7 +79,7 @@ public final class SchedulingPass {
         if (isHopeless(demand, failed)) {
             return false;
         }
-        int[] nodes = room.find(demand, packing, allowed);
+        int[] nodes = room.find(job, packing, allowed);
         if (nodes.length == 0) {
             remember(demand, failed);
             return false;

@@ -35,6 +35,19 @@ class SchedulingPassTest {
     }
 
     @Test
+    void aJobGoesWhereItsDataLiesIfThereIsRoomThatIsNotKept() {
+        Room room = room(4);
+        // Packed it would go to node 0, which has the fewest free GPUs.
+        List<RunningJob> running = List.of(running(room, 90, new int[] {0}, gpus(1, 4), NOW + 100), running(room, 91, new int[] {3}, gpus(1, 8), NOW + 100));
+        WaitingJob warm = new WaitingJob(1, 0, 9, 1, gpus(1, 2), 1000, List.of(3, 2, 1));
+        WaitingJob wide = new WaitingJob(2, 0, 8, 2, gpus(2, 7), 10, List.of(2, 3));
+        assertThat(SchedulingPass.run(room, running, List.of(warm, wide), Packing.PACK, NOW)).containsExactly(new Verdict.Start(warm, new int[] {2}), new Verdict.Reserved(wide, NOW + 100, new int[] {0, 1}));
+        // Nodes 0 and 1 are kept for the head: one that runs for longer may not go there, wherever its data lies.
+        WaitingJob later = new WaitingJob(3, 0, 7, 3, gpus(1, 2), 1000, List.of(0, 2));
+        assertThat(SchedulingPass.run(room, running, List.of(wide, later), Packing.PACK, NOW)).last().isEqualTo(new Verdict.Start(later, new int[] {2}));
+    }
+
+    @Test
     void backfillGoesAheadOnlyWhereItDoesNotDelayTheHead() {
         Room room = room(2);
         List<RunningJob> running = List.of(running(room, 90, new int[] {0}, gpus(1, 8), NOW + 100), running(room, 91, new int[] {1}, gpus(1, 6), NOW + 500));
