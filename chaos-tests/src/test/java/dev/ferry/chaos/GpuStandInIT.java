@@ -104,6 +104,7 @@ class GpuStandInIT {
         scene.succeed(stub -> stub.resumeJob(ResumeJobRequest.newBuilder().setJob(first.getId()).build()));
         int more = scene.log(first.getId()).size();
         await().atMost(Scene.SOON).until(() -> scene.log(first.getId()).size() > more);
+        await().atMost(Scene.SOON).until(() -> scene.job(first.getId()).getUse().getGpuMemoryPeakBytes() > 0 && scene.job(first.getId()).getUse().getGpuSampledMillis() > 0);
         scene.cancel(first.getId());
     }
 

@@ -12,6 +12,7 @@ import dev.ferry.coordinator.access.LocalFolder;
 import dev.ferry.coordinator.access.NodeIdentities;
 import dev.ferry.coordinator.access.ServerTls;
 import dev.ferry.coordinator.access.Tokens;
+import dev.ferry.coordinator.accounts.GpuSamples;
 import dev.ferry.coordinator.api.AccessService;
 import dev.ferry.coordinator.api.AccountsService;
 import dev.ferry.coordinator.api.CallGuard;
@@ -113,6 +114,7 @@ public final class Coordinator implements AutoCloseable {
             NodeStreams.Terms terms = new NodeStreams.Terms(Durations.parse(config.heartbeat()), lease.lease());
             NodeStreams streams = new NodeStreams(store, desk, directory, relay, terms, leads, Clock.SYSTEM, scheduler);
             streams.onNotices(notices::reported);
+            streams.onSamples((node, sample) -> store.transact(state -> GpuSamples.add(state, node, sample)));
             LogReader logs = new LogReader(store, changes, relay, images);
             FerryService service = new FerryService(api, store, changes, logs, new ImageStreams(store, images, config.imageFiles()));
             AccountsApi accounts = new AccountsApi(store, config.scheduling());

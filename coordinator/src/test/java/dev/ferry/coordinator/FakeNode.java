@@ -5,6 +5,7 @@ import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.ErrorDetail;
 import dev.ferry.proto.v1.FromNode;
+import dev.ferry.proto.v1.GpuSample;
 import dev.ferry.proto.v1.Heartbeat;
 import dev.ferry.proto.v1.Hello;
 import dev.ferry.proto.v1.Image;
@@ -99,6 +100,11 @@ public final class FakeNode implements AutoCloseable {
     /** As a daemon says what is announced about its machine. */
     public void announce(NodeNotices notices) {
         say(FromNode.newBuilder().setNotices(notices).build());
+    }
+
+    /** As a daemon says what a job does with its GPUs. */
+    public void sample(GpuSample sample) {
+        say(FromNode.newBuilder().setGpuSample(sample).build());
     }
 
     public synchronized void disconnect() {

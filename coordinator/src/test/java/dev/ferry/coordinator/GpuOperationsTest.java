@@ -4,18 +4,25 @@ import static dev.ferry.coordinator.CoordinatorScene.assertFailed;
 import static dev.ferry.coordinator.CoordinatorScene.assertSucceeded;
 import static dev.ferry.coordinator.CoordinatorScene.refusal;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
 
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Gpu;
+import dev.ferry.proto.v1.GpuSample;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.JobUse;
 import dev.ferry.proto.v1.MigrateJobRequest;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.ResumeJobRequest;
 import dev.ferry.proto.v1.SuspendJobRequest;
+import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -94,6 +101,43 @@ class GpuOperationsTest {
         assertFailed(refused, ErrorCode.NODE_INCOMPATIBLE);
         assertThat(refused.getError().getMessage()).contains("only on the GPUs that it came from");
         assertThat(source.actions()).doesNotContain(Command.ActionCase.DUMP);
+    }
+
+    private HttpResponse<String> metrics() throws Exception {
+        URI address = URI.create("http://127.0.0.1:" + scene.httpPort() + "/metrics");
+        try (HttpClient http = HttpClient.newHttpClient()) {
+            return http.send(HttpRequest.newBuilder(address).header("authorization", "Bearer " + scene.adminToken()).timeout(CoordinatorScene.SOON).build(), HttpResponse.BodyHandlers.ofString());
+        }
+    }
+
+    private static GpuSample.Builder sample(Job job) {
+        return GpuSample.newBuilder().setJob(job.getId()).setIncarnation(job.getIncarnation());
+    }
+
+    @Test
+    void whatAJobDoesWithItsGpusIsAddedUpAndExported() throws Exception {
+        FakeNode node = node("node-1", "NVIDIA H100", 2, true);
+        FakeNode other = node("node-2", "NVIDIA H100", 2, true);
+        Job job = running(2);
+        await().atMost(CoordinatorScene.SOON).until(() -> scene.job(job.getId()).getUse().getRunningSince() > 0);
+        node.sample(sample(job).setPeakBytes(7 << 20).setSampledMillis(4000).setBusyMillis(1000).build());
+        node.sample(sample(job).setPeakBytes(3 << 20).setSampledMillis(2000).setBusyMillis(2000).build());
+        // Of another node, of another life, and impossible: none of them counts.
+        other.sample(sample(job).setPeakBytes(99 << 20).build());
+        node.sample(sample(job).setIncarnation(7).setPeakBytes(99 << 20).build());
+        node.sample(sample(job).setSampledMillis(1).setBusyMillis(2).build());
+        node.sample(sample(job).setPeakBytes(-1).setSampledMillis(500).build());
+        node.sample(sample(job).setPeakBytes(5 << 20).setSampledMillis(1000).build());
+        scene.awaitJob(job.getId(), now -> now.getUse().getGpuSampledMillis() >= 7000);
+        JobUse use = scene.job(job.getId()).getUse();
+        assertThat(use.getGpuSampledMillis()).isEqualTo(7000);
+        assertThat(use.getGpuBusyMillis()).isEqualTo(3000);
+        assertThat(use.getGpuMemoryPeakBytes()).isEqualTo(7 << 20);
+        String labels = "{account=\"default\",job=\"" + job.getId() + "\",user=\"root\"} ";
+        assertThat(metrics().body()).contains("ferry_job_gpu_memory_peak_bytes" + labels + "7340032.0", "ferry_job_gpu_sampled_seconds" + labels + "7.0", "ferry_job_gpu_busy_seconds" + labels + "3.0", "ferry_job_gpu_seconds" + labels);
+        Job without = scene.awaitState(scene.run(JobSpec.newBuilder()).getId(), JobState.RUNNING);
+        assertThat(scene.job(without.getId()).hasUse()).isFalse();
+        assertThat(metrics().body()).doesNotContain(without.getId());
     }
 
     @Test

@@ -11,6 +11,7 @@ import dev.ferry.node.gpu.GpuNode;
 import dev.ferry.node.hooks.EvacuationHooks;
 import dev.ferry.node.hooks.Hooks;
 import dev.ferry.node.jobs.DumpSpeeds;
+import dev.ferry.node.jobs.GpuMeter;
 import dev.ferry.node.jobs.JobRegistry;
 import dev.ferry.node.jobs.NodeContext;
 import dev.ferry.node.lease.NodeLease;
@@ -60,8 +61,10 @@ public final class NodeDaemon implements AutoCloseable {
     private final Optional<Renewal> renewal;
     private final Hooks hooks;
     private final EvacuationHooks evacuations;
+    private final Optional<GpuMeter> meter;
 
-    private NodeDaemon(Locks locks, ObjectStore store, JobRegistry registry, CoordinatorLink link, GpuNode gpu, NoticeWatch notices, NodeLease lease, Optional<Renewal> renewal, Hooks hooks, EvacuationHooks evacuations) {
+    private NodeDaemon(Locks locks, ObjectStore store, JobRegistry registry, CoordinatorLink link, GpuNode gpu, NoticeWatch notices, NodeLease lease, Optional<Renewal> renewal, Hooks hooks, EvacuationHooks evacuations, Optional<GpuMeter> meter) {
+        this.meter = meter;
         this.hooks = hooks;
         this.evacuations = evacuations;
         this.lease = lease;
@@ -127,8 +130,9 @@ public final class NodeDaemon implements AutoCloseable {
             link.carry(notices::standing, notices::settled);
             link.onEvacuation(evacuations::told);
             link.start(registry);
+            Optional<GpuMeter> meter = GpuMeter.start(registry, context);
             Optional<Renewal> renewal = membership.map(held -> new Renewal(held, config.name(), config.coordinator()));
-            return new NodeDaemon(locks, store, registry, link, gpu, notices, lease, renewal, hooks, evacuations);
+            return new NodeDaemon(locks, store, registry, link, gpu, notices, lease, renewal, hooks, evacuations, meter);
         } catch (InterruptedException stopped) {
             locks.close();
             Thread.currentThread().interrupt();
@@ -203,6 +207,7 @@ public final class NodeDaemon implements AutoCloseable {
     public void close() throws IOException {
         renewal.ifPresent(Renewal::close);
         notices.close();
+        meter.ifPresent(GpuMeter::close);
         link.close();
         registry.close();
         evacuations.close();

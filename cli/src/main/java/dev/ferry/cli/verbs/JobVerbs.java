@@ -3,12 +3,14 @@ package dev.ferry.cli.verbs;
 import dev.ferry.cli.Client;
 import dev.ferry.cli.output.Table;
 import dev.ferry.cli.output.Texts;
+import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.CancelJobRequest;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetJobRequest;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.JobUse;
 import dev.ferry.proto.v1.ListJobsRequest;
 import dev.ferry.proto.v1.ListJobsResponse;
 import dev.ferry.proto.v1.LogChunk;
@@ -17,6 +19,7 @@ import dev.ferry.proto.v1.OnPartition;
 import dev.ferry.proto.v1.ReadLogRequest;
 import dev.ferry.proto.v1.SignalJobRequest;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.Iterator;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -102,6 +105,7 @@ public final class JobVerbs {
             }
             line(text, "limits", Texts.cpus(job.getSpec().getCpuMillis() == 0 ? 1000 : job.getSpec().getCpuMillis()) + " CPUs, " + Texts.bytes(job.getSpec().getMemoryBytes() == 0 ? 1L << 30 : job.getSpec().getMemoryBytes()) + ", " + job.getSpec().getGpus() + " GPUs");
             line(text, job.getState() == JobState.RUNNING ? "gpus" : "last gpus", String.join(", ", job.getGpusList()));
+            line(text, "gpu use", gpuUse(job.getUse()));
             line(text, "cut off", job.getSpec().getOnPartition() == OnPartition.CONTINUE_ON_PARTITION ? "it runs on, and is restored elsewhere only with other proof than the lease's end" : "");
             line(text, "submitted", Texts.at(job.getSubmittedAt()));
             line(text, "started", Texts.at(job.getStartedAt()));
@@ -115,6 +119,15 @@ public final class JobVerbs {
                 job.getError().getEvidenceList().forEach(evidence -> line(text, "", evidence));
             }
             return text.toString();
+        }
+
+        private static String gpuUse(JobUse use) {
+            if (use.getGpuSeconds() == 0 && use.getGpuMemoryPeakBytes() == 0) {
+                return "";
+            }
+            String busy = use.getGpuSampledMillis() == 0 ? "" : String.format(Locale.ROOT, ", busy for %.0f %% of it", 100.0 * use.getGpuBusyMillis() / use.getGpuSampledMillis());
+            String peak = use.getGpuMemoryPeakBytes() == 0 ? "" : ", at most " + Texts.bytes(use.getGpuMemoryPeakBytes()) + " of GPU memory";
+            return Durations.format(Duration.ofSeconds(use.getGpuSeconds())) + " of GPU time" + busy + peak;
         }
 
         private static void line(StringBuilder text, String key, String value) {

@@ -3,6 +3,7 @@ package dev.ferry.coordinator.api;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Ids;
 import dev.ferry.coordinator.access.Caller;
+import dev.ferry.coordinator.accounts.Metering;
 import dev.ferry.coordinator.nodes.CommandDesk;
 import dev.ferry.coordinator.nodes.NodeDirectory;
 import dev.ferry.coordinator.operations.OperationEngine;
@@ -58,7 +59,11 @@ public final class FerryApi {
     }
 
     public Job job(GetJobRequest request) {
-        return store.transact(state -> JobNames.job(state, request.getJob()));
+        return store.transact(
+                state -> {
+                    Job job = JobNames.job(state, request.getJob());
+                    return job.getSpec().getGpus() == 0 ? job : job.toBuilder().setUse(Metering.use(state, job.getId())).build();
+                });
     }
 
     /** Passes a signal to a running job and waits for its node's word. */

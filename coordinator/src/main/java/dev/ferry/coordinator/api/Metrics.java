@@ -1,6 +1,7 @@
 package dev.ferry.coordinator.api;
 
 import dev.ferry.coordinator.JobStates;
+import dev.ferry.coordinator.accounts.Metering;
 import dev.ferry.coordinator.evacuation.Drills;
 import dev.ferry.coordinator.store.RecordQuery;
 import dev.ferry.coordinator.store.StateStore;
@@ -13,6 +14,7 @@ import dev.ferry.proto.v1.DrilledJob;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.JobUse;
 import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.Operation;
@@ -38,6 +40,11 @@ public final class Metrics {
     private final StateStore store;
     private final MultiGauge jobs = MultiGauge.builder("ferry.jobs").description("Jobs that have not ended, by state").register(registry);
     private final MultiGauge nodes = MultiGauge.builder("ferry.nodes").description("Nodes, by state").register(registry);
+
+    private final MultiGauge gpuSeconds = MultiGauge.builder("ferry.job.gpu.seconds").description("GPU time of jobs that have not ended, as it was billed at the last tick").register(registry);
+    private final MultiGauge gpuPeak = MultiGauge.builder("ferry.job.gpu.memory.peak.bytes").description("Most memory of the job's processes on all its GPUs together").register(registry);
+    private final MultiGauge gpuSampled = MultiGauge.builder("ferry.job.gpu.sampled.seconds").description("GPU time in which the load of the job's GPUs was looked at").register(registry);
+    private final MultiGauge gpuBusy = MultiGauge.builder("ferry.job.gpu.busy.seconds").description("How much of the time that was looked at the job's GPUs did something").register(registry);
 
     private final MultiGauge drilledJobs = MultiGauge.builder("ferry.drill.jobs").description("Jobs in the last drill of each node, by what would become of them").register(registry);
     private final MultiGauge drilledWork = MultiGauge.builder("ferry.drill.lost.cpu.seconds").description("What the last drill of each node found would be lost").register(registry);
@@ -84,8 +91,37 @@ public final class Metrics {
         jobs.register(byState.entrySet().stream().map(entry -> MultiGauge.Row.of(Tags.of("state", JobStates.name(entry.getKey())), entry.getValue())).toList(), true);
         Map<NodeState, Long> nodesByState = count(store.transact(Transaction::nodes), Node::getState);
         nodes.register(nodesByState.entrySet().stream().map(entry -> MultiGauge.Row.of(Tags.of("state", entry.getKey().name()), entry.getValue())).toList(), true);
+        gpus();
         drills();
         return registry.scrape();
+    }
+
+    /** Of jobs with GPUs that have not ended. */
+    private void gpus() {
+        List<MultiGauge.Row<Number>> seconds = new ArrayList<>();
+        List<MultiGauge.Row<Number>> peak = new ArrayList<>();
+        List<MultiGauge.Row<Number>> sampled = new ArrayList<>();
+        List<MultiGauge.Row<Number>> busy = new ArrayList<>();
+        store.transact(
+                state -> {
+                    Map<String, JobUse> uses = Metering.open(state);
+                    for (Job job : state.liveJobs()) {
+                        JobUse use = uses.get(job.getId());
+                        if (use == null || job.getSpec().getGpus() == 0) {
+                            continue;
+                        }
+                        Tags tags = Tags.of("job", job.getId(), "account", job.getQueue().getAccount(), "user", job.getQueue().getUser());
+                        seconds.add(MultiGauge.Row.of(tags, use.getGpuSeconds()));
+                        peak.add(MultiGauge.Row.of(tags, use.getGpuMemoryPeakBytes()));
+                        sampled.add(MultiGauge.Row.of(tags, use.getGpuSampledMillis() / 1000.0));
+                        busy.add(MultiGauge.Row.of(tags, use.getGpuBusyMillis() / 1000.0));
+                    }
+                    return true;
+                });
+        gpuSeconds.register(seconds, true);
+        gpuPeak.register(peak, true);
+        gpuSampled.register(sampled, true);
+        gpuBusy.register(busy, true);
     }
 
     /** Of each node its last drill that has ended, and of images the last. */

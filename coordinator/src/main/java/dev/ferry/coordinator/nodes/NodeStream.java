@@ -86,6 +86,7 @@ public final class NodeStream {
                             });
             case JOB_REPORT -> later(() -> all.reconciler().report(open.node(), message.getJobReport()));
             case NOTICES -> later(() -> all.noticed(open.node(), message.getNotices()));
+            case GPU_SAMPLE -> later(() -> all.sampled(open.node(), message.getGpuSample()));
             case HELLO, MESSAGE_NOT_SET -> LOG.warn("node {} says something this Ferry does not know", open.node());
         }
     }

@@ -4,6 +4,7 @@ import dev.ferry.common.Clock;
 import dev.ferry.common.Scheduler;
 import dev.ferry.coordinator.leader.Leads;
 import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.proto.v1.GpuSample;
 import dev.ferry.proto.v1.NodeNotices;
 import java.time.Duration;
 import java.util.function.BiConsumer;
@@ -19,6 +20,7 @@ public final class NodeStreams {
     private final Clock clock;
     private final Scheduler scheduler;
     private volatile BiConsumer<String, NodeNotices> onNotices = (node, notices) -> {};
+    private volatile BiConsumer<String, GpuSample> onSamples = (node, sample) -> {};
 
     /**
      * What daemons are told at the begin of a stream.
@@ -57,6 +59,15 @@ public final class NodeStreams {
 
     void noticed(String node, NodeNotices notices) {
         onNotices.accept(node, notices);
+    }
+
+    /** Sets who is told what jobs do with their GPUs. */
+    public void onSamples(BiConsumer<String, GpuSample> listener) {
+        onSamples = listener;
+    }
+
+    void sampled(String node, GpuSample sample) {
+        onSamples.accept(node, sample);
     }
 
     CommandDesk desk() {

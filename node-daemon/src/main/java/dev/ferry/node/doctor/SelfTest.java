@@ -21,6 +21,7 @@ import dev.ferry.proto.v1.CommandProgress;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.DumpJob;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.GpuSample;
 import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.KillJob;
@@ -91,6 +92,11 @@ final class SelfTest {
 
             @Override
             public void report(JobReport report) {}
+
+            @Override
+            public boolean sample(GpuSample sample) {
+                return true;
+            }
         };
     }
 

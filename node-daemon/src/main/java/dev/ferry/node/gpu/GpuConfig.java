@@ -3,6 +3,7 @@ package dev.ferry.node.gpu;
 import dev.ferry.common.Configs;
 import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -15,10 +16,13 @@ import java.util.List;
  * @param standIn folder of a stand-in's devices; empty: real ones
  * @param lockTimeout how long a job's processes may take to finish what they gave to the GPU
  * @param callTimeout after how long a call of the driver that has not come back marks the job as stuck
+ * @param sampleEvery how often it is looked what jobs do with their GPUs; 0: never
  */
-public record GpuConfig(String library, String nvml, String program, String standIn, String lockTimeout, String callTimeout) implements Configs.Checked {
+public record GpuConfig(String library, String nvml, String program, String standIn, String lockTimeout, String callTimeout, String sampleEvery) implements Configs.Checked {
+    private static final Duration SHORTEST_SAMPLE = Duration.ofMillis(100);
+
     public static GpuConfig defaults() {
-        return new GpuConfig("libcuda.so.1", "libnvidia-ml.so.1", "/usr/bin/cuda-checkpoint", "", "30s", "5m");
+        return new GpuConfig("libcuda.so.1", "libnvidia-ml.so.1", "/usr/bin/cuda-checkpoint", "", "30s", "5m", "5s");
     }
 
     @Override
@@ -38,6 +42,14 @@ public record GpuConfig(String library, String nvml, String program, String stan
             } catch (FerryException wrong) {
                 problems.add("lockTimeout, callTimeout: " + wrong.getMessage());
             }
+        }
+        try {
+            Duration every = Durations.parse(sampleEvery);
+            if (!every.isZero() && every.compareTo(SHORTEST_SAMPLE) < 0) {
+                problems.add("sampleEvery: must be 0s or " + Durations.format(SHORTEST_SAMPLE) + " or more");
+            }
+        } catch (FerryException wrong) {
+            problems.add("sampleEvery: " + wrong.getMessage());
         }
         return problems;
     }

@@ -147,8 +147,13 @@ public final class GpuNode implements AutoCloseable {
         }
     }
 
+    /** How often it is looked what jobs do with their GPUs; empty: never, or there are none. */
+    public Optional<Duration> sampleEvery() {
+        return Optional.of(Durations.parse(config.sampleEvery())).filter(every -> isThere() && !every.isZero());
+    }
+
     /** The GPUs as they are now. */
-    List<GpuDevice> devices() throws IOException, InterruptedException {
+    public List<GpuDevice> devices() throws IOException, InterruptedException {
         return GpuDevice.of(driver().devices());
     }
 

@@ -111,6 +111,10 @@ final class JobAgent {
         return job.report();
     }
 
+    LocalJob job() {
+        return job;
+    }
+
     JobJournal record() {
         return job.record();
     }

@@ -9,6 +9,7 @@ import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.Life;
+import dev.ferry.proto.v1.LocalState;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -173,6 +174,11 @@ public final class JobRegistry implements AutoCloseable {
     /** Every job of which more than its record is here. */
     public List<JobReport> reports() {
         return agents.values().stream().filter(agent -> !agent.record().getDiscarded()).map(JobAgent::report).toList();
+    }
+
+    /** Jobs with GPUs that run and are left alone at the moment. */
+    List<LocalJob> computing() {
+        return agents.values().stream().map(JobAgent::job).filter(job -> job.state() == LocalState.LOCAL_RUNNING && job.record().getGpusCount() > 0 && !job.record().hasOpenCommand()).toList();
     }
 
     public List<String> openCommands() {

@@ -2,6 +2,7 @@ package dev.ferry.node.jobs;
 
 import dev.ferry.proto.v1.CommandProgress;
 import dev.ferry.proto.v1.CommandResult;
+import dev.ferry.proto.v1.GpuSample;
 import dev.ferry.proto.v1.JobReport;
 
 /**
@@ -14,4 +15,11 @@ public interface Outbox {
     void progress(CommandProgress progress);
 
     void report(JobReport report);
+
+    /**
+     * Says what a job did with its GPUs.
+     *
+     * @return false: nobody listens now; it is to be added to what is said next
+     */
+    boolean sample(GpuSample sample);
 }

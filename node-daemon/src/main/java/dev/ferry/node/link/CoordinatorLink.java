@@ -8,6 +8,7 @@ import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.EvacuationWord;
 import dev.ferry.proto.v1.FromNode;
 import dev.ferry.proto.v1.Hello;
+import dev.ferry.proto.v1.GpuSample;
 import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.NodeNotices;
@@ -170,6 +171,12 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
     @Override
     public void report(JobReport report) {
         send(FromNode.newBuilder().setJobReport(report).build());
+    }
+
+    @Override
+    public boolean sample(GpuSample sample) {
+        LinkSession open = session;
+        return open != null && open.sendIfWelcome(FromNode.newBuilder().setGpuSample(sample).build());
     }
 
     private void send(FromNode message) {

@@ -122,6 +122,20 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
         }
     }
 
+    /**
+     * Says what can be said later as well, once the stream stands and where it does not jam.
+     *
+     * @return false: it was not said
+     */
+    boolean sendIfWelcome(FromNode message) {
+        ClientCallStreamObserver<FromNode> open = stream;
+        boolean stands = open != null && welcome.getCount() == 0 && ended.getCount() > 0 && open.isReady();
+        if (stands) {
+            send(message);
+        }
+        return stands;
+    }
+
     /** Says a message, or drops it when the stream is at its end. */
     void send(FromNode message) {
         ClientCallStreamObserver<FromNode> open = stream;

@@ -109,7 +109,8 @@ public final class StandIn implements AutoCloseable {
                 spec.driver() < FIRST_WITH_CALLS ? built.resolve("old/cuda-checkpoint").toString() : "",
                 folder.toString(),
                 defaults.lockTimeout(),
-                defaults.callTimeout());
+                defaults.callTimeout(),
+                defaults.sampleEvery());
     }
 
     /** Programs that use the cards. */

@@ -5,12 +5,14 @@ import static org.awaitility.Awaitility.await;
 
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.GpuSample;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.StoreConfig;
 import dev.ferry.storage.Stores;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -86,6 +88,42 @@ class GpuStandInIT {
         job.awaitEnd(two);
         other.awaitEnd(two);
         assertThat(two.log(job.id)).isEqualTo(reference);
+    }
+
+    @Test
+    void whatAJobDoesWithItsGpusIsCountedWhileItHasThem() throws Exception {
+        GpuJobs job = new GpuJobs(one, 2, "train", "100000", "2", "1", "30");
+        job.start(one, one.uuids());
+        job.awaitSteps(one, 3);
+        await().atMost(TestingGpuNode.SOON).until(() -> one.cards.used() > 0);
+        one.look();
+        long held = one.samples.getLast().getPeakBytes();
+        assertThat(held).isPositive().isLessThanOrEqualTo(one.cards.used());
+        assertThat(one.samples.getLast().getSampledMillis()).as("one look tells no time").isZero();
+        one.linked = false;
+        long began = System.nanoTime();
+        // The kernels of these steps take 30 ms each: a look meets one sooner or later.
+        await().atMost(TestingGpuNode.SOON).pollInterval(Duration.ofMillis(20)).until(() -> {
+            one.linked = false;
+            one.look();
+            one.linked = true;
+            one.look();
+            return one.samples.getLast().getBusyMillis() > 0;
+        });
+        long passed = (System.nanoTime() - began) / 1_000_000;
+        assertThat(one.samples).allSatisfy(sample -> assertThat(sample.getBusyMillis()).isLessThanOrEqualTo(sample.getSampledMillis()));
+        assertThat(one.samples.stream().mapToLong(GpuSample::getSampledMillis).sum()).as("of two GPUs, also what could not be told at once").isBetween(passed / 2, 2 * (passed + 1000));
+        assertThat(one.samples.getLast().getPeakBytes()).isGreaterThanOrEqualTo(held);
+        // Parked it has none: nothing is counted, whoever has its GPUs now.
+        int told = one.samples.size();
+        one.succeed(job.park());
+        one.look();
+        one.look();
+        assertThat(one.samples).hasSize(told);
+        one.succeed(job.unpark(one.uuids()));
+        one.look();
+        assertThat(one.samples.getLast().getSampledMillis()).as("the time in which it was parked is not its").isZero();
+        assertThat(one.samples.getLast().getIncarnation()).isEqualTo(1);
     }
 
     @Test

@@ -6,6 +6,7 @@ import dev.ferry.common.Ids;
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.criu.CriuBinary;
+import dev.ferry.node.jobs.GpuMeter;
 import dev.ferry.node.jobs.JobRegistry;
 import dev.ferry.node.hooks.EvacuationHooks;
 import dev.ferry.node.hooks.Hooks;
@@ -20,6 +21,7 @@ import dev.ferry.node.standin.StandInSpec;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandProgress;
 import dev.ferry.proto.v1.CommandResult;
+import dev.ferry.proto.v1.GpuSample;
 import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.storage.BufferPool;
@@ -28,6 +30,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -45,12 +48,16 @@ final class TestingGpuNode implements AutoCloseable {
     private final NodeContext context;
     private final BlockingQueue<CommandResult> results = new LinkedBlockingQueue<>();
     private JobRegistry registry;
+    private GpuMeter meter;
+    /** What the coordinator was told of GPUs, while there is a link. */
+    final List<GpuSample> samples = new ArrayList<>();
+    volatile boolean linked = true;
 
     TestingGpuNode(Path base, String name, String spec, Images images, String lockTimeout, String callTimeout) throws Exception {
         folder = Files.createDirectories(base.resolve(name));
         cards = StandIn.start(folder.resolve("cards"), StandInSpec.parse(spec), name);
         GpuConfig told = cards.config();
-        GpuConfig config = new GpuConfig(told.library(), told.nvml(), told.program(), told.standIn(), lockTimeout, callTimeout);
+        GpuConfig config = new GpuConfig(told.library(), told.nvml(), told.program(), told.standIn(), lockTimeout, callTimeout, "0s");
         gpu = GpuNode.open(config, folder.resolve("gpu"));
         NodeFacts.Builder facts = NodeFacts.newBuilder().setArchitecture("amd64");
         gpu.addTo(facts);
@@ -69,6 +76,7 @@ final class TestingGpuNode implements AutoCloseable {
         }
         registry = new JobRegistry(context);
         registry.recover();
+        meter = new GpuMeter(registry, context, Duration.ofMinutes(1));
     }
 
     private Outbox collect() {
@@ -83,7 +91,20 @@ final class TestingGpuNode implements AutoCloseable {
 
             @Override
             public void report(JobReport report) {}
+
+            @Override
+            public boolean sample(GpuSample sample) {
+                if (linked) {
+                    samples.add(sample);
+                }
+                return linked;
+            }
         };
+    }
+
+    /** Looks once what jobs do with their GPUs. */
+    void look() throws Exception {
+        meter.look();
     }
 
     List<String> uuids() {
