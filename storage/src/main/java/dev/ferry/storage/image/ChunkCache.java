@@ -19,7 +19,7 @@ import org.slf4j.LoggerFactory;
 /**
  * Chunks that this node has had before, as they lie in packs, in a folder of bounded size. Segments are written
  * from begin to end and the oldest is removed when there are too many bytes. Nothing is synced and nothing here is
- * trusted: a chunk is verified by its name each time it is read, so that after a crash, or on a disk that lies, one that
+ * trusted: a chunk is verified as one of the store each time it is read, so that after a crash, or on a disk that lies, one that
  * is not what it was is only fetched again. Safe for threads.
  */
 public final class ChunkCache implements AutoCloseable {

@@ -1,7 +1,9 @@
 package dev.ferry.storage.image;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ChunkList;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Manifest;
 import dev.ferry.storage.ObjectStore;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
@@ -44,8 +46,18 @@ public final class ChunkFetcher implements AutoCloseable {
         return cache.isPresent();
     }
 
-    /** One chunk that is wanted. */
-    record Wanted(ChunkName name, int length, ChunkPlace place) {}
+    /**
+     * One chunk that is wanted.
+     *
+     * @param check see {@link ChunkCheck}
+     */
+    record Wanted(ChunkName name, long check, int length, ChunkPlace place) {
+        /** The n-th of a list, which is stored. */
+        static Wanted of(Manifest manifest, ChunkList list, int index) {
+            ChunkPlace place = new ChunkPlace(manifest.getPacks(list.getPack(index)), list.getOffset(index), list.getStored(index));
+            return new Wanted(ChunkName.of(list.getHashes(), index), ChunkCheck.of(list.getChecks(), index), list.getLengths(index), place);
+        }
+    }
 
     /** Whether one more group may be fetched before it is asked for; {@link #consumed} gives the right back. */
     boolean mayFetchAhead() {
@@ -57,8 +69,8 @@ public final class ChunkFetcher implements AutoCloseable {
     }
 
     /** Fetches neighbours of one pack. */
-    CompletableFuture<Fetched> fetch(String image, List<Wanted> neighbours) {
-        return CompletableFuture.supplyAsync(() -> fetchNow(image, neighbours), threads);
+    CompletableFuture<Fetched> fetch(String image, List<Wanted> neighbours, StoredChunk.Proof proof) {
+        return CompletableFuture.supplyAsync(() -> fetchNow(image, neighbours, proof), threads);
     }
 
     /** What is done with neighbours when it is their turn. */
@@ -70,7 +82,7 @@ public final class ChunkFetcher implements AutoCloseable {
     }
 
     /**
-     * Fetches groups of neighbours and gives them one after the other, with the next ones on their way.
+     * Fetches groups of neighbours, proves them by their names and gives them one after the other, with the next ones on their way.
      *
      * @param most groups that are on their way or there at a time
      * @throws E as the taker does; what was not taken then is given back
@@ -81,7 +93,7 @@ public final class ChunkFetcher implements AutoCloseable {
         try {
             for (List<Wanted> group : groups) {
                 while (ordered < groups.size() && ahead.size() < most) {
-                    ahead.add(fetch(image, groups.get(ordered++)));
+                    ahead.add(fetch(image, groups.get(ordered++), StoredChunk.Proof.NAME));
                 }
                 taker.take(group, ahead.removeFirst());
             }
@@ -93,7 +105,7 @@ public final class ChunkFetcher implements AutoCloseable {
     /**
      * @throws FerryException CHUNK_CORRUPT, CHUNK_MISSING, STORE_*
      */
-    Fetched fetchNow(String image, List<Wanted> neighbours) {
+    Fetched fetchNow(String image, List<Wanted> neighbours, StoredChunk.Proof proof) {
         int storedBytes = neighbours.stream().mapToInt(wanted -> wanted.place().stored()).sum();
         ByteBuffer block = blocks.take(storedBytes + neighbours.stream().mapToInt(wanted -> room(image, wanted)).sum());
         Fetched fetched = new Fetched(blocks, block);
@@ -101,10 +113,10 @@ public final class ChunkFetcher implements AutoCloseable {
         try {
             ByteBuffer stored = block.slice(0, storedBytes);
             ByteBuffer room = block.slice(storedBytes, block.capacity() - storedBytes);
-            boolean here = cache.isPresent() && cached(cache.get(), neighbours, stored, room.duplicate(), fetched);
+            boolean here = cache.isPresent() && cached(cache.get(), neighbours, proof, stored, room.duplicate(), fetched);
             if (!here) {
                 read(image, neighbours, stored.clear());
-                decode(image, neighbours, stored.clear(), room, fetched);
+                decode(image, neighbours, proof, stored.clear(), room, fetched);
                 cache.ifPresent(there -> keep(there, neighbours, fetched));
             }
             whole = true;
@@ -138,11 +150,11 @@ public final class ChunkFetcher implements AutoCloseable {
         }
     }
 
-    private static void decode(String image, List<Wanted> neighbours, ByteBuffer stored, ByteBuffer room, Fetched into) {
+    private static void decode(String image, List<Wanted> neighbours, StoredChunk.Proof proof, ByteBuffer stored, ByteBuffer room, Fetched into) {
         for (Wanted wanted : neighbours) {
             ByteBuffer one = next(stored, wanted);
             try {
-                into.add(one, StoredChunk.plain(wanted.name(), wanted.length(), one, room));
+                into.add(one, StoredChunk.plain(wanted.name(), wanted.check(), proof, wanted.length(), one, room));
             } catch (StoredChunk.Damaged damaged) {
                 throw corrupt(image, wanted, String.valueOf(damaged.getMessage()));
             }
@@ -160,7 +172,7 @@ public final class ChunkFetcher implements AutoCloseable {
      *
      * @return false: nothing was added
      */
-    private static boolean cached(ChunkCache cache, List<Wanted> neighbours, ByteBuffer stored, ByteBuffer room, Fetched into) {
+    private static boolean cached(ChunkCache cache, List<Wanted> neighbours, StoredChunk.Proof proof, ByteBuffer stored, ByteBuffer room, Fetched into) {
         List<ByteBuffer> plain = new ArrayList<>();
         List<ByteBuffer> each = new ArrayList<>();
         for (Wanted wanted : neighbours) {
@@ -169,7 +181,7 @@ public final class ChunkFetcher implements AutoCloseable {
                 return false;
             }
             try {
-                plain.add(StoredChunk.plain(wanted.name(), wanted.length(), one, room));
+                plain.add(StoredChunk.plain(wanted.name(), wanted.check(), proof, wanted.length(), one, room));
             } catch (StoredChunk.Damaged damaged) {
                 cache.drop(wanted.name());
                 return false;

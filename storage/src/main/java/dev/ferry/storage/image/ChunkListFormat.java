@@ -8,8 +8,8 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 
 /**
- * A list of chunks as it lies in a manifest of format 2: about 38 bytes a chunk, 32 of which are its
- * name. Each chunk has three or four varints: its plain length (whole pages as twice their number, else
+ * A list of chunks as it lies in a manifest of format 2: about 46 bytes a chunk, 32 of which are its
+ * name and 8 its checksum. Each chunk has three or four varints: its plain length (whole pages as twice their number, else
  * twice the bytes plus one); its stored length (0: zeros, 1: as long as the plain one, else plus two); and, if
  * stored, 0 when it lies right behind the chunk before, else 1 + the zigzag difference of the packs'
  * indexes, and the offset.
@@ -25,6 +25,7 @@ final class ChunkListFormat {
 
     static ChunkList pack(ChunkList list) {
         ByteString.Output hashes = ByteString.newOutput(list.getHashes().size());
+        ByteString.Output checks = ByteString.newOutput(list.getChecks().size());
         ByteArrayOutputStream places = new ByteArrayOutputStream();
         CodedOutputStream out = CodedOutputStream.newInstance(places);
         int lastPack = 0;
@@ -47,13 +48,16 @@ final class ChunkListFormat {
                     lastPack = pack;
                     expected = offset + stored;
                     list.getHashes().substring(i * ChunkName.BYTES, (i + 1) * ChunkName.BYTES).writeTo(hashes);
+                    if (!list.getChecks().isEmpty()) {
+                        list.getChecks().substring(i * ChunkCheck.BYTES, (i + 1) * ChunkCheck.BYTES).writeTo(checks);
+                    }
                 }
             }
             out.flush();
         } catch (IOException impossible) {
             throw new IllegalStateException(impossible);
         }
-        return ChunkList.newBuilder().setHashes(hashes.toByteString()).setPlaces(ByteString.copyFrom(places.toByteArray())).build();
+        return ChunkList.newBuilder().setHashes(hashes.toByteString()).setChecks(checks.toByteString()).setPlaces(ByteString.copyFrom(places.toByteArray())).build();
     }
 
     /**
@@ -64,6 +68,8 @@ final class ChunkListFormat {
         CodedInputStream in = packed.getPlaces().newCodedInput();
         ChunkList.Builder list = ChunkList.newBuilder();
         ByteString.Output hashes = ByteString.newOutput(packed.getHashes().size());
+        ByteString known = packed.getChecks();
+        ByteString.Output checks = ByteString.newOutput(known.size());
         int pack = 0;
         long expected = 0;
         int named = 0;
@@ -76,6 +82,9 @@ final class ChunkListFormat {
             list.addLengths(length);
             if (zeros) {
                 hashes.write(new byte[ChunkName.BYTES]);
+                if (!known.isEmpty()) {
+                    checks.write(new byte[ChunkCheck.BYTES]);
+                }
                 list.addPack(0).addOffset(0).addStored(0);
                 continue;
             }
@@ -90,12 +99,17 @@ final class ChunkListFormat {
             require(pack >= 0 && pack < packs && offset >= 0, "a chunk in pack " + pack + " of " + packs + " at byte " + offset);
             require((named + 1) * ChunkName.BYTES <= packed.getHashes().size(), "more chunks than names");
             packed.getHashes().substring(named * ChunkName.BYTES, (named + 1) * ChunkName.BYTES).writeTo(hashes);
+            if (!known.isEmpty()) {
+                require((named + 1) * ChunkCheck.BYTES <= known.size(), "more chunks than checksums");
+                known.substring(named * ChunkCheck.BYTES, (named + 1) * ChunkCheck.BYTES).writeTo(checks);
+            }
             named++;
             list.addPack(pack).addOffset(offset).addStored(inPack);
             expected = offset + inPack;
         }
         require(named * ChunkName.BYTES == packed.getHashes().size(), "more names than chunks");
-        return list.setHashes(hashes.toByteString()).build();
+        require(known.isEmpty() || named * ChunkCheck.BYTES == known.size(), "more checksums than chunks");
+        return list.setHashes(hashes.toByteString()).setChecks(checks.toByteString()).build();
     }
 
     private static void require(boolean holds, String otherwise) throws IOException {

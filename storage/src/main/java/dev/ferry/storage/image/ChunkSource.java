@@ -139,7 +139,7 @@ final class ChunkSource implements ByteSource {
             if (counted && !fetcher.mayFetchAhead()) {
                 return;
             }
-            groups.add(new Group(fetcher.fetch(image.manifest().getImage().getId(), neighbours()), 0, counted));
+            groups.add(new Group(fetcher.fetch(image.manifest().getImage().getId(), neighbours(), StoredChunk.Proof.CHECKSUM), 0, counted));
         }
     }
 
@@ -152,10 +152,7 @@ final class ChunkSource implements ByteSource {
             if (stored == 0 || (!group.isEmpty() && !follows(group.getLast().place(), pack, chunks.getOffset(planned)))) {
                 break;
             }
-            group.add(
-                    new ChunkFetcher.Wanted(
-                            ChunkName.of(chunks.getHashes(), planned), chunks.getLengths(planned), new ChunkPlace(pack, chunks.getOffset(planned), stored)));
-            planned++;
+            group.add(ChunkFetcher.Wanted.of(manifest, chunks, planned++));
         }
         return group;
     }

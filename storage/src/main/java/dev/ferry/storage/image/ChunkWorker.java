@@ -11,6 +11,7 @@ final class ChunkWorker {
     private static final ThreadLocal<ChunkWorker> OF_THREAD = ThreadLocal.withInitial(ChunkWorker::new);
 
     private final MessageDigest digest = ChunkName.sha256();
+    private final ChunkCheck check = new ChunkCheck();
     private final ZstdCompressCtx compressor = new ZstdCompressCtx().setLevel(LEVEL);
     private final ByteBuffer outside = ByteBuffer.allocateDirect(PageCutter.MOST_BYTES);
     private final ByteBuffer compressed = ByteBuffer.allocateDirect((int) Zstd.compressBound(PageCutter.MOST_BYTES));
@@ -25,6 +26,11 @@ final class ChunkWorker {
         digest.reset();
         window.digest(digest);
         return ChunkName.of(digest.digest());
+    }
+
+    long check(Window window) {
+        window.check(check);
+        return check.end();
     }
 
     /**

@@ -172,8 +172,16 @@ public final class ImageFile {
         }
     }
 
-    /** What a chunk was when the manifest named it first. */
-    private record Seen(ChunkName name, int length, int stored) {}
+    /**
+     * A chunk as the manifest names it, or as it turned out to be.
+     *
+     * @param check see {@link ChunkCheck}
+     */
+    private record Seen(ChunkName name, long check, int length, int stored) {
+        boolean is(Seen claimed) {
+            return name.equals(claimed.name) && length == claimed.length && stored == claimed.stored && (claimed.check == ChunkCheck.UNKNOWN || claimed.check == check);
+        }
+    }
 
     /**
      * Gives each chunk once, in the order of the file, to its end. What was taken may only be kept when this returns.
@@ -188,14 +196,16 @@ public final class ImageFile {
                 if (list.getStored(i) == 0) {
                     continue;
                 }
-                Seen chunk = new Seen(ChunkName.of(list.getHashes(), i), list.getLengths(i), list.getStored(i));
+                Seen chunk = new Seen(ChunkName.of(list.getHashes(), i), ChunkCheck.of(list.getChecks(), i), list.getLengths(i), list.getStored(i));
                 long offset = list.getOffset(i);
                 if (offset == next) {
-                    taker.take(read(chunk, offset));
-                    seen.put(offset, chunk);
+                    Chunk read = read(chunk, offset);
+                    taker.take(read);
+                    seen.put(offset, new Seen(chunk.name(), ChunkCheck.of(ByteBuffer.wrap(read.plain())), chunk.length(), chunk.stored()));
                     next += chunk.stored();
                 } else {
-                    require(chunk.equals(seen.get(offset)), from.count(), "chunk " + chunk.name() + " does not lie where the manifest says");
+                    Seen before = seen.get(offset);
+                    require(before != null && before.is(chunk), from.count(), "chunk " + chunk.name() + " does not lie where the manifest says");
                 }
             }
         }
@@ -209,7 +219,7 @@ public final class ImageFile {
         byte[] stored = whole(from, name, chunk.stored(), "chunk " + chunk.name());
         try {
             ByteBuffer room = ByteBuffer.allocate(StoredChunk.room(chunk.length(), stored.length));
-            return new Chunk(chunk.name(), offset, stored, StoredChunk.plain(chunk.name(), chunk.length(), ByteBuffer.wrap(stored), room).array());
+            return new Chunk(chunk.name(), offset, stored, StoredChunk.plain(chunk.name(), chunk.check(), StoredChunk.Proof.NAME, chunk.length(), ByteBuffer.wrap(stored), room).array());
         } catch (StoredChunk.Damaged damaged) {
             throw corrupt(name, at, "chunk " + chunk.name() + ": " + damaged.getMessage());
         }

@@ -54,7 +54,7 @@ public final class ImageFileWriter {
             ChunkName name = ChunkName.of(list.getHashes(), i);
             int stored = list.getStored(i);
             if (stored > 0 && places.putIfAbsent(name, new ChunkPlace(ImageFile.PACK, bytes, stored)) == null) {
-                wanted.add(new ChunkFetcher.Wanted(name, list.getLengths(i), new ChunkPlace(manifest.getPacks(list.getPack(i)), list.getOffset(i), stored)));
+                wanted.add(ChunkFetcher.Wanted.of(manifest, list, i));
                 bytes += stored;
             }
         }

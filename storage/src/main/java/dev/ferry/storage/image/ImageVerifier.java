@@ -85,7 +85,7 @@ public final class ImageVerifier {
         // One of them is damaged: which?
         long bytes = 0;
         for (ChunkFetcher.Wanted chunk : group) {
-            try (Fetched one = fetcher.fetchNow(image, List.of(chunk))) {
+            try (Fetched one = fetcher.fetchNow(image, List.of(chunk), StoredChunk.Proof.NAME)) {
                 bytes += one.plainBytes();
             } catch (FerryException broken) {
                 if (!isDamage(broken)) {
@@ -110,9 +110,8 @@ public final class ImageVerifier {
     private static void collect(Manifest manifest, ChunkList list, Map<ChunkName, ChunkFetcher.Wanted> wanted) {
         for (int i = 0; i < list.getLengthsCount(); i++) {
             if (list.getStored(i) > 0) {
-                ChunkName name = ChunkName.of(list.getHashes(), i);
-                ChunkPlace place = new ChunkPlace(manifest.getPacks(list.getPack(i)), list.getOffset(i), list.getStored(i));
-                wanted.put(name, new ChunkFetcher.Wanted(name, list.getLengths(i), place));
+                ChunkFetcher.Wanted chunk = ChunkFetcher.Wanted.of(manifest, list, i);
+                wanted.put(chunk.name(), chunk);
             }
         }
     }

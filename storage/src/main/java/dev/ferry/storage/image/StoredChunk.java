@@ -30,26 +30,40 @@ final class StoredChunk {
         return storedLength == length ? 0 : length;
     }
 
+    /** How sure one must be that the bytes are those that were written. */
+    enum Proof {
+        /** By the checksum, where the manifest has one: fast, for a job that waits. */
+        CHECKSUM,
+        /** By the name, and by the checksum too: for whoever looks after the store. */
+        NAME
+    }
+
     /**
      * Its plain bytes, verified: the stored ones themselves, or the next of {@code room}.
      *
+     * @param check see {@link ChunkCheck}
      * @param length of the plain bytes
      * @param stored from position to limit, which stay; direct if and only if {@code room} is
      * @param room with at least {@link #room} bytes left; its position moves behind those that were used
      */
-    static ByteBuffer plain(ChunkName name, int length, ByteBuffer stored, ByteBuffer room) throws Damaged {
+    static ByteBuffer plain(ChunkName name, long check, Proof proof, int length, ByteBuffer stored, ByteBuffer room) throws Damaged {
         ByteBuffer plain = stored.duplicate();
         if (room(length, stored.remaining()) > 0) {
             plain = room.slice(room.position(), length);
             decompress(stored, plain);
             room.position(room.position() + length);
         }
-        MessageDigest sha256 = ChunkName.sha256();
-        sha256.update(plain.duplicate());
-        if (!ChunkName.of(sha256.digest()).equals(name)) {
+        boolean same = (check == ChunkCheck.UNKNOWN || ChunkCheck.of(plain) == check) && (check != ChunkCheck.UNKNOWN && proof == Proof.CHECKSUM || isNamed(name, plain));
+        if (!same) {
             throw new Damaged("its bytes are not those that were written");
         }
         return plain;
+    }
+
+    private static boolean isNamed(ChunkName name, ByteBuffer plain) {
+        MessageDigest sha256 = ChunkName.sha256();
+        sha256.update(plain.duplicate());
+        return ChunkName.of(sha256.digest()).equals(name);
     }
 
     private static void decompress(ByteBuffer stored, ByteBuffer plain) throws Damaged {

@@ -189,7 +189,7 @@ public final class StoredImageWriter implements ImageWriter {
         for (int i = 0; i < list.getLengthsCount(); i++) {
             int length = list.getLengths(i);
             boolean zero = list.getStored(i) == 0;
-            run.set(run.next(length), ChunkName.of(list.getHashes(), i), length, zero ? null : place(manifest, list, i));
+            run.set(run.next(length), ChunkName.of(list.getHashes(), i), ChunkCheck.of(list.getChecks(), i), length, zero ? null : place(manifest, list, i));
             count(length, zero, true);
             takesIn(length);
         }
@@ -243,7 +243,7 @@ public final class StoredImageWriter implements ImageWriter {
 
         @Override
         public void zeros(int bytes) {
-            run.set(run.next(bytes), ChunkName.ZERO, bytes, null);
+            run.set(run.next(bytes), ChunkName.ZERO, ChunkCheck.UNKNOWN, bytes, null);
             count(bytes, true, false);
         }
 
@@ -271,18 +271,19 @@ public final class StoredImageWriter implements ImageWriter {
     private void store(ChunkRun run, int index, Window window) throws InterruptedException {
         int length = window.length();
         if (window.isZero()) {
-            run.set(index, ChunkName.ZERO, length, null);
+            run.set(index, ChunkName.ZERO, ChunkCheck.UNKNOWN, length, null);
             count(length, true, false);
             return;
         }
         ChunkWorker worker = ChunkWorker.ofThread();
         ChunkName name = worker.name(window);
+        long check = worker.check(window);
         ChunkPlace place = packs.find(name);
         count(length, false, place != null);
         if (place == null) {
             place = packs.add(name, worker.stored(window));
         }
-        run.set(index, name, length, place);
+        run.set(index, name, check, length, place);
     }
 
     private void count(int length, boolean zero, boolean known) {

@@ -48,6 +48,12 @@ final class Window {
         }
     }
 
+    void check(ChunkCheck check) {
+        for (Part part : parts) {
+            check.update(view(part));
+        }
+    }
+
     boolean isZero() {
         for (Part part : parts) {
             if (!Zeros.are(part.piece().bytes(), part.from(), part.to())) {

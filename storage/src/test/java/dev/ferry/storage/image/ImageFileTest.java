@@ -114,7 +114,7 @@ class ImageFileTest {
         for (int i = 0; i < chunks.getLengthsCount(); i++) {
             if (chunks.getStored(i) > 0) {
                 ChunkPlace place = new ChunkPlace(manifest.getPacks(chunks.getPack(i)), chunks.getOffset(i), chunks.getStored(i));
-                each.add(List.of(new ChunkFetcher.Wanted(ChunkName.of(chunks.getHashes(), i), chunks.getLengths(i), place)));
+                each.add(List.of(new ChunkFetcher.Wanted(ChunkName.of(chunks.getHashes(), i), ChunkCheck.UNKNOWN, chunks.getLengths(i), place)));
             }
         }
         assertThat(each).hasSizeGreaterThan(2);
@@ -134,7 +134,7 @@ class ImageFileTest {
             }
             await().untilAsserted(
                     () -> {
-                        try (Fetched fetched = fetcher.fetchNow(SOURCE, each.getFirst())) {
+                        try (Fetched fetched = fetcher.fetchNow(SOURCE, each.getFirst(), StoredChunk.Proof.NAME)) {
                             assertThat(fetched.plain().getFirst().isDirect()).isTrue();
                         }
                     });

@@ -37,6 +37,7 @@ class ManifestFormatTest {
     private Manifest.Builder synthetic(long bytes) {
         ChunkList.Builder chunks = ChunkList.newBuilder();
         ByteString.Output hashes = ByteString.newOutput((int) (bytes >> 12));
+        ByteString.Output checks = ByteString.newOutput((int) (bytes >> 14));
         byte[] hash = new byte[ChunkName.BYTES];
         long offset = 0;
         int pack = 1;
@@ -45,6 +46,7 @@ class ManifestFormatTest {
             int stored = random.nextInt(4) == 0 ? length : length / 2 + random.nextInt(length / 2);
             random.nextBytes(hash);
             hashes.write(hash, 0, hash.length);
+            checks.write(hash, 0, ChunkCheck.BYTES);
             chunks.addLengths(length);
             if (random.nextInt(10) == 0) {
                 chunks.addPack(0).addOffset(random.nextInt(PACK_BYTES)).addStored(stored);
@@ -67,7 +69,7 @@ class ManifestFormatTest {
                 .setImage(Image.newBuilder().setId(IMAGE).setBytes(bytes))
                 .setSpec(JobSpec.newBuilder().setName("large"))
                 .addFiles(StoredFile.newBuilder().setName("inventory.img").setSize(77).setChunks(small()))
-                .addFiles(StoredFile.newBuilder().setName("pages-1.img").setSize(bytes).setChunks(chunks.setHashes(hashes.toByteString())))
+                .addFiles(StoredFile.newBuilder().setName("pages-1.img").setSize(bytes).setChunks(chunks.setHashes(hashes.toByteString()).setChecks(checks.toByteString())))
                 .addVolumes(StoredVolume.newBuilder().setName("log").addEntries(log))
                 .addAllPacks(packs);
     }
@@ -90,6 +92,13 @@ class ManifestFormatTest {
     void aManifestComesBackAsItWas() {
         Manifest manifest = synthetic(GIB).build();
         assertThat(ManifestFormat.read(IMAGE, ManifestFormat.write(manifest).array())).isEqualTo(manifest);
+    }
+
+    @Test
+    void oneOfAFerryWithoutChecksumsIsReadToo() {
+        Manifest.Builder manifest = synthetic(GIB);
+        manifest.getFilesBuilder(1).getChunksBuilder().clearChecks();
+        assertThat(ManifestFormat.read(IMAGE, ManifestFormat.write(manifest.build()).array())).isEqualTo(manifest.build());
     }
 
     @Test
