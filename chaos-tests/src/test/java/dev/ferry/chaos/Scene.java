@@ -92,12 +92,14 @@ final class Scene implements AutoCloseable {
     }
 
     /**
-     * @param nodeSettings more keys of the nodes' configurations
+     * @param nodeSettings more keys of the nodes' configurations, which have caches though the store is on their disk
      */
     Scene(Path folder, String store, String gpus, Duration nodeTimeout, Map<String, String> settings, Optional<Cloud> spot, Map<String, String> nodeSettings) throws Exception {
         Map<String, String> quick = new HashMap<>(Map.of("heartbeat", "250ms", "nodeTimeout", nodeTimeout.toMillis() + "ms", "lease", Math.max(20_000, nodeTimeout.toMillis()) + "ms"));
         quick.putAll(settings);
-        cluster = LocalCluster.start(new LocalCluster.Plan(folder, 2, store, "127.0.0.1:0", "127.0.0.1:0", quick, gpus, spot, nodeSettings));
+        Map<String, String> cached = new HashMap<>(Map.of("chunkCache", "1GiB"));
+        cached.putAll(nodeSettings);
+        cluster = LocalCluster.start(new LocalCluster.Plan(folder, 2, store, "127.0.0.1:0", "127.0.0.1:0", quick, gpus, spot, cached));
         client = new Client(cluster.server());
     }
 

@@ -10,11 +10,14 @@ import dev.ferry.node.memory.PreCopyConfig;
 import dev.ferry.node.notices.NoticesConfig;
 import dev.ferry.node.policy.PolicyConfig;
 import dev.ferry.storage.StoreConfig;
+import java.io.IOException;
 import java.net.InetAddress;
 import java.net.UnknownHostException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
@@ -30,7 +33,7 @@ import java.util.function.Consumer;
  * @param spoolMemory buffers between CRIU's pipes and the store, allocated at the start
  * @param spoolDisk how much may wait in a file when those are full, before the dump goes at the store's speed; 0: nothing
  * @param spoolFolder where that file lies; empty: in data
- * @param chunkCache how many bytes of chunks that were here are kept in data; 0: none
+ * @param chunkCache how many bytes of chunks that were here are kept in data; 0: none; {@value #AUTO}: see {@link #chunkCacheBytes}
  * @param preCopy what copying a job ahead may cost
  * @param criu path of the criu program; empty: looked for
  * @param runc path of the runc program; empty: looked for
@@ -67,18 +70,33 @@ public record NodeConfig(
         String joinToken,
         PolicyConfig policy)
         implements Configs.Checked {
+    private static final String AUTO = "auto";
+    private static final long USUAL_CACHE = 2L << 30;
+
     public NodeConfig {
         hooks = List.copyOf(hooks);
     }
 
     public static NodeConfig defaults() {
         return new NodeConfig(
-                hostName(), "/var/lib/ferry/node", "127.0.0.1:7070", StoreConfig.defaults(), "ferry", 0, "", "256MiB", "4GiB", "", "2GiB", PreCopyConfig.defaults(), "", "", "10s", GpuConfig.defaults(), NoticesConfig.defaults(), List.of(), "", true, "", PolicyConfig.defaults());
+                hostName(), "/var/lib/ferry/node", "127.0.0.1:7070", StoreConfig.defaults(), "ferry", 0, "", "256MiB", "4GiB", "", AUTO, PreCopyConfig.defaults(), "", "", "10s", GpuConfig.defaults(), NoticesConfig.defaults(), List.of(), "", true, "", PolicyConfig.defaults());
     }
 
     /** Folder of the node's certificate. */
     public Path pki() {
         return Path.of(data).resolve("pki");
+    }
+
+    /**
+     * How large the cache of chunks may be. Of a store that is a folder on the same disk as the node's data there is none by itself: it would be written in
+     * the time that a restore waits, and read no faster than the store.
+     */
+    public long chunkCacheBytes() throws IOException {
+        if (!chunkCache.equals(AUTO)) {
+            return Sizes.parse(chunkCache);
+        }
+        Optional<Path> folder = store.folder().filter(Files::isDirectory);
+        return folder.isPresent() && Files.getAttribute(folder.get(), "unix:dev").equals(Files.getAttribute(Path.of(data), "unix:dev")) ? 0 : USUAL_CACHE;
     }
 
     private static String hostName() {
@@ -112,7 +130,7 @@ public record NodeConfig(
         check(problems, "memory", memory.isEmpty() ? "1" : memory, Sizes::parse);
         check(problems, "spoolMemory", spoolMemory, Sizes::parse);
         check(problems, "spoolDisk", spoolDisk, Sizes::parse);
-        check(problems, "chunkCache", chunkCache, Sizes::parse);
+        check(problems, "chunkCache", chunkCache.equals(AUTO) ? "0" : chunkCache, Sizes::parse);
         preCopy.problems().forEach(problem -> problems.add("preCopy." + problem));
         if (!spoolFolder.isEmpty() && !spoolFolder.startsWith("/")) {
             problems.add("spoolFolder: '" + spoolFolder + "' must be an absolute path");

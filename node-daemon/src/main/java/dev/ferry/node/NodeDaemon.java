@@ -151,7 +151,7 @@ public final class NodeDaemon implements AutoCloseable {
     }
 
     private static Optional<ChunkCache> cache(NodeConfig config, Path data) throws IOException {
-        long quota = Sizes.parse(config.chunkCache());
+        long quota = config.chunkCacheBytes();
         return quota == 0 ? Optional.empty() : Optional.of(ChunkCache.open(data.resolve("chunks"), quota));
     }
 

@@ -4,10 +4,12 @@ import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * Where images lie. All parts of a cluster are given the same.
@@ -49,6 +51,12 @@ public record StoreConfig(
         String address = query < 0 ? url : url.substring(0, query);
         return new StoreConfig(
                 address, values.getOrDefault("endpoint", ""), values.getOrDefault("region", ""), "", "", "", "true".equals(values.get("pathStyle")), values.getOrDefault("caFile", ""), EncryptionConfig.off());
+    }
+
+    /** The folder that is the store, if it is one. */
+    public Optional<Path> folder() {
+        URI address = URI.create(url);
+        return "file".equals(address.getScheme()) ? Optional.of(Path.of(address.getPath())) : Optional.empty();
     }
 
     /** One line for each thing that is wrong, beginning with the key. */

@@ -8,10 +8,8 @@ import dev.ferry.storage.object.S3Store;
 import dev.ferry.storage.seal.KeyRing;
 import dev.ferry.storage.seal.MasterKey;
 import dev.ferry.storage.seal.SealedStore;
-import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.util.List;
 
 /** Opens the store that a configuration names. */
@@ -26,10 +24,9 @@ public final class Stores {
         if (!problems.isEmpty()) {
             throw new FerryException(ErrorCode.CONFIG_INVALID, "The store can't be used: " + String.join("; ", problems));
         }
-        URI address = URI.create(config.url());
         // Keys first: nothing is left open when they are wrong.
         List<MasterKey> masters = config.encryption().isOn() ? config.encryption().masterKeys() : List.of();
-        ObjectStore real = "file".equals(address.getScheme()) ? new FolderStore(Path.of(address.getPath())) : S3Store.open(config);
+        ObjectStore real = config.folder().<ObjectStore>map(FolderStore::new).orElseGet(() -> S3Store.open(config));
         return masters.isEmpty() ? real : SealedStore.of(real, new KeyRing(real, masters), config.encryption().acceptPlain());
     }
 

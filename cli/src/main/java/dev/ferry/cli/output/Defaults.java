@@ -115,7 +115,7 @@ public final class Defaults {
         MEANING.put("node.spoolMemory", "Buffers between CRIU's pipes and the store, allocated at the start.");
         MEANING.put("node.spoolDisk", "How much may wait in a file when those are full, before a dump goes at the store's speed; 0: nothing.");
         MEANING.put("node.spoolFolder", "Where that file lies; empty: in data.");
-        MEANING.put("node.chunkCache", "How many bytes of chunks that were fetched here are kept in data, so that a job that comes back finds them; 0: none.");
+        MEANING.put("node.chunkCache", "How many bytes of chunks that were fetched here are kept in data, so that a job that comes back finds them; 0: none; auto: 2GiB, or none where the store is a folder on the same disk.");
         MEANING.put("node.preCopy", "What copying a job ahead of a live migration may cost this node.");
         MEANING.put("preCopy.bandwidth", "How much of the job's memory is read in a second.");
         MEANING.put("preCopy.cpus", "How many CPUs the daemon may use meanwhile.");
