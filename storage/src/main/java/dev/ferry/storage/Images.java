@@ -59,20 +59,19 @@ public final class Images {
     }
 
     /**
-     * @param inWorker done first by each thread that works behind a dump: a daemon lowers its priority, so that whoever
-     *     empties CRIU's pipes goes first
+     * @param background how the threads stand that work behind a dump
      */
-    public Images(ObjectStore store, Runnable inWorker) {
-        this(store, inWorker, Optional.empty());
+    public Images(ObjectStore store, Background background) {
+        this(store, background, Optional.empty());
     }
 
     /**
      * @param cache chunks that this node has had before
      */
-    public Images(ObjectStore store, Runnable inWorker, Optional<ChunkCache> cache) {
+    public Images(ObjectStore store, Background background, Optional<ChunkCache> cache) {
         this.store = store;
         packBuffers = new PackBuffers();
-        workers = new Workers(inWorker);
+        workers = new Workers(background);
         fetcher = new ChunkFetcher(store, cache);
         collector = new Collector(store, Clock.SYSTEM, Executors.newFixedThreadPool(MANIFEST_READERS, work -> Thread.ofVirtual().name("manifests").unstarted(work)));
     }

@@ -65,6 +65,11 @@ final class TestingImage {
         }
 
         @Override
+        public Standing standsStill() {
+            return () -> {};
+        }
+
+        @Override
         public Spooled spooled() {
             return new Spooled(bytes.get(), 0, 0);
         }

@@ -129,11 +129,18 @@ public final class StoredImageWriter implements ImageWriter {
             return free;
         }
         long start = System.nanoTime();
+        workers.awaited();
         try {
             return buffers.take();
         } finally {
             waitedNanos.addAndGet(System.nanoTime() - start);
         }
+    }
+
+    @Override
+    public Standing standsStill() {
+        workers.standsStill();
+        return workers::goesOn;
     }
 
     @Override
@@ -217,7 +224,7 @@ public final class StoredImageWriter implements ImageWriter {
     /** Counts a piece that the image takes over; waits while too much lies on the heap. */
     void begin(int onHeap) {
         try {
-            pending.begin(onHeap);
+            pending.begin(onHeap, workers::awaited);
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
             pending.beginNow(onHeap);
