@@ -1,0 +1,173 @@
+package dev.ferry.coordinator.store;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
+import java.io.IOException;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
+
+/**
+ * A PostgreSQL server for a trial or a test, on loopback, gone with all it holds when it is closed. It runs as the user that Debian's
+ * package makes, because it refuses root. It writes nothing through to the disk: no machine is lost in a trial.
+ */
+public final class PostgresServer implements AutoCloseable {
+    private static final String USER = "postgres";
+    private static final Path VERSIONS = Path.of("/usr/lib/postgresql");
+    private static final AtomicInteger DATABASES = new AtomicInteger();
+    private static final Duration READY = Duration.ofSeconds(30);
+    private static final long LOOK_MILLIS = 50;
+
+    private final Path folder;
+    private final Path binaries;
+    private final int port;
+    private Process process;
+
+    private PostgresServer(Path folder, Path binaries) throws IOException, InterruptedException {
+        this.folder = folder;
+        this.binaries = binaries;
+        try (ServerSocket free = new ServerSocket(0)) {
+            port = free.getLocalPort();
+        }
+        run("chown", USER, folder.toString());
+        run("runuser", "-u", USER, "--", binaries.resolve("initdb").toString(), "-D", folder.resolve("data").toString(), "-A", "trust", "--no-sync", "-E", "UTF8", "--locale=C");
+        process = launch();
+        awaitReady();
+    }
+
+    /**
+     * Starts a server with no database of Ferry's.
+     *
+     * @throws FerryException START_FAILED when there is no PostgreSQL on this machine, or it can't be started
+     */
+    public static PostgresServer start() throws IOException, InterruptedException {
+        Path binaries = binaries();
+        Path folder = Files.createTempDirectory("ferry-postgres", PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        try {
+            return new PostgresServer(folder, binaries);
+        } catch (IOException | InterruptedException | RuntimeException failed) {
+            delete(folder);
+            throw failed;
+        }
+    }
+
+    private static Path binaries() throws IOException {
+        if (Files.isDirectory(VERSIONS)) {
+            try (DirectoryStream<Path> versions = Files.newDirectoryStream(VERSIONS)) {
+                for (Path version : versions) {
+                    if (Files.isExecutable(version.resolve("bin/initdb"))) {
+                        return version.resolve("bin");
+                    }
+                }
+            }
+        }
+        throw new FerryException(ErrorCode.START_FAILED, "There is no PostgreSQL server in " + VERSIONS + ": install Debian's package postgresql ('./ferry setup test' does)");
+    }
+
+    private static void run(String... command) throws IOException, InterruptedException {
+        Process process = new ProcessBuilder(command).directory(Path.of("/").toFile()).redirectErrorStream(true).start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        if (process.waitFor() != 0) {
+            throw new FerryException(ErrorCode.START_FAILED, String.join(" ", command) + " failed: " + output);
+        }
+    }
+
+    private Process launch() throws IOException {
+        // In a session of its own: Ctrl-C in a terminal is for whoever started it.
+        List<String> command = new ArrayList<>(List.of("setsid", "runuser", "-u", USER, "--", binaries.resolve("postgres").toString()));
+        command.addAll(List.of("-D", folder.resolve("data").toString(), "-p", Integer.toString(port), "-h", "127.0.0.1", "-k", folder.toString(), "-F"));
+        return new ProcessBuilder(command).directory(Path.of("/").toFile()).redirectErrorStream(true).redirectOutput(folder.resolve("log").toFile()).start();
+    }
+
+    private void awaitReady() throws IOException {
+        long end = System.nanoTime() + READY.toNanos();
+        while (true) {
+            try {
+                execute("SELECT 1");
+                return;
+            } catch (SQLException notYet) {
+                if (!process.isAlive() || System.nanoTime() - end > 0) {
+                    boolean ignored = process.destroyForcibly().isAlive();
+                    throw new FerryException(ErrorCode.START_FAILED, "PostgreSQL is not ready: " + Files.readString(folder.resolve("log")), notYet);
+                }
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(LOOK_MILLIS));
+            }
+        }
+    }
+
+    /** Starts the server on what is in its folder, after {@link #crash}. */
+    public void boot() throws IOException {
+        process = launch();
+        awaitReady();
+    }
+
+    /** SIGQUIT: it ends at once, as after a crash. */
+    public void crash() throws IOException, InterruptedException {
+        signal("QUIT");
+    }
+
+    private void signal(String name) throws IOException, InterruptedException {
+        String pid = Files.readAllLines(folder.resolve("data/postmaster.pid")).getFirst();
+        run("kill", "-" + name, pid);
+        if (!process.waitFor(READY.toSeconds(), TimeUnit.SECONDS)) {
+            throw new IOException("PostgreSQL does not end");
+        }
+    }
+
+    private String url(String database) {
+        return "jdbc:postgresql://127.0.0.1:" + port + "/" + database;
+    }
+
+    /** Does one statement in the database that every server has. */
+    public void execute(String sql) throws SQLException {
+        try (Connection connection = DriverManager.getConnection(url("postgres"), USER, "");
+                Statement statement = connection.createStatement()) {
+            statement.execute(sql);
+        }
+    }
+
+    /**
+     * Makes an empty database.
+     *
+     * @return its address, for JDBC
+     */
+    public String newDatabase() throws SQLException {
+        String name = "ferry" + DATABASES.incrementAndGet();
+        execute("CREATE DATABASE " + name);
+        return url(name);
+    }
+
+    /** Who may do everything there, without a password. */
+    public String user() {
+        return USER;
+    }
+
+    private static void delete(Path folder) throws IOException {
+        try (Stream<Path> all = Files.walk(folder)) {
+            for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(path);
+            }
+        }
+    }
+
+    @Override
+    public void close() throws IOException, InterruptedException {
+        signal("INT");
+        delete(folder);
+    }
+}
