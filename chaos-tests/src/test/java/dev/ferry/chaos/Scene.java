@@ -95,12 +95,29 @@ final class Scene implements AutoCloseable {
      * @param nodeSettings more keys of the nodes' configurations, which have caches though the store is on their disk
      */
     Scene(Path folder, String store, String gpus, Duration nodeTimeout, Map<String, String> settings, Optional<Cloud> spot, Map<String, String> nodeSettings) throws Exception {
+        this(new LocalCluster.Plan(folder, 2, store, "127.0.0.1:0", "127.0.0.1:0", quick(nodeTimeout, settings), gpus, spot, cached(nodeSettings)));
+    }
+
+    Scene(LocalCluster.Plan plan) throws Exception {
+        cluster = LocalCluster.start(plan);
+        client = new Client(cluster.server());
+    }
+
+    /** Two coordinators on a database, whose address the settings hold. */
+    static Scene ofTwoCoordinators(Path folder, Map<String, String> settings) throws Exception {
+        return new Scene(new LocalCluster.Plan(folder, 2, "", "", "", quick(Duration.ofSeconds(2), settings)).sharedBy(2));
+    }
+
+    private static Map<String, String> quick(Duration nodeTimeout, Map<String, String> settings) {
         Map<String, String> quick = new HashMap<>(Map.of("heartbeat", "250ms", "nodeTimeout", nodeTimeout.toMillis() + "ms", "lease", Math.max(20_000, nodeTimeout.toMillis()) + "ms"));
         quick.putAll(settings);
+        return quick;
+    }
+
+    private static Map<String, String> cached(Map<String, String> nodeSettings) {
         Map<String, String> cached = new HashMap<>(Map.of("chunkCache", "1GiB"));
         cached.putAll(nodeSettings);
-        cluster = LocalCluster.start(new LocalCluster.Plan(folder, 2, store, "127.0.0.1:0", "127.0.0.1:0", quick, gpus, spot, cached));
-        client = new Client(cluster.server());
+        return cached;
     }
 
     /** Runs one of the test programs as a job and waits until it has written a few lines. */

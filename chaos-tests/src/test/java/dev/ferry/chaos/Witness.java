@@ -35,9 +35,14 @@ final class Witness {
 
     /** A job that is witnessed. */
     JobSpec.Builder job() {
+        return job(0);
+    }
+
+    /** One with so much memory of its own beside, which makes its dump last. */
+    JobSpec.Builder job(int mebibytes) {
         return JobSpec.newBuilder()
-                .addAllCommand(List.of("/usr/bin/python3", "/jobs/witness.py", PLACE + "/steps"))
-                .setMemoryBytes(256L << 20)
+                .addAllCommand(List.of("/usr/bin/python3", "/jobs/witness.py", PLACE + "/steps", Integer.toString(mebibytes)))
+                .setMemoryBytes((256L + mebibytes) << 20)
                 .addMounts(Mount.newBuilder().setSource(folder.resolve("program").toString()).setDestination("/jobs").setReadOnly(true))
                 .addMounts(Mount.newBuilder().setSource(folder.toString()).setDestination(PLACE));
     }

@@ -3,8 +3,6 @@ package dev.ferry.cli.cluster;
 import dev.ferry.cli.Client;
 import dev.ferry.common.DurableFile;
 import dev.ferry.common.FerryException;
-import dev.ferry.common.LocalAccess;
-import dev.ferry.coordinator.access.LocalFolder;
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.emulator.Cloud;
@@ -46,8 +44,6 @@ import org.jspecify.annotations.Nullable;
 public final class LocalCluster implements AutoCloseable {
     private static final Duration READY = Duration.ofSeconds(60);
     private static final Duration ORDERLY = Duration.ofSeconds(15);
-    private static final int NODE_PORT = 7070;
-    private static final Pattern COORDINATOR_READY = Pattern.compile("^ready grpc=(\\S+) http=(\\S+)$", Pattern.MULTILINE);
 
     /**
      * What is wanted.
@@ -59,8 +55,15 @@ public final class LocalCluster implements AutoCloseable {
      * @param gpus what each node's GPUs are played by, as {@link StandInSpec} reads it; empty: the machine's own, if any
      * @param spot whose metadata server is played for the nodes; empty: none
      * @param apart each node in a network namespace of its own, which takes the program ip; else all meet on the loopback interface
+     * @param coordinators how many; several take a database in the settings
      */
-    public record Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus, Optional<Cloud> spot, Map<String, String> nodeSettings, boolean apart) {
+    public record Plan(
+            Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus, Optional<Cloud> spot, Map<String, String> nodeSettings, boolean apart, int coordinators) {
+        /** With one coordinator. */
+        public Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus, Optional<Cloud> spot, Map<String, String> nodeSettings, boolean apart) {
+            this(data, nodes, store, grpc, http, settings, gpus, spot, nodeSettings, apart, 1);
+        }
+
         /** With nodes that are apart. */
         public Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus, Optional<Cloud> spot, Map<String, String> nodeSettings) {
             this(data, nodes, store, grpc, http, settings, gpus, spot, nodeSettings, true);
@@ -81,6 +84,15 @@ public final class LocalCluster implements AutoCloseable {
             this(data, nodes, store, grpc, http, settings, "");
         }
 
+        /** The same with several coordinators, on ports of the loopback interface that are free. */
+        public Plan sharedBy(int several) {
+            return new Plan(data, nodes, store, "127.0.0.1:0", "127.0.0.1:0", settings, gpus, spot, nodeSettings, apart, several);
+        }
+
+        /** The file that holds the output of a part. */
+        Path log(String part) {
+            return data.resolve("logs").resolve(part + ".log");
+        }
 
         /** On ephemeral ports of the loopback interface, with a store of its own. */
         public static Plan of(Path data, int nodes) {
@@ -95,19 +107,16 @@ public final class LocalCluster implements AutoCloseable {
     private final CgroupLayout layout;
     private final Map<Integer, Part> nodes = Collections.synchronizedMap(new LinkedHashMap<>());
     private final Map<Integer, StandIn> cards = new LinkedHashMap<>();
-    private volatile @Nullable Part coordinator;
+    private final Coordinators coordinators;
     private volatile @Nullable Supervisor supervisor;
     private @Nullable MetadataEmulator metadata;
-    private String grpc;
-    private String http;
 
     private LocalCluster(Plan plan) throws IOException {
         this.plan = plan;
         id = HexFormat.of().toHexDigits((short) plan.data().toAbsolutePath().normalize().toString().hashCode());
         network = !plan.apart() || plan.store().startsWith("s3:") ? Optional.empty() : Optional.of(new ClusterNetwork(id, plan.nodes()));
         layout = CgroupLayout.ofThisMachine();
-        grpc = plan.grpc();
-        http = plan.http();
+        coordinators = new Coordinators(plan, network, this::write, (number, part) -> watch(part, () -> startCoordinator(number)));
     }
 
     /**
@@ -124,7 +133,7 @@ public final class LocalCluster implements AutoCloseable {
             }
             cluster.network.ifPresent(ClusterNetwork::create);
             cluster.startMetadata();
-            cluster.startCoordinator();
+            cluster.coordinators.startAll();
             for (int node = 1; node <= plan.nodes(); node++) {
                 cluster.launchNode(node);
             }
@@ -175,24 +184,14 @@ public final class LocalCluster implements AutoCloseable {
         return Optional.ofNullable(metadata).orElseThrow(() -> new IllegalStateException("the nodes of this cluster are of no cloud"));
     }
 
-    /** Starts the coordinator, again at the same address. */
+    /** Starts the coordinator, of several the first one, again at the same address. */
     public void startCoordinator() throws IOException {
-        Map<String, String> settings = new LinkedHashMap<>();
-        settings.put("data", plan.data().resolve("coordinator").toString());
-        settings.put("grpcListen", "\"" + network.map(bridge -> grpc + "," + bridge.hostAddress() + ":" + NODE_PORT).orElse(grpc) + "\"");
-        settings.put("httpListen", "\"" + http + "\"");
-        if (plan.store().isEmpty()) {
-            // A folder of this machine: its listings are true, so that what is deleted need not wait.
-            settings.put("upkeep", "{grace: \"0s\"}");
-        }
-        settings.putAll(plan.settings());
-        Path config = write("coordinator", settings);
-        Part part = Part.start("The coordinator", List.of(), List.of("coordinator", "--config", config.toString()), logOf("coordinator"));
-        coordinator = part;
-        watch(part, this::startCoordinator);
-        Matcher ready = part.await(COORDINATOR_READY, READY);
-        grpc = ready.group(1);
-        http = ready.group(2);
+        startCoordinator(1);
+    }
+
+    /** Starts one of the coordinators, again at the same address. */
+    public void startCoordinator(int number) throws IOException {
+        coordinators.start(number);
     }
 
     /**
@@ -203,7 +202,10 @@ public final class LocalCluster implements AutoCloseable {
     public Supervisor supervise(Consumer<String> tell) {
         Supervisor watching = new Supervisor(tell);
         supervisor = watching;
-        watch(coordinator(), this::startCoordinator);
+        for (int number = 1; number <= plan.coordinators(); number++) {
+            int one = number;
+            watch(coordinators.part(one), () -> startCoordinator(one));
+        }
         Map.copyOf(nodes).forEach((node, part) -> watch(part, () -> startNode(node)));
         return watching;
     }
@@ -226,7 +228,7 @@ public final class LocalCluster implements AutoCloseable {
         Map<String, String> settings = new LinkedHashMap<>();
         settings.put("name", nodeName(node));
         settings.put("data", nodeData(node).toString());
-        settings.put("coordinator", network.map(bridge -> bridge.hostAddress() + ":" + NODE_PORT).orElse(grpc));
+        settings.put("coordinator", "\"" + coordinators.forNodes() + "\"");
         settings.put("cgroup", nodeGroup(node));
         settings.put("notices", notices(nodeName(node)));
         // Jobs of a cluster on one machine are of whoever runs it, who may read and write all of it anyway.
@@ -265,7 +267,7 @@ public final class LocalCluster implements AutoCloseable {
     }
 
     private String invite(String node) {
-        try (Client client = new Client(grpc)) {
+        try (Client client = new Client(server())) {
             CreateJoinTokenRequest request = CreateJoinTokenRequest.newBuilder().setNode(node).setLifetimeSeconds(READY.toSeconds() * 2).build();
             return client.administrate(stub -> stub.createJoinToken(request)).getSecret();
         }
@@ -334,7 +336,7 @@ public final class LocalCluster implements AutoCloseable {
     }
 
     public Path logOf(String part) {
-        return plan.data().resolve("logs").resolve(part + ".log");
+        return plan.log(part);
     }
 
     /** How many machines there are, those that were destroyed among them. */
@@ -359,18 +361,38 @@ public final class LocalCluster implements AutoCloseable {
         return "ferry-" + id;
     }
 
-    /** Address for operators. */
+    /** Address for operators; of several coordinators all. */
     public String server() {
-        return grpc;
+        return coordinators.forOperators();
     }
 
-    /** Address of the HTTP API. */
+    /** Address of the HTTP API, of several coordinators that of the first one. */
     public String httpAddress() {
-        return http;
+        return coordinators.http();
     }
 
+    /** The coordinator, of several the first one. */
     public Part coordinator() {
-        return Optional.ofNullable(coordinator).orElseThrow(() -> new IllegalStateException("the coordinator was not started"));
+        return coordinator(1);
+    }
+
+    /** One of the coordinators, which are counted from 1. */
+    public Part coordinator(int number) {
+        return coordinators.part(number);
+    }
+
+    /**
+     * The number of the coordinator that leads.
+     *
+     * @throws FerryException COORDINATOR_UNREACHABLE when none does for a minute
+     */
+    public int leader() {
+        return coordinators.leader();
+    }
+
+    /** In which epoch one of the coordinators leads, as it says itself; empty: it does not lead, or does not answer. */
+    public Optional<Long> epoch(int number) {
+        return coordinators.epoch(number);
     }
 
     public Part node(int node) {
@@ -399,7 +421,7 @@ public final class LocalCluster implements AutoCloseable {
 
     private void stopProcesses() {
         List<Part> all = new ArrayList<>(nodes.values());
-        Optional.ofNullable(coordinator).ifPresent(all::add);
+        all.addAll(coordinators.parts());
         // All at once: each gets its signal before the first is waited for.
         List<Thread> stops = all.stream().map(part -> Thread.ofPlatform().start(() -> part.stop(ORDERLY))).toList();
         for (Thread stop : stops) {
@@ -416,8 +438,7 @@ public final class LocalCluster implements AutoCloseable {
     @Override
     public void close() throws IOException {
         stopProcesses();
-        // One that was killed could not take back what it left for command lines.
-        LocalAccess.withdraw(grpc, plan.data().resolve("coordinator").resolve(LocalFolder.NAME));
+        coordinators.withdraw();
         network.ifPresent(ClusterNetwork::remove);
         JobCgroup all = new JobCgroup(layout, cgroup());
         all.killAll();
