@@ -165,10 +165,22 @@ public final class JobRegistry implements AutoCloseable {
         agents.values().forEach(agent -> agent.acknowledged(command));
     }
 
-    /** A Welcome has said which lives may run here; each other is stopped when this returns. */
-    public void standing(List<Life> lives) {
+    /**
+     * A Welcome has said which lives may run here; each other is stopped when this returns.
+     *
+     * @param stream the number of the stream on which it came
+     * @return false: a newer stream has begun, whose Welcome says it; this one is not heard
+     */
+    public boolean standing(List<Life> lives, long stream) {
         Map<String, Long> standing = lives.stream().collect(Collectors.toMap(Life::getJob, Life::getIncarnation, Math::max));
-        agents.forEach((job, agent) -> agent.stands(standing.getOrDefault(job, 0L)));
+        return streams.during(
+                current -> {
+                    if (current != stream) {
+                        return false;
+                    }
+                    agents.forEach((job, agent) -> agent.stands(standing.getOrDefault(job, 0L)));
+                    return true;
+                });
     }
 
     /** Every job of which more than its record is here. */

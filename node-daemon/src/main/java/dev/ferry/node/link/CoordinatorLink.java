@@ -105,14 +105,16 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
         Duration pause = FIRST_PAUSE;
         try (Coordinators coordinators = new Coordinators(coordinator, channels)) {
             while (closing.getCount() > 0) {
-                LinkSession next = new LinkSession(jobs, lease, this::onWelcome, notice -> onSettled.accept(notice), word -> onEvacuation.accept(word));
+                LinkSession next = new LinkSession(jobs, lease, coordinators.patience(), this::onWelcome, notice -> onSettled.accept(notice), word -> onEvacuation.accept(word));
                 session = next;
                 next.open(coordinators.channel(), () -> hello(jobs));
                 boolean worked = next.awaitEnd();
                 session = null;
                 if (worked) {
                     pause = FIRST_PAUSE;
-                } else if (coordinators.next()) {
+                }
+                // One that led and answers no more is asked last: if it is gone, another one leads soon.
+                if ((!worked || next.saidNothing()) && coordinators.next(next.saidNothing()) && !worked) {
                     pause = min(pause.multipliedBy(2), LONGEST_PAUSE);
                 }
                 complain(next.trouble());

@@ -1,16 +1,24 @@
 package dev.ferry.node.link;
 
 import io.grpc.ManagedChannel;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Function;
 
 /** The coordinators, of which one leads: one is dialled after the other until one welcomes this node. */
 final class Coordinators implements AutoCloseable {
+    /** A coordinator that hangs, or whose machine is cut off, must not keep this node for long from the one that leads. */
+    private static final Duration SHORT = Duration.ofSeconds(2);
+
+    private static final Duration LONG = Duration.ofSeconds(10);
+
     private final List<String> addresses;
     private final Function<String, ManagedChannel> channel;
     private List<ManagedChannel> channels;
     private int at;
+    private int silent;
+    private Duration patience;
 
     /**
      * @param addresses host:port, several separated by commas
@@ -20,6 +28,7 @@ final class Coordinators implements AutoCloseable {
         this.addresses = Arrays.stream(addresses.split(",", -1)).map(String::strip).toList();
         this.channel = channel;
         channels = open();
+        patience = channels.size() == 1 ? LONG : SHORT;
     }
 
     private List<ManagedChannel> open() {
@@ -30,12 +39,23 @@ final class Coordinators implements AutoCloseable {
         return channels.get(at);
     }
 
+    /** How long the one that is dialled now may take for its welcome. */
+    Duration patience() {
+        return patience;
+    }
+
     /**
-     * The one that was dialled last does not want this node, or is not there.
+     * The one that was dialled last does not want this node, or is not there, or said nothing for too long. Where all say nothing they may
+     * only be slow: they are given longer.
      *
      * @return whether all have been tried since the last that did
      */
-    boolean next() {
+    boolean next(boolean saidNothing) {
+        silent = saidNothing ? silent + 1 : 0;
+        if (silent >= channels.size()) {
+            silent = 0;
+            patience = patience.multipliedBy(2).compareTo(LONG) < 0 ? patience.multipliedBy(2) : LONG;
+        }
         at = (at + 1) % channels.size();
         return at == 0;
     }

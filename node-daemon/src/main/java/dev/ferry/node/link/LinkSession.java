@@ -28,7 +28,6 @@ import org.slf4j.LoggerFactory;
 /** One stream to the coordinator, from Hello to its end. */
 final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
     private static final Logger LOG = LoggerFactory.getLogger(LinkSession.class);
-    private static final long WELCOME_SECONDS = 10;
     private static final int MISSED_HEARTBEATS = 5;
 
     /** What Welcome and HeartbeatReply answer is known by this number and those of the heartbeats. */
@@ -36,6 +35,7 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
 
     private final JobRegistry jobs;
     private final NodeLease lease;
+    private final Duration patience;
     private final Runnable onWelcome;
     private final Consumer<String> onSettled;
     private final Consumer<EvacuationWord> onEvacuation;
@@ -51,10 +51,15 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
     private volatile long orders;
     private volatile long leaseMillis;
     private volatile String trouble = "";
+    private volatile boolean saidNothing;
 
-    LinkSession(JobRegistry jobs, NodeLease lease, Runnable onWelcome, Consumer<String> onSettled, Consumer<EvacuationWord> onEvacuation) {
+    /**
+     * @param patience how long the coordinator may take for its welcome
+     */
+    LinkSession(JobRegistry jobs, NodeLease lease, Duration patience, Runnable onWelcome, Consumer<String> onSettled, Consumer<EvacuationWord> onEvacuation) {
         this.jobs = jobs;
         this.lease = lease;
+        this.patience = patience;
         this.onWelcome = onWelcome;
         this.onSettled = onSettled;
         this.onEvacuation = onEvacuation;
@@ -81,14 +86,17 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
      * @return whether the coordinator ever answered
      */
     boolean awaitEnd() throws InterruptedException {
-        boolean worked = welcome.await(WELCOME_SECONDS, TimeUnit.SECONDS) && welcome.getCount() == 0 && ended.getCount() > 0;
+        boolean said = welcome.await(patience.toMillis(), TimeUnit.MILLISECONDS);
+        boolean worked = said && ended.getCount() > 0;
+        saidNothing = !said;
         if (!worked) {
-            end("no welcome within " + WELCOME_SECONDS + " s");
+            end("no welcome within " + patience.toSeconds() + " s");
         }
         long sequence = 0;
         while (!ended.await(heartbeatMillis, TimeUnit.MILLISECONDS)) {
             sequence++;
             if (sequence - answered.get() > MISSED_HEARTBEATS) {
+                saidNothing = true;
                 end("no answer to " + MISSED_HEARTBEATS + " heartbeats");
                 break;
             }
@@ -101,6 +109,11 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
 
     String trouble() {
         return trouble;
+    }
+
+    /** Whether the stream's end is that the coordinator answered nothing for too long. */
+    boolean saidNothing() {
+        return saidNothing;
     }
 
     void end(String why) {
@@ -209,7 +222,10 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
         heartbeatMillis = Math.max(50, terms.getHeartbeatMillis());
         leaseMillis = terms.getLeaseMillis();
         // Before the lease is renewed, which thaws: what lives elsewhere by now must not run here for a moment.
-        jobs.standing(terms.getLivesList());
+        if (!jobs.standing(terms.getLivesList(), orders)) {
+            LOG.info("a welcome came when this node had turned to another stream: it is not heard");
+            return;
+        }
         renew(HELLO);
         welcome.countDown();
         onWelcome.run();
