@@ -41,6 +41,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -50,6 +51,9 @@ import javax.net.ssl.SSLException;
 public final class Client implements AutoCloseable {
     private static final Duration ANSWER = Duration.ofSeconds(30);
     private static final int MOST_MESSAGE = 64 << 20;
+
+    /** After how long without a word of one of several coordinators it is asked for a sign of life; gRPC takes no less. */
+    private static final Duration SILENCE = Duration.ofSeconds(10);
 
     private static final long END_MILLIS = 200;
     private static final Metadata.Key<String> AUTHORIZATION = Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
@@ -94,6 +98,10 @@ public final class Client implements AutoCloseable {
 
     private NettyChannelBuilder remote(String address) {
         NettyChannelBuilder builder = NettyChannelBuilder.forTarget(address).channelType(NioSocketChannel.class);
+        if (addresses.size() > 1) {
+            // The machine of a leader that stands still or is cut off ends no connection, while another one leads by then.
+            builder.keepAliveTime(SILENCE.toSeconds(), TimeUnit.SECONDS).keepAliveTimeout(SILENCE.toSeconds() / 2, TimeUnit.SECONDS);
+        }
         return access.authority().isPresent() ? builder.sslContext(trusting(access.authority().get())) : builder.usePlaintext();
     }
 
@@ -154,6 +162,13 @@ public final class Client implements AutoCloseable {
 
     /** Asks the coordinator that leads; which one that is, is found out by asking. */
     private <T> T asking(Repeat repeat, Function<ManagedChannel, T> call) {
+        return asking(repeat, new AtomicBoolean(), call);
+    }
+
+    /**
+     * @param answered is set by the call when it has an answer: what breaks off then has all its turns before it, however long it went well
+     */
+    private <T> T asking(Repeat repeat, AtomicBoolean answered, Function<ManagedChannel, T> call) {
         long end = System.nanoTime() + TURNS.toNanos();
         while (true) {
             try {
@@ -161,10 +176,16 @@ public final class Client implements AutoCloseable {
             } catch (StatusRuntimeException failed) {
                 FerryException error = ErrorTransport.toError(failed, server());
                 boolean elsewhere = addresses.size() > 1 && (repeat == Repeat.ALWAYS ? isAway(error) : isNotDone(error, failed));
+                if (isAway(error) || error.code() == ErrorCode.DEADLINE_EXCEEDED) {
+                    // Also where this call can't be repeated: whoever asks again is answered by another one.
+                    at = (at + 1) % addresses.size();
+                }
+                if (answered.getAndSet(false)) {
+                    end = System.nanoTime() + TURNS.toNanos();
+                }
                 if (!elsewhere || System.nanoTime() - end > 0) {
                     throw error;
                 }
-                at = (at + 1) % addresses.size();
                 pauseAfterRound();
             }
         }
@@ -238,14 +259,17 @@ public final class Client implements AutoCloseable {
      * @return the last one
      */
     public <T> T follow(Function<FerryGrpc.FerryBlockingStub, Iterator<T>> call, Consumer<T> each) {
+        AtomicBoolean answered = new AtomicBoolean();
         T last =
                 asking(
                         Repeat.ALWAYS,
+                        answered,
                         channel -> {
                             T newest = null;
                             Iterator<T> answers = call.apply(FerryGrpc.newBlockingStub(channel));
                             while (answers.hasNext()) {
                                 newest = answers.next();
+                                answered.set(true);
                                 each.accept(newest);
                             }
                             return newest;
@@ -314,7 +338,17 @@ public final class Client implements AutoCloseable {
     @Override
     public void close() {
         channels.values().forEach(ManagedChannel::shutdownNow);
+        channels.values().forEach(Client::awaitEnd);
         var ended = thread.shutdownGracefully(0, END_MILLIS, TimeUnit.MILLISECONDS);
         boolean ignored = ended.awaitUninterruptibly(END_MILLIS, TimeUnit.MILLISECONDS);
+    }
+
+    /** One that is still about to connect wants the thread once more, and says so loudly when that is gone. */
+    private static void awaitEnd(ManagedChannel channel) {
+        try {
+            boolean ignored = channel.awaitTermination(END_MILLIS, TimeUnit.MILLISECONDS);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 }
