@@ -98,6 +98,18 @@ class OperationsTest {
         assertThat(two.actions()).doesNotContain(ActionCase.RESTORE);
     }
 
+    /** As a new machine of the same name does, which is there before anybody has missed the old one. */
+    @Test
+    void aNodeThatCameBackWithoutTheJobIsWhatEndsTheOperation() {
+        Job job = scene.running();
+        one.forget(job.getId());
+        one.fail(ActionCase.DUMP, ErrorCode.JOB_NOT_FOUND);
+        Operation ended = scene.awaitEnd(migrate(job));
+        assertFailed(ended, ErrorCode.NODE_DOWN);
+        assertThat(ended.getError().getMessage()).contains("node-1", job.getId());
+        assertThat(scene.job(job.getId()).getState()).isEqualTo(JobState.LOST);
+    }
+
     @Test
     void aTargetThatLacksSomethingIsKnownBeforeAnythingIsStopped() {
         Job job = scene.running();

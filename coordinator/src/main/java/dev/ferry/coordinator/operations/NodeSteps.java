@@ -122,7 +122,7 @@ final class NodeSteps {
         boolean livesThere = (step == StepName.START || step == StepName.RESTORE) && isLive(result, job);
         if (result.hasError() && !livesThere) {
             afterFailure(step, state, job, result);
-            return Outcome.failed(result.getError());
+            return Outcome.failed(wantsTheJob(step) && isUnknownThere(result, job) ? cameBackWithout(job) : result.getError());
         }
         switch (step) {
             case START, RESTORE -> running(state, job, result);
@@ -200,11 +200,21 @@ final class NodeSteps {
             // The receipt says that nothing of this life is left; the image is what the job is now.
             Proof receipt = Proofs.receipt(state, job.getNode(), job.getIncarnation(), "it could not be restored there, and nothing of it is left");
             state.put(job.toBuilder().setState(JobState.SUSPENDED).setError(result.getError()).setProof(receipt).build());
-        } else if ((step == StepName.DUMP || step == StepName.PRE_COPY || step == StepName.CATCH_UP || step == StepName.THAW || step == StepName.PARK || step == StepName.UNPARK) && isUnknownThere(result, job)) {
+        } else if (wantsTheJob(step) && isUnknownThere(result, job)) {
             Job ignored = JobEnds.lost(state, job, "node " + job.getNode() + " no longer knows of it");
         } else if (job.getState() == JobState.RUNNING && result.getJob().getIncarnation() == job.getIncarnation()) {
             JobEnds.apply(state, job, result.getJob());
         }
+    }
+
+    /** Whether the order is for a life that was there when it was given. */
+    private static boolean wantsTheJob(StepName step) {
+        return step == StepName.DUMP || step == StepName.PRE_COPY || step == StepName.CATCH_UP || step == StepName.THAW || step == StepName.PARK || step == StepName.UNPARK;
+    }
+
+    /** "There is no such job" would be what a daemon knows, and no word for whoever knows that there is one. */
+    private static ErrorDetail cameBackWithout(Job job) {
+        return new FerryException(ErrorCode.NODE_DOWN, "Node " + job.getNode() + " has come back without job " + job.getId() + ": its machine, or its daemon's data folder, is not the one on which the job ran").detail();
     }
 
     /** A daemon that has lost its journal, or came back with an older one, ended what ran there when it started. */
