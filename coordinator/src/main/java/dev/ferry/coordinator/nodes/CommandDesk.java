@@ -16,6 +16,7 @@ import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -27,10 +28,14 @@ import org.slf4j.LoggerFactory;
 public final class CommandDesk {
     private static final Logger LOG = LoggerFactory.getLogger(CommandDesk.class);
 
+    /** How many of a node's results wait for their orders. One that finds no room is said again when its order is given. */
+    static final int MOST_UNCLAIMED = 100;
+
     private final Map<String, Open> open = new ConcurrentHashMap<>();
     private final Map<String, Map<String, Open>> byNode = new ConcurrentHashMap<>();
     private final Set<String> answered = ConcurrentHashMap.newKeySet();
-    private final Map<String, CommandResult> unclaimed = new ConcurrentHashMap<>();
+    /** Of each node the results that came before their orders were given, as after a start of this coordinator. */
+    private final Map<String, Map<String, CommandResult>> unclaimed = new ConcurrentHashMap<>();
     private final Map<String, NodeSession> sessions = new ConcurrentHashMap<>();
     private final Deferred deferred = new Deferred();
     private volatile Predicate<String> stillWanted = command -> false;
@@ -77,7 +82,7 @@ public final class CommandDesk {
         Open order = new Open(node, command, stands, answer, progress);
         open.put(order.id(), order);
         byNode.computeIfAbsent(node, name -> new ConcurrentHashMap<>()).put(order.id(), order);
-        CommandResult early = unclaimed.remove(order.id());
+        CommandResult early = claim(node, order.id());
         if (early != null) {
             answer(order, early);
         } else {
@@ -126,6 +131,8 @@ public final class CommandDesk {
 
     /** A node has a new stream; the one before, if any, is over. */
     void opened(NodeSession session) {
+        // Its daemon says on each stream anew what is not acknowledged.
+        unclaimed.remove(session.node());
         NodeSession before = sessions.put(session.node(), session);
         if (before != null) {
             before.close("the node has opened a newer one");
@@ -152,15 +159,33 @@ public final class CommandDesk {
         } else if (order != null) {
             answer(order, result);
         } else if (stillWanted.test(result.getId())) {
-            unclaimed.put(result.getId(), result);
+            keep(node, result);
             // It may have been ordered between the two looks.
             Open late = open.get(result.getId());
-            if (late != null && unclaimed.remove(result.getId()) != null) {
+            if (late != null && late.node().equals(node) && claim(node, result.getId()) != null) {
                 answer(late, result);
             }
         } else {
             acknowledge(node, result.getId());
         }
+    }
+
+    private void keep(String node, CommandResult result) {
+        Map<String, CommandResult> kept = unclaimed.computeIfAbsent(node, name -> new ConcurrentHashMap<>());
+        if (kept.size() < MOST_UNCLAIMED || kept.containsKey(result.getId())) {
+            kept.put(result.getId(), result);
+        }
+    }
+
+    /** The result that a node gave before its order; what another one said of it is not heard. */
+    private @Nullable CommandResult claim(String node, String command) {
+        Map<String, CommandResult> kept = unclaimed.get(node);
+        return kept == null ? null : kept.remove(command);
+    }
+
+    /** How many of a node's results wait for their orders. */
+    int unclaimed(String node) {
+        return unclaimed.getOrDefault(node, Map.of()).size();
     }
 
     /** From here on the order is not sent again: a node that has forgotten what it did would do it once more, while its answer is being written. */

@@ -4,6 +4,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.ferry.common.Clock;
 import dev.ferry.proto.v1.Command;
+import dev.ferry.proto.v1.CommandResult;
+import dev.ferry.proto.v1.ErrorDetail;
 import dev.ferry.proto.v1.ToNode;
 import dev.ferry.proto.v1.Welcome;
 import java.util.ArrayList;
@@ -33,11 +35,15 @@ class CommandDeskTest {
     }
 
     private List<String> saidOnANewStream() {
+        return saidOnANewStream("node-1");
+    }
+
+    private List<String> saidOnANewStream(String node) {
         Heard heard = new Heard();
-        NodeSession session = new NodeSession("node-1", heard, Clock.SYSTEM);
+        NodeSession session = new NodeSession(node, heard, Clock.SYSTEM);
         desk.opened(session);
         session.welcome(Welcome.getDefaultInstance());
-        desk.resend("node-1");
+        desk.resend(node);
         return heard.commands;
     }
 
@@ -51,5 +57,33 @@ class CommandDeskTest {
         open.set(false);
         assertThat(saidOnANewStream()).isEmpty();
         desk.drop(order);
+    }
+
+    private static CommandResult result(String id, String phase) {
+        return CommandResult.newBuilder().setId(id).setError(ErrorDetail.newBuilder().setMessage(phase)).build();
+    }
+
+    /** Of two that answer an order which has not been given yet, only the node that is given it has done it. */
+    @Test
+    void whatAnotherNodeAnswersBeforeTheOrderIsGivenIsNotHeard() {
+        desk.setStillWanted(command -> true);
+        List<String> heard = new ArrayList<>();
+        desk.result("node-1", result("op-1/DUMP/1", "of node-1"));
+        desk.result("node-2", result("op-1/DUMP/1", "of node-2"));
+        CommandDesk.Open order = desk.order("node-1", Command.newBuilder().setId("op-1/DUMP/1").build(), () -> true, result -> heard.add(result.getError().getMessage()), told -> {});
+        assertThat(heard).containsExactly("of node-1");
+        desk.drop(order);
+        assertThat(desk.unclaimed("node-2")).as("until it opens its next stream").isEqualTo(1);
+        assertThat(saidOnANewStream("node-2")).isEmpty();
+        assertThat(desk.unclaimed("node-2")).isZero();
+    }
+
+    @Test
+    void aNodeFillsNoMemoryWithResultsThatNobodyHasAskedFor() {
+        desk.setStillWanted(command -> true);
+        for (int i = 0; i < 2 * CommandDesk.MOST_UNCLAIMED; i++) {
+            desk.result("node-1", result("op-" + i + "/DUMP/1", "of node-1"));
+        }
+        assertThat(desk.unclaimed("node-1")).isEqualTo(CommandDesk.MOST_UNCLAIMED);
     }
 }
