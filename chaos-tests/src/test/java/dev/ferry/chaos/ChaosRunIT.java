@@ -13,14 +13,25 @@ import org.junit.jupiter.api.io.TempDir;
 class ChaosRunIT {
     private static final int MIGRATIONS = 12;
     private static final long SEED = 5;
+    private static final int FEW = 2;
+    private static final long SEED_OF_SEVERAL = 1;
 
     @TempDir Path folder;
 
     @Test
     void noJobIsLostAndNoneLivesTwice() throws Exception {
-        ChaosReport report = ChaosRun.run(new ChaosRun.Plan(Duration.ofMinutes(10), MIGRATIONS, SEED, 3, 3, 8, folder.resolve("run")), () -> false, System.out);
+        ChaosReport report = ChaosRun.run(new ChaosRun.Plan(Duration.ofMinutes(10), MIGRATIONS, SEED, 3, 3, 8, 1, folder.resolve("run")), () -> false, System.out);
         assertThat(report.violations()).as(report.table()).isEmpty();
         assertThat(report.rounds()).hasSize(MIGRATIONS);
         assertThat(report.steps()).isPositive();
+    }
+
+    /** The seed kills the one that leads first of all. */
+    @Test
+    void theSameHoldsOfSeveralCoordinators() throws Exception {
+        ChaosReport report = ChaosRun.run(new ChaosRun.Plan(Duration.ofMinutes(10), FEW, SEED_OF_SEVERAL, 2, 2, 8, 2, folder.resolve("run")), () -> false, System.out);
+        assertThat(report.violations()).as(report.table()).isEmpty();
+        assertThat(report.failOvers()).as(report.table()).isNotEmpty();
+        assertThat(report.rounds()).hasSize(FEW);
     }
 }

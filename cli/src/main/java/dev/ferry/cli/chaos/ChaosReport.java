@@ -16,9 +16,11 @@ import java.util.stream.Collectors;
  *
  * @param seed by which the same faults are chosen again
  * @param steps that the jobs did in all
+ * @param failOvers from each kill of the coordinator that led until another one did; empty where there is one
  */
-public record ChaosReport(long seed, int jobs, long steps, Duration took, List<Round> rounds) {
+public record ChaosReport(long seed, int jobs, long steps, Duration took, List<Duration> failOvers, List<Round> rounds) {
     public ChaosReport {
+        failOvers = List.copyOf(failOvers);
         rounds = List.copyOf(rounds);
     }
 
@@ -52,6 +54,10 @@ public record ChaosReport(long seed, int jobs, long steps, Duration took, List<R
             }
         }
         StringBuilder text = new StringBuilder(table.toString()).append('\n');
+        if (!failOvers.isEmpty()) {
+            List<Duration> sorted = failOvers.stream().sorted().toList();
+            text.append(sorted.size() + " fail-overs: median " + seconds(sorted.get(sorted.size() / 2).toMillis()) + ", slowest " + seconds(sorted.getLast().toMillis()) + "\n");
+        }
         violations().forEach(what -> text.append("VIOLATION  ").append(what).append('\n'));
         return text.append(rounds.size() + " migrations, " + jobs + " jobs, " + steps + " steps witnessed, seed " + seed + ", " + took.toSeconds() + " s: ")
                 .append(violations().isEmpty() ? "no job was lost, none lived twice, no operation is stuck\n" : violations().size() + " violations\n")
@@ -69,6 +75,7 @@ public record ChaosReport(long seed, int jobs, long steps, Duration took, List<R
         all.putFields("jobs", Json.number(jobs));
         all.putFields("steps", Json.number(steps));
         all.putFields("seconds", Json.number(took.toMillis() / 1e3));
+        all.putFields("failOverMillis", Json.list(failOvers.stream().map(time -> Json.number(time.toMillis())).toList()));
         all.putFields("violations", Json.list(violations().stream().map(Json::text).toList()));
         all.putFields("faults", Json.list(Arrays.stream(Fault.values()).filter(fault -> !of(fault).isEmpty()).map(this::json).toList()));
         all.putFields("rounds", Json.list(rounds.stream().map(ChaosReport::json).toList()));

@@ -2,6 +2,7 @@ package dev.ferry.cli.chaos;
 
 import dev.ferry.cli.cluster.LocalCluster;
 import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.store.PostgresServer;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
@@ -13,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -44,9 +46,16 @@ public final class ChaosRun {
      * @param migrations after which none does either
      * @param nodes of the cluster, 2 or more
      * @param jobs that run beside each other, each with so many mebibytes of memory
+     * @param coordinators how many; several share a PostgreSQL server of the run's own
      * @param folder for all of it, which nobody else uses; it is left as it is at the end
      */
-    public record Plan(Duration minutes, int migrations, long seed, int nodes, int jobs, int mebibytes, Path folder) {}
+    public record Plan(Duration minutes, int migrations, long seed, int nodes, int jobs, int mebibytes, int coordinators, Path folder) {
+        private LocalCluster.Plan cluster(Map<String, String> more) {
+            Map<String, String> settings = new HashMap<>(Map.of("heartbeat", "250ms", "nodeTimeout", "2s", "lease", LEASE.toSeconds() + "s"));
+            settings.putAll(more);
+            return new LocalCluster.Plan(folder.resolve("cluster"), nodes, "", "127.0.0.1:0", "127.0.0.1:0", settings);
+        }
+    }
 
     private final Plan plan;
     private final PrintStream tell;
@@ -75,9 +84,17 @@ public final class ChaosRun {
      * @throws FerryException when the cluster can't be started or stays unreachable
      */
     public static ChaosReport run(Plan plan, BooleanSupplier asked, PrintStream tell) throws IOException, InterruptedException {
-        Path cluster = plan.folder().resolve("cluster");
-        Map<String, String> quick = Map.of("heartbeat", "250ms", "nodeTimeout", "2s", "lease", LEASE.toSeconds() + "s");
-        try (LocalCluster parts = LocalCluster.start(new LocalCluster.Plan(cluster, plan.nodes(), "", "127.0.0.1:0", "127.0.0.1:0", quick))) {
+        if (plan.coordinators() == 1) {
+            return run(plan, plan.cluster(Map.of()), asked, tell);
+        }
+        try (PostgresServer server = PostgresServer.start()) {
+            Map<String, String> database = Map.of("database", "{url: \"" + server.newDatabase() + "\", user: " + server.user() + "}");
+            return run(plan, plan.cluster(database).sharedBy(plan.coordinators()), asked, tell);
+        }
+    }
+
+    private static ChaosReport run(Plan plan, LocalCluster.Plan cluster, BooleanSupplier asked, PrintStream tell) throws IOException, InterruptedException {
+        try (LocalCluster parts = LocalCluster.start(cluster)) {
             ChaosRun run = new ChaosRun(plan, tell, parts);
             try {
                 return run.rounds(asked);
@@ -103,7 +120,7 @@ public final class ChaosRun {
         for (WitnessedJob job : jobs) {
             steps += job.last() + 1;
         }
-        return new ChaosReport(plan.seed(), jobs.size(), steps, Duration.ofNanos(System.nanoTime() - began), rounds);
+        return new ChaosReport(plan.seed(), jobs.size(), steps, Duration.ofNanos(System.nanoTime() - began), injector.failOvers(), rounds);
     }
 
     private void submit() throws IOException, InterruptedException {

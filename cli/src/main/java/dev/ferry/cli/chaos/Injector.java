@@ -8,7 +8,9 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
@@ -20,6 +22,7 @@ final class Injector {
 
     private final LocalCluster cluster;
     private final Path folder;
+    private final List<Duration> failOvers = new CopyOnWriteArrayList<>();
 
     /**
      * @param folder of the cluster, by which its processes are told from others
@@ -38,16 +41,12 @@ final class Injector {
     void inject(Fault fault, int source, int target, Duration lasts, BooleanSupplier over) throws IOException, InterruptedException {
         switch (fault) {
             case NONE -> {}
-            case KILL_COORDINATOR -> {
-                cluster.coordinator().kill();
-                pause(lasts);
-                cluster.startCoordinator();
-            }
+            case KILL_COORDINATOR -> killLeader(lasts);
             case KILL_SOURCE -> restart(source, lasts);
             case KILL_TARGET -> restart(target, lasts);
             case KILL_CRIU -> killOne(command -> command.contains("criu\0dump\0") || command.contains("criu\0restore\0"), over);
             case KILL_WATCHDOG -> killOne(command -> command.contains("ferry-watchdog") && command.contains(LocalCluster.nodeName(source)), over);
-            case STOP_COORDINATOR -> stop(cluster.coordinator().pid(), lasts);
+            case STOP_COORDINATOR -> stop(cluster.coordinator(cluster.leader()).pid(), lasts);
             case STOP_SOURCE -> stop(cluster.node(source).pid(), lasts);
             case STOP_TARGET -> stop(cluster.node(target).pid(), lasts);
             case CUT_SOURCE -> cut(source, lasts);
@@ -55,6 +54,24 @@ final class Injector {
             case LOSE_SOURCE -> lose(source, lasts);
             case LOSE_TARGET -> lose(target, lasts);
         }
+    }
+
+    /** Where there are several, another one must lead before this one is there again. */
+    private void killLeader(Duration after) throws IOException, InterruptedException {
+        int leader = cluster.leader();
+        cluster.coordinator(leader).kill();
+        long killed = System.nanoTime();
+        if (cluster.coordinators() > 1) {
+            int unused = cluster.leader();
+            failOvers.add(Duration.ofNanos(System.nanoTime() - killed));
+        }
+        pause(after);
+        cluster.startCoordinator(leader);
+    }
+
+    /** From each kill of the coordinator that led until another one led and answered. */
+    List<Duration> failOvers() {
+        return List.copyOf(failOvers);
     }
 
     private void restart(int node, Duration after) throws IOException, InterruptedException {

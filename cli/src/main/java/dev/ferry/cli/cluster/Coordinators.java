@@ -6,6 +6,7 @@ import dev.ferry.common.LocalAccess;
 import dev.ferry.coordinator.access.LocalFolder;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetServerRequest;
+import dev.ferry.proto.v1.Server;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -161,7 +162,7 @@ final class Coordinators {
         long end = System.nanoTime() + READY.toNanos();
         while (true) {
             for (Place place : places) {
-                if (place.part != null && epoch(place.number).isPresent()) {
+                if (place.part != null && leads(place.number).isPresent()) {
                     return place.number;
                 }
             }
@@ -172,10 +173,10 @@ final class Coordinators {
         }
     }
 
-    /** In which epoch one leads, as it says itself; empty: it does not lead, or does not answer. */
-    Optional<Long> epoch(int number) {
+    /** What one that leads says of itself; empty: it does not lead, or does not answer. */
+    Optional<Server> leads(int number) {
         try (Client client = new Client(place(number).grpc)) {
-            return Optional.of(client.ask(ANSWER, stub -> stub.getServer(GetServerRequest.getDefaultInstance())).getEpoch());
+            return Optional.of(client.ask(ANSWER, stub -> stub.getServer(GetServerRequest.getDefaultInstance())));
         } catch (FerryException notThis) {
             return Optional.empty();
         }

@@ -15,6 +15,7 @@ import dev.ferry.node.standin.StandInSpec;
 import dev.ferry.node.link.Membership;
 import dev.ferry.proto.v1.CreateJoinTokenRequest;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Server;
 import dev.ferry.storage.StoreConfig;
 import java.io.IOException;
 import java.net.InetSocketAddress;
@@ -376,6 +377,11 @@ public final class LocalCluster implements AutoCloseable {
         return coordinator(1);
     }
 
+    /** How many coordinators there are. */
+    public int coordinators() {
+        return plan.coordinators();
+    }
+
     /** One of the coordinators, which are counted from 1. */
     public Part coordinator(int number) {
         return coordinators.part(number);
@@ -390,9 +396,9 @@ public final class LocalCluster implements AutoCloseable {
         return coordinators.leader();
     }
 
-    /** In which epoch one of the coordinators leads, as it says itself; empty: it does not lead, or does not answer. */
-    public Optional<Long> epoch(int number) {
-        return coordinators.epoch(number);
+    /** What a coordinator that leads says of itself; empty: it does not lead, or does not answer. */
+    public Optional<Server> leads(int number) {
+        return coordinators.leads(number);
     }
 
     public Part node(int node) {

@@ -50,6 +50,7 @@ public final class ChaosVerb implements Runnable {
     static final class Run implements Callable<Integer> {
         private static final int VIOLATED = 1;
         private static final int MOST_NODES = 9;
+        private static final int MOST_COORDINATORS = 5;
         private static final int LEAST_SEED = 1_000_000;
 
         @Option(names = "--minutes", paramLabel = "N", description = "Begin no migration after so long; default 5.", defaultValue = "5")
@@ -67,6 +68,13 @@ public final class ChaosVerb implements Runnable {
         @Option(names = "--jobs", paramLabel = "N", description = "How many jobs run beside each other; default 4.", defaultValue = "4")
         private int jobs = 4;
 
+        @Option(
+                names = "--coordinators",
+                paramLabel = "N",
+                description = "How many coordinators; default 1. Several share a PostgreSQL server of the run's own, and the one that leads is killed and stopped.",
+                defaultValue = "1")
+        private int coordinators = 1;
+
         @Option(names = "--memory", paramLabel = "MIB", description = "Memory that each job looks at, in MiB; default 16.", defaultValue = "16")
         private int memory = 16;
 
@@ -81,14 +89,15 @@ public final class ChaosVerb implements Runnable {
 
         @Override
         public Integer call() throws Exception {
-            if (minutes < 1 || migrations < 1 || jobs < 1 || memory < 0 || nodes < 2 || nodes > MOST_NODES) {
-                throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--minutes, --migrations and --jobs must be 1 or more, --nodes between 2 and " + MOST_NODES);
+            if (minutes < 1 || migrations < 1 || jobs < 1 || memory < 0 || nodes < 2 || nodes > MOST_NODES || coordinators < 1 || coordinators > MOST_COORDINATORS) {
+                throw new FerryException(
+                        ErrorCode.INVALID_ARGUMENT, "--minutes, --migrations and --jobs must be 1 or more, --nodes between 2 and " + MOST_NODES + ", --coordinators between 1 and " + MOST_COORDINATORS);
             }
             LocalCluster.requireRoot();
             long chosen = seed == null ? new SecureRandom().nextInt(LEAST_SEED) : seed;
             Path folder = Files.createDirectories(data.toAbsolutePath().normalize().resolve("ferry-chaos-" + Ids.random(6)));
             System.err.println("seed " + chosen + ", " + nodes + " nodes and " + jobs + " jobs in " + folder);
-            ChaosRun.Plan plan = new ChaosRun.Plan(Duration.ofMinutes(minutes), migrations, chosen, nodes, jobs, memory, folder);
+            ChaosRun.Plan plan = new ChaosRun.Plan(Duration.ofMinutes(minutes), migrations, chosen, nodes, jobs, memory, coordinators, folder);
             AtomicBoolean asked = new AtomicBoolean();
             try (CleanEnd end = CleanEnd.telling(() -> asked.set(true))) {
                 ChaosReport report = ChaosRun.run(plan, asked::get, System.err);

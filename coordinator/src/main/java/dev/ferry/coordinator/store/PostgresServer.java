@@ -145,10 +145,15 @@ public final class PostgresServer implements AutoCloseable {
      * Makes an empty database.
      *
      * @return its address, for JDBC
+     * @throws FerryException START_FAILED
      */
-    public String newDatabase() throws SQLException {
+    public String newDatabase() {
         String name = "ferry" + DATABASES.incrementAndGet();
-        execute("CREATE DATABASE " + name);
+        try {
+            execute("CREATE DATABASE " + name);
+        } catch (SQLException failed) {
+            throw new FerryException(ErrorCode.START_FAILED, "PostgreSQL makes no database: " + failed.getMessage(), failed);
+        }
         return url(name);
     }
 
