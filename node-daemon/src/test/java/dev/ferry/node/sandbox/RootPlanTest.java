@@ -60,11 +60,17 @@ class RootPlanTest {
     }
 
     @Test
-    void whatIsTheSandboxsOwnIsNeverHidden() {
+    void whatIsTheSandboxsOwnIsNeverHidden() throws IOException {
         refused("is taken by the sandbox itself", "/proc/1");
         refused("is taken by the sandbox itself", "/.ferry/ctl");
         refused("is taken by the sandbox itself", "/tmp");
-        refused("is asked for twice", "/new", "/new");
+        // Said twice it is the same mount; two of one place are not.
+        assertThat(plan("/new", "/new").binds()).extracting(RootPlan.Bind::destination).containsOnlyOnce("/new");
+        JobSpec.Builder both = JobSpec.newBuilder().setRootfs(base.toString());
+        for (Path source : List.of(outside, outside.resolve("inner"))) {
+            both.addMounts(Mount.newBuilder().setSource(source.toString()).setDestination("/new"));
+        }
+        assertThatThrownBy(() -> RootPlan.of(both.build(), new JobFolder(folder.resolve("job")), List.of())).isInstanceOf(FerryException.class).hasMessageContaining("is asked for twice");
         refused("/bin is a symlink to usr/bin", "/bin/tools");
     }
 }
