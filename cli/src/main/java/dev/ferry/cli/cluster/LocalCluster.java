@@ -239,7 +239,7 @@ public final class LocalCluster implements AutoCloseable {
         }
         if (!plan.gpus().isEmpty()) {
             GpuConfig gpu = gpus(node).config();
-            settings.put("gpu", "{library: \"" + gpu.library() + "\", nvml: \"" + gpu.nvml() + "\", program: \"" + gpu.program() + "\", standIn: \"" + gpu.standIn() + "\"}");
+            settings.put("gpu", "{library: \"" + gpu.library() + "\", nvml: \"" + gpu.nvml() + "\", program: \"" + gpu.program() + "\", standIn: \"" + gpu.standIn() + "\", cdi: []}");
         }
         settings.putAll(plan.nodeSettings());
         Path config = write(nodeName(node), settings);

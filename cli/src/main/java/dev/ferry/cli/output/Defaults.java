@@ -154,6 +154,7 @@ public final class Defaults {
         MEANING.put("gpu.standIn", "Folder of a stand-in's devices, for tests; empty: real GPUs.");
         MEANING.put("gpu.lockTimeout", "How long a job's processes may take to finish what they gave to the GPU.");
         MEANING.put("gpu.sampleEvery", "How often it is looked how much memory jobs have on their GPUs and how busy these are; 0s: never.");
+        MEANING.put("gpu.cdi", "Folders of CDI specifications: what jobs get with NVIDIA GPUs, as the driver's installation wrote it down.");
         MEANING.put("gpu.callTimeout", "After how long a call of the driver that does not come back marks the job as stuck.");
         MEANING.put("store.url", "file:///folder that every node sees, or s3://bucket/prefix.");
         MEANING.put("store.endpoint", "Address of the S3 server, for example https://s3.example.org:9000; empty: Amazon's.");

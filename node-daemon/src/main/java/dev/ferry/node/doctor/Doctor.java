@@ -114,8 +114,13 @@ public final class Doctor {
                 return Check.warning("gpu", String.join("; ", sick), "reset or replace them; they get no jobs");
             }
             boolean noneWanted = config.gpu().standIn().isEmpty() && !Files.isDirectory(Path.of("/proc/driver/nvidia"));
+            GpuNode.CdiFindings cdi = gpu.cdiFindings();
+            if (gpu.isThere() && !cdi.problems().isEmpty()) {
+                String advice = "write the specification anew (nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml); until then jobs get what Ferry knows itself of their GPUs";
+                return Check.warning("gpu", gpu.describe() + "; CDI: " + String.join("; ", cdi.problems()), advice);
+            }
             if (gpu.canSave() || noneWanted) {
-                return Check.ok("gpu", gpu.describe());
+                return Check.ok("gpu", gpu.describe() + (gpu.isThere() && cdi.used() ? "; jobs get what NVIDIA's CDI specification names" : ""));
             }
             return Check.warning("gpu", gpu.describe(), "install NVIDIA driver 570 or newer (580 to move jobs between GPUs), or its program cuda-checkpoint; jobs without GPUs are not touched by this");
         }

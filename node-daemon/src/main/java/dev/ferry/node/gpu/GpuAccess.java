@@ -10,8 +10,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * What a job sees of its node's GPUs: those that it was given and nothing else. Real ones are device nodes, allowed in the job's control
@@ -85,11 +87,19 @@ public final class GpuAccess {
      * @param own what the job asked for
      */
     public Map<String, String> environment(List<GpuDevice> given, Map<String, String> own) {
-        if (!node.isStandIn() || given.isEmpty()) {
-            return Map.of();
+        Map<String, String> told = new HashMap<>(node.cdi(given).map(CdiEdits::environment).orElse(Map.of()));
+        told.keySet().removeAll(own.keySet());
+        if (node.isStandIn() && !given.isEmpty()) {
+            String libraries = own.getOrDefault("LD_LIBRARY_PATH", "");
+            told.put("FERRY_STANDIN", RootPlan.STAND_IN_GPUS);
+            told.put("LD_LIBRARY_PATH", RootPlan.STAND_IN_GPUS + (libraries.isEmpty() ? "" : ":" + libraries));
         }
-        String libraries = own.getOrDefault("LD_LIBRARY_PATH", "");
-        return Map.of("FERRY_STANDIN", RootPlan.STAND_IN_GPUS, "LD_LIBRARY_PATH", RootPlan.STAND_IN_GPUS + (libraries.isEmpty() ? "" : ":" + libraries));
+        return told;
+    }
+
+    /** Files of the machine that a CDI specification has jobs with these GPUs get. */
+    public List<RootPlan.Bind> files(List<GpuDevice> given) {
+        return node.cdi(given).map(CdiEdits::files).orElse(List.of());
     }
 
     /**
@@ -116,6 +126,11 @@ public final class GpuAccess {
         }
     }
 
+    /** Those of no single GPU. */
+    private static List<String> common(Set<String> nodes) {
+        return nodes.stream().filter(node -> !node.matches("nvidia[0-9]+")).sorted().toList();
+    }
+
     /** The device nodes of real GPUs, with those that every user of one needs. */
     public List<RootPlan.DeviceNode> nodes(List<GpuDevice> given) throws IOException {
         if (node.isStandIn() || given.isEmpty()) {
@@ -123,7 +138,7 @@ public final class GpuAccess {
         }
         List<RootPlan.DeviceNode> nodes = new ArrayList<>();
         given.forEach(device -> nodes.add(new RootPlan.DeviceNode("/dev/nvidia" + device.minor(), NVIDIA_MAJOR, device.minor())));
-        for (String name : COMMON) {
+        for (String name : node.cdi(given).map(CdiEdits::nodes).map(GpuAccess::common).orElse(COMMON)) {
             Path path = DEVICES.resolve(name);
             if (Files.exists(path)) {
                 int number = (int) (long) Long.valueOf(String.valueOf(Files.getAttribute(path, "unix:rdev")));

@@ -16,13 +16,18 @@ import java.util.List;
  * @param standIn folder of a stand-in's devices; empty: real ones
  * @param lockTimeout how long a job's processes may take to finish what they gave to the GPU
  * @param callTimeout after how long a call of the driver that has not come back marks the job as stuck
+ * @param cdi folders of CDI specifications; of a device that two describe, the last counts
  * @param sampleEvery how often it is looked what jobs do with their GPUs; 0: never
  */
-public record GpuConfig(String library, String nvml, String program, String standIn, String lockTimeout, String callTimeout, String sampleEvery) implements Configs.Checked {
+public record GpuConfig(String library, String nvml, String program, String standIn, String lockTimeout, String callTimeout, String sampleEvery, List<String> cdi) implements Configs.Checked {
+    public GpuConfig {
+        cdi = List.copyOf(cdi);
+    }
+
     private static final Duration SHORTEST_SAMPLE = Duration.ofMillis(100);
 
     public static GpuConfig defaults() {
-        return new GpuConfig("libcuda.so.1", "libnvidia-ml.so.1", "/usr/bin/cuda-checkpoint", "", "30s", "5m", "5s");
+        return new GpuConfig("libcuda.so.1", "libnvidia-ml.so.1", "/usr/bin/cuda-checkpoint", "", "30s", "5m", "5s", List.of("/etc/cdi", "/var/run/cdi"));
     }
 
     @Override
@@ -50,6 +55,9 @@ public record GpuConfig(String library, String nvml, String program, String stan
             }
         } catch (FerryException wrong) {
             problems.add("sampleEvery: " + wrong.getMessage());
+        }
+        if (cdi.stream().anyMatch(folder -> !folder.startsWith("/"))) {
+            problems.add("cdi: must be absolute paths of folders");
         }
         return problems;
     }

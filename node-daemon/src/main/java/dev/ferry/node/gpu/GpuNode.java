@@ -147,6 +147,37 @@ public final class GpuNode implements AutoCloseable {
         }
     }
 
+    /** What CDI specifications have a job get with these GPUs; empty: there are none, or they don't know all of them. */
+    Optional<CdiEdits> cdi(List<GpuDevice> given) {
+        if (given.isEmpty()) {
+            return Optional.empty();
+        }
+        CdiSpecs specs = CdiSpecs.read(config.cdi());
+        Optional<CdiEdits> edits = specs.of(given, found);
+        if (edits.isEmpty() && !(specs.isEmpty() && specs.problems().isEmpty())) {
+            LOG.warn("no CDI specification describes GPUs {} rightly; what their job gets is what Ferry knows itself. {}", given.stream().map(GpuDevice::uuid).toList(), String.join("; ", specs.problems()));
+        }
+        return edits;
+    }
+
+    /** How this node's CDI specifications are, for people. */
+    public CdiFindings cdiFindings() {
+        CdiSpecs specs = CdiSpecs.read(config.cdi());
+        List<String> problems = new ArrayList<>(specs.problems());
+        List<String> unknown = specs.isEmpty() ? List.of() : specs.unknown(found);
+        if (!unknown.isEmpty()) {
+            problems.add("no device of kind " + CdiFile.KIND + " is " + String.join(", ", unknown) + " with its own device node");
+        }
+        return new CdiFindings(!specs.isEmpty(), List.copyOf(problems));
+    }
+
+    /**
+     * How CDI specifications are.
+     *
+     * @param used whether there are any of GPUs that can be read
+     */
+    public record CdiFindings(boolean used, List<String> problems) {}
+
     /** How often it is looked what jobs do with their GPUs; empty: never, or there are none. */
     public Optional<Duration> sampleEvery() {
         return Optional.of(Durations.parse(config.sampleEvery())).filter(every -> isThere() && !every.isZero());

@@ -12,6 +12,7 @@ import dev.ferry.node.sandbox.RootPlan;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GpuUse;
 import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.Mount;
 import dev.ferry.proto.v1.Requirements;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -52,7 +53,9 @@ final class GpuPhase {
         GpuAccess access = new GpuAccess(job.context().gpu());
         List<GpuDevice> given = access.given(uuids);
         access.fill(job.folder().gpu(), given);
-        job.change(record -> record.clearGpus().addAllGpus(uuids).clearGpuUses().clearGpuProcesses().clearGpuMemoryLimit().clearParked());
+        List<Mount> files =
+                access.files(given).stream().map(file -> Mount.newBuilder().setSource(file.source().toString()).setDestination(file.destination()).setReadOnly(true).build()).toList();
+        job.change(record -> record.clearGpuFiles().addAllGpuFiles(files).clearGpus().addAllGpus(uuids).clearGpuUses().clearGpuProcesses().clearGpuMemoryLimit().clearParked());
     }
 
     /** Allows the job's control group, which is there by now, to use what it was given. */

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -95,7 +96,8 @@ final class LocalJob {
     }
 
     RootPlan plan(JobSpec spec) throws IOException {
-        return RootPlan.of(spec, folder, context.policy().hidden());
+        List<RootPlan.Bind> files = journal.get().getGpuFilesList().stream().map(file -> new RootPlan.Bind(Path.of(file.getSource()), file.getDestination(), true)).toList();
+        return RootPlan.of(spec, folder, context.policy().hidden()).withFiles(files, context.policy().hidden());
     }
 
     /** The name that runc and CRIU's folders know this life by. */

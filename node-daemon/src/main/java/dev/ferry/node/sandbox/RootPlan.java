@@ -15,6 +15,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Stream;
@@ -55,6 +56,41 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
      * @param path of its node, in the machine and in the sandbox
      */
     public record DeviceNode(String path, int major, int minor) {}
+
+    /**
+     * The same with files of the machine that come with a job's GPUs, read-only, as far as there is a place for them: what the job's file system shows already at that place is left, and nothing is made in it.
+     *
+     * @param hidden folders of this machine that no job may see
+     */
+    public RootPlan withFiles(List<Bind> files, List<Path> hidden) throws IOException {
+        List<Bind> all = new ArrayList<>(binds);
+        for (Bind file : files) {
+            Optional<Bind> placed = hidden.stream().anyMatch(file.source()::startsWith) ? Optional.empty() : place(file, all);
+            placed.ifPresent(all::add);
+        }
+        return new RootPlan(links, List.copyOf(all), runtimeBinds, masks, devices);
+    }
+
+    private Optional<Bind> place(Bind file, List<Bind> taken) throws IOException {
+        String[] parts = file.destination().substring(1).split("/", 2);
+        String link = links.get(parts[0]);
+        String top = link == null ? parts[0] : link.startsWith("/") ? link.substring(1) : link;
+        String destination = Path.of("/" + top + (parts.length > 1 ? "/" + parts[1] : "")).normalize().toString();
+        boolean free = !OWN_FOLDERS.contains(destination.substring(1).split("/", 2)[0]) && taken.stream().noneMatch(other -> (other.destination() + "/").startsWith(destination + "/"));
+        if (!free || !Files.exists(file.source())) {
+            return Optional.empty();
+        }
+        // CRIU can't bring back a bind mount whose source is a symlink.
+        Bind placed = new Bind(file.source().toRealPath(), destination, true);
+        Optional<Bind> above = taken.stream().filter(other -> destination.startsWith(other.destination() + "/")).max(Comparator.comparingLong(other -> depth(other.destination())));
+        if (above.isEmpty()) {
+            return Optional.of(placed);
+        }
+        Path inside = above.get().source().resolve(destination.substring(above.get().destination().length() + 1));
+        boolean plain = Files.exists(inside) && inside.toRealPath().equals(above.get().source().toRealPath().resolve(above.get().source().relativize(inside)));
+        boolean fits = plain && Files.isDirectory(inside) == Files.isDirectory(placed.source()) && !Files.isSameFile(inside, placed.source());
+        return fits ? Optional.of(placed) : Optional.empty();
+    }
 
     /** The same with devices; in a user namespace runc binds them, as it may not make nodes there. */
     public RootPlan withDevices(JobSpec spec, List<DeviceNode> nodes) {

@@ -110,7 +110,8 @@ public final class StandIn implements AutoCloseable {
                 folder.toString(),
                 defaults.lockTimeout(),
                 defaults.callTimeout(),
-                defaults.sampleEvery());
+                defaults.sampleEvery(),
+                List.of());
     }
 
     /** Programs that use the cards. */

@@ -11,6 +11,7 @@ import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.StoreConfig;
 import dev.ferry.storage.Stores;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
@@ -124,6 +125,36 @@ class GpuStandInIT {
         one.look();
         assertThat(one.samples.getLast().getSampledMillis()).as("the time in which it was parked is not its").isZero();
         assertThat(one.samples.getLast().getIncarnation()).isEqualTo(1);
+    }
+
+    @Test
+    void whatACdiSpecificationNamesIsSeenByTheJobAlsoWhereItComesBack(@TempDir Path machine) throws Exception {
+        for (TestingGpuNode node : List.of(one, two)) {
+            Path library = Files.writeString(machine.resolve("libnvidia.so." + node.uuids().size()), "of " + node.uuids().getFirst());
+            StringBuilder devices = new StringBuilder();
+            for (GpuDevice device : node.gpu.found()) {
+                devices.append("- {name: ").append(device.uuid()).append(", containerEdits: {deviceNodes: [{path: /dev/nvidia").append(device.minor()).append("}]}}\n");
+            }
+            node.specify(
+                    "cdiVersion: 0.5.0\nkind: nvidia.com/gpu\ndevices:\n" + devices + "containerEdits:\n  env: [NVIDIA_VISIBLE_DEVICES=void]\n"
+                            + "  mounts: [{hostPath: " + library + ", containerPath: /driver/libnvidia.so, options: [ro, bind]}]\n");
+            assertThat(node.gpu.cdiFindings()).isEqualTo(new GpuNode.CdiFindings(true, List.of()));
+        }
+        GpuJobs job = new GpuJobs(one, 1, "train", "100000", "1", "1");
+        job.start(one, one.uuids().subList(0, 1));
+        job.awaitSteps(one, 3);
+        int pid = one.cgroup(job.id).processes().getLast();
+        assertThat(Files.readString(Path.of("/proc/" + pid + "/environ"))).contains("NVIDIA_VISIBLE_DEVICES=void");
+        assertThat(Path.of("/proc/" + pid + "/root/driver/libnvidia.so")).hasContent("of " + one.uuids().getFirst());
+        job.move(one, two, two.uuids().subList(1, 2));
+        job.awaitSteps(two, 3);
+        Path there = Path.of("/proc/" + two.cgroup(job.id).processes().getLast() + "/root/driver/libnvidia.so");
+        assertThat(there).hasContent("of " + two.uuids().getFirst());
+        two.specify("kind: [");
+        assertThat(two.gpu.cdiFindings().problems()).singleElement().asString().contains("can't be read");
+        // What it was given stands in the journal: the specification may be gone by the time it is saved.
+        two.succeed(job.dump(false));
+        job.awaitSteps(two, 3);
     }
 
     @Test

@@ -57,7 +57,7 @@ final class TestingGpuNode implements AutoCloseable {
         folder = Files.createDirectories(base.resolve(name));
         cards = StandIn.start(folder.resolve("cards"), StandInSpec.parse(spec), name);
         GpuConfig told = cards.config();
-        GpuConfig config = new GpuConfig(told.library(), told.nvml(), told.program(), told.standIn(), lockTimeout, callTimeout, "0s");
+        GpuConfig config = new GpuConfig(told.library(), told.nvml(), told.program(), told.standIn(), lockTimeout, callTimeout, "0s", List.of(folder.resolve("cdi").toString()));
         gpu = GpuNode.open(config, folder.resolve("gpu"));
         NodeFacts.Builder facts = NodeFacts.newBuilder().setArchitecture("amd64");
         gpu.addTo(facts);
@@ -105,6 +105,11 @@ final class TestingGpuNode implements AutoCloseable {
     /** Looks once what jobs do with their GPUs. */
     void look() throws Exception {
         meter.look();
+    }
+
+    /** Writes a CDI specification. */
+    void specify(String yaml) throws IOException {
+        Files.writeString(Files.createDirectories(folder.resolve("cdi")).resolve("nvidia.yaml"), yaml);
     }
 
     List<String> uuids() {

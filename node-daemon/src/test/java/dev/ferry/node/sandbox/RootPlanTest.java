@@ -60,6 +60,23 @@ class RootPlanTest {
     }
 
     @Test
+    void filesThatComeWithGpusAreShownWhereThereIsAPlace() throws IOException {
+        Files.createFile(base.resolve("usr/bin/nvidia-smi"));
+        Path program = Files.createFile(outside.resolve("nvidia-smi"));
+        Path secret = Files.createFile(outside.resolve("inner/secret"));
+        RootPlan plan = plan("/tmp/cache");
+        List<RootPlan.Bind> files =
+                List.of(
+                        new RootPlan.Bind(program, "/bin/nvidia-smi", true), new RootPlan.Bind(program, "/new/lib/nvidia-smi", true), new RootPlan.Bind(base.resolve("usr/bin/nvidia-smi"), "/usr/bin/nvidia-smi", true),
+                        new RootPlan.Bind(program, "/usr/lib/none", true), new RootPlan.Bind(program, "/usr", true), new RootPlan.Bind(program, "/dev/nvidia-smi", true), new RootPlan.Bind(secret, "/new/secret", true),
+                        new RootPlan.Bind(outside, "/usr/bin/nvidia-smi", true));
+        // Of the machine's own file system the same file is shown already; a folder is nothing for a file's place.
+        assertThat(plan.withFiles(files, List.of(outside.resolve("inner"))).binds())
+                .hasSize(plan.binds().size() + 2)
+                .contains(new RootPlan.Bind(program, "/usr/bin/nvidia-smi", true), new RootPlan.Bind(program, "/new/lib/nvidia-smi", true));
+    }
+
+    @Test
     void whatIsTheSandboxsOwnIsNeverHidden() throws IOException {
         refused("is taken by the sandbox itself", "/proc/1");
         refused("is taken by the sandbox itself", "/.ferry/ctl");
