@@ -44,6 +44,7 @@ public final class Defaults {
         MEANING.put("scheduling.weightTres", "PriorityWeightTRES, for example CPU=1000,GRES/gpu=5000.");
         MEANING.put("scheduling.maxAge", "Waiting time that gives the whole of the age factor (PriorityMaxAge).");
         MEANING.put("scheduling.favorSmall", "Small jobs get the larger job size factor (PriorityFavorSmall).");
+        MEANING.put("scheduling.parkMost", "For room that is needed for so long at most, preempted jobs with GPUs are parked in main memory; for longer, or nobody knows how long, they are stored. 0s: always stored.");
         MEANING.put("scheduling.packing", "Which nodes jobs with GPUs go to: PACK (whole nodes stay whole) or SPREAD.");
         MEANING.put("scheduling.preemption", "Whether running jobs are suspended so that others get what is due to them.");
         MEANING.put("scheduling.delay", "How long a job waits before room is made for it.");

@@ -1,6 +1,7 @@
 package dev.ferry.coordinator.scheduling;
 
 import dev.ferry.proto.v1.PassInput;
+import dev.ferry.proto.v1.PassNode;
 import dev.ferry.proto.v1.PassPolicy;
 import dev.ferry.proto.v1.PassQos;
 import dev.ferry.proto.v1.PassRejected;
@@ -18,6 +19,7 @@ import dev.ferry.scheduling.preempt.Decision;
 import dev.ferry.scheduling.preempt.Deserved;
 import dev.ferry.scheduling.preempt.Preemption;
 import dev.ferry.scheduling.preempt.PreemptionPolicy;
+import dev.ferry.scheduling.preempt.Rung;
 import dev.ferry.scheduling.preempt.Spent;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -51,6 +53,9 @@ final class PassPreemption {
     private final double[] cpusHeld;
     private final double[] gpusDue;
     private final double[] cpusDue;
+    /** MiB of GPU state that lies in main memory of each node, or will. */
+    private final long[] parked;
+
     private int preemptions;
     private double moved;
 
@@ -70,6 +75,7 @@ final class PassPreemption {
         for (PassQos qos : input.getQosList()) {
             preempts.put(qos.getName(), qos.getPreemptsList());
         }
+        parked = input.getNodesList().stream().mapToLong(PassNode::getParkedMemory).toArray();
         preemptions = input.getPreemptions();
         moved = input.getMoved();
         gpusHeld = held(holding, true);
@@ -127,11 +133,12 @@ final class PassPreemption {
                 right = "its account holds less than is due to it";
             }
             made += decision instanceof Decision.Preempt ? 1 : 0;
+            Rung rung = decision instanceof Decision.Preempt taken ? rung(taken) : new Rung(false, "");
             if (decision instanceof Decision.Preempt || verdicts.size() < TOLD) {
-                verdicts.add(verdict(job, decision, right));
+                verdicts.add(verdict(job, decision, right, rung));
             }
             if (decision instanceof Decision.Preempt taken) {
-                apply(taken);
+                apply(taken, rung.park());
             }
         }
         return verdicts;
@@ -174,7 +181,21 @@ final class PassPreemption {
         return inGpus ? input.getGpus() : input.getCpuMillis() / 1000.0;
     }
 
-    private PreemptionVerdict verdict(WaitingJob job, Decision decision, String right) {
+    private Rung rung(Decision.Preempt taken) {
+        int node = taken.nodes()[0];
+        Demand demand = taken.job().demand();
+        if (!input.getPolicy().hasParkMost()) {
+            // Recorded before there was a choice: with the victims' GPUs alone there is room, so they stay on the node, in its main memory.
+            return new Rung(demand.gpus() > 0 && room.cpuMillis(node) >= demand.cpuMillis() && room.memory(node) >= demand.memory(), "");
+        }
+        return Rung.choose(demand, taken.job().seconds(), new Rung.Host(room.cpuMillis(node), room.memory(node), parked[node]), state(taken), input.getPolicy().getParkMost());
+    }
+
+    private long state(Decision.Preempt taken) {
+        return taken.victims().stream().mapToLong(victim -> of(victim).getGpuMemory()).sum();
+    }
+
+    private PreemptionVerdict verdict(WaitingJob job, Decision decision, String right, Rung rung) {
         boolean inGpus = job.demand().gpus() > 0;
         Balance balance = balance(inGpus);
         PreemptionVerdict.Builder said = PreemptionVerdict.newBuilder().setJob(of(job).getJob()).setDue(balance.due()[job.account()]).setHolds(balance.holds()[job.account()]);
@@ -183,11 +204,8 @@ final class PassPreemption {
             case Decision.Keep keep -> said.setWhy(keep.why().words());
             case Decision.Preempt taken -> {
                 victims = taken.victims();
-                int node = taken.nodes()[0];
-                // With the victims' GPUs alone there is room: they stay on the node, in its main memory.
-                boolean park = job.demand().gpus() > 0 && room.cpuMillis(node) >= job.demand().cpuMillis() && room.memory(node) >= job.demand().memory();
-                said.setPreempts(true).setNode(input.getNodes(node).getName()).setCost(taken.cost()).setWhy(right);
-                victims.forEach(one -> said.addVictims(PassVictim.newBuilder().setJob(of(one).getJob()).setPark(park && one.demand().gpus() > 0).setCost(one.moveSeconds() * size(one.demand(), inGpus))));
+                said.setPreempts(true).setNode(input.getNodes(taken.nodes()[0]).getName()).setCost(taken.cost()).setWhy(right);
+                victims.forEach(one -> said.addVictims(PassVictim.newBuilder().setJob(of(one).getJob()).setPark(rung.park() && one.demand().gpus() > 0).setCost(one.moveSeconds() * size(one.demand(), inGpus)).setWhy(rung.why())));
             }
         }
         for (RunningJob one : running) {
@@ -209,7 +227,7 @@ final class PassPreemption {
     }
 
     /** The victims are on their way, and what is free of the node is the taker's. */
-    private void apply(Decision.Preempt taken) {
+    private void apply(Decision.Preempt taken, boolean park) {
         boolean inGpus = taken.job().demand().gpus() > 0;
         Demand demand = taken.job().demand();
         long cpu = demand.cpuMillis();
@@ -217,8 +235,10 @@ final class PassPreemption {
         int gpus = demand.gpus();
         double[] held = inGpus ? gpusHeld : cpusHeld;
         for (RunningJob victim : taken.victims()) {
-            cpu -= victim.demand().cpuMillis();
-            memory -= victim.demand().memory();
+            // Parked it keeps them. Of an old record what came out then must come out again.
+            boolean keeps = park && victim.demand().gpus() > 0 && input.getPolicy().hasParkMost();
+            cpu -= keeps ? 0 : victim.demand().cpuMillis();
+            memory -= keeps ? 0 : victim.demand().memory();
             gpus -= victim.demand().gpus();
             gpusHeld[victim.account()] -= size(victim.demand(), true);
             cpusHeld[victim.account()] -= size(victim.demand(), false);
@@ -226,6 +246,9 @@ final class PassPreemption {
             running.set(
                     running.indexOf(victim),
                     new RunningJob(victim.id(), victim.account(), victim.demand(), victim.nodes(), victim.since(), victim.ends(), victim.moveSeconds(), victim.hits(), victim.lastHit(), false));
+        }
+        if (park) {
+            parked[taken.nodes()[0]] += state(taken);
         }
         preemptions += taken.victims().size();
         WaitingJob job = still.stream().filter(one -> one.id() == taken.job().id()).findFirst().orElseThrow();

@@ -5,6 +5,7 @@ import dev.ferry.coordinator.accounts.Metering;
 import dev.ferry.coordinator.placement.Usage;
 import dev.ferry.coordinator.store.RecordQuery;
 import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.Gpu;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobDemand;
 import dev.ferry.proto.v1.JobState;
@@ -45,6 +46,9 @@ final class PassReader {
     /** Of a job that was never moved: begin and end of each way, and main memory at a rate that most networks and disks reach. */
     private static final double MOVE_SECONDS = 4;
     private static final double MEBI_PER_SECOND = 200;
+
+    /** What the daemon raises a parked job's limit by, beside what lay on its GPUs, MiB. */
+    private static final long PARK_ROOM = 64;
 
     private final Transaction state;
     private final SchedulingConfig config;
@@ -125,6 +129,7 @@ final class PassReader {
                 .setMostMoving(guards.mostMoving())
                 .setWorth(guards.worth())
                 .setHorizon(guards.horizon())
+                .setParkMost(config.parkMostSeconds())
                 .build();
     }
 
@@ -161,7 +166,20 @@ final class PassReader {
                 .setQos(job.getQueue().getQos())
                 .setLeaving(leaving)
                 .setExemptUntil(since + qos.getPreemptExemptSeconds())
+                .setGpuMemory(gpuMemory(job))
                 .build();
+    }
+
+    /** MiB that the state of a job's GPUs takes in main memory: the most that was seen of it, or, if nothing was, all that they have. */
+    private long gpuMemory(Job job) {
+        if (job.getGpusCount() == 0) {
+            return 0;
+        }
+        long peak = uses.getOrDefault(job.getId(), JobUse.getDefaultInstance()).getGpuMemoryPeakBytes();
+        Integer at = places.get(job.getNode());
+        List<Gpu> gpus = at == null ? List.of() : nodes.get(at).getFacts().getGpusList();
+        long all = gpus.stream().filter(gpu -> job.getGpusList().contains(gpu.getUuid())).mapToLong(Gpu::getMemoryBytes).sum();
+        return Math.ceilDiv(peak > 0 ? peak : all, MEBI) + PARK_ROOM;
     }
 
     private static JobDemand demand(Job job, int gpus) {
@@ -266,8 +284,15 @@ final class PassReader {
             memory[at] = Math.max(0, memory[at] - kept.getMemory());
             gpus[at] = Math.max(0, gpus[at] - kept.getGpus());
         }
+        long[] parked = new long[nodes.size()];
+        for (Job job : jobs) {
+            Integer at = places.get(job.getNode());
+            if (job.getState() == JobState.PARKED && at != null) {
+                parked[at] += gpuMemory(job);
+            }
+        }
         for (int at = 0; at < nodes.size(); at++) {
-            input.addNodes(PassNode.newBuilder().setName(nodes.get(at).getName()).setCpuMillis(cpu[at]).setMemory(memory[at]).setGpus(gpus[at]).setLabels(labels.node(at)));
+            input.addNodes(PassNode.newBuilder().setName(nodes.get(at).getName()).setCpuMillis(cpu[at]).setMemory(memory[at]).setGpus(gpus[at]).setLabels(labels.node(at)).setParkedMemory(parked[at]));
         }
     }
 

@@ -41,6 +41,7 @@ import java.util.Set;
  * @param mostMoving part of the cluster's time that may go into moving jobs
  * @param worth how much moving may cost, as a part of what it gives in the horizon
  * @param horizon for which what is given counts
+ * @param parkMost for room that is needed for so long at most, jobs with GPUs are parked in main memory; 0: they are always stored
  * @param decisions how many decisions are kept
  * @param decisionsAge for how long
  */
@@ -72,13 +73,14 @@ public record SchedulingConfig(
         double mostMoving,
         double worth,
         String horizon,
+        String parkMost,
         int decisions,
         String decisionsAge)
         implements Configs.Checked {
     public static SchedulingConfig defaults() {
         return new SchedulingConfig(
                 "1m", "7d", ResetPeriod.NONE, FairshareMethod.FAIR_TREE, Ties.SLURM, 1, BillingMode.SUM, "CPU=1.0,Mem=0.25G,GRES/gpu=16", 1000, 0, 100_000, 0, 1000, 10_000, "", "7d", false, Packing.PACK, true, "2m",
-                0.05, "10m", "1h", 1000, 0.05, 0.5, "1h", 1000, "30d");
+                0.05, "10m", "1h", 1000, 0.05, 0.5, "1h", "30m", 1000, "30d");
     }
 
     @Override
@@ -91,6 +93,7 @@ public record SchedulingConfig(
         checkTime(problems, "minimumRun", minimumRun, 0);
         checkTime(problems, "spacing", spacing, 0);
         checkTime(problems, "horizon", horizon, 1);
+        checkTime(problems, "parkMost", parkMost, 0);
         checkTime(problems, "decisionsAge", decisionsAge, 0);
         checkWeights(problems, "billingWeights", billingWeights);
         checkWeights(problems, "weightTres", weightTres);
@@ -146,6 +149,11 @@ public record SchedulingConfig(
     public PriorityPolicy priorityPolicy() {
         return new PriorityPolicy(
                 weightAge, weightAssociation, weightFairshare, weightJobSize, weightPartition, weightQos, TresWeights.parse(weightTres), seconds(maxAge), favorSmall, Set.of());
+    }
+
+    /** Seconds for which room may be needed so that jobs are parked for it. */
+    long parkMostSeconds() {
+        return seconds(parkMost);
     }
 
     public PreemptionPolicy preemptionPolicy() {

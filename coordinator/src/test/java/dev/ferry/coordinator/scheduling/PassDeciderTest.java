@@ -127,6 +127,49 @@ class PassDeciderTest {
     }
 
     @Test
+    void theStateGoesIntoMainMemoryForRoomThatIsNeededBrieflyAndElseIntoTheStore() {
+        PassInput.Builder input = cluster(1, 8, 2);
+        input.getPolicyBuilder().setParkMost(600);
+        runs(input, "one", A, 0, 1, 1).setGpuMemory(9000);
+        runs(input, "two", A, 0, 1, 1).setGpuMemory(9000);
+        waits(input, "new", B, 1, 1, 1).setSeconds(600);
+        PassVictim parked = preemption(PassDecider.decide(input.build()), "new").getVictims(0);
+        assertThat(parked.getPark()).isTrue();
+        assertThat(parked.getWhy()).isEqualTo("the room is needed for 600 s at most");
+        input.getWaitingBuilder(0).setSeconds(601);
+        PassVictim stored = preemption(PassDecider.decide(input.build()), "new").getVictims(0);
+        assertThat(stored.getPark()).isFalse();
+        assertThat(stored.getWhy()).contains("601 s");
+        input.getWaitingBuilder(0).clearSeconds();
+        assertThat(preemption(PassDecider.decide(input.build()), "new").getVictims(0).getWhy()).contains("nobody knows");
+        // 10,000 MiB less 100 for each of the two jobs and 100 for the third: 700 are left beside the state of one.
+        input.getWaitingBuilder(0).setSeconds(60);
+        input.getNodesBuilder(0).setParkedMemory(700);
+        assertThat(preemption(PassDecider.decide(input.build()), "new").getVictims(0).getPark()).isTrue();
+        input.getNodesBuilder(0).setParkedMemory(701);
+        assertThat(preemption(PassDecider.decide(input.build()), "new").getVictims(0).getWhy()).contains("no room for 9000 MiB");
+        // As it was recorded before there was a choice.
+        input.getPolicyBuilder().clearParkMost();
+        assertThat(preemption(PassDecider.decide(input.build()), "new").getVictims(0)).isEqualTo(PassVictim.newBuilder().setJob("one").setPark(true).setCost(10).build());
+    }
+
+    @Test
+    void whatIsParkedInOneLookKeepsItsRoom() {
+        PassInput.Builder input = cluster(1, 9, 4);
+        input.getPolicyBuilder().setParkMost(600);
+        for (String job : java.util.List.of("one", "two", "three", "four")) {
+            runs(input, job, A, 0, 1, 1).setGpuMemory(4000);
+        }
+        waits(input, "first", B, 9, 3, 1).setSeconds(60);
+        waits(input, "second", B, 8, 3, 1).setSeconds(60);
+        PassOutput output = PassDecider.decide(input.build());
+        assertThat(preemption(output, "first").getVictims(0).getPark()).isTrue();
+        // Two of five free CPUs are left then: the second's victim must give up its own as well.
+        assertThat(preemption(output, "second").getVictims(0).getPark()).isFalse();
+        assertThat(preemption(output, "second").getVictims(0).getWhy()).contains("keep CPUs and memory");
+    }
+
+    @Test
     void aQosTakesFromTheOnesBelowItWhateverTheSharesSayAndSharesDoNotTakeItBack() {
         PassInput.Builder input = cluster(1, 2, 0);
         input.addQos(PassQos.newBuilder().setName("urgent").addPreempts("normal"));
