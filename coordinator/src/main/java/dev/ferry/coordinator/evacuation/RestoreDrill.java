@@ -35,6 +35,8 @@ final class RestoreDrill {
     /** Beyond a node's own deadline. */
     private static final Duration GRACE = Duration.ofSeconds(30);
 
+    private static final String DELETED = "it was deleted meanwhile";
+
     private final StateStore store;
     private final CommandDesk desk;
     private final Duration deadline;
@@ -112,7 +114,7 @@ final class RestoreDrill {
         Optional<Image> image = state.image(one.getImage());
         Optional<Job> job = state.job(one.getJob());
         if (image.isEmpty() || job.isEmpty()) {
-            return new Next.Over(notTried(one, "it was deleted meanwhile"));
+            return new Next.Over(notTried(one, DELETED));
         }
         if (image.get().getRequirements().getGpuUsesCount() > 0) {
             return new Next.Over(notTried(one, "it needs GPUs, which are not taken for a trial"));
@@ -155,6 +157,9 @@ final class RestoreDrill {
             // Another node may be able to: only when none is left this is the answer.
             unfit.add(out.order().node());
             replace(open, now.setWhy(why).clearNode().clearTookMillis().build());
+        } else if (answer.hasError() && store.transact(state -> state.image(out.image())).isEmpty()) {
+            // What was taken from under the trial says nothing of the image.
+            finish(open, notTried(before, DELETED));
         } else if (answer.hasError()) {
             finish(open, now.setOutcome(DrillOutcome.CANT_BE_RESTORED).setWhy(answer.getError().getMessage()).build());
         } else {

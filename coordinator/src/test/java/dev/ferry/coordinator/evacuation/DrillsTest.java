@@ -18,17 +18,20 @@ import dev.ferry.proto.v1.DrillState;
 import dev.ferry.proto.v1.DrilledImage;
 import dev.ferry.proto.v1.DrilledJob;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.ErrorDetail;
 import dev.ferry.proto.v1.EvacuateNodeRequest;
 import dev.ferry.proto.v1.EvacuationWay;
 import dev.ferry.proto.v1.GetDrillRequest;
 import dev.ferry.proto.v1.GetNodeRequest;
 import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.GetImageRequest;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.ListDrillsRequest;
 import dev.ferry.proto.v1.ListImagesRequest;
 import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.TriedRestore;
+import io.grpc.StatusRuntimeException;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
@@ -212,6 +215,27 @@ class DrillsTest {
         DrilledImage image = awaitEnd(scene.stub().drillRestore(DrillRestoreRequest.getDefaultInstance())).getImages(0);
         assertThat(image.getOutcome()).isEqualTo(DrillOutcome.CANT_BE_RESTORED);
         assertThat(image.getWhy()).contains("as the test says");
+    }
+
+    @Test
+    void anImageThatIsDeletedDuringItsTrialIsNotCalledBad() {
+        Job job = scene.running();
+        checkpoint(job);
+        String image = scene.job(job.getId()).getLatestImage();
+        one.answer(
+                Command.ActionCase.TRY_RESTORE,
+                command -> {
+                    try {
+                        var unused = scene.stub().deleteImage(GetImageRequest.newBuilder().setImage(image).build());
+                    } catch (StatusRuntimeException played) {
+                        // It leaves the catalogue first; in the store there is none, because the node that made it is played.
+                    }
+                    return Optional.of(CommandResult.newBuilder().setError(ErrorDetail.newBuilder().setCode(ErrorCode.IMAGE_NOT_FOUND).setMessage("a pack of it is gone")).build());
+                });
+        DrilledImage tried = awaitEnd(scene.stub().drillRestore(DrillRestoreRequest.getDefaultInstance())).getImages(0);
+        assertThat(tried.getImage()).isEqualTo(image);
+        assertThat(tried.getOutcome()).isEqualTo(DrillOutcome.NOT_TRIED);
+        assertThat(tried.getWhy()).isEqualTo("it was deleted meanwhile");
     }
 
     @Test
