@@ -39,8 +39,9 @@ public final class TimeLimits {
      */
     record Over(List<String> operations, long next) {}
 
-    /** Suspends jobs that have come to their limit. */
+    /** Suspends jobs that have come to their limit, and takes those out of the queue that would come back only to be suspended. */
     static Over end(Transaction state) {
+        leaveTheQueue(state);
         List<Job> limited = state.liveJobs().stream().filter(job -> job.getState() == JobState.RUNNING && job.getSpec().getTimeLimitSeconds() > 0).toList();
         List<String> begun = new ArrayList<>();
         long next = 0;
@@ -60,8 +61,27 @@ public final class TimeLimits {
         return new Over(begun, next);
     }
 
+    /** A parked one stays where it is until an operator says what becomes of it, as one that was parked by hand. */
+    private static void leaveTheQueue(Transaction state) {
+        List<Job> waiting = state.liveJobs().stream().filter(job -> job.getSpec().getTimeLimitSeconds() > 0 && job.getState() != JobState.PENDING && Queue.waits(job)).toList();
+        for (Job job : waiting) {
+            if (isUsedUp(state, job)) {
+                state.put(Queue.out(job).toBuilder().setReason(reached(job)).build());
+            }
+        }
+    }
+
+    private static String reached(Job job) {
+        return "its time limit of " + text(job) + " is reached";
+    }
+
+    private static boolean isUsedUp(Transaction state, Job job) {
+        long limit = job.getSpec().getTimeLimitSeconds();
+        return limit > 0 && ran(Metering.use(state, job.getId()), state.now()) >= limit * MILLIS;
+    }
+
     private static String suspend(Transaction state, Job job) {
-        String why = "its time limit of " + text(job) + " is reached";
+        String why = reached(job);
         // Also one that was on its way back from a preemption has had its time.
         return Opening.open(state, Queue.out(job), OperationKind.SUSPEND, Operation.newBuilder().setCause(why).setSourceNode(job.getNode())).getId();
     }
@@ -90,8 +110,7 @@ public final class TimeLimits {
      * @throws FerryException WRONG_STATE when it has used up its time
      */
     public static void requireTime(Transaction state, Job job) {
-        long limit = job.getSpec().getTimeLimitSeconds();
-        if (limit > 0 && ran(Metering.use(state, job.getId()), state.now()) >= limit * MILLIS) {
+        if (isUsedUp(state, job)) {
             throw new FerryException(
                     ErrorCode.WRONG_STATE, "Job " + job.getId() + " has run for its time limit of " + text(job) + "; an operator gives it more by `ferry job time-limit " + job.getId() + " TIME`");
         }

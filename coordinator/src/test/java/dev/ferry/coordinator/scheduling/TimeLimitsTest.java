@@ -1,0 +1,55 @@
+package dev.ferry.coordinator.scheduling;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.ferry.coordinator.store.RecordKind;
+import dev.ferry.coordinator.store.SqliteStateStore;
+import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobQueue;
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.JobUse;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class TimeLimitsTest {
+    /** As the metering keeps it. */
+    private static final RecordKind<JobUse> USE = new RecordKind<>("job-use", JobUse.parser(), JobUse::getJob, use -> "open", use -> 0);
+
+    @TempDir Path folder;
+
+    private static Job preempted(String id, long limit) {
+        return Job.newBuilder()
+                .setId(id)
+                .setSpec(JobSpec.newBuilder().setTimeLimitSeconds(limit))
+                .setState(JobState.SUSPENDED)
+                .setReason("preempted")
+                .setQueue(JobQueue.newBuilder().setComesBack(true).setCause("preemption"))
+                .build();
+    }
+
+    /** Its image would be restored, and dumped again at once. */
+    @Test
+    void whoWasPreemptedAndHasNoTimeLeftDoesNotComeBack() throws Exception {
+        try (StateStore store = SqliteStateStore.open(folder)) {
+            var unused =
+                    store.transact(
+                            state -> {
+                                state.put(preempted("j-usedup", 60));
+                                state.put(USE, JobUse.newBuilder().setJob("j-usedup").setRunningSeconds(60).build());
+                                state.put(preempted("j-hastime", 61));
+                                state.put(USE, JobUse.newBuilder().setJob("j-hastime").setRunningSeconds(60).build());
+                                return state.put(preempted("j-nolimit", 0));
+                            });
+            assertThat(store.transact(TimeLimits::end).operations()).isEmpty();
+            Job over = store.transact(state -> state.job("j-usedup")).orElseThrow();
+            assertThat(over.getQueue().getComesBack()).isFalse();
+            assertThat(over.getState()).isEqualTo(JobState.SUSPENDED);
+            assertThat(over.getReason()).isEqualTo("its time limit of 1m 0s is reached");
+            assertThat(store.transact(state -> state.job("j-hastime")).orElseThrow().getQueue().getComesBack()).isTrue();
+            assertThat(store.transact(state -> state.job("j-nolimit")).orElseThrow().getQueue().getComesBack()).isTrue();
+        }
+    }
+}
