@@ -37,13 +37,17 @@ import io.grpc.stub.MetadataUtils;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -228,6 +232,57 @@ class ImageFilesTest {
             throw new AssertionError(String.valueOf(call.read()));
         } catch (StatusException refused) {
             assertThat(ErrorTransport.toError(new StatusRuntimeException(refused.getStatus(), refused.getTrailers()), "the test").code()).isEqualTo(ErrorCode.DEADLINE_EXCEEDED);
+        }
+    }
+
+    /** Of the two turns that the scene has: whoever sends slowly keeps his for as long as he likes. */
+    @Test
+    void noUserHasAllTurns() throws Exception {
+        String olga = scene.token(Role.ROLE_OPERATOR, "olga");
+        List<BlockingClientCall<ImportImageRequest, ImportImageResponse>> slow = List.of(begin(olga, "slow-1"), begin(olga, "slow-2"));
+        AtomicBoolean enough = new AtomicBoolean();
+        Thread sender = Thread.ofPlatform().daemon().start(() -> trickle(slow, enough));
+        try {
+            Object refused = CompletableFuture.anyOf(slow.stream().map(call -> CompletableFuture.supplyAsync(() -> end(call))).toArray(CompletableFuture[]::new)).get(15, TimeUnit.SECONDS);
+            assertThat(refused).as("the second of hers").isEqualTo(ErrorCode.DEADLINE_EXCEEDED);
+            assertThat(take(scene.token(Role.ROLE_OPERATOR, "oscar"), named("of-oscar"), file).getJob().getQueue().getUser()).isEqualTo("oscar");
+        } finally {
+            enough.set(true);
+            sender.join();
+            slow.forEach(call -> call.cancel("enough", null));
+        }
+    }
+
+    private BlockingClientCall<ImportImageRequest, ImportImageResponse> begin(String token, String name) throws Exception {
+        BlockingClientCall<ImportImageRequest, ImportImageResponse> call =
+                FerryGrpc.newBlockingV2Stub(scene.channel()).withInterceptors(MetadataUtils.newAttachHeadersInterceptor(CoordinatorScene.headers(token))).withDeadlineAfter(60, TimeUnit.SECONDS).importImage();
+        assertThat(call.write(ImportImageRequest.newBuilder().setTerms(named(name)).build())).isTrue();
+        return call;
+    }
+
+    private static ErrorCode end(BlockingClientCall<ImportImageRequest, ImportImageResponse> call) {
+        try {
+            throw new AssertionError(String.valueOf(call.read()));
+        } catch (StatusException refused) {
+            return ErrorTransport.toError(new StatusRuntimeException(refused.getStatus(), refused.getTrailers()), "the test").code();
+        } catch (InterruptedException interrupted) {
+            throw new AssertionError(interrupted);
+        }
+    }
+
+    /** So much that nobody takes the sender for gone, and so little that the file never ends. */
+    private void trickle(List<BlockingClientCall<ImportImageRequest, ImportImageResponse>> calls, AtomicBoolean enough) {
+        for (int at = 0; !enough.get(); at++) {
+            for (BlockingClientCall<ImportImageRequest, ImportImageResponse> call : calls) {
+                try {
+                    boolean ignored = call.write(ImportImageRequest.newBuilder().setContent(ByteString.copyFrom(file, at, 1)).build());
+                } catch (StatusException | IllegalStateException refused) {
+                    // One of them will be, and the other one goes on.
+                } catch (InterruptedException interrupted) {
+                    return;
+                }
+            }
+            LockSupport.parkNanos(Duration.ofMillis(200).toNanos());
         }
     }
 

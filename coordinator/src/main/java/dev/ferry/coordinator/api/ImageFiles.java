@@ -24,6 +24,8 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
@@ -46,6 +48,9 @@ final class ImageFiles {
     private final int parallel;
     private final Duration silence;
     private final Semaphore turns;
+    private final int ownParallel;
+    /** Of each user that ever moved one: who moves several leaves a turn to others. */
+    private final Map<String, Semaphore> ownTurns = new ConcurrentHashMap<>();
     private final int memoryKibibytes;
     private final Semaphore memory;
 
@@ -56,6 +61,7 @@ final class ImageFiles {
         parallel = config.parallel();
         silence = Durations.parse(config.silence());
         turns = new Semaphore(parallel, true);
+        ownParallel = Math.max(1, parallel - 1);
         memoryKibibytes = (int) Math.min(Integer.MAX_VALUE, (Runtime.getRuntime().maxMemory() >> 10) / PART);
         memory = new Semaphore(memoryKibibytes, true);
     }
@@ -70,6 +76,21 @@ final class ImageFiles {
     }
 
     private <T> T inTurn(Transfer<T> transfer) throws IOException, InterruptedException {
+        Caller caller = Caller.current();
+        String user = caller.owner().getUser().isEmpty() ? caller.name() : caller.owner().getUser();
+        Semaphore own = ownTurns.computeIfAbsent(user, name -> new Semaphore(ownParallel, true));
+        if (!own.tryAcquire(silence.toMillis(), TimeUnit.MILLISECONDS)) {
+            throw new FerryException(
+                    ErrorCode.DEADLINE_EXCEEDED, ownParallel + " other images are exported or imported for " + user + ", and none ended within " + silence.toSeconds() + " s; one turn is left to others (imageFiles.parallel)");
+        }
+        try {
+            return inTurnOfAll(transfer);
+        } finally {
+            own.release();
+        }
+    }
+
+    private <T> T inTurnOfAll(Transfer<T> transfer) throws IOException, InterruptedException {
         if (!turns.tryAcquire(silence.toMillis(), TimeUnit.MILLISECONDS)) {
             throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, parallel + " other images are exported or imported, and none ended within " + silence.toSeconds() + " s (imageFiles.parallel)");
         }
