@@ -247,6 +247,29 @@ class TlsTest {
         assertThat(folder.resolve("none")).doesNotExist();
     }
 
+    /** Its certificate has not expired, and is good for nothing. */
+    @Test
+    void aRevokedNodeJoinsAnewByANewTokenInItsConfiguration() throws Exception {
+        Path place = folder.resolve("back");
+        String first = invite("back", 60);
+        assertThat(Joining.ensure(place, "back", server, first).end()).isAfter(Instant.now());
+        String before = Files.readString(place.resolve("node.pem"));
+        assertThat(Joining.ensure(place, "back", server, first).end()).isAfter(Instant.now());
+        assertThat(Files.readString(place.resolve("node.pem"))).as("the token that it joined by is not shown again").isEqualTo(before);
+        var unused = admin.administrate(stub -> stub.revokeNode(RevokeNodeRequest.newBuilder().setNode("back").build()));
+        Membership anew = Joining.ensure(place, "back", server, invite("back", 60));
+        String after = Files.readString(place.resolve("node.pem"));
+        assertThat(after).isNotEqualTo(before);
+        ManagedChannel channel = anew.channel(server);
+        try {
+            assertThat(hello(channel, "back").get(20, TimeUnit.SECONDS)).isTrue();
+        } finally {
+            channel.shutdownNow();
+        }
+        assertThat(Joining.ensure(place, "back", server, invite("another", 60)).end()).isAfter(Instant.now());
+        assertThat(Files.readString(place.resolve("node.pem"))).as("a token that is refused takes nothing away").isEqualTo(after);
+    }
+
     @Test
     void aJoinTokenIsGoodForOneMachineOneNameAndATime() throws Exception {
         String any = invite("", 60);

@@ -36,7 +36,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
@@ -157,16 +156,7 @@ public final class NodeDaemon implements AutoCloseable {
         if (!config.tls()) {
             return Optional.empty();
         }
-        Optional<Membership> held = Membership.open(config.pki());
-        boolean expired = held.isPresent() && held.get().end().isBefore(Instant.now());
-        if (held.isPresent() && !(expired && !config.joinToken().isEmpty())) {
-            return held;
-        }
-        if (config.joinToken().isEmpty()) {
-            throw new FerryException(
-                    ErrorCode.JOIN_REFUSED, "Node " + config.name() + " has no certificate yet: give it a joinToken, use `ferry node join`, or, for a coordinator without TLS, write tls: false");
-        }
-        return Optional.of(Joining.join(config.pki(), config.name(), config.coordinator(), config.joinToken()));
+        return Optional.of(Joining.ensure(config.pki(), config.name(), config.coordinator(), config.joinToken()));
     }
 
     private static Function<String, ManagedChannel> channels(Optional<Membership> membership) {

@@ -2,6 +2,7 @@ package dev.ferry.node.link;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.InvalidProtocolBufferException;
+import dev.ferry.common.DurableFile;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.tls.Keys;
 import dev.ferry.common.tls.Pem;
@@ -18,17 +19,21 @@ import io.grpc.stub.MetadataUtils;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.KeyPair;
 import java.security.PrivateKey;
 import java.security.cert.X509Certificate;
+import java.time.Instant;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** How a machine becomes a node, by a join token, and stays one, by a new certificate in time. */
 public final class Joining {
@@ -37,6 +42,10 @@ public final class Joining {
     private static final Metadata.Key<String> AUTHORIZATION = Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
     private static final Metadata.Key<byte[]> ERROR = Metadata.Key.of("ferry-error-bin", Metadata.BINARY_BYTE_MARSHALLER);
     private static final long PATIENCE_SECONDS = 20;
+    /** Names the token that was shown last. */
+    private static final String SHOWN = "joined-by";
+
+    private static final Logger LOG = LoggerFactory.getLogger(Joining.class);
 
     private Joining() {}
 
@@ -46,7 +55,55 @@ public final class Joining {
      * @throws FerryException JOIN_REFUSED, COORDINATOR_UNREACHABLE
      */
     public static Membership join(Path folder, String node, String coordinators, String token) throws IOException {
-        return whoeverLeads(coordinators, coordinator -> joinAt(folder, node, coordinator, token));
+        Membership joined = whoeverLeads(coordinators, coordinator -> joinAt(folder, node, coordinator, token));
+        shown(folder, token);
+        return joined;
+    }
+
+    /**
+     * The node's place: the one that it has, or a new one where its configuration holds a token that it has not shown yet, as after
+     * its certificate was revoked.
+     *
+     * @param token empty: there is none
+     * @throws FerryException JOIN_REFUSED, COORDINATOR_UNREACHABLE when it has no place that is good
+     */
+    public static Membership ensure(Path folder, String node, String coordinators, String token) throws IOException {
+        Optional<Membership> held = Membership.open(folder);
+        boolean good = held.isPresent() && held.get().end().isAfter(Instant.now());
+        if (held.isPresent() && (token.isEmpty() || (good && isShown(folder, token)))) {
+            return held.get();
+        }
+        if (token.isEmpty()) {
+            throw new FerryException(ErrorCode.JOIN_REFUSED, "Node " + node + " has no certificate yet: give it a joinToken, use `ferry node join`, or, for a coordinator without TLS, write tls: false");
+        }
+        try {
+            return join(folder, node, coordinators, token);
+        } catch (FerryException refused) {
+            if (!good) {
+                throw refused;
+            }
+            LOG.warn("node {} does not join anew by its joinToken, and keeps the certificate that it has: {}", node, refused.getMessage());
+            if (refused.code() == ErrorCode.JOIN_REFUSED) {
+                shown(folder, token);
+            }
+            return held.get();
+        }
+    }
+
+    /** Of a token its public part. */
+    private static String id(String token) {
+        Matcher parts = TOKEN.matcher(token.strip());
+        return parts.matches() ? parts.group(2) : "";
+    }
+
+    private static boolean isShown(Path folder, String token) throws IOException {
+        Path file = folder.resolve(SHOWN);
+        return Files.exists(file) && Files.readString(file).strip().equals(id(token));
+    }
+
+    /** A token is good for once: it is not shown again at each start. */
+    private static void shown(Path folder, String token) throws IOException {
+        DurableFile.writePrivate(folder.resolve(SHOWN), (id(token) + "\n").getBytes(StandardCharsets.US_ASCII));
     }
 
     /** Something that is asked of a coordinator. */
