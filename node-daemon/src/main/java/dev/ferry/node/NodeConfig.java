@@ -95,8 +95,17 @@ public record NodeConfig(
         if (!chunkCache.equals(AUTO)) {
             return Sizes.parse(chunkCache);
         }
-        Optional<Path> folder = store.folder().filter(Files::isDirectory);
-        return folder.isPresent() && Files.getAttribute(folder.get(), "unix:dev").equals(Files.getAttribute(Path.of(data), "unix:dev")) ? 0 : USUAL_CACHE;
+        Optional<Path> folder = store.folder();
+        return folder.isPresent() && device(folder.get()).equals(device(Path.of(data))) ? 0 : USUAL_CACHE;
+    }
+
+    /** Of the file system on which a folder lies, or will. */
+    private static Object device(Path folder) throws IOException {
+        Path there = folder.toAbsolutePath();
+        while (!Files.isDirectory(there) && there.getParent() != null) {
+            there = there.getParent();
+        }
+        return Files.getAttribute(there, "unix:dev");
     }
 
     private static String hostName() {

@@ -27,7 +27,7 @@ class ChunkCacheConfigTest {
         assertThat(bytes("s3://bucket/prefix", "")).isEqualTo(USUAL);
         assertThat(bytes("file:///proc", "")).as("another file system").isEqualTo(USUAL);
         assertThat(bytes("file://" + store, "")).isZero();
-        assertThat(bytes("file://" + folder.resolve("not-there-yet"), "")).isEqualTo(USUAL);
+        assertThat(bytes("file://" + folder.resolve("not/there/yet"), "")).isZero();
     }
 
     @Test
