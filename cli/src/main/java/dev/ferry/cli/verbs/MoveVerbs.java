@@ -2,6 +2,8 @@ package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
 import dev.ferry.cli.output.EstimateText;
+import dev.ferry.cli.output.Texts;
+import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.CheckpointEstimate;
 import dev.ferry.proto.v1.CheckpointJobRequest;
 import dev.ferry.proto.v1.FerryGrpc;
@@ -12,6 +14,7 @@ import dev.ferry.proto.v1.ResumeJobRequest;
 import dev.ferry.proto.v1.SuspendJobRequest;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -30,6 +33,9 @@ public final class MoveVerbs {
 
         abstract Function<FerryGrpc.FerryBlockingStub, Operation> request();
 
+        /** What must be asked before. */
+        void prepare(Client client) {}
+
         ServerOption server() {
             return server;
         }
@@ -37,6 +43,7 @@ public final class MoveVerbs {
         @Override
         public Integer call() {
             try (Client client = server.connect()) {
+                prepare(client);
                 Operation begun = client.ask(request());
                 if (!detach) {
                     return Operations.follow(server, client, begun);
@@ -115,20 +122,39 @@ public final class MoveVerbs {
     @Command(
             name = "migrate",
             description = "Moves a running job to another node.",
-            footer = {"", "Examples:", "  ferry migrate train --to node-2", "  ferry migrate train --live"})
+            footer = {"", "Examples:", "  ferry migrate train --to node-2", "  ferry migrate train --no-live"})
     public static final class Migrate extends Move {
         @Parameters(paramLabel = "JOB", description = "Name, id or begin of an id.")
         private String job = "";
 
-        @Option(names = "--live", description = "Copy its memory ahead while it runs, within the limits of its node's 'preCopy': it stands still for less. A job that writes too fast for that is moved as without it.")
-        private boolean live;
+        @Option(
+                names = "--live",
+                negatable = true,
+                description = "Copy its memory ahead while it runs, within the limits of its node's 'preCopy': it stands still for less. A job that writes too fast for that is moved as without it. Default: where it has no image yet and that saves a second or more.")
+        private @Nullable Boolean live;
 
         @Option(names = "--to", paramLabel = "NODE", description = "To this node; else where there is room.", defaultValue = "")
         private String to = "";
 
         @Override
         Function<FerryGrpc.FerryBlockingStub, Operation> request() {
-            return stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(job).setTo(to).setLive(live).build());
+            return stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(job).setTo(to).setLive(Boolean.TRUE.equals(live)).build());
+        }
+
+        @Override
+        void prepare(Client client) {
+            if (live != null) {
+                return;
+            }
+            try {
+                CheckpointEstimate estimate = client.ask(stub -> stub.estimateCheckpoint(CheckpointJobRequest.newBuilder().setJob(job).build()));
+                if (LiveChoice.pays(estimate)) {
+                    live = true;
+                    System.err.println("ferry: its memory is copied ahead while it runs: it stands still for about " + Texts.micros(LiveChoice.saved(estimate.getDump()).toNanos() / 1000) + " less (--no-live: moves it at once)");
+                }
+            } catch (FerryException untold) {
+                // Whatever is wrong with the job or its node is said of the migration itself.
+            }
         }
     }
 
