@@ -12,60 +12,91 @@ import dev.ferry.scheduling.pass.SchedulingPass;
 import dev.ferry.scheduling.pass.WaitingJob;
 import dev.ferry.scheduling.usage.Extended;
 import dev.ferry.scheduling.usage.UsageTable;
-import java.lang.management.ManagementFactory;
-import java.lang.management.ThreadMXBean;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Random;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.Warmup;
 
-/** CPU time against size, by hand: run its main method; docs/scheduling.md has the command and the figures. */
-public final class SchedulingBenchmark {
-    private static final int WARM = 15;
-    private static final int MEASURED = 15;
+/**
+ * Time and memory against size; one thread, as the coordinator has it. docs/scheduling.md has the command and the figures. What is allocated, which {@code -prof gc} shows, does not depend on how busy the machine is; the times do.
+ */
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MILLISECONDS)
+@Fork(value = 1, jvmArgs = {"-Xmx1g", "-XX:+UseSerialGC"})
+@Warmup(iterations = 5, time = 1)
+@Measurement(iterations = 5, time = 1)
+public class SchedulingBenchmark {
+    /** A tree of accounts with use. */
+    @State(Scope.Benchmark)
+    public static class Accounts {
+        @Param({"1000", "10000", "100000"})
+        public int associations;
 
-    /** All of it is done by the calling thread; its own time is right on a busy machine too. */
-    private static final ThreadMXBean CPU = ManagementFactory.getThreadMXBean();
+        private UsageTable usage = usage(1);
 
-    private SchedulingBenchmark() {}
-
-    public static void main(String[] arguments) {
-        for (int associations : new int[] {1_000, 10_000, 100_000}) {
-            UsageTable usage = usage(associations);
-            measure("all standings of " + associations + " associations", () -> Standings.compute(usage, FairsharePolicy.fairTree()).factor(associations - 1));
-            measure("one tick of decay of " + associations + " associations", () -> {
-                usage.decay(0.999999);
-                return usage.of(0).toDouble();
-            });
+        @Setup
+        public void fill() {
+            usage = usage(associations);
         }
-        for (int[] size : new int[][] {{1_000, 100}, {10_000, 1_000}, {100_000, 10_000}}) {
+    }
+
+    /** A queue, and a tenth as many nodes with 8 GPUs. */
+    @State(Scope.Benchmark)
+    public static class Cluster {
+        private static final int JOBS_A_NODE = 10;
+
+        @Param({"1000", "10000", "100000"})
+        public int jobs;
+
+        private Room full = empty(1);
+        private Room empty = empty(1);
+        private List<RunningJob> running = List.of();
+        private List<WaitingJob> queue = List.of();
+
+        @Setup
+        public void fill() {
             Random random = new Random(1);
-            Room full = Room.of(size[1], 96_000, 1 << 20, 8);
-            List<RunningJob> running = fill(full, random);
-            List<WaitingJob> queue = queue(size[0], random);
-            measure("one pass, " + size[0] + " jobs wait on " + size[1] + " nodes that are full", () -> SchedulingPass.run(full.copy(), running, queue, Packing.PACK, 0).size());
-            measure("one pass, " + size[0] + " jobs wait on " + size[1] + " empty nodes", () -> SchedulingPass.run(Room.of(size[1], 96_000, 1 << 20, 8), List.of(), queue, Packing.PACK, 0).size());
+            empty = empty(jobs / JOBS_A_NODE);
+            full = empty.copy();
+            running = SchedulingBenchmark.fill(full, random);
+            queue = queue(jobs, random);
+        }
+
+        private static Room empty(int nodes) {
+            return Room.of(nodes, 96_000, 1 << 20, 8);
         }
     }
 
-    private interface Work {
-        double run();
+    @Benchmark
+    public double standings(Accounts accounts) {
+        return Standings.compute(accounts.usage, FairsharePolicy.fairTree()).factor(accounts.associations - 1);
     }
 
-    private static void measure(String what, Work work) {
-        double used = 0;
-        for (int count = 0; count < WARM; count++) {
-            used += work.run();
-        }
-        long[] times = new long[MEASURED];
-        for (int count = 0; count < MEASURED; count++) {
-            long began = CPU.getCurrentThreadCpuTime();
-            used += work.run();
-            times[count] = CPU.getCurrentThreadCpuTime() - began;
-        }
-        Arrays.sort(times);
-        System.out.printf(Locale.ROOT, "%-70s median %8.1f ms, worst %8.1f ms (%s)%n", what, times[MEASURED / 2] / 1e6, times[MEASURED - 1] / 1e6, used > 0 ? "done" : "nothing");
+    @Benchmark
+    public double tick(Accounts accounts) {
+        accounts.usage.decay(0.999999);
+        return accounts.usage.of(0).toDouble();
+    }
+
+    @Benchmark
+    public int passOfFullCluster(Cluster cluster) {
+        return SchedulingPass.run(cluster.full.copy(), cluster.running, cluster.queue, Packing.PACK, 0).size();
+    }
+
+    @Benchmark
+    public int passOfEmptyCluster(Cluster cluster) {
+        return SchedulingPass.run(cluster.empty.copy(), List.of(), cluster.queue, Packing.PACK, 0).size();
     }
 
     /** A hundredth are accounts in three levels, the others users. */
