@@ -45,6 +45,7 @@ import dev.ferry.coordinator.operations.Deadlines;
 import dev.ferry.coordinator.operations.OperationEngine;
 import dev.ferry.coordinator.scheduling.AccountsApi;
 import dev.ferry.coordinator.scheduling.DecisionsApi;
+import dev.ferry.coordinator.scheduling.RebalanceTimer;
 import dev.ferry.coordinator.scheduling.SchedulingLoop;
 import dev.ferry.coordinator.store.Changes;
 import dev.ferry.coordinator.store.SqliteStateStore;
@@ -124,6 +125,7 @@ public final class Coordinator implements AutoCloseable {
             AuditLog audit = add(new AuditLog(Path.of(config.data()), Sizes.parse(config.security().auditFileSize()), config.security().auditFiles()));
             Gate gate = new Gate(new Credentials(config.security().tokens() ? Optional.of(tokens) : Optional.empty(), nodes), store, new Auditor(audit));
             DecisionsApi decisions = DecisionsService.api(store, config.scheduling(), verbs);
+            RebalanceTimer rebalancing = add(new RebalanceTimer(store, config.scheduling(), decisions::rebalance, scheduler));
             SchedulingLoop scheduling = add(new SchedulingLoop(store, engine, config.scheduling(), Clock.SYSTEM, scheduler));
             // Operations first: their orders are known before any daemon's result comes in.
             engine.resumeAll();
@@ -146,6 +148,7 @@ public final class Coordinator implements AutoCloseable {
             add(() -> endGrpc(grpc, desk));
             directory.start();
             scheduling.start();
+            rebalancing.start();
             upkeep.start();
             if (config.restoresOnNodeLoss()) {
                 add(new NodeLoss(store, verbs, Clock.SYSTEM, scheduler)).start();

@@ -45,6 +45,8 @@ public final class Defaults {
         MEANING.put("scheduling.maxAge", "Waiting time that gives the whole of the age factor (PriorityMaxAge).");
         MEANING.put("scheduling.favorSmall", "Small jobs get the larger job size factor (PriorityFavorSmall).");
         MEANING.put("scheduling.parkMost", "For room that is needed for so long at most, preempted jobs with GPUs are parked in main memory; for longer, or nobody knows how long, they are stored. 0s: always stored.");
+        MEANING.put("scheduling.rebalanceWindows", "When jobs are moved together without being asked so that others fit, UTC: 22:00-06:00; Sat-Sun 00:00-24:00. Empty: never.");
+        MEANING.put("scheduling.rebalanceMoves", "How many jobs are moved so in any hour, those of `ferry rebalance` counted in.");
         MEANING.put("scheduling.packing", "Which nodes jobs with GPUs go to: PACK (whole nodes stay whole) or SPREAD.");
         MEANING.put("scheduling.preemption", "Whether running jobs are suspended so that others get what is due to them.");
         MEANING.put("scheduling.delay", "How long a job waits before room is made for it.");

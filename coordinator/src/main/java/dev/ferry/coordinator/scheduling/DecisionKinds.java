@@ -11,5 +11,8 @@ final class DecisionKinds {
     static final RecordKind<SchedulingDecision> WHOLE = new RecordKind<>("decision-whole", SchedulingDecision.parser(), SchedulingDecision::getId, decision -> "", SchedulingDecision::getAt);
     static final RecordKind<PreemptionRecord> PREEMPTION = new RecordKind<>("preemption", PreemptionRecord.parser(), PreemptionRecord::getOperation, PreemptionRecord::getJob, PreemptionRecord::getAt);
 
+    /** A job that was moved so that another fits, for the budget of rebalancing. */
+    static final RecordKind<PreemptionRecord> MOVE = new RecordKind<>("rebalance-move", PreemptionRecord.parser(), PreemptionRecord::getOperation, PreemptionRecord::getJob, PreemptionRecord::getAt);
+
     private DecisionKinds() {}
 }

@@ -36,7 +36,7 @@ final class DecisionLog {
         if (kept.size() > config.decisions()) {
             oldest = Math.max(oldest, kept.getLast().getAt() + 1);
         }
-        int ignored = state.deleteBefore(DecisionKinds.DECISION, oldest) + state.deleteBefore(DecisionKinds.WHOLE, oldest) + state.deleteBefore(DecisionKinds.PREEMPTION, state.now() - HOUR);
+        int ignored = state.deleteBefore(DecisionKinds.DECISION, oldest) + state.deleteBefore(DecisionKinds.WHOLE, oldest) + state.deleteBefore(DecisionKinds.PREEMPTION, state.now() - HOUR) + state.deleteBefore(DecisionKinds.MOVE, state.now() - HOUR);
     }
 
     /**

@@ -9,6 +9,7 @@ import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.PassInput;
 import dev.ferry.proto.v1.PassRunning;
 import dev.ferry.proto.v1.PassWaiting;
+import dev.ferry.proto.v1.PreemptionRecord;
 import dev.ferry.proto.v1.RebalancePlan;
 import dev.ferry.proto.v1.RebalanceRequest;
 import dev.ferry.scheduling.pass.Room;
@@ -27,6 +28,9 @@ import java.util.Set;
  * guards spare jobs as in a preemption: their least time after a start, the time between two hits, what it may cost.
  */
 final class Rebalancer {
+    /** What stands before the job as the cause of each migration. */
+    static final String CAUSE = "rebalance for ";
+
     private static final int USUAL_MOVES = 8;
     private static final int MOST_PLANS = 16;
 
@@ -124,7 +128,12 @@ final class Rebalancer {
         for (RebalancePlan.Gain.Builder gain : done.getGainsBuilderList()) {
             for (RebalancePlan.Move.Builder move : gain.getMovesBuilderList()) {
                 try {
-                    move.setOperation(migration.begin(move.getJob(), move.getTo(), "rebalance for " + gain.getJob()).getId());
+                    move.setOperation(migration.begin(move.getJob(), move.getTo(), CAUSE + gain.getJob()).getId());
+                    store.transact(
+                            state -> {
+                                state.put(DecisionKinds.MOVE, PreemptionRecord.newBuilder().setOperation(move.getOperation()).setJob(move.getJob()).setAt(state.now()).setMoving(move.getSeconds()).build());
+                                return true;
+                            });
                 } catch (FerryException refused) {
                     // It ended, or somebody else moves it: the next look at the cluster decides anew.
                     move.setRefusal(String.valueOf(refused.getMessage()));

@@ -9,6 +9,7 @@ import dev.ferry.scheduling.fairshare.Ties;
 import dev.ferry.scheduling.pass.Packing;
 import dev.ferry.scheduling.preempt.PreemptionPolicy;
 import dev.ferry.scheduling.priority.PriorityPolicy;
+import dev.ferry.scheduling.rebalance.Windows;
 import dev.ferry.scheduling.tres.BillingMode;
 import dev.ferry.scheduling.tres.TresWeights;
 import dev.ferry.scheduling.usage.Decay;
@@ -42,6 +43,8 @@ import java.util.Set;
  * @param worth how much moving may cost, as a part of what it gives in the horizon
  * @param horizon for which what is given counts
  * @param parkMost for room that is needed for so long at most, jobs with GPUs are parked in main memory; 0: they are always stored
+ * @param rebalanceWindows when jobs are moved together without being asked, UTC: 22:00-06:00; Sat-Sun 00:00-24:00; empty: never
+ * @param rebalanceMoves how many jobs are moved so in any hour
  * @param decisions how many decisions are kept
  * @param decisionsAge for how long
  */
@@ -74,13 +77,15 @@ public record SchedulingConfig(
         double worth,
         String horizon,
         String parkMost,
+        String rebalanceWindows,
+        int rebalanceMoves,
         int decisions,
         String decisionsAge)
         implements Configs.Checked {
     public static SchedulingConfig defaults() {
         return new SchedulingConfig(
                 "1m", "7d", ResetPeriod.NONE, FairshareMethod.FAIR_TREE, Ties.SLURM, 1, BillingMode.SUM, "CPU=1.0,Mem=0.25G,GRES/gpu=16", 1000, 0, 100_000, 0, 1000, 10_000, "", "7d", false, Packing.PACK, true, "2m",
-                0.05, "10m", "1h", 1000, 0.05, 0.5, "1h", "30m", 1000, "30d");
+                0.05, "10m", "1h", 1000, 0.05, 0.5, "1h", "30m", "", 16, 1000, "30d");
     }
 
     @Override
@@ -102,6 +107,8 @@ public record SchedulingConfig(
         check(problems, hysteresis >= 0 && hysteresis <= 1, "hysteresis: must be 0 to 1");
         check(problems, mostPerHour >= 0, "mostPerHour: must not be below 0");
         check(problems, mostMoving >= 0 && mostMoving <= 1, "mostMoving: must be 0 to 1");
+        check(problems, rebalanceMoves >= 0, "rebalanceMoves: must not be below 0");
+        checkWindows(problems);
         check(problems, worth >= 0, "worth: must not be below 0");
         check(problems, decisions >= 0, "decisions: must not be below 0");
         return problems;
@@ -118,6 +125,14 @@ public record SchedulingConfig(
             check(problems, seconds(value) >= leastSeconds, key + ": must be " + leastSeconds + "s or more");
         } catch (FerryException wrong) {
             problems.add(key + ": " + wrong.getMessage());
+        }
+    }
+
+    private void checkWindows(List<String> problems) {
+        try {
+            var ignored = Windows.parse(rebalanceWindows);
+        } catch (FerryException wrong) {
+            problems.add("rebalanceWindows: " + wrong.getMessage());
         }
     }
 

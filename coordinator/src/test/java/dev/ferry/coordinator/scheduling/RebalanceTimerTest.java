@@ -1,0 +1,61 @@
+package dev.ferry.coordinator.scheduling;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
+
+import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.CoordinatorScene;
+import dev.ferry.proto.v1.CancelJobRequest;
+import dev.ferry.proto.v1.DecisionsGrpc;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.ListOperationsRequest;
+import dev.ferry.proto.v1.RebalanceRequest;
+import java.nio.file.Path;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Two nodes of four CPUs, and a coordinator that moves jobs together by itself, one an hour. */
+class RebalanceTimerTest {
+    @TempDir Path folder;
+
+    private static JobSpec.Builder cpus(int cpus) {
+        return JobSpec.newBuilder().setCpuMillis(1000L * cpus);
+    }
+
+    @Test
+    void inItsWindowItMakesRoomUntilTheBudgetOfTheHourIsSpentAlsoOverARestart() throws Exception {
+        try (CoordinatorScene scene = new CoordinatorScene(folder, SchedulingTexts.with("preemption: false\nminimumRun: 0s\nrebalanceWindows: 00:00-24:00\nrebalanceMoves: 1\n"))) {
+            scene.add("node-1");
+            scene.add("node-2");
+            Job large = scene.awaitState(scene.run(cpus(3)).getId(), JobState.RUNNING);
+            Job small = scene.awaitState(scene.run(cpus(1)).getId(), JobState.RUNNING);
+            assertThat(small.getNode()).isNotEqualTo(large.getNode());
+            Job whole = scene.awaitState(scene.run(cpus(4)).getId(), JobState.RUNNING);
+            assertThat(whole.getNode()).isEqualTo(small.getNode());
+            assertThat(scene.awaitState(small.getId(), JobState.RUNNING).getNode()).isEqualTo(large.getNode());
+            String cause = scene.stub().listOperations(ListOperationsRequest.newBuilder().setJob(small.getId()).build()).getOperations(0).getCause();
+            assertThat(cause).isEqualTo("rebalance for " + whole.getId());
+            for (Job job : new Job[] {large, whole}) {
+                scene.awaitEnd(scene.stub().cancelJob(CancelJobRequest.newBuilder().setJob(job.getId()).build()));
+            }
+            // The same again: by hand it could be done.
+            Job other = scene.awaitState(scene.run(cpus(3)).getId(), JobState.RUNNING);
+            assertThat(other.getNode()).isNotEqualTo(scene.job(small.getId()).getNode());
+            Job waits = scene.run(cpus(4));
+            scene.awaitJob(waits.getId(), job -> !job.getReason().isEmpty());
+            scene.stop();
+            scene.start();
+            await().during(Duration.ofSeconds(12)).atMost(CoordinatorScene.SOON).until(() -> scene.job(waits.getId()).getState() == JobState.PENDING);
+            assertThat(scene.ask(DecisionsGrpc::newBlockingStub).rebalance(RebalanceRequest.newBuilder().setDryRun(true).build()).getGainsList()).singleElement().satisfies(gain -> assertThat(gain.getJob()).isEqualTo(waits.getId()));
+        }
+    }
+
+    @Test
+    void aWindowThatIsNoneIsSaidWithItsKey() {
+        assertThatThrownBy(() -> SchedulingTexts.with("rebalanceWindows: at night\n")).isInstanceOf(FerryException.class).hasMessageContaining("rebalanceWindows: 'at night' is no window");
+    }
+}
