@@ -1,5 +1,6 @@
 package dev.ferry.cli.bench;
 
+import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.Operation;
@@ -80,15 +81,29 @@ final class Growth {
      */
     static GrowthReport run(Bench.Plan plan, List<Integer> processes, Path program, FerrySide ferry, PrintStream tell) throws IOException, InterruptedException {
         Growth growth = new Growth(plan, program, ferry, tell);
-        List<Point> bySize = new ArrayList<>();
-        for (int size : sizes(plan.mebibytes())) {
-            bySize.add(growth.measure(Load.of(size, 0)));
+        List<Integer> sizes = sizes(plan.mebibytes());
+        List<String> missing = new ArrayList<>();
+        List<Point> bySize = growth.measure(sizes.stream().map(size -> Load.of(size, 0)).toList(), missing);
+        List<Point> byProcesses = growth.measure(processes.stream().map(count -> new Load(sizes.getFirst(), 0, 1, count)).toList(), missing);
+        return new GrowthReport(Bench.conditions(plan), bySize, byProcesses, missing);
+    }
+
+    /**
+     * One load after the other, up to the first that this machine can't bear: what was measured before it stays.
+     *
+     * @param missing takes a line for what was not measured
+     */
+    private List<Point> measure(List<Load> loads, List<String> missing) throws InterruptedException {
+        List<Point> points = new ArrayList<>();
+        for (Load load : loads) {
+            try {
+                points.add(measure(load));
+            } catch (IOException | FerryException failed) {
+                missing.add(load.mebibytes() + " MiB in " + load.processes() + (load.processes() == 1 ? " process" : " processes") + ": " + failed.getMessage());
+                break;
+            }
         }
-        List<Point> byProcesses = new ArrayList<>();
-        for (int count : processes) {
-            byProcesses.add(growth.measure(new Load(bySize.getFirst().load().mebibytes(), 0, 1, count)));
-        }
-        return new GrowthReport(Bench.conditions(plan), bySize, byProcesses);
+        return points;
     }
 
     private Point measure(Load load) throws IOException, InterruptedException {
@@ -104,14 +119,17 @@ final class Growth {
                 criuFreeze.add(bare.dumpRunning());
                 // Of another seed than all jobs before: nothing of it is in the store.
                 Job job = ferry.run(new Load(load.mebibytes(), load.dirtyKibibytes(), ++seed, load.processes()));
-                Image image = ferry.image(ferry.checkpoint(job));
-                first.add(image.getFreezeMicros() / 1e6);
-                memory = image.getMemoryBytes() / MEBIBYTE;
-                next.add(ferry.image(ferry.checkpoint(job)).getFreezeMicros() / 1e6);
-                criuMove.add(bare.move().all());
-                Operation moved = ferry.migrate(job, false);
-                outage.add(moved.getOutageMicros() / 1e6);
-                ferry.cancel(job);
+                try {
+                    Image image = ferry.image(ferry.checkpoint(job));
+                    first.add(image.getFreezeMicros() / 1e6);
+                    memory = image.getMemoryBytes() / MEBIBYTE;
+                    next.add(ferry.image(ferry.checkpoint(job)).getFreezeMicros() / 1e6);
+                    criuMove.add(bare.move().all());
+                    Operation moved = ferry.migrate(job, false);
+                    outage.add(moved.getOutageMicros() / 1e6);
+                } finally {
+                    ferry.cancel(job);
+                }
             }
         }
         return new Point(load, memory, List.of(figure(Curve.FIRST, first, criuFreeze), figure(Curve.NEXT, next, criuFreeze), figure(Curve.OUTAGE, outage, criuMove)));

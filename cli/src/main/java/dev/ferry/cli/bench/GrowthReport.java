@@ -7,11 +7,16 @@ import dev.ferry.cli.output.Json;
 import java.util.List;
 import java.util.Map;
 
-/** Both series of {@link Growth}. */
-record GrowthReport(Map<String, String> conditions, List<Growth.Point> bySize, List<Growth.Point> byProcesses) implements Results {
+/**
+ * Both series of {@link Growth}.
+ *
+ * @param missing what could not be measured, and why
+ */
+record GrowthReport(Map<String, String> conditions, List<Growth.Point> bySize, List<Growth.Point> byProcesses, List<String> missing) implements Results {
     GrowthReport {
         bySize = List.copyOf(bySize);
         byProcesses = List.copyOf(byProcesses);
+        missing = List.copyOf(missing);
     }
 
     @Override
@@ -20,6 +25,7 @@ record GrowthReport(Map<String, String> conditions, List<Growth.Point> bySize, L
         conditions.forEach((key, value) -> text.append(key).append(": ").append(value).append('\n'));
         table(text, "with the memory of one process", bySize);
         table(text, "with the number of processes", byProcesses);
+        missing.forEach(line -> text.append("\nnot measured: ").append(line).append('\n'));
         return text.toString();
     }
 
@@ -39,12 +45,20 @@ record GrowthReport(Map<String, String> conditions, List<Growth.Point> bySize, L
     }
 
     @Override
+    public boolean isWhole() {
+        return missing.isEmpty();
+    }
+
+    @Override
     public String json() {
+        ListValue.Builder lines = ListValue.newBuilder();
+        missing.forEach(line -> lines.addValues(Value.newBuilder().setStringValue(line)));
         return Json.print(
                 Struct.newBuilder()
                         .putFields("conditions", BenchReport.conditions(conditions))
                         .putFields("bySize", json(bySize))
                         .putFields("byProcesses", json(byProcesses))
+                        .putFields("missing", Value.newBuilder().setListValue(lines).build())
                         .build());
     }
 

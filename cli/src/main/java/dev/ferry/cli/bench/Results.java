@@ -7,5 +7,10 @@ public interface Results {
 
     String json();
 
+    /** Whether all that was asked for was measured. */
+    default boolean isWhole() {
+        return true;
+    }
+
     String svg();
 }

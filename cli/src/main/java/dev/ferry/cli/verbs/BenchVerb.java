@@ -24,7 +24,7 @@ import picocli.CommandLine.Option;
         name = "bench",
         description = {
             "Measures Ferry beside criu alone, criu with tar, zstd and a copy, and podman where it is installed, on this machine: freezes, outages, sizes, costs.",
-            "With --series how freezes and outages grow with memory (from 256 MiB to --size) and with the number of processes.",
+            "With --series how freezes and outages grow with memory (from 256 MiB to --size) and with the number of processes; what this machine can't bear ends its series, is named, and makes the exit status 1.",
             "Needs root, about five times the size in main memory, and the same on the disk.",
             "With --gpu it checks a machine with GPUs instead: doctor; a C program and, where it is installed, a PyTorch training, each checkpointed, parked and resumed, saved and restored,",
             "compared bit by bit with an uninterrupted run; the driver's calls and plain copies beside it. The report is in --out; exit status 0 only if all that was tried works."
@@ -107,7 +107,7 @@ public final class BenchVerb implements Callable<Integer> {
         if (svg != null) {
             Files.writeString(svg, results.svg());
         }
-        return 0;
+        return results.isWhole() ? 0 : 1;
     }
 
     private int checkGpus() throws Exception {

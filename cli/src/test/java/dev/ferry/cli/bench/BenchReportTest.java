@@ -42,9 +42,11 @@ class BenchReportTest {
 
     @Test
     void growthIsATableJsonAndAPicture() {
-        GrowthReport report = new GrowthReport(Map.of("cpus", "2"), List.of(point(256, 1, 0.2), point(512, 1, 0.4)), List.of(point(256, 1, 0.2)));
+        GrowthReport report = new GrowthReport(Map.of("cpus", "2"), List.of(point(256, 1, 0.2), point(512, 1, 0.4)), List.of(point(256, 1, 0.2)), List.of("8192 MiB in 1 process: no room"));
         assertThat(report.table()).contains("| 512 MiB | 1 | 522 MiB | 0.600 s (0.400 to 0.800) | 0.200 s |");
-        assertThat(report.json()).contains("\"imageMebibytes\": 522").contains("\"cpus\": \"2\"");
+        assertThat(report.table()).contains("not measured: 8192 MiB in 1 process: no room");
+        assertThat(report.isWhole()).isFalse();
+        assertThat(report.json()).contains("8192 MiB in 1 process: no room").contains("\"imageMebibytes\": 522").contains("\"cpus\": \"2\"");
         assertThat(report.svg()).contains("70.0,").contains("620.0,").doesNotContain("NaN").endsWith("</svg>\n");
     }
 
