@@ -16,7 +16,9 @@ public enum Fault {
     CUT_TARGET("the target is cut off from all others", true),
     /** As the end of a machine: daemon, jobs and disk are gone, and a new machine of the same name comes. */
     LOSE_SOURCE("the source's machine is gone, with its jobs and its disk", false),
-    LOSE_TARGET("the target's machine is gone, with its jobs and its disk", false);
+    LOSE_TARGET("the target's machine is gone, with its jobs and its disk", false),
+    /** As a file server does whose disk has failed, or that is to be moved. */
+    STORE_READ_ONLY("the store takes nothing that is written", true);
 
     private final String meaning;
     private final boolean lasts;

@@ -53,6 +53,7 @@ final class Injector {
             case CUT_TARGET -> cut(target, lasts);
             case LOSE_SOURCE -> lose(source, lasts);
             case LOSE_TARGET -> lose(target, lasts);
+            case STORE_READ_ONLY -> refuseWrites(lasts);
         }
     }
 
@@ -101,6 +102,27 @@ final class Injector {
             pause(lasts);
         } finally {
             signal("CONT", pid);
+        }
+    }
+
+    /** All parts see the mounts of this machine: over the store's folder lies the folder itself, which can only be read. */
+    private void refuseWrites(Duration lasts) throws IOException, InterruptedException {
+        String store = cluster.storeFolder().toString();
+        run("mount", "--bind", store, store);
+        try {
+            run("mount", "-o", "remount,bind,ro", store);
+            pause(lasts);
+        } finally {
+            // What is just being read is read to its end.
+            run("umount", "--lazy", store);
+        }
+    }
+
+    private static void run(String... command) throws IOException, InterruptedException {
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        if (process.waitFor() != 0) {
+            throw new FerryException(ErrorCode.INTERNAL, String.join(" ", command) + " failed: " + output.strip());
         }
     }
 

@@ -333,7 +333,12 @@ public final class LocalCluster implements AutoCloseable {
     }
 
     private String store() {
-        return plan.store().isEmpty() ? "file://" + plan.data().toAbsolutePath().resolve("store") : plan.store();
+        return plan.store().isEmpty() ? "file://" + storeFolder() : plan.store();
+    }
+
+    /** Where the store of a cluster lies that has one of its own. */
+    public Path storeFolder() {
+        return plan.data().toAbsolutePath().resolve("store");
     }
 
     public Path logOf(String part) {
