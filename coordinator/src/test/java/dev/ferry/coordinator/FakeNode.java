@@ -27,12 +27,15 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 
 /** A daemon without jobs: it answers as one does that keeps the protocol, or as a test tells it. */
 public final class FakeNode implements AutoCloseable {
+    private static final int AGAIN_MILLIS = 100;
+
     private final String name;
     private final NodeFacts facts;
     private final Resources capacity;
@@ -45,6 +48,7 @@ public final class FakeNode implements AutoCloseable {
     private volatile boolean keepsLease;
     private ManagedChannel channel;
     private StreamObserver<FromNode> stream;
+    private int connections;
 
     public FakeNode(String name) {
         this(name, NodeFacts.newBuilder().setArchitecture("amd64").setKernel("6.18").setCriuVersion("4.2.1").build(), 4, 8L << 30);
@@ -68,9 +72,10 @@ public final class FakeNode implements AutoCloseable {
         return standing;
     }
 
-    /** Opens a stream to a coordinator; an earlier one is given up. */
-    public FakeNode connect(int port) {
+    /** Opens a stream to a coordinator, and again when it ends, as a daemon does; an earlier one is given up. */
+    public synchronized FakeNode connect(int port) {
         disconnect();
+        int number = ++connections;
         channel = NettyChannelBuilder.forAddress("127.0.0.1", port).usePlaintext().build();
         stream =
                 NodeLinkGrpc.newStub(channel)
@@ -88,13 +93,36 @@ public final class FakeNode implements AutoCloseable {
                                     }
 
                                     @Override
-                                    public void onError(Throwable failure) {}
+                                    public void onError(Throwable failure) {
+                                        connectAgain(number, port);
+                                    }
 
                                     @Override
-                                    public void onCompleted() {}
+                                    public void onCompleted() {
+                                        connectAgain(number, port);
+                                    }
                                 });
         say(FromNode.newBuilder().setHello(Hello.newBuilder().setNode(name).setFacts(facts).setCapacity(capacity).setKeepsLease(keepsLease).addAllJobs(jobs.values())).build());
         return this;
+    }
+
+    private void connectAgain(int number, int port) {
+        try {
+            var unused =
+                    heart.schedule(
+                            () -> {
+                                synchronized (this) {
+                                    // Unless the test has cut it off, or connected it elsewhere.
+                                    if (number == connections && stream != null) {
+                                        FakeNode ignored = connect(port);
+                                    }
+                                }
+                            },
+                            AGAIN_MILLIS,
+                            TimeUnit.MILLISECONDS);
+        } catch (RejectedExecutionException closed) {
+            // The test is over.
+        }
     }
 
     /** As a daemon says what is announced about its machine. */
@@ -117,7 +145,11 @@ public final class FakeNode implements AutoCloseable {
 
     private synchronized void say(FromNode message) {
         if (stream != null) {
-            stream.onNext(message);
+            try {
+                stream.onNext(message);
+            } catch (IllegalStateException ended) {
+                // The stream is over; the next one begins with all that counts.
+            }
         }
     }
 
