@@ -56,11 +56,18 @@ public final class GpuDriver {
     }
 
     HelperWords devices() throws IOException, InterruptedException {
-        HelperWords words = helper.ask("devices", SHORT);
-        if (!words.ok()) {
-            throw new FerryException(ErrorCode.GPU_UNAVAILABLE, "The GPUs can't be looked at: NVML " + words.refusal());
+        long end = System.nanoTime() + SHORT.toNanos();
+        while (true) {
+            HelperWords words = helper.ask("devices", SHORT);
+            if (words.ok()) {
+                return words;
+            }
+            // The helper looks for one at a time: the meter's look must not fail a job's dump.
+            if (!words.refusal().startsWith("busy") || System.nanoTime() > end) {
+                throw new FerryException(ErrorCode.GPU_UNAVAILABLE, "The GPUs can't be looked at: NVML " + words.refusal());
+            }
+            LockSupport.parkNanos(LOOK_NANOS);
         }
-        return words;
     }
 
     /** Whether a process holds CUDA state: get-state can't tell, the thread that carries checkpoints out can. */

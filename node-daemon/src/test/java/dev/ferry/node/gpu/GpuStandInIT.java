@@ -14,7 +14,12 @@ import dev.ferry.storage.Stores;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -41,6 +46,20 @@ class GpuStandInIT {
         one.close();
         two.close();
         store.close();
+    }
+
+    /** The meter looks each few seconds, beside whatever is done with a job. */
+    @Test
+    void severalMayLookAtTheGpusAtATime() throws Exception {
+        List<Callable<Integer>> looks = new ArrayList<>();
+        for (int i = 0; i < 200; i++) {
+            looks.add(() -> one.gpu.devices().size());
+        }
+        try (ExecutorService threads = Executors.newFixedThreadPool(4)) {
+            for (Future<Integer> look : threads.invokeAll(looks)) {
+                assertThat(look.get()).isEqualTo(2);
+            }
+        }
     }
 
     @Test
