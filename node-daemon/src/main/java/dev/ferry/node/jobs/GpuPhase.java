@@ -12,6 +12,7 @@ import dev.ferry.node.sandbox.RootPlan;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GpuUse;
 import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Mount;
 import dev.ferry.proto.v1.Requirements;
 import java.io.IOException;
@@ -49,12 +50,15 @@ final class GpuPhase {
     }
 
     /** Writes down what a job is given, and makes it visible to the job. */
-    static void give(LocalJob job, List<String> uuids) throws IOException {
+    static void give(LocalJob job, JobSpec spec, List<String> uuids) throws IOException {
         GpuAccess access = new GpuAccess(job.context().gpu());
         List<GpuDevice> given = access.given(uuids);
         access.fill(job.folder().gpu(), given);
+        List<Path> hidden = job.context().policy().hidden();
+        RootPlan bare = RootPlan.of(spec, job.folder(), hidden);
+        List<RootPlan.Bind> placed = bare.withFiles(access.files(given), hidden).binds();
         List<Mount> files =
-                access.files(given).stream().map(file -> Mount.newBuilder().setSource(file.source().toString()).setDestination(file.destination()).setReadOnly(true).build()).toList();
+                placed.subList(bare.binds().size(), placed.size()).stream().map(file -> Mount.newBuilder().setSource(file.source().toString()).setDestination(file.destination()).setReadOnly(true).build()).toList();
         job.change(record -> record.clearGpuFiles().addAllGpuFiles(files).clearGpus().addAllGpus(uuids).clearGpuUses().clearGpuProcesses().clearGpuMemoryLimit().clearParked());
     }
 

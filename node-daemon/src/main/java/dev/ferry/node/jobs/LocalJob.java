@@ -97,7 +97,7 @@ final class LocalJob {
 
     RootPlan plan(JobSpec spec) throws IOException {
         List<RootPlan.Bind> files = journal.get().getGpuFilesList().stream().map(file -> new RootPlan.Bind(Path.of(file.getSource()), file.getDestination(), true)).toList();
-        return RootPlan.of(spec, folder, context.policy().hidden()).withFiles(files, context.policy().hidden());
+        return RootPlan.of(spec, folder, context.policy().hidden()).withPlaced(files);
     }
 
     /** The name that runc and CRIU's folders know this life by. */

@@ -60,7 +60,7 @@ final class RestoreAction {
             LogCut.keep(job, image.manifest().getImage().getLogBytes());
             job.clearFolder();
             Files.createDirectories(job.folder().path());
-            GpuPhase.give(job, gpus);
+            GpuPhase.give(job, spec, gpus);
             GpuPhase.remember(job, image.manifest().getImage());
             RootPlan plan = job.plan(spec);
             VolumeRestore volumes = new VolumeRestore(image);

@@ -24,8 +24,8 @@ final class StartAction {
                             () -> 0,
                             0,
                             () -> {
-                                GpuPhase.give(job, command.getStart().getGpusList());
                                 job.context().policy().check(spec);
+                                GpuPhase.give(job, spec, command.getStart().getGpusList());
                                 RootPlan root = job.plan(spec);
                                 job.folder().createVolumes(spec.getUid(), spec.getGid());
                                 root.makeSkeleton(job.folder().root());

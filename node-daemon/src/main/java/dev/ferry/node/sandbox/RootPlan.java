@@ -65,10 +65,26 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
     public RootPlan withFiles(List<Bind> files, List<Path> hidden) throws IOException {
         List<Bind> all = new ArrayList<>(binds);
         for (Bind file : files) {
-            Optional<Bind> placed = hidden.stream().anyMatch(file.source()::startsWith) ? Optional.empty() : place(file, all);
+            Optional<Bind> placed = mayBeShown(file.source(), hidden) ? place(file, all) : Optional.empty();
             placed.ifPresent(all::add);
         }
-        return new RootPlan(links, List.copyOf(all), runtimeBinds, masks, devices);
+        return withPlaced(all.subList(binds.size(), all.size()));
+    }
+
+    /** The same with files that were placed before: what is mounted in a job does not change while it lives, whatever becomes of the places. */
+    public RootPlan withPlaced(List<Bind> files) {
+        return new RootPlan(links, Stream.concat(binds.stream(), files.stream()).toList(), runtimeBinds, masks, devices);
+    }
+
+    /** Not what is hidden, nor a folder that holds it, nor the kernel's own files; a link counts as what it leads to. */
+    private static boolean mayBeShown(Path file, List<Path> hidden) throws IOException {
+        if (!Files.exists(file)) {
+            return false;
+        }
+        Path real = file.toRealPath();
+        return real.getNameCount() > 0
+                && !Set.of("proc", "sys", "dev", "run").contains(real.getName(0).toString())
+                && hidden.stream().noneMatch(folder -> real.startsWith(folder) || folder.startsWith(real));
     }
 
     private Optional<Bind> place(Bind file, List<Bind> taken) throws IOException {
