@@ -13,11 +13,15 @@ final class Coordinators implements AutoCloseable {
 
     private static final Duration LONG = Duration.ofSeconds(10);
 
+    /** Longer than a hung leader keeps its term. */
+    private static final int ROUNDS = 4;
+
     private final List<String> addresses;
     private final Function<String, ManagedChannel> channel;
     private List<ManagedChannel> channels;
     private int at;
     private int silent;
+    private int silentRounds;
     private Duration patience;
 
     /**
@@ -45,18 +49,22 @@ final class Coordinators implements AutoCloseable {
     }
 
     /**
-     * The one that was dialled last does not want this node, or is not there, or said nothing for too long. Where all say nothing they may
-     * only be slow: they are given longer.
+     * The one that was dialled last does not want this node, or is not there, or said nothing for too long. Where all say nothing, or one
+     * does round after round while none of the others leads, it may only be slow: it is given longer.
      *
      * @return whether all have been tried since the last that did
      */
     boolean next(boolean saidNothing) {
-        silent = saidNothing ? silent + 1 : 0;
-        if (silent >= channels.size()) {
-            silent = 0;
-            patience = patience.multipliedBy(2).compareTo(LONG) < 0 ? patience.multipliedBy(2) : LONG;
-        }
+        silent += saidNothing ? 1 : 0;
         at = (at + 1) % channels.size();
+        if (at == 0) {
+            silentRounds = silent == 0 ? 0 : silentRounds + 1;
+            if (silent == channels.size() || silentRounds == ROUNDS) {
+                silentRounds = 0;
+                patience = patience.multipliedBy(2).compareTo(LONG) < 0 ? patience.multipliedBy(2) : LONG;
+            }
+            silent = 0;
+        }
         return at == 0;
     }
 
