@@ -51,8 +51,9 @@ final class WorkersBehind implements Background {
         synchronized (this) {
             int thread = Posix.threadId();
             threads.add(thread);
-            if (idle) {
-                set(thread, true);
+            if (mayComeBack) {
+                // Either way: a thread begins in the class of the one that made it.
+                set(thread, idle);
             }
         }
     }

@@ -4,8 +4,9 @@ import dev.ferry.storage.ObjectStore;
 import java.nio.ByteBuffer;
 import java.util.HashMap;
 import java.util.Map;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -22,8 +23,8 @@ final class PackWriter {
     private final String image;
     private final String writer;
     private final Map<ChunkName, ChunkPlace> known = new HashMap<>();
-    private final ExecutorService uploads =
-            Executors.newFixedThreadPool(UPLOADS, work -> Thread.ofPlatform().daemon().name("upload").unstarted(work));
+    private final ThreadPoolExecutor uploads =
+            new ThreadPoolExecutor(UPLOADS, UPLOADS, 0, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), work -> Thread.ofPlatform().daemon().name("upload").unstarted(work));
     private final Consumer<Throwable> onFailure;
     private int uploading;
     private final AtomicLong sentBytes = new AtomicLong();
@@ -38,6 +39,8 @@ final class PackWriter {
         this.image = image;
         this.writer = writer;
         this.onFailure = onFailure;
+        // Not by the first worker that fills a pack: a thread has the priority of the one that made it, and a frozen job waits for these.
+        int ignored = uploads.prestartAllCoreThreads();
     }
 
     synchronized void learn(ChunkName name, ChunkPlace place) {
