@@ -2,6 +2,7 @@ package dev.ferry.coordinator.scheduling;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.accounts.AccountBook;
+import dev.ferry.coordinator.store.RecordQuery;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.ErrorCode;
@@ -103,7 +104,9 @@ final class Rebalancer {
         PassRunning one = input.getRunning(at);
         long minimum = config.preemptionPolicy().minimumRun();
         long spacing = config.preemptionPolicy().spacing();
-        boolean rests = input.getNow() - one.getSince() < minimum || one.getLastHit() > 0 && input.getNow() - one.getLastHit() < spacing;
+        // A move that failed changes nothing else of the job, and would be tried again at once.
+        boolean tried = !state.records(DecisionKinds.MOVE, RecordQuery.of(one.getJob()).from(input.getNow() - spacing)).isEmpty();
+        boolean rests = tried || input.getNow() - one.getSince() < minimum || one.getLastHit() > 0 && input.getNow() - one.getLastHit() < spacing;
         boolean pinned = state.job(one.getJob()).filter(job -> !job.getSpec().getNode().isEmpty()).isPresent();
         boolean movable = one.getImmovable().isEmpty() && !one.getLeaving() && !rests && !pinned && !staying.contains(one.getJob());
         return new RunningJob(at, 0, PassDecider.demand(one.getDemand()), new int[] {one.getNode()}, one.getSince(), WaitingJob.UNKNOWN, one.getMoveSeconds(), one.getHits(), one.getLastHit(), movable);

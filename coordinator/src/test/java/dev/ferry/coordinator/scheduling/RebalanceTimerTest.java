@@ -7,11 +7,14 @@ import static org.awaitility.Awaitility.await;
 import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.CoordinatorScene;
 import dev.ferry.proto.v1.CancelJobRequest;
+import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.DecisionsGrpc;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.ListOperationsRequest;
+import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.RebalanceRequest;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -51,6 +54,23 @@ class RebalanceTimerTest {
             scene.start();
             await().during(Duration.ofSeconds(12)).atMost(CoordinatorScene.SOON).until(() -> scene.job(waits.getId()).getState() == JobState.PENDING);
             assertThat(scene.ask(DecisionsGrpc::newBlockingStub).rebalance(RebalanceRequest.newBuilder().setDryRun(true).build()).getGainsList()).singleElement().satisfies(gain -> assertThat(gain.getJob()).isEqualTo(waits.getId()));
+        }
+    }
+
+    @Test
+    void aJobThatCouldNotBeMovedIsLeftAlone() throws Exception {
+        try (CoordinatorScene scene = new CoordinatorScene(folder, SchedulingTexts.with("preemption: false\nminimumRun: 0s\nrebalanceWindows: 00:00-24:00\nrebalanceMoves: 9\n"))) {
+            scene.add("node-1").fail(Command.ActionCase.DUMP, ErrorCode.DUMP_FAILED);
+            scene.add("node-2").fail(Command.ActionCase.DUMP, ErrorCode.DUMP_FAILED);
+            Job large = scene.awaitState(scene.run(cpus(3)).getId(), JobState.RUNNING);
+            Job small = scene.awaitState(scene.run(cpus(1)).getId(), JobState.RUNNING);
+            Job waits = scene.run(cpus(4));
+            ListOperationsRequest ofSmall = ListOperationsRequest.newBuilder().setJob(small.getId()).build();
+            await().atMost(CoordinatorScene.SOON).until(() -> scene.stub().listOperations(ofSmall).getOperations(0).getState() == OperationState.FAILED_OPERATION);
+            int tried = scene.stub().listOperations(ofSmall).getOperationsCount();
+            await().during(Duration.ofSeconds(12)).atMost(CoordinatorScene.SOON).until(() -> scene.stub().listOperations(ofSmall).getOperationsCount() == tried);
+            assertThat(scene.job(large.getId()).getState()).isEqualTo(JobState.RUNNING);
+            assertThat(scene.job(waits.getId()).getState()).isEqualTo(JobState.PENDING);
         }
     }
 
