@@ -6,7 +6,7 @@ import java.util.zip.CRC32C;
 /**
  * Cuts memory pages into windows at places that the pages themselves mark, so that a page more or less
  * moves one or two boundaries and leaves all others where they were, and the same memory gives the
- * same windows in any process, at any address and in any file (docs/decisions/0005).
+ * same windows in any process, at any address and in any file (docs/decisions/0006).
  *
  * <p>A window has 32 to 96 pages. It ends behind a page whose CRC-32C has its lowest 6 bits set, from page 64
  * on its lowest 3 (a normalised cut as of FastCDC, Xia et al. 2016): 62 pages on average. 16 or more zero
