@@ -20,6 +20,7 @@ import dev.ferry.node.link.Joining;
 import dev.ferry.node.link.Membership;
 import dev.ferry.node.link.Renewal;
 import dev.ferry.node.notices.NoticeWatch;
+import dev.ferry.node.posix.Posix;
 import dev.ferry.node.policy.NodePolicy;
 import dev.ferry.node.sandbox.Sandbox;
 import dev.ferry.proto.v1.ErrorCode;
@@ -46,6 +47,8 @@ import java.util.function.Function;
  */
 public final class NodeDaemon implements AutoCloseable {
     private static final int BUFFER_BYTES = Images.WINDOW_BYTES;
+    /** Of the threads that name, compress and send: CRIU and those who empty its pipes go first. */
+    private static final int NICENESS = 5;
 
     private final Locks locks;
     private final ObjectStore store;
@@ -108,7 +111,7 @@ public final class NodeDaemon implements AutoCloseable {
                             config.cgroup(),
                             new Sandbox(runc, data.resolve("runc")),
                             criu,
-                            new Images(store, WorkersBehind.open(), cache(config, data)),
+                            new Images(store, () -> Posix.goBehind(NICENESS), cache(config, data)),
                             spool,
                             DumpSpeeds.open(data.resolve("dump-speeds")),
                             config.preCopy(),

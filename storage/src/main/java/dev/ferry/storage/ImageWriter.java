@@ -18,15 +18,6 @@ public interface ImageWriter extends AutoCloseable {
      */
     ByteBuffer take() throws InterruptedException;
 
-    /** The job stands still until what is returned is closed: what works behind steps back, unless this writer has to wait for it. */
-    Standing standsStill();
-
-    /** The time in which a job stands still. */
-    interface Standing extends AutoCloseable {
-        @Override
-        void close();
-    }
-
     /** Where the image's bytes waited on their way so far. */
     Spooled spooled();
 

@@ -59,19 +59,20 @@ public final class Images {
     }
 
     /**
-     * @param background how the threads stand that work behind a dump
+     * @param inWorker done first by each thread that works behind a dump: a daemon lowers its priority, so that whoever
+     *     empties CRIU's pipes goes first
      */
-    public Images(ObjectStore store, Background background) {
-        this(store, background, Optional.empty());
+    public Images(ObjectStore store, Runnable inWorker) {
+        this(store, inWorker, Optional.empty());
     }
 
     /**
      * @param cache chunks that this node has had before
      */
-    public Images(ObjectStore store, Background background, Optional<ChunkCache> cache) {
+    public Images(ObjectStore store, Runnable inWorker, Optional<ChunkCache> cache) {
         this.store = store;
         packBuffers = new PackBuffers();
-        workers = new Workers(background);
+        workers = new Workers(inWorker);
         fetcher = new ChunkFetcher(store, cache);
         collector = new Collector(store, Clock.SYSTEM, Executors.newFixedThreadPool(MANIFEST_READERS, work -> Thread.ofVirtual().name("manifests").unstarted(work)));
     }

@@ -192,7 +192,7 @@ final class DumpAction {
     private Void capture(JobProcess process, ImageWriter image, @Nullable Manifest before) throws Exception {
         FutureTask<Void> folders = new FutureTask<>(() -> captureFolders(image, before));
         Thread walker = Thread.ofPlatform().daemon().name("folders " + job.id()).start(folders);
-        try (ImageWriter.Standing ignored = image.standsStill()) {
+        try {
             new CriuDump(job.context().criu())
                     .dump(runFolder(command), process, job.cgroup(), job.folder(), job.plan(order.getSpec()), image, left(), pid -> {});
             return folders.get(left().toMillis(), TimeUnit.MILLISECONDS);

@@ -72,12 +72,6 @@ final class Native {
     /** int clock_gettime(clockid_t clock, struct timespec *time) */
     static final MethodHandle CLOCK_GETTIME = handle("clock_gettime", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS));
 
-    /** pid_t gettid(void) */
-    static final MethodHandle GETTID = handle("gettid", FunctionDescriptor.of(JAVA_INT));
-
-    /** int sched_setscheduler(pid_t thread, int policy, const struct sched_param *parameters) */
-    static final MethodHandle SCHED_SETSCHEDULER = handle("sched_setscheduler", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS));
-
     private Native() {}
 
     private static MethodHandle handle(String name, FunctionDescriptor signature, Linker.Option... options) {

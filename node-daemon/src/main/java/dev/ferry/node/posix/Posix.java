@@ -29,8 +29,6 @@ public final class Posix {
     private static final POSIX LIBC = POSIXFactory.getNativePOSIX();
     private static final int F_SETPIPE_SZ = 1031;
     private static final int PRIO_PROCESS = 0;
-    private static final int SCHED_OTHER = 0;
-    private static final int SCHED_IDLE = 5;
     /** Bytes of a struct iovec. */
     private static final int VECTOR = 16;
     private static final int F_GETFL = 3;
@@ -375,31 +373,6 @@ public final class Posix {
     public static void goBehind(int niceness) {
         // Linux: of PRIO_PROCESS 0 is the calling thread, not the process.
         int ignored = LIBC.setpriority(PRIO_PROCESS, 0, niceness);
-    }
-
-    /** The kernel's number of the calling thread. */
-    public static int threadId() {
-        try {
-            return (int) Native.check("gettid", (state, arena) -> (int) Native.GETTID.invokeExact(state));
-        } catch (PosixException impossible) {
-            throw new IllegalStateException(impossible);
-        }
-    }
-
-    /**
-     * Puts a thread into the class SCHED_IDLE, in which it runs when nobody else wants to, or back into the usual one with the niceness that it had.
-     *
-     * @throws PosixException EPERM where the process may not leave that class, ESRCH when the thread is gone
-     */
-    public static void setIdle(int thread, boolean idle) throws PosixException {
-        long ignored =
-                Native.check(
-                        "sched_setscheduler",
-                        (state, arena) -> {
-                            // struct sched_param: one int, the real-time priority, 0 for these classes.
-                            MemorySegment none = arena.allocate(ValueLayout.JAVA_INT);
-                            return (int) Native.SCHED_SETSCHEDULER.invokeExact(state, thread, idle ? SCHED_IDLE : SCHED_OTHER, none);
-                        });
     }
 
     public static void makeFifo(Path path, int mode) throws PosixException {

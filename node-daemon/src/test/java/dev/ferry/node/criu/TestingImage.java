@@ -65,11 +65,6 @@ final class TestingImage {
         }
 
         @Override
-        public Standing standsStill() {
-            return () -> {};
-        }
-
-        @Override
         public Spooled spooled() {
             return new Spooled(bytes.get(), 0, 0);
         }

@@ -12,11 +12,9 @@ final class PendingWork {
 
     /**
      * @param onHeap bytes that no pool bounds
-     * @param waits done before it waits
      */
-    synchronized void begin(int onHeap, Runnable waits) throws InterruptedException {
+    synchronized void begin(int onHeap) throws InterruptedException {
         while (onHeap > 0 && heapBytes > 0 && heapBytes + onHeap > MOST_HEAP_BYTES) {
-            waits.run();
             wait();
         }
         beginNow(onHeap);

@@ -129,18 +129,11 @@ public final class StoredImageWriter implements ImageWriter {
             return free;
         }
         long start = System.nanoTime();
-        workers.awaited();
         try {
             return buffers.take();
         } finally {
             waitedNanos.addAndGet(System.nanoTime() - start);
         }
-    }
-
-    @Override
-    public Standing standsStill() {
-        workers.standsStill();
-        return workers::goesOn;
     }
 
     @Override
@@ -224,7 +217,7 @@ public final class StoredImageWriter implements ImageWriter {
     /** Counts a piece that the image takes over; waits while too much lies on the heap. */
     void begin(int onHeap) {
         try {
-            pending.begin(onHeap, workers::awaited);
+            pending.begin(onHeap);
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
             pending.beginNow(onHeap);

@@ -1,6 +1,5 @@
 package dev.ferry.storage.image;
 
-import dev.ferry.storage.Background;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
 
@@ -15,45 +14,15 @@ public final class Workers {
     private final Executor cutters;
     private final Executor namers;
 
-    private final Background background;
-    private int standing;
-    private volatile boolean behind;
-
-    public Workers(Background background) {
-        this.background = background;
-        cutters = threads("cut", CUTTERS, background);
-        namers = threads("chunks", Math.max(2, Runtime.getRuntime().availableProcessors()), background);
+    /**
+     * @param first done by each thread before its first task
+     */
+    public Workers(Runnable first) {
+        cutters = threads("cut", CUTTERS, first);
+        namers = threads("chunks", Math.max(2, Runtime.getRuntime().availableProcessors()), first);
     }
 
-    /** A job stands still from now on; {@link #goesOn} follows. */
-    synchronized void standsStill() {
-        if (standing++ == 0) {
-            background.stepBack();
-            behind = true;
-        }
-    }
-
-    synchronized void goesOn() {
-        if (--standing == 0) {
-            comeForward();
-        }
-    }
-
-    /** Somebody who empties a pipe waits for them: to be behind would make the freeze longer. */
-    void awaited() {
-        if (behind) {
-            comeForward();
-        }
-    }
-
-    private synchronized void comeForward() {
-        if (behind) {
-            behind = false;
-            background.comeForward();
-        }
-    }
-
-    private static Executor threads(String name, int count, Background background) {
+    private static Executor threads(String name, int count, Runnable first) {
         return Executors.newFixedThreadPool(
                 count,
                 work ->
@@ -62,8 +31,12 @@ public final class Workers {
                                 .name(name)
                                 .unstarted(
                                         () -> {
-                                            background.enter();
-                                            work.run();
+                                            try {
+                                                first.run();
+                                            } finally {
+                                                // The pool counts on this thread, whatever became of the first.
+                                                work.run();
+                                            }
                                         }));
     }
 
