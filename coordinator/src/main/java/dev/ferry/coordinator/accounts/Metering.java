@@ -1,10 +1,10 @@
 package dev.ferry.coordinator.accounts;
 
 import dev.ferry.coordinator.JobStates;
+import dev.ferry.coordinator.placement.GpuShares;
 import dev.ferry.coordinator.scheduling.SchedulingConfig;
 import dev.ferry.coordinator.store.RecordQuery;
 import dev.ferry.coordinator.store.Transaction;
-import dev.ferry.proto.v1.Gpu;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobQueue;
@@ -146,7 +146,7 @@ public final class Metering {
             return 0;
         }
         Node node = state.node(job.getNode()).orElse(Node.getDefaultInstance());
-        return node.getFacts().getGpusList().stream().filter(gpu -> job.getGpusList().contains(gpu.getUuid())).mapToLong(Gpu::getMemoryBytes).sum() / MEBI;
+        return GpuShares.memory(job, node) / MEBI;
     }
 
     /** The time since the last change of rung goes to the one that the job was in. */

@@ -78,6 +78,11 @@ public final class GpuShares {
         return chosen;
     }
 
+    /** Memory of the GPUs that a job has on its node, in bytes. */
+    public static long memory(Job job, Node node) {
+        return node.getFacts().getGpusList().stream().filter(gpu -> job.getGpusList().contains(gpu.getUuid())).mapToLong(Gpu::getMemoryBytes).sum();
+    }
+
     private static List<String> ofOneModel(List<Gpu> free, int count) {
         Map<String, List<String>> byModel = new LinkedHashMap<>();
         free.forEach(gpu -> byModel.computeIfAbsent(gpu.getModel(), model -> new ArrayList<>()).add(gpu.getUuid()));

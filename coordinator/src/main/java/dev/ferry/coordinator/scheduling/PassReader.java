@@ -2,10 +2,10 @@ package dev.ferry.coordinator.scheduling;
 
 import dev.ferry.coordinator.JobStates;
 import dev.ferry.coordinator.accounts.Metering;
+import dev.ferry.coordinator.placement.GpuShares;
 import dev.ferry.coordinator.placement.Usage;
 import dev.ferry.coordinator.store.RecordQuery;
 import dev.ferry.coordinator.store.Transaction;
-import dev.ferry.proto.v1.Gpu;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobDemand;
 import dev.ferry.proto.v1.JobState;
@@ -177,8 +177,7 @@ final class PassReader {
         }
         long peak = uses.getOrDefault(job.getId(), JobUse.getDefaultInstance()).getGpuMemoryPeakBytes();
         Integer at = places.get(job.getNode());
-        List<Gpu> gpus = at == null ? List.of() : nodes.get(at).getFacts().getGpusList();
-        long all = gpus.stream().filter(gpu -> job.getGpusList().contains(gpu.getUuid())).mapToLong(Gpu::getMemoryBytes).sum();
+        long all = at == null ? 0 : GpuShares.memory(job, nodes.get(at));
         return Math.ceilDiv(peak > 0 ? peak : all, MEBI) + PARK_ROOM;
     }
 
