@@ -4,6 +4,7 @@ import dev.ferry.common.Configs;
 import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Sizes;
+import dev.ferry.node.doctor.Machine;
 import dev.ferry.node.gpu.GpuConfig;
 import dev.ferry.node.hooks.HookConfig;
 import dev.ferry.node.memory.PreCopyConfig;
@@ -101,11 +102,7 @@ public record NodeConfig(
 
     /** Of the file system on which a folder lies, or will. */
     private static Object device(Path folder) throws IOException {
-        Path there = folder.toAbsolutePath();
-        while (!Files.isDirectory(there) && there.getParent() != null) {
-            there = there.getParent();
-        }
-        return Files.getAttribute(there, "unix:dev");
+        return Files.getAttribute(Machine.nearestFolder(folder), "unix:dev");
     }
 
     private static String hostName() {

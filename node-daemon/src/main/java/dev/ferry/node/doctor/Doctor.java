@@ -13,7 +13,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Looks at everything that a node needs, and at last saves and restores a small job. */
@@ -128,11 +127,7 @@ public final class Doctor {
 
     private Check room() throws IOException {
         Path folder = Path.of(config.data());
-        Optional<Path> existing = Optional.of(folder);
-        while (existing.isPresent() && !Files.isDirectory(existing.get())) {
-            existing = Optional.ofNullable(existing.get().getParent());
-        }
-        long free = Files.getFileStore(existing.orElse(Path.of("/"))).getUsableSpace();
+        long free = Files.getFileStore(Machine.nearestFolder(folder)).getUsableSpace();
         String found = Sizes.format(free) + " free for " + folder;
         return free < LITTLE_ROOM ? Check.warning("room", found, "jobs' scratch folders and logs lie there: give it more room") : Check.ok("room", found);
     }

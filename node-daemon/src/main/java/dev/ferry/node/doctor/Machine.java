@@ -131,4 +131,13 @@ public final class Machine {
     private static String firstLine(String text) {
         return text.lines().findFirst().orElse("");
     }
+
+    /** A folder, or, if it is not made yet, the nearest above it that is. */
+    public static Path nearestFolder(Path folder) {
+        Path there = folder.toAbsolutePath();
+        while (!Files.isDirectory(there) && there.getParent() != null) {
+            there = there.getParent();
+        }
+        return there;
+    }
 }
