@@ -54,12 +54,20 @@ final class GpuPhase {
         GpuAccess access = new GpuAccess(job.context().gpu());
         List<GpuDevice> given = access.given(uuids);
         access.fill(job.folder().gpu(), given);
+        List<Mount> files =
+                placed(job, spec, access.files(given)).stream().map(file -> Mount.newBuilder().setSource(file.source().toString()).setDestination(file.destination()).setReadOnly(true).build()).toList();
+        job.change(record -> record.clearGpuFiles().addAllGpuFiles(files).clearGpus().addAllGpus(uuids).clearGpuUses().clearGpuProcesses().clearGpuMemoryLimit().clearParked());
+    }
+
+    /** Those of a machine's files for which there is a place in a job; most jobs have none, and nothing is looked at for them. */
+    private static List<RootPlan.Bind> placed(LocalJob job, JobSpec spec, List<RootPlan.Bind> files) throws IOException {
+        if (files.isEmpty()) {
+            return List.of();
+        }
         List<Path> hidden = job.context().policy().hidden();
         RootPlan bare = RootPlan.of(spec, job.folder(), hidden);
-        List<RootPlan.Bind> placed = bare.withFiles(access.files(given), hidden).binds();
-        List<Mount> files =
-                placed.subList(bare.binds().size(), placed.size()).stream().map(file -> Mount.newBuilder().setSource(file.source().toString()).setDestination(file.destination()).setReadOnly(true).build()).toList();
-        job.change(record -> record.clearGpuFiles().addAllGpuFiles(files).clearGpus().addAllGpus(uuids).clearGpuUses().clearGpuProcesses().clearGpuMemoryLimit().clearParked());
+        List<RootPlan.Bind> all = bare.withFiles(files, hidden).binds();
+        return all.subList(bare.binds().size(), all.size());
     }
 
     /** Allows the job's control group, which is there by now, to use what it was given. */

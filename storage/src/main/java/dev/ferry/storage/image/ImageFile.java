@@ -201,7 +201,9 @@ public final class ImageFile {
                 if (offset == next) {
                     Chunk read = read(chunk, offset);
                     taker.take(read);
-                    seen.put(offset, new Seen(chunk.name(), ChunkCheck.of(ByteBuffer.wrap(read.plain())), chunk.length(), chunk.stored()));
+                    // One that the manifest has was proved when it was read.
+                    long check = chunk.check() == ChunkCheck.UNKNOWN ? ChunkCheck.of(ByteBuffer.wrap(read.plain())) : chunk.check();
+                    seen.put(offset, new Seen(chunk.name(), check, chunk.length(), chunk.stored()));
                     next += chunk.stored();
                 } else {
                     Seen before = seen.get(offset);
