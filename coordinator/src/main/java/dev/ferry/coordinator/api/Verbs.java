@@ -282,8 +282,10 @@ public final class Verbs {
                         state -> {
                             Job job = JobNames.job(state, name);
                             requireFree(job);
-                            boolean stays = kind == OperationKind.SUSPEND || kind == OperationKind.PARK;
-                            return Opening.open(state, stays ? Queue.out(job) : job, kind, prepare.prepare(state, job));
+                            Operation.Builder operation = prepare.prepare(state, job);
+                            // An evacuation suspends what shall come back, and one that fails must not take it from the queue.
+                            boolean stays = (kind == OperationKind.SUSPEND || kind == OperationKind.PARK) && operation.getCause().equals(OPERATOR);
+                            return Opening.open(state, stays ? Queue.out(job) : job, kind, operation);
                         });
         engine.drive(begun.getId());
         return begun;

@@ -16,7 +16,8 @@ public final class Queue {
         return switch (job.getState()) {
             case PENDING -> true;
             case SUSPENDED, PARKED -> job.getQueue().getComesBack();
-            case LOST -> job.getQueue().getComesBack() && !job.getLatestImage().isEmpty();
+            // By an evacuation only: what becomes of any other lost job its policy and its operator say.
+            case LOST -> job.getQueue().getComesBack() && job.getQueue().getAnywhere() && !job.getLatestImage().isEmpty();
             case STARTING, RUNNING, RESTORING, UNREACHABLE, EXITED, CANCELLED_JOB, FAILED, JOB_STATE_UNSPECIFIED, UNRECOGNIZED -> false;
         };
     }
