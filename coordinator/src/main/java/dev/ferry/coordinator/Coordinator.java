@@ -115,7 +115,7 @@ public final class Coordinator implements AutoCloseable {
             NodeStreams.Terms terms = new NodeStreams.Terms(Durations.parse(config.heartbeat()), lease.lease());
             NodeStreams streams = new NodeStreams(store, desk, directory, relay, terms, leads, Clock.SYSTEM, scheduler);
             streams.onNotices(notices::reported);
-            streams.onSamples((node, sample) -> store.transact(state -> GpuSamples.add(state, node, sample)));
+            streams.onSamples((node, sample) -> GpuSamples.take(store, node, sample));
             LogReader logs = new LogReader(store, changes, relay, images);
             FerryService service = new FerryService(api, store, changes, logs, new ImageStreams(store, images, config.imageFiles()));
             AccountsApi accounts = new AccountsApi(store, config.scheduling());

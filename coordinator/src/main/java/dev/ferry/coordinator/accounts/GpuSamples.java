@@ -1,18 +1,31 @@
 package dev.ferry.coordinator.accounts;
 
+import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.GpuSample;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobUse;
 import java.time.Duration;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** What nodes see their jobs do with GPUs, added to what the jobs have used. Nobody is billed by it. */
 public final class GpuSamples {
+    private static final Logger LOG = LoggerFactory.getLogger(GpuSamples.class);
     /** More no daemon says at once: it looks each few seconds, and keeps what it can't tell for as long as it lives. */
     private static final long MOST_MILLIS = Duration.ofDays(366).toMillis();
 
     private GpuSamples() {}
+
+    /** Takes what a node says, or drops it: nobody is billed by it, and it is not worth the node's stream. */
+    public static void take(StateStore store, String node, GpuSample sample) {
+        try {
+            boolean ignored = store.transact(state -> add(state, node, sample));
+        } catch (RuntimeException failed) {
+            LOG.warn("what job {} does with its GPUs could not be written down: {}", sample.getJob(), failed.getMessage());
+        }
+    }
 
     /**
      * Adds what was seen of a job's present life.

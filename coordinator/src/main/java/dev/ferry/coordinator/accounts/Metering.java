@@ -60,6 +60,11 @@ public final class Metering {
         }
     }
 
+    /** Whether the key of a change is that of what a job has used. */
+    public static boolean isCount(String key) {
+        return key.startsWith(AccountKinds.JOB_USE.changeKey(""));
+    }
+
     /** What the jobs that have not ended have used, by job. */
     public static Map<String, JobUse> open(Transaction state) {
         Map<String, JobUse> uses = new HashMap<>();

@@ -4,6 +4,7 @@ import dev.ferry.coordinator.JobStates;
 import dev.ferry.coordinator.evacuation.EvacuationPlan.Move;
 import dev.ferry.coordinator.evacuation.EvacuationPlan.Way;
 import dev.ferry.coordinator.scheduling.Queue;
+import dev.ferry.coordinator.scheduling.TimeLimits;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.Evacuation;
 import dev.ferry.proto.v1.EvacuationState;
@@ -184,7 +185,8 @@ final class Evacuator {
     private static boolean waits(Transaction state, Evacuation evacuation, Job job) {
         boolean stored = job.getOperation().isEmpty() && Situation.isStored(job);
         boolean here = job.getNode().equals(evacuation.getNode());
-        return stored && (job.getState() == JobState.LOST ? here : new JobHistory(state, job, cause(evacuation)).isLastOfOurs());
+        // Nobody brings a job back that has used up its time: it waits for an operator, not for room.
+        return stored && !TimeLimits.isUsedUp(state, job) && (job.getState() == JobState.LOST ? here : new JobHistory(state, job, cause(evacuation)).isLastOfOurs());
     }
 
     /** New images of the jobs while they run on, one at a time. */

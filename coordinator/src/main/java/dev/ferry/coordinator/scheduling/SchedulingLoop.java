@@ -15,6 +15,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.StreamSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -62,7 +63,13 @@ public final class SchedulingLoop implements AutoCloseable {
 
     /** Begins to look. */
     public void start() {
-        store.onChange(keys -> call());
+        store.onChange(
+                keys -> {
+                    // What jobs use is told by each node every few seconds, and is looked at with everything else.
+                    if (StreamSupport.stream(keys.spliterator(), false).anyMatch(key -> !Metering.isCount(key))) {
+                        call();
+                    }
+                });
         ticks();
         call();
     }
@@ -126,6 +133,7 @@ public final class SchedulingLoop implements AutoCloseable {
         return store.transact(
                 state -> {
                     Metering.look(state, config, isTick);
+                    TimeLimits.leaveTheQueue(state);
                     if (isTick) {
                         DecisionLog.prune(state, config);
                     }

@@ -39,9 +39,8 @@ public final class TimeLimits {
      */
     record Over(List<String> operations, long next) {}
 
-    /** Suspends jobs that have come to their limit, and takes those out of the queue that would come back only to be suspended. */
+    /** Suspends jobs that have come to their limit. */
     static Over end(Transaction state) {
-        leaveTheQueue(state);
         List<Job> limited = state.liveJobs().stream().filter(job -> job.getState() == JobState.RUNNING && job.getSpec().getTimeLimitSeconds() > 0).toList();
         List<String> begun = new ArrayList<>();
         long next = 0;
@@ -61,8 +60,11 @@ public final class TimeLimits {
         return new Over(begun, next);
     }
 
-    /** A parked one stays where it is until an operator says what becomes of it, as one that was parked by hand. */
-    private static void leaveTheQueue(Transaction state) {
+    /**
+     * Takes those out of the queue that would come back only to be suspended. A parked one stays where it is until an operator says what becomes of it, as
+     * one that was parked by hand.
+     */
+    static void leaveTheQueue(Transaction state) {
         List<Job> waiting = state.liveJobs().stream().filter(job -> job.getSpec().getTimeLimitSeconds() > 0 && job.getState() != JobState.PENDING && Queue.waits(job)).toList();
         for (Job job : waiting) {
             if (isUsedUp(state, job)) {
@@ -75,7 +77,8 @@ public final class TimeLimits {
         return "its time limit of " + text(job) + " is reached";
     }
 
-    private static boolean isUsedUp(Transaction state, Job job) {
+    /** Whether a job has run for all of its time. */
+    public static boolean isUsedUp(Transaction state, Job job) {
         long limit = job.getSpec().getTimeLimitSeconds();
         return limit > 0 && ran(Metering.use(state, job.getId()), state.now()) >= limit * MILLIS;
     }
