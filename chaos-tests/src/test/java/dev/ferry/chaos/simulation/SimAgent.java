@@ -110,10 +110,11 @@ final class SimAgent {
         if (!isLive(record().getState()) && record().getState() != LocalState.LOCAL_CREATING) {
             return;
         }
-        if (record().getHeld() == stands) {
+        if (isHeld() == stands) {
             world.simulation().trace(() -> daemon.node() + ": life " + record().getIncarnation() + " of " + job + (stands ? " may run here after all" : " shall not run here"));
             change(record -> record.setHeld(!stands));
             if (stands) {
+                copy().ifPresent(there -> there.mark(false));
                 add(() -> {
                     goOn();
                     done();
@@ -127,15 +128,20 @@ final class SimAgent {
 
     /** Holds.hold. */
     private void hold() {
-        copy().ifPresent(there -> there.hold(true));
+        copy().ifPresent(there -> there.mark(true));
         if (record().getState() == LocalState.LOCAL_CREATING) {
             daemon.node().remove(job);
         }
     }
 
+    /** JobCgroup.isHeld. */
+    private boolean isHeld() {
+        return record().getHeld() || copy().filter(SimNode.Copy::isMarked).isPresent();
+    }
+
     /** JobCgroup.thaw; empty: the job's group is thawed. */
     Optional<ErrorDetail> thawGroup() {
-        if (record().getHeld()) {
+        if (isHeld()) {
             return Optional.of(error(ErrorCode.WRONG_STATE, "the coordinator has said that this life shall not run here"));
         }
         copy().ifPresent(there -> there.hold(false));

@@ -29,6 +29,7 @@ final class SimNode {
         private long progress;
         private long countedAt;
         private boolean held;
+        private boolean marked;
         private boolean fenced;
 
         Copy(String job, long incarnation, boolean keepsLease, long progress) {
@@ -63,6 +64,18 @@ final class SimNode {
             long ignored = progress();
             held = hold;
             countedAt = machine.simulation().now();
+        }
+
+        /** JobCgroup.hold, which leaves a mark in the kernel that does not age with the journals, and letGo. */
+        void mark(boolean mark) {
+            marked = mark;
+            if (mark) {
+                hold(true);
+            }
+        }
+
+        boolean isMarked() {
+            return marked;
         }
 
         private void groupChanged() {

@@ -27,6 +27,8 @@ public final class JobCgroup {
     private static final int SIGKILL = 9;
     private static final Duration REMOVAL = Duration.ofSeconds(5);
     private static final Duration ROUND = Duration.ofMillis(50);
+    /** A group in a held one, empty: the kernel's own record of the hold, which is gone when the processes are and does not age as files do. */
+    private static final String HELD = "ferry-held";
 
     private final CgroupLayout layout;
     private final String path;
@@ -63,6 +65,7 @@ public final class JobCgroup {
      */
     public void create(long cpuMillis, long memoryBytes) throws IOException {
         createFolders();
+        letGo();
         long quota = Math.max(1000, cpuMillis * CPU_PERIOD_MICROS / 1000);
         if (layout.controllers().isEmpty()) {
             Path group = layout.unified().orElseThrow().resolve(path);
@@ -143,7 +146,7 @@ public final class JobCgroup {
     public void freeze(Duration atMost) throws IOException {
         setFrozen(true);
         if (!await(atMost, this::isFrozen)) {
-            if (!hold.isHeld()) {
+            if (!isHeld()) {
                 setFrozen(false);
             }
             throw new FerryException(
@@ -159,7 +162,7 @@ public final class JobCgroup {
      */
     public void thaw(Duration atMost) throws IOException {
         synchronized (hold) {
-            if (hold.isHeld()) {
+            if (isHeld()) {
                 throw new FerryException(ErrorCode.WRONG_STATE, "The control group " + path() + " is held: the coordinator has said that this life shall not run here");
             }
             setFrozen(false);
@@ -171,11 +174,31 @@ public final class JobCgroup {
         }
     }
 
-    /** Stops every process of the group, without waiting until all have stopped; those that come into it later stop as well. */
+    /**
+     * Stops every process of the group, without waiting until all have stopped; those that come into it later stop as well. The group stays
+     * held until {@link #letGo}, also for a daemon whose journals were lost meanwhile, or are older than the hold.
+     */
     public void hold() throws IOException {
         synchronized (hold) {
+            Path mark = freezerFolder().resolve(HELD);
+            // Before the freeze: a group that only the hold has frozen never stands without its mark.
+            if (!Files.isDirectory(mark)) {
+                Files.createDirectory(mark);
+            }
             setFrozen(true);
         }
+    }
+
+    /** Ends a hold. The group is not thawed. */
+    public void letGo() throws IOException {
+        synchronized (hold) {
+            Files.deleteIfExists(freezerFolder().resolve(HELD));
+        }
+    }
+
+    /** Whether the group must not be thawed. */
+    public boolean isHeld() {
+        return hold.isHeld() || Files.isDirectory(freezerFolder().resolve(HELD));
     }
 
     /** What the kernel says, not what was asked for. A group that only stands still because one above it is frozen is not frozen itself. */

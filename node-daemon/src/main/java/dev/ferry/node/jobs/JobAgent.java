@@ -68,10 +68,12 @@ final class JobAgent {
         if (!here) {
             return;
         }
-        if (record.getHeld() == stands) {
+        // An older journal may not know of a hold that the group does.
+        if (job.cgroup().isHeld() == stands) {
             LOG.warn("job {}: life {} {}", job.id(), record.getIncarnation(), stands ? "may run here after all" : "shall not run here: it is held");
             job.change(changed -> changed.setHeld(!stands));
             if (stands) {
+                guarded("letting go", () -> job.cgroup().letGo());
                 work.add(() -> guarded("going on", () -> Recovery.goOn(job)));
             }
         }

@@ -82,7 +82,7 @@ final class Recovery {
 
     /** A job that is said to run does: thawed, and with its GPU state where it belongs, however far an earlier daemon came. */
     static void goOn(LocalJob job) throws Exception {
-        if (job.record().getHeld() || job.state() != LocalState.LOCAL_RUNNING) {
+        if (job.cgroup().isHeld() || job.state() != LocalState.LOCAL_RUNNING) {
             return;
         }
         if (job.cgroup().isFrozen()) {

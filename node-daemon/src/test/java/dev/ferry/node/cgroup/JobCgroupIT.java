@@ -111,4 +111,22 @@ class JobCgroupIT {
         guarded.thaw(SOON);
         assertThat(guarded.isFrozen()).isFalse();
     }
+
+    /** Another daemon, whose journal is older than the hold, must not thaw what it finds. */
+    @Test
+    void aHoldOutlivesWhatTheJournalSays() throws Exception {
+        job.create(CPU_MILLIS, MEMORY);
+        job.hold();
+        JobCgroup found = new JobCgroup(layout, job.path().substring(1), () -> false);
+        assertThat(found.isHeld()).isTrue();
+        assertThatThrownBy(() -> found.thaw(SOON)).isInstanceOf(FerryException.class).hasMessageContaining("held");
+        assertThat(found.isFrozen()).isTrue();
+        found.letGo();
+        found.thaw(SOON);
+        assertThat(found.isFrozen()).isFalse();
+        found.hold();
+        found.remove();
+        found.create(CPU_MILLIS, MEMORY);
+        assertThat(found.isHeld()).isFalse();
+    }
 }
