@@ -16,7 +16,8 @@ import org.slf4j.LoggerFactory;
  * Where bytes wait when the buffers in memory are full: slots of one file of bounded size. The file has no
  * name from its first moment on, so that a daemon that is killed leaves nothing behind; nothing is synced,
  * because what lies here is of no use to anybody after a crash. Slots that were used are used again first:
- * their pages are in the kernel's cache. Safe for threads.
+ * their pages are in the kernel's cache. Safe for threads, which must not be interrupted while they are in here: that would
+ * close the file.
  */
 public final class DiskSpool implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(DiskSpool.class);
@@ -97,9 +98,21 @@ public final class DiskSpool implements AutoCloseable {
     }
 
     private void write(ByteBuffer bytes, int slot) throws IOException {
-        long at = (long) slot * slotBytes;
-        while (bytes.hasRemaining()) {
-            at += file.write(bytes, at);
+        // A channel that an interrupted thread uses is closed, and with it the spool for all others.
+        boolean interrupted = Thread.interrupted();
+        try {
+            long at = (long) slot * slotBytes;
+            while (bytes.hasRemaining()) {
+                at += file.write(bytes, at);
+            }
+        } finally {
+            restore(interrupted);
+        }
+    }
+
+    private static void restore(boolean interrupted) {
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 
@@ -132,13 +145,18 @@ public final class DiskSpool implements AutoCloseable {
     }
 
     private void fill(ByteBuffer into, long from) throws IOException {
-        long at = from;
-        while (into.hasRemaining()) {
-            int count = file.read(into, at);
-            if (count < 0) {
-                throw new IOException("the file is shorter than what was written to it");
+        boolean interrupted = Thread.interrupted();
+        try {
+            long at = from;
+            while (into.hasRemaining()) {
+                int count = file.read(into, at);
+                if (count < 0) {
+                    throw new IOException("the file is shorter than what was written to it");
+                }
+                at += count;
             }
-            at += count;
+        } finally {
+            restore(interrupted);
         }
     }
 

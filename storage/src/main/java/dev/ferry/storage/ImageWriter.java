@@ -3,13 +3,18 @@ package dev.ferry.storage;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.VolumeEntry;
+import dev.ferry.common.FerryException;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 
 /**
  * An image on its way into the store. It does not exist before {@link #commit}, and is whole and
  * durable after it. Files and volumes may be written by several threads, one run of bytes each.
  */
 public interface ImageWriter extends AutoCloseable {
+    /** For a commit without a deadline of its own. */
+    Duration LONGEST = Duration.ofHours(1);
+
     /** Where the buffers for {@link ByteSink#write} come from. */
     BufferPool buffers();
 
@@ -63,9 +68,18 @@ public interface ImageWriter extends AutoCloseable {
      * @param image facts that the writer can't know (id, job, incarnation, times, requirements);
      *     byte and chunk counts are filled in
      * @return the image as recorded in the manifest
-     * @throws dev.ferry.common.FerryException STORE_*, or OBJECT_EXISTS when the image's id is taken
+     * @param atMost how long chunks that are still on their way are waited for
+     * @throws FerryException STORE_*, DUMP_TIMEOUT, or OBJECT_EXISTS when the image's id is taken
      */
-    Image commit(Image image);
+    Image commit(Image image, Duration atMost);
+
+    /** As {@link #commit(Image, Duration)}, with the time in which any store that answers has all. */
+    default Image commit(Image image) {
+        return commit(image, LONGEST);
+    }
+
+    /** The image can't become whole: whoever writes to it gets this error from now on, and what was written is dropped. */
+    void fail(FerryException why);
 
     /** Gives up, if not committed: no manifest is written; packs that were sent are swept later. */
     @Override

@@ -51,6 +51,20 @@ class DiskSpoolTest {
         }
     }
 
+    /** The kernel's file is everybody's: who is interrupted must not close it. */
+    @Test
+    void aThreadThatIsInterruptedLeavesItOpenForTheOthers() throws Exception {
+        try (DiskSpool spool = new DiskSpool(folder, 2 * SLOT, SLOT)) {
+            Thread.currentThread().interrupt();
+            int slot = spool.put(bytes(1, SLOT)).orElseThrow();
+            assertThat(Thread.interrupted()).isTrue();
+            ByteBuffer back = spool.take(slot, SLOT);
+            assertThat(back).isEqualTo(bytes(1, SLOT));
+            spool.giveBack(back);
+            assertThat(spool.put(bytes(2, SLOT))).isPresent();
+        }
+    }
+
     @Test
     void leavesNoFileEvenWhileItIsOpen() throws Exception {
         try (DiskSpool spool = new DiskSpool(folder.resolve("spool"), 2 * SLOT, SLOT)) {

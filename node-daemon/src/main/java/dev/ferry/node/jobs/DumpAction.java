@@ -113,7 +113,7 @@ final class DumpAction {
             }
             image.spec(order.getSpec());
             Image facts = gpu.addTo(ImageFacts.of(job, command, logBytes, frozen));
-            Image stored = phases.measure("upload", image::bytesSent, 0, () -> image.commit(facts));
+            Image stored = phases.measure("upload", image::bytesSent, 0, () -> image.commit(facts, left()));
             result.setImage(stored);
             job.context().speeds().add(stored.getBytes(), dumped, image.spooled().waitedNanos(), System.nanoTime() - frozenAt);
             if (order.getStayFrozen()) {
@@ -201,8 +201,11 @@ final class DumpAction {
         } catch (java.util.concurrent.TimeoutException late) {
             throw new FerryException(ErrorCode.DUMP_TIMEOUT, "The job's folders were not read within the deadline", late);
         } finally {
-            // The walk reads a frozen job's files: it must be over before the job may go on.
-            walker.interrupt();
+            // The walk reads a frozen job's files: it must be over before the job may go on. It is not interrupted: that would
+            // close the spool's file under it, and under all other dumps.
+            if (!folders.isDone()) {
+                image.fail(new FerryException(ErrorCode.CANCELLED, "The dump has failed"));
+            }
             walker.join();
         }
     }

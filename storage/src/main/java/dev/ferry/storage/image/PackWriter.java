@@ -1,5 +1,7 @@
 package dev.ferry.storage.image;
 
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.storage.ObjectStore;
 import java.nio.ByteBuffer;
 import java.util.HashMap;
@@ -14,8 +16,13 @@ import org.jspecify.annotations.Nullable;
 /**
  * Puts the chunks of one image into packs and sends full packs beside. A chunk that is known (from the
  * image before, or from earlier in this one) is not put in again.
+ *
+ * <p>No image waits for another's: threads that name chunks are shared by all, and an image whose pack is half full needs them
+ * to fill it. So one that has no pack waits for a buffer only while packs of its own are on their way, and else gets a small one.
  */
 final class PackWriter {
+    /** What the threads that send are called. */
+    static final String THREADS = "upload";
     private static final int UPLOADS = 3;
 
     private final ObjectStore store;
@@ -24,14 +31,16 @@ final class PackWriter {
     private final String writer;
     private final Map<ChunkName, ChunkPlace> known = new HashMap<>();
     private final ThreadPoolExecutor uploads =
-            new ThreadPoolExecutor(UPLOADS, UPLOADS, 0, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), work -> Thread.ofPlatform().daemon().name("upload").unstarted(work));
+            new ThreadPoolExecutor(UPLOADS, UPLOADS, 0, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), work -> Thread.ofPlatform().daemon().name(THREADS).unstarted(work));
     private final Consumer<Throwable> onFailure;
     private int uploading;
+    private int uploaded;
     private final AtomicLong sentBytes = new AtomicLong();
     private byte @Nullable [] current;
     private String currentKey = "";
     private int filled;
     private int count;
+    private boolean givenUp;
 
     PackWriter(ObjectStore store, PackBuffers buffers, String image, String writer, Consumer<Throwable> onFailure) {
         this.store = store;
@@ -51,28 +60,65 @@ final class PackWriter {
         return known.get(name);
     }
 
-    /** Puts a chunk into a pack, unless another thread was faster. */
+    /**
+     * Puts a chunk into a pack, unless another thread was faster.
+     *
+     * @throws FerryException STORE_UNREACHABLE when none of the packs on their way comes to its end for very long, CANCELLED
+     */
     synchronized ChunkPlace add(ChunkName name, ByteBuffer stored) throws InterruptedException {
-        ChunkPlace there = known.get(name);
-        if (there != null) {
-            return there;
-        }
         int length = stored.remaining();
-        if (current != null && filled + length > current.length) {
-            send();
-        }
-        byte[] pack = current;
-        if (pack == null) {
-            pack = buffers.take();
-            current = pack;
-            currentKey = Keys.pack(image, writer, count++);
-            filled = 0;
+        byte[] pack = null;
+        // While one waits others may have begun a pack, filled it, or put in the same chunk.
+        while (pack == null) {
+            ChunkPlace there = known.get(name);
+            if (there != null) {
+                return there;
+            }
+            if (current != null && filled + length > current.length) {
+                send();
+            }
+            if (current == null) {
+                begin();
+            }
+            pack = current;
+            if (pack == null) {
+                awaitUpload(buffers.longest().toNanos());
+            }
         }
         stored.get(pack, filled, length);
         ChunkPlace place = new ChunkPlace(currentKey, filled, length);
         filled += length;
         known.put(name, place);
         return place;
+    }
+
+    /** Begins a pack, if there is a buffer for it. */
+    private void begin() {
+        byte[] free = buffers.poll();
+        if (free == null && uploading == 0) {
+            free = PackBuffers.small();
+        }
+        if (free != null) {
+            current = free;
+            currentKey = Keys.pack(image, writer, count++);
+            filled = 0;
+        }
+    }
+
+    /** Waits until one of the packs on their way is at its end. */
+    private void awaitUpload(long atMostNanos) throws InterruptedException {
+        long end = System.nanoTime() + atMostNanos;
+        int before = uploaded;
+        while (uploaded == before && uploading > 0) {
+            if (givenUp) {
+                throw new FerryException(ErrorCode.CANCELLED, "The write of image " + image + " was given up");
+            }
+            long left = end - System.nanoTime();
+            if (left <= 0) {
+                throw new FerryException(ErrorCode.STORE_UNREACHABLE, "None of the " + uploading + " packs of image " + image + " that are sent to the store has been taken within " + TimeUnit.NANOSECONDS.toSeconds(atMostNanos) + " s");
+            }
+            TimeUnit.NANOSECONDS.timedWait(this, left);
+        }
     }
 
     private void send() {
@@ -100,15 +146,42 @@ final class PackWriter {
 
     private synchronized void uploaded() {
         uploading--;
+        uploaded++;
         notifyAll();
     }
 
-    /** Sends the last pack and waits until every pack is durable, or has failed. */
-    synchronized void finish() throws InterruptedException {
+    /**
+     * Sends the last pack and waits until every pack is durable, or has failed.
+     *
+     * @throws FerryException STORE_UNREACHABLE when none of them comes to its end for very long
+     */
+    void finish() throws InterruptedException {
+        finish(Long.MAX_VALUE);
+    }
+
+    /** @return false: packs are still on their way after that time */
+    synchronized boolean finish(long atMostNanos) throws InterruptedException {
+        long begin = System.nanoTime();
         send();
         while (uploading > 0) {
-            wait();
+            long left = atMostNanos - (System.nanoTime() - begin);
+            if (left <= 0) {
+                return false;
+            }
+            long longest = buffers.longest().toNanos();
+            if (left > longest) {
+                awaitUpload(longest);
+            } else {
+                TimeUnit.NANOSECONDS.timedWait(this, left);
+            }
         }
+        return true;
+    }
+
+    /** Whoever waits for a buffer is told that the image is none any more. */
+    synchronized void giveUp() {
+        givenUp = true;
+        notifyAll();
     }
 
     long sentBytes() {

@@ -1,5 +1,8 @@
 package dev.ferry.storage.image;
 
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+
 /**
  * Counts pieces and windows between their hand-over and their end. Those that lie on the heap and not in a buffer of
  * the pool are bounded in bytes: handing over waits while there are too many.
@@ -32,9 +35,20 @@ final class PendingWork {
         notifyAll();
     }
 
-    synchronized void awaitNone() throws InterruptedException {
+    /** @return false: some are still there after that time */
+    synchronized boolean awaitNone(Duration atMost) throws InterruptedException {
+        long end = System.nanoTime() + atMost.toNanos();
         while (windows > 0) {
-            wait();
+            long left = end - System.nanoTime();
+            if (left <= 0) {
+                return false;
+            }
+            TimeUnit.NANOSECONDS.timedWait(this, left);
         }
+        return true;
+    }
+
+    synchronized long count() {
+        return windows;
     }
 }

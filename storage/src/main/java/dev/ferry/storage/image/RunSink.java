@@ -69,15 +69,27 @@ final class RunSink implements ByteSink {
                     return;
                 }
             }
-            Piece piece = next.piece(writer);
-            try {
-                cut(piece);
-            } catch (RuntimeException | LinkageError | OutOfMemoryError unexpected) {
-                writer.fail(writer.translate(unexpected));
-                cutter.drop();
-            } finally {
-                piece.release();
-            }
+            take(next);
+        }
+    }
+
+    /** Whatever happens to one piece, the others are taken: who commits or gives up waits for each of them. */
+    private void take(Waiting next) {
+        Piece piece;
+        try {
+            piece = next.piece(writer);
+        } catch (RuntimeException | LinkageError | OutOfMemoryError unexpected) {
+            writer.fail(writer.translate(unexpected));
+            writer.end(0);
+            return;
+        }
+        try {
+            cut(piece);
+        } catch (RuntimeException | LinkageError | OutOfMemoryError unexpected) {
+            writer.fail(writer.translate(unexpected));
+            cutter.drop();
+        } finally {
+            piece.release();
         }
     }
 

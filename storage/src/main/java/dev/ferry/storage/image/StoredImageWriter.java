@@ -14,6 +14,7 @@ import dev.ferry.storage.ByteSink;
 import dev.ferry.storage.ImageWriter;
 import dev.ferry.storage.ObjectStore;
 import java.nio.ByteBuffer;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -25,6 +26,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One image on its way: windows go to worker threads that name and compress them, chunks into packs,
@@ -32,6 +35,9 @@ import org.jspecify.annotations.Nullable;
  * only given back, so that whoever fills them never waits for a dead image.
  */
 public final class StoredImageWriter implements ImageWriter {
+    private static final Logger LOG = LoggerFactory.getLogger(StoredImageWriter.class);
+    /** How long whoever gives an image up waits for the threads behind it. */
+    private static final Duration CLOSING = Duration.ofSeconds(10);
     /** How the names of CRIU's files that hold memory pages begin. */
     static final String MEMORY = "pages-";
 
@@ -166,6 +172,7 @@ public final class StoredImageWriter implements ImageWriter {
 
     @Override
     public void entry(String volume, VolumeEntry entry) {
+        check();
         add(volume, new Entry(entry, null));
     }
 
@@ -178,6 +185,7 @@ public final class StoredImageWriter implements ImageWriter {
 
     @Override
     public boolean unchanged(String volume, VolumeEntry unchanged) {
+        check();
         Manifest manifest = before.orElse(Manifest.getDefaultInstance());
         ChunkList list = unchanged.getChunks();
         for (int i = 0; i < list.getLengthsCount(); i++) {
@@ -297,7 +305,8 @@ public final class StoredImageWriter implements ImageWriter {
         }
     }
 
-    void fail(FerryException cause) {
+    @Override
+    public void fail(FerryException cause) {
         failure.compareAndSet(null, cause);
     }
 
@@ -338,15 +347,20 @@ public final class StoredImageWriter implements ImageWriter {
     }
 
     @Override
-    public Image commit(Image facts) {
+    public Image commit(Image facts, Duration atMost) {
+        long begin = System.nanoTime();
         if (!openRuns.isEmpty()) {
             check();
             throw new FerryException(ErrorCode.INTERNAL, "Image " + image + " can't be committed: " + openRuns.size() + " runs of bytes are not at their end");
         }
         try {
-            pending.awaitNone();
+            if (!pending.awaitNone(atMost)) {
+                throw late(pending.count() + " pieces of it wait to be named or packed");
+            }
             check();
-            packs.finish();
+            if (!packs.finish(atMost.toNanos() - (System.nanoTime() - begin))) {
+                throw late("packs of it are on their way to the store");
+            }
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
             fail(cancelled(interrupted));
@@ -358,6 +372,13 @@ public final class StoredImageWriter implements ImageWriter {
             case PRE_COPY -> hold.commitRound(ManifestFormat.write(manifest));
         }
         return manifest.getImage();
+    }
+
+    /** Says in the log what the threads behind the image do: one that stands still for no reason is a defect of ours. */
+    private FerryException late(String what) {
+        String threads = Workers.atWork();
+        LOG.error("image {} is not stored within its deadline: {}; the threads behind it:{}", image, what, threads);
+        return new FerryException(ErrorCode.DUMP_TIMEOUT, "Image " + image + " was not stored within the deadline: " + what);
     }
 
     private Manifest manifest(Image facts) {
@@ -406,11 +427,33 @@ public final class StoredImageWriter implements ImageWriter {
         fail(new FerryException(ErrorCode.CANCELLED, "The write of image " + image + " was given up"));
         // Pieces that are still queued or kept are only given back from here on, which does not take long.
         openRuns.forEach(RunSink::wake);
+        packs.giveUp();
+        boolean none = false;
         try {
-            pending.awaitNone();
+            none = pending.awaitNone(CLOSING);
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
         }
+        if (none) {
+            end();
+        } else {
+            // A job may stand still until this returns. Packs and hold end behind the last piece.
+            Thread unused = Thread.ofPlatform().daemon().name("end of image " + image).start(this::endLate);
+        }
+    }
+
+    private void endLate() {
+        try {
+            while (!pending.awaitNone(LONGEST)) {
+                LOG.error("{} pieces of image {}, which was given up, are still in somebody's hands:{}", pending.count(), image, Workers.atWork());
+            }
+            end();
+        } catch (InterruptedException | RuntimeException failed) {
+            LOG.warn("what image {} held is left to the collector", image, failed);
+        }
+    }
+
+    private void end() {
         packs.close();
         hold.close();
     }

@@ -1,5 +1,7 @@
 package dev.ferry.storage.image;
 
+import java.util.Arrays;
+import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.Executors;
 
@@ -10,6 +12,8 @@ import java.util.concurrent.Executors;
 public final class Workers {
     /** Cutting is fast, and one run is cut by one thread: a second one is for a second run. */
     private static final int CUTTERS = 2;
+    private static final int FRAMES = 12;
+    private static final Set<String> NAMES = Set.of("cut", "chunks", PackWriter.THREADS);
 
     private final Executor cutters;
     private final Executor namers;
@@ -38,6 +42,20 @@ public final class Workers {
                                                 work.run();
                                             }
                                         }));
+    }
+
+    /** What the threads behind images do now, for a log: a name and a few frames of each. */
+    static String atWork() {
+        StringBuilder text = new StringBuilder();
+        Thread.getAllStackTraces()
+                .forEach(
+                        (thread, frames) -> {
+                            if (NAMES.contains(thread.getName())) {
+                                text.append(System.lineSeparator()).append(thread.getName()).append(' ').append(thread.getState());
+                                Arrays.stream(frames).limit(FRAMES).forEach(frame -> text.append(System.lineSeparator()).append("    at ").append(frame));
+                            }
+                        });
+        return text.toString();
     }
 
     /** For {@link Cutter}s. */

@@ -39,6 +39,7 @@ import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Images in any store: what is read is what was written, and what is damaged is named. */
@@ -388,6 +389,40 @@ abstract class ImagesContract {
             assertThat(buffers.available()).isEqualTo(BUFFERS);
         }
         assertThat(images.list(Optional.empty())).isEmpty();
+    }
+
+    /** A job may stand still until then: it goes on at its deadline, whatever becomes of the store. */
+    @Test
+    @Timeout(60)
+    void aCommitAndItsEndHaveADeadline() throws Exception {
+        CountDownLatch goOn = new CountDownLatch(1);
+        try {
+            Images held = new Images(new HeldStore(store, goOn));
+            assertRefused(
+                    ErrorCode.DUMP_TIMEOUT,
+                    id(1),
+                    () -> {
+                        try (ImageWriter writer = held.write(id(1), Optional.empty(), buffers)) {
+                            write(writer.file("pages-1.img"), noise(4 * WINDOW), WINDOW);
+                            Image ignored = writer.commit(Image.getDefaultInstance(), Duration.ofMillis(200));
+                        }
+                    });
+            assertThat(buffers.available()).isEqualTo(BUFFERS);
+        } finally {
+            goOn.countDown();
+        }
+        assertThat(images.list(Optional.empty())).isEmpty();
+    }
+
+    @Test
+    void whoWritesToAnImageThatHasFailedIsTold() throws Exception {
+        try (ImageWriter writer = images.write(id(1), Optional.empty(), buffers)) {
+            writer.fail(new FerryException(ErrorCode.CANCELLED, "the dump has failed"));
+            assertRefused(ErrorCode.CANCELLED, "dump", () -> write(writer.file("pages-1.img"), noise(WINDOW), WINDOW));
+            assertRefused(ErrorCode.CANCELLED, "dump", () -> writer.entry("tmp", VolumeEntry.getDefaultInstance()));
+            assertRefused(ErrorCode.CANCELLED, "dump", () -> writer.commit(Image.getDefaultInstance()));
+        }
+        assertThat(buffers.available()).isEqualTo(BUFFERS);
     }
 
     @Test
