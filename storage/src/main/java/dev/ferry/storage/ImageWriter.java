@@ -55,6 +55,12 @@ public interface ImageWriter extends AutoCloseable {
     /** What the job was submitted as: goes into the manifest, so that an image alone says all that is needed to bring the job back. */
     void spec(JobSpec spec);
 
+    /**
+     * Whether whoever the bytes are of stands still until all are given, and goes on then. As long as there is room for them, what is done
+     * with them waits where it would take cores from who gives them; without room the word is taken back.
+     */
+    void sourceStandsStill(boolean still);
+
     /** Bytes that were given to it so far, those of unchanged files among them, whether or not it has looked at them. */
     long bytesIn();
 

@@ -100,12 +100,16 @@ final class DumpAction {
                 hooks.frozen(order.getImage());
             }
             long logBytes = Files.isRegularFile(job.folder().log(), LinkOption.NOFOLLOW_LINKS) ? Files.size(job.folder().log()) : 0;
+            boolean goesOn = !order.getStayFrozen() && !parked;
+            // Of who stays frozen the image must be whole first: nothing is won by waiting.
+            image.sourceStandsStill(goesOn);
             phases.measure("dump", image::bytesIn, 0, () -> capture(process, image, before));
+            image.sourceStandsStill(false);
             long frozen = System.nanoTime() - frozenAt;
             long dumped = frozen;
             record(image.spooled());
             captured = true;
-            if (!order.getStayFrozen() && !parked) {
+            if (goesOn) {
                 job.cgroup().thaw(job.context().freezeTimeout());
                 lost = goOnOnGpu(gpu);
                 frozen = System.nanoTime() - frozenAt;

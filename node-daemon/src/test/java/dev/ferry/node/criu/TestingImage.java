@@ -16,6 +16,7 @@ import dev.ferry.storage.ImageWriter;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -119,9 +120,17 @@ final class TestingImage {
         }
 
         @Override
-        public Image commit(Image image) {
+        public Image commit(Image image, Duration atMost) {
             return image;
         }
+
+        @Override
+        public void fail(FerryException why) {
+            throw new AssertionError("no one gives an image up here", why);
+        }
+
+        @Override
+        public void sourceStandsStill(boolean still) {}
 
         @Override
         public void close() {}

@@ -17,10 +17,18 @@ final class PendingWork {
      * @param onHeap bytes that no pool bounds
      */
     synchronized void begin(int onHeap) throws InterruptedException {
-        while (onHeap > 0 && heapBytes > 0 && heapBytes + onHeap > MOST_HEAP_BYTES) {
+        while (!tryBegin(onHeap)) {
             wait();
         }
+    }
+
+    /** @return false: there are too many, nothing is counted */
+    synchronized boolean tryBegin(int onHeap) {
+        if (onHeap > 0 && heapBytes > 0 && heapBytes + onHeap > MOST_HEAP_BYTES) {
+            return false;
+        }
         beginNow(onHeap);
+        return true;
     }
 
     /** Counts without waiting. */

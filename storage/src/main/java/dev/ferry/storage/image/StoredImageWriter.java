@@ -23,6 +23,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -59,6 +60,7 @@ public final class StoredImageWriter implements ImageWriter {
     private final PendingWork pending = new PendingWork();
     private final Set<RunSink> openRuns = ConcurrentHashMap.newKeySet();
     private final AtomicReference<@Nullable FerryException> failure = new AtomicReference<>();
+    private final AtomicBoolean holdsBack = new AtomicBoolean();
     private final AtomicLong bytesIn = new AtomicLong();
     private final AtomicLong chunks = new AtomicLong();
     private final AtomicLong knownChunks = new AtomicLong();
@@ -134,6 +136,7 @@ public final class StoredImageWriter implements ImageWriter {
         if (free != null) {
             return free;
         }
+        workers.standstill().makeRoom();
         long start = System.nanoTime();
         try {
             return buffers.take();
@@ -225,7 +228,10 @@ public final class StoredImageWriter implements ImageWriter {
     /** Counts a piece that the image takes over; waits while too much lies on the heap. */
     void begin(int onHeap) {
         try {
-            pending.begin(onHeap);
+            if (!pending.tryBegin(onHeap)) {
+                workers.standstill().makeRoom();
+                pending.begin(onHeap);
+            }
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
             pending.beginNow(onHeap);
@@ -238,7 +244,7 @@ public final class StoredImageWriter implements ImageWriter {
     }
 
     void cut(Runnable task) {
-        workers.cutters().execute(task);
+        workers.cut(task);
     }
 
     /** Where the windows of one run go: each to a worker, which names it, and stores it if it is not known. */
@@ -259,7 +265,7 @@ public final class StoredImageWriter implements ImageWriter {
         public void window(Window window) {
             int index = run.next(window.length());
             begin(0);
-            workers.namers().execute(() -> {
+            workers.name(() -> {
                 try {
                     if (!failed()) {
                         store(run, index, window);
@@ -308,6 +314,18 @@ public final class StoredImageWriter implements ImageWriter {
     @Override
     public void fail(FerryException cause) {
         failure.compareAndSet(null, cause);
+        sourceStandsStill(false);
+    }
+
+    @Override
+    public void sourceStandsStill(boolean still) {
+        if (holdsBack.getAndSet(still) != still) {
+            if (still) {
+                workers.standstill().begin();
+            } else {
+                workers.standstill().end();
+            }
+        }
     }
 
     boolean failed() {

@@ -17,6 +17,7 @@ public final class Workers {
 
     private final Executor cutters;
     private final Executor namers;
+    private final Standstill standstill = new Standstill(Runtime.getRuntime().availableProcessors());
 
     /**
      * @param first done by each thread before its first task
@@ -58,13 +59,25 @@ public final class Workers {
         return text.toString();
     }
 
+    /** What holds these threads back. */
+    Standstill standstill() {
+        return standstill;
+    }
+
     /** For {@link Cutter}s. */
-    Executor cutters() {
-        return cutters;
+    void cut(Runnable task) {
+        cutters.execute(behind(task));
     }
 
     /** For windows: they are named, compressed and put into packs. */
-    Executor namers() {
-        return namers;
+    void name(Runnable task) {
+        namers.execute(behind(task));
+    }
+
+    private Runnable behind(Runnable task) {
+        return () -> {
+            standstill.await();
+            task.run();
+        };
     }
 }
