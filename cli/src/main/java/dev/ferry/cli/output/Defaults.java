@@ -121,9 +121,9 @@ public final class Defaults {
         MEANING.put("node.chunkCache", "How many bytes of chunks that were fetched here are kept in data, so that a job that comes back finds them; 0: none; auto: 2GiB, or none where the store is a folder on the same disk.");
         MEANING.put("node.preCopy", "What copying a job ahead of a live migration may cost this node.");
         MEANING.put("preCopy.bandwidth", "How much of the job's memory is read in a second.");
-        MEANING.put("preCopy.cpus", "How many CPUs the daemon may use meanwhile.");
+        MEANING.put("preCopy.cpus", "How many CPUs the daemon may use meanwhile: a number, or a percentage of all CPUs.");
         MEANING.put("preCopy.rounds", "How often the memory is read at most.");
-        MEANING.put("preCopy.time", "After which time no new round begins.");
+        MEANING.put("preCopy.time", "After which time no new round begins; a first one ends where it is.");
         MEANING.put("node.criu", "Path of criu (4.2 or newer); empty: looked for.");
         MEANING.put("node.runc", "Path of runc; empty: looked for.");
         MEANING.put("node.freezeTimeout", "How long the kernel may take to stop a job's processes.");

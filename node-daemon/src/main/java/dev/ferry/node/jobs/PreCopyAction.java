@@ -42,14 +42,16 @@ final class PreCopyAction {
     private final BufferPool buffers = new BufferPool(BUFFERS, Images.WINDOW_BYTES);
     private final Pace pace;
     private final Rounds rounds;
+    private final Duration time;
+    private final long begin = System.nanoTime();
 
     PreCopyAction(LocalJob job, Command command, Phases phases) {
         this.job = job;
         this.phases = phases;
         order = command.getPreCopy();
         PreCopyConfig limits = job.context().preCopy();
-        pace = new Pace(Sizes.parse(limits.bandwidth()), limits.cpus());
-        Duration time = Durations.parse(limits.time());
+        pace = new Pace(Sizes.parse(limits.bandwidth()), limits.cpusOf(Runtime.getRuntime().availableProcessors()));
+        time = Durations.parse(limits.time());
         rounds = order.getCatchUp() ? new Rounds(CATCH_UP_ROUNDS, time) : new Rounds(limits.rounds(), time);
     }
 
@@ -58,7 +60,6 @@ final class PreCopyAction {
             job.context().images().forgetPreCopies(job.id());
         }
         List<Rounds.Round> done = new ArrayList<>();
-        long begin = System.nanoTime();
         Rounds.Verdict verdict = Rounds.Verdict.AGAIN;
         while (verdict == Rounds.Verdict.AGAIN) {
             done.add(round(done.size() + 1));
@@ -112,6 +113,12 @@ final class PreCopyAction {
                 }
                 sink.write(owned);
                 pace.after(bytes);
+            }
+
+            /** A job that is too large for the time is copied ahead as far as it comes. */
+            @Override
+            public boolean isEnough() {
+                return System.nanoTime() - begin > time.toNanos();
             }
         };
     }

@@ -43,6 +43,11 @@ public final class ProcessPages {
 
         /** Takes over a buffer that {@link #take} gave, from position to limit; also an empty one. */
         void pages(ByteBuffer owned) throws InterruptedException;
+
+        /** Whether no more is wanted: asked now and then. */
+        default boolean isEnough() {
+            return false;
+        }
     }
 
     /**
@@ -76,7 +81,7 @@ public final class ProcessPages {
     private void read(FileChannel pagemap, Region region, Run run) throws IOException, InterruptedException {
         ByteBuffer entries = ByteBuffer.allocate(ENTRIES * ENTRY).order(ByteOrder.nativeOrder());
         long at = region.begin();
-        while (Long.compareUnsigned(at, region.end()) < 0) {
+        while (Long.compareUnsigned(at, region.end()) < 0 && !run.sink.isEnough()) {
             int count = (int) Math.min(ENTRIES, (region.end() - at) / PAGE);
             entries.clear().limit(count * ENTRY);
             int read = pagemap.read(entries, Long.divideUnsigned(at, PAGE) * ENTRY);

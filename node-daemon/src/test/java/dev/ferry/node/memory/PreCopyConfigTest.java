@@ -1,0 +1,30 @@
+package dev.ferry.node.memory;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import org.junit.jupiter.api.Test;
+
+class PreCopyConfigTest {
+    private static PreCopyConfig cpus(String cpus) {
+        return new PreCopyConfig("512MiB", cpus, 4, "60s");
+    }
+
+    @Test
+    void cpusAreANumberOrAPartOfTheMachine() {
+        assertThat(PreCopyConfig.defaults().problems()).isEmpty();
+        assertThat(PreCopyConfig.defaults().cpusOf(2)).isEqualTo(0.1);
+        assertThat(cpus("5%").cpusOf(96)).isEqualTo(4.8);
+        assertThat(cpus("12.5 %").cpusOf(8)).isEqualTo(1);
+        assertThat(cpus("0.5").cpusOf(96)).isEqualTo(0.5);
+        assertThat(cpus("3").cpusOf(2)).isEqualTo(3);
+    }
+
+    @Test
+    void whatIsNeitherIsNamed() {
+        for (String wrong : new String[] {"", "half", "-1", "5 percent", "1e9", "NaN", "0x1p3"}) {
+            assertThat(cpus(wrong).problems()).singleElement().asString().contains("cpus").contains("0.5 or 5%");
+        }
+        assertThat(cpus("0%").problems()).containsExactly("cpus: must be more than 0");
+        assertThat(cpus("0.0").problems()).containsExactly("cpus: must be more than 0");
+    }
+}
