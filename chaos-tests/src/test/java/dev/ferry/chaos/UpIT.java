@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -80,6 +81,7 @@ class UpIT {
         start(options);
         String id = ferry("run", "--name", "steps", "--notify-signal", "WINCH", "--notify-file", "/scratch/ferry", "--notify-grace", "100ms", "--", "sh", "-c", "i=0; while :; do echo step $i; i=$((i+1)); sleep 0.05; done").trim();
         await().atMost(Scene.SOON).until(() -> steps().size() > 10);
+        assertClosedToOthers("node-1/jobs", "node-2/jobs", "coordinator");
         JsonObject spec = new JsonObject(ferry("show", "steps", "-o", "json")).getJsonObject("spec");
         assertThat(List.of(spec.getInteger("notifySignal"), spec.getString("notifyFile"), spec.getString("notifyGraceMillis"))).containsExactly(28, "/scratch/ferry", "100");
         JsonObject moved = new JsonObject(ferry("migrate", "steps", "-o", "json"));
@@ -100,6 +102,13 @@ class UpIT {
         assertThat(jobs.getJsonObject(0).getString("incarnation")).isEqualTo("3");
         assertThat(ferry("ps")).contains(id, "steps", "RUNNING");
         assertThat(ferry("cancel", "steps")).contains("KILL");
+    }
+
+    /** Another user of the machine must reach no job's files, nor a program that a job has made setuid. */
+    private void assertClosedToOthers(String... names) throws Exception {
+        for (String name : names) {
+            assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(folder.resolve("data").resolve(name)))).as(name).isEqualTo("rwx------");
+        }
     }
 
     @Test

@@ -1,6 +1,7 @@
 package dev.ferry.coordinator.access;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.common.PrivateFolder;
 import dev.ferry.common.tls.Keys;
 import dev.ferry.common.tls.NodeNames;
 import dev.ferry.common.tls.Pem;
@@ -9,7 +10,6 @@ import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.GeneralSecurityException;
 import java.security.KeyPair;
 import java.security.PrivateKey;
@@ -77,7 +77,7 @@ public final class CertificateAuthority {
         if (Files.exists(folder.resolve(CERTIFICATE))) {
             throw new FerryException(ErrorCode.WRONG_STATE, "There is a certificate authority in " + folder + " already");
         }
-        Files.createDirectories(folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        PrivateFolder.make(folder);
         KeyPair pair = Keys.generate();
         X500Name name = name("Ferry certificate authority " + new BigInteger(32, RANDOM).toString(16));
         try {

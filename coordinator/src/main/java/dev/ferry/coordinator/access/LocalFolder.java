@@ -1,6 +1,7 @@
 package dev.ferry.coordinator.access;
 
 import dev.ferry.common.DurableFile;
+import dev.ferry.common.PrivateFolder;
 import dev.ferry.common.tls.Pem;
 import dev.ferry.proto.v1.CreateTokenRequest;
 import dev.ferry.proto.v1.Role;
@@ -8,7 +9,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.cert.X509Certificate;
 import java.util.List;
 import java.util.Optional;
@@ -34,9 +34,7 @@ public final class LocalFolder {
      */
     public static void ensure(Tokens tokens, Path data, Optional<X509Certificate> authority) throws IOException {
         Path folder = data.resolve(NAME);
-        if (!Files.isDirectory(folder)) {
-            Files.createDirectories(folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-        }
+        PrivateFolder.make(folder);
         if (!tokens.hasAdministrator()) {
             String secret = tokens.create(CreateTokenRequest.newBuilder().setRole(Role.ROLE_ADMIN).setNote("made at the first start").build()).getSecret();
             DurableFile.writePrivate(folder.resolve(TOKEN), (secret + "\n").getBytes(StandardCharsets.US_ASCII));

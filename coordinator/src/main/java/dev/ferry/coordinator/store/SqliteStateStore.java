@@ -1,12 +1,12 @@
 package dev.ferry.coordinator.store;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.common.PrivateFolder;
 import dev.ferry.proto.v1.ErrorCode;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
@@ -33,9 +33,8 @@ public final class SqliteStateStore extends SqlStateStore {
      *     Ferry wrote it
      */
     public static SqliteStateStore open(Path folder) throws IOException {
-        Files.createDirectories(folder);
         // Jobs' environments are in it, and hashes of tokens.
-        Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx------"));
+        PrivateFolder.close(folder);
         Path file = folder.resolve("state.db");
         keepLibraryIn(folder.resolve("native"));
         try {

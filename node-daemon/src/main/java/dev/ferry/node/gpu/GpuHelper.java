@@ -1,6 +1,7 @@
 package dev.ferry.node.gpu;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.common.PrivateFolder;
 import dev.ferry.node.sandbox.NativeHelper;
 import dev.ferry.proto.v1.ErrorCode;
 import java.io.BufferedReader;
@@ -110,7 +111,7 @@ public final class GpuHelper implements AutoCloseable {
         if (channel != null && channel.isOpen()) {
             return channel;
         }
-        Files.createDirectories(folder);
+        PrivateFolder.close(folder);
         SocketChannel found = connect();
         if (found == null) {
             found = start();

@@ -1,6 +1,7 @@
 package dev.ferry.node.jobs;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.common.PrivateFolder;
 import dev.ferry.node.journal.Journal;
 import dev.ferry.node.sandbox.JobFolder;
 import dev.ferry.node.sandbox.RootPlan;
@@ -43,7 +44,8 @@ public final class JobRegistry implements AutoCloseable {
     /** Takes up every job that an earlier daemon left; returns before they are all dealt with, but when nothing is left that is no job's. */
     public void recover() throws IOException {
         trials.recover();
-        Files.createDirectories(folder);
+        // Logs and files of jobs are in it, and programs that a job has made setuid.
+        PrivateFolder.close(folder);
         try (DirectoryStream<Path> folders = Files.newDirectoryStream(folder, Files::isDirectory)) {
             for (Path jobFolder : folders) {
                 String id = jobFolder.getFileName().toString();

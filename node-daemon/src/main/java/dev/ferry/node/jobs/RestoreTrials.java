@@ -1,6 +1,7 @@
 package dev.ferry.node.jobs;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.common.PrivateFolder;
 import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.criu.CriuRestore;
 import dev.ferry.node.sandbox.JobFolder;
@@ -147,7 +148,7 @@ final class RestoreTrials {
         JobSpec spec = command.getTryRestore().getSpec();
         try (ImageReader image = context.images().read(command.getTryRestore().getImage())) {
             image.prefetch();
-            Files.createDirectories(own.path());
+            PrivateFolder.make(own.path());
             VolumeRestore volumes = new VolumeRestore(image);
             for (StoredVolume volume : image.manifest().getVolumesList()) {
                 volumes.restore(volume, own.volume(volume.getName()));

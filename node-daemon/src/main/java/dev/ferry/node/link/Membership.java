@@ -1,5 +1,6 @@
 package dev.ferry.node.link;
 
+import dev.ferry.common.PrivateFolder;
 import dev.ferry.common.tls.Pem;
 import dev.ferry.common.tls.TlsIdentity;
 import io.grpc.ManagedChannel;
@@ -10,7 +11,6 @@ import io.grpc.netty.shaded.io.netty.handler.ssl.SslProvider;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
 import java.security.PrivateKey;
 import java.security.cert.X509Certificate;
 import java.time.Duration;
@@ -54,7 +54,7 @@ public final class Membership {
 
     /** Writes down what a node that joined has. */
     static Membership create(Path folder, X509Certificate authority, PrivateKey key, List<X509Certificate> chain) throws IOException {
-        Files.createDirectories(folder, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        PrivateFolder.close(folder);
         Pem.writeCertificates(folder.resolve(AUTHORITY), List.of(authority));
         Pem.writeIdentity(folder.resolve(IDENTITY), key, chain);
         return new Membership(folder, authority, new TlsIdentity(key, chain));

@@ -1,6 +1,7 @@
 package dev.ferry.node.sandbox;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.common.PrivateFolder;
 import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.posix.Posix;
 import dev.ferry.proto.v1.ErrorCode;
@@ -45,7 +46,7 @@ public final class Sandbox {
             String id, JobSpec spec, JobFolder folder, RootPlan plan, JobCgroup cgroup, Map<String, String> environment, Duration atMost)
             throws IOException, InterruptedException {
         Files.createDirectories(folder.bundle());
-        Files.createDirectories(runcState);
+        PrivateFolder.close(runcState);
         NativeHelper.install(folder.control().resolve("ferry-init"));
         // The daemon's own copy: the one in the sandbox lies where the job's user may exchange it.
         NativeHelper.install(folder.path().resolve("ferry-init"));

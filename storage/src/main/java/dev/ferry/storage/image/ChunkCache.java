@@ -1,5 +1,6 @@
 package dev.ferry.storage.image;
 
+import dev.ferry.common.PrivateFolder;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -65,7 +66,7 @@ public final class ChunkCache implements AutoCloseable {
      * @param quota bytes on the disk; one segment more may lie there for a moment
      */
     public static ChunkCache open(Path folder, long quota) throws IOException {
-        Files.createDirectories(folder);
+        PrivateFolder.close(folder);
         ChunkCache cache = new ChunkCache(folder, quota);
         try (DirectoryStream<Path> files = Files.newDirectoryStream(folder, "*" + SUFFIX)) {
             for (Path path : files) {

@@ -3,6 +3,7 @@ package dev.ferry.storage.object;
 import dev.ferry.common.DurableFile;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Ids;
+import dev.ferry.common.PrivateFolder;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.storage.ObjectStore;
 import java.io.IOException;
@@ -82,7 +83,11 @@ public final class FolderStore implements ObjectStore {
 
     private Path unfinished(ByteBuffer content) throws IOException {
         Path folder = root.resolve(UNFINISHED);
-        Files.createDirectories(folder);
+        if (!Files.isDirectory(folder)) {
+            // What jobs had in memory lies here. Who wants others to read it makes the folder himself.
+            PrivateFolder.make(root);
+            Files.createDirectories(folder);
+        }
         Path temporary = folder.resolve(Ids.random(16));
         ByteBuffer rest = content.duplicate();
         try (FileChannel channel = FileChannel.open(temporary, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {

@@ -8,6 +8,7 @@ import dev.ferry.storage.StoreConfig;
 import dev.ferry.storage.Stores;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -27,6 +28,13 @@ class FolderStoreTest extends ObjectStoreContract {
         try (Stream<Path> left = Files.list(folder.resolve("store/.unfinished"))) {
             assertThat(left).isEmpty();
         }
+    }
+
+    /** Whoever can read it has the memory of all jobs. */
+    @Test
+    void aFolderThatItMakesIsItsOwnersAlone() throws Exception {
+        store.put("one", bytes("first"));
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(folder.resolve("store")))).isEqualTo("rwx------");
     }
 
     @Test
