@@ -2,10 +2,12 @@ package dev.ferry.storage;
 
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.Manifest;
 import dev.ferry.proto.v1.VolumeEntry;
 import dev.ferry.common.FerryException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.Optional;
 
 /**
  * An image on its way into the store. It does not exist before {@link #commit}, and is whole and
@@ -22,6 +24,9 @@ public interface ImageWriter extends AutoCloseable {
      * A cleared buffer of {@link #buffers}; waits while none is free, and counts that time.
      */
     ByteBuffer take() throws InterruptedException;
+
+    /** The previous image; empty: there is none that can be read, and all is new. */
+    Optional<Manifest> previous();
 
     /** Where the image's bytes waited on their way so far. */
     Spooled spooled();

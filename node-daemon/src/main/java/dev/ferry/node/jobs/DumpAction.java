@@ -84,7 +84,7 @@ final class DumpAction {
         boolean parked = job.record().getParked();
         GpuPhase gpu = new GpuPhase(job, phases);
         try (ImageWriter image = writer()) {
-            Manifest before = previous();
+            Manifest before = previous(image);
             phases.measure("prepare", () -> job.context().buffers().prepare(JobMemory.of(job.cgroup().processes()).bytes()));
             if (!parked) {
                 hooks.ask(HookEvent.BEFORE_FREEZE, order.getImage());
@@ -229,20 +229,16 @@ final class DumpAction {
     }
 
     /** Unchanged files are only known by inode and times on the node that saw them; elsewhere all is read. */
-    private @Nullable Manifest previous() {
-        if (order.getPreviousImage().isEmpty()) {
+    private @Nullable Manifest previous(ImageWriter image) {
+        Manifest manifest = image.previous().orElse(null);
+        if (manifest == null) {
+            previousId().ifPresent(id -> LOG.warn("image {} can't be read and does not save work", id));
             return null;
         }
-        try {
-            Manifest manifest = job.context().images().manifest(order.getPreviousImage());
-            Image image = manifest.getImage();
-            // The chunks may be another job's, files are not.
-            boolean sameLife = image.getJob().equals(job.id()) && image.getNode().equals(job.context().node()) && image.getIncarnation() == command.getIncarnation();
-            return sameLife ? manifest : null;
-        } catch (FerryException unreadable) {
-            LOG.warn("image {} can't be used to save work: {}", order.getPreviousImage(), unreadable.getMessage());
-            return null;
-        }
+        Image facts = manifest.getImage();
+        // The chunks may be another job's, files are not.
+        boolean sameLife = facts.getJob().equals(job.id()) && facts.getNode().equals(job.context().node()) && facts.getIncarnation() == command.getIncarnation();
+        return sameLife ? manifest : null;
     }
 
     private void requireAlive(JobProcess process) throws IOException {

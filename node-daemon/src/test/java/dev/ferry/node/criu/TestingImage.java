@@ -61,6 +61,11 @@ final class TestingImage {
         }
 
         @Override
+        public Optional<Manifest> previous() {
+            return Optional.empty();
+        }
+
+        @Override
         public ByteBuffer take() throws InterruptedException {
             return buffers.take();
         }

@@ -131,6 +131,11 @@ public final class StoredImageWriter implements ImageWriter {
     }
 
     @Override
+    public Optional<Manifest> previous() {
+        return before;
+    }
+
+    @Override
     public ByteBuffer take() throws InterruptedException {
         ByteBuffer free = buffers.take(0, TimeUnit.NANOSECONDS);
         if (free != null) {
