@@ -107,7 +107,8 @@ public final class SchedulingLoop implements AutoCloseable {
         }
         long began = clock.nanos();
         try {
-            boolean waits = meter(isTick) && decide();
+            meter(isTick);
+            boolean waits = decide();
             endOverTime();
             if (waits) {
                 // Some reasons to wait end by themselves: delays, minimum run times, pauses.
@@ -129,16 +130,17 @@ public final class SchedulingLoop implements AutoCloseable {
         limit = over.next() == 0 ? () -> {} : scheduler.after(Duration.ofMillis(over.next()), this::call);
     }
 
-    private boolean meter(boolean isTick) {
-        return store.transact(
-                state -> {
-                    Metering.look(state, config, isTick);
-                    TimeLimits.leaveTheQueue(state);
-                    if (isTick) {
-                        DecisionLog.prune(state, config);
-                    }
-                    return true;
-                });
+    private void meter(boolean isTick) {
+        List<String> begun =
+                store.transact(
+                        state -> {
+                            Metering.look(state, config, isTick);
+                            if (isTick) {
+                                DecisionLog.prune(state, config);
+                            }
+                            return TimeLimits.leaveTheQueue(state);
+                        });
+        begun.forEach(engine::drive);
     }
 
     /** What a look began, and whether somebody waits after it. */

@@ -61,16 +61,24 @@ public final class TimeLimits {
     }
 
     /**
-     * Takes those out of the queue that would come back only to be suspended. A parked one stays where it is until an operator says what becomes of it, as
-     * one that was parked by hand.
+     * Takes those out of the queue that would come back only to be suspended. A parked one is stored: it holds memory of its node.
+     *
+     * @return suspensions that are to be driven
      */
-    static void leaveTheQueue(Transaction state) {
+    static List<String> leaveTheQueue(Transaction state) {
         List<Job> waiting = state.liveJobs().stream().filter(job -> job.getSpec().getTimeLimitSeconds() > 0 && job.getState() != JobState.PENDING && Queue.waits(job)).toList();
+        List<String> begun = new ArrayList<>();
         for (Job job : waiting) {
-            if (isUsedUp(state, job)) {
+            if (!isUsedUp(state, job)) {
+                continue;
+            }
+            if (job.getState() == JobState.PARKED) {
+                begun.add(suspend(state, job));
+            } else {
                 state.put(Queue.out(job).toBuilder().setReason(reached(job)).build());
             }
         }
+        return begun;
     }
 
     private static String reached(Job job) {

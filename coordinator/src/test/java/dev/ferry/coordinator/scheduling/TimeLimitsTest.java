@@ -10,7 +10,10 @@ import dev.ferry.proto.v1.JobQueue;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.JobUse;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationKind;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -46,7 +49,7 @@ class TimeLimitsTest {
             boolean looked =
                     store.transact(
                             state -> {
-                                TimeLimits.leaveTheQueue(state);
+                                assertThat(TimeLimits.leaveTheQueue(state)).isEmpty();
                                 return TimeLimits.end(state).operations().isEmpty();
                             });
             assertThat(looked).isTrue();
@@ -56,6 +59,28 @@ class TimeLimitsTest {
             assertThat(over.getReason()).isEqualTo("its time limit of 1m 0s is reached");
             assertThat(store.transact(state -> state.job("j-hastime")).orElseThrow().getQueue().getComesBack()).isTrue();
             assertThat(store.transact(state -> state.job("j-nolimit")).orElseThrow().getQueue().getComesBack()).isTrue();
+        }
+    }
+
+    /** It would hold memory of its node for good. */
+    @Test
+    void whoIsParkedAndHasNoTimeLeftIsStored() throws Exception {
+        try (StateStore store = SqliteStateStore.open(folder)) {
+            List<Operation> begun =
+                    store.transact(
+                            state -> {
+                                state.put(preempted("j-parked", 60).toBuilder().setState(JobState.PARKED).setNode("node-1").build());
+                                state.put(USE, JobUse.newBuilder().setJob("j-parked").setRunningSeconds(60).build());
+                                state.put(preempted("j-byhand", 60).toBuilder().setState(JobState.PARKED).setNode("node-1").clearQueue().build());
+                                state.put(USE, JobUse.newBuilder().setJob("j-byhand").setRunningSeconds(60).build());
+                                return TimeLimits.leaveTheQueue(state).stream().map(id -> state.operation(id).orElseThrow()).toList();
+                            });
+            assertThat(begun).singleElement().satisfies(operation -> {
+                assertThat(operation.getKind()).isEqualTo(OperationKind.SUSPEND);
+                assertThat(operation.getJob()).isEqualTo("j-parked");
+                assertThat(operation.getCause()).isEqualTo("its time limit of 1m 0s is reached");
+            });
+            assertThat(store.transact(state -> state.job("j-parked")).orElseThrow().getQueue().getComesBack()).isFalse();
         }
     }
 }
