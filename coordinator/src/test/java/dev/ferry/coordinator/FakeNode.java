@@ -208,7 +208,7 @@ public final class FakeNode implements AutoCloseable {
         return Optional.of(result.build());
     }
 
-    private static JobReport report(Command command, LocalState state) {
+    static JobReport report(Command command, LocalState state) {
         return JobReport.newBuilder().setJob(command.getJob()).setIncarnation(command.getIncarnation()).setState(state).build();
     }
 

@@ -6,14 +6,21 @@ import static dev.ferry.coordinator.CoordinatorScene.refusal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.ferry.common.Places;
+import dev.ferry.proto.v1.CheckJob;
 import dev.ferry.proto.v1.Command;
+import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Gpu;
+import dev.ferry.proto.v1.GpuFile;
+import dev.ferry.proto.v1.GpuFiles;
 import dev.ferry.proto.v1.GpuSample;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.JobUse;
+import dev.ferry.proto.v1.ListJobsRequest;
+import dev.ferry.proto.v1.LocalState;
 import dev.ferry.proto.v1.MigrateJobRequest;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.Operation;
@@ -25,6 +32,7 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -45,11 +53,15 @@ class GpuOperationsTest {
     }
 
     private FakeNode node(String name, String model, int count, boolean canMap) {
+        return scene.add(new FakeNode(name, facts(name, model, count, canMap).build(), 16, 64L << 30), name);
+    }
+
+    private static NodeFacts.Builder facts(String name, String model, int count, boolean canMap) {
         NodeFacts.Builder facts = NodeFacts.newBuilder().setArchitecture("amd64").setKernel("6.18").setCriuVersion("4.2.1").setGpuDriver("580.65").setGpuCanSave(true).setGpuCanMap(canMap).setGpuNote("driver 580.65");
         for (int i = 0; i < count; i++) {
             facts.addGpuModels(model).addGpus(Gpu.newBuilder().setUuid("GPU-" + name + "-" + i).setModel(model).setMemoryBytes(80L << 30));
         }
-        return scene.add(new FakeNode(name, facts.build(), 16, 64L << 30), name);
+        return facts;
     }
 
     private Job running(int gpus) {
@@ -101,6 +113,31 @@ class GpuOperationsTest {
         assertFailed(refused, ErrorCode.NODE_INCOMPATIBLE);
         assertThat(refused.getError().getMessage()).contains("only on the GPUs that it came from");
         assertThat(source.actions()).doesNotContain(Command.ActionCase.DUMP);
+    }
+
+    private FakeNode nodeWithPlaces(String name, String... places) {
+        return scene.add(new FakeNode(name, facts(name, "NVIDIA H100", 1, true).setGpuPlaces(Places.of(List.of(places))).build(), 16, 64L << 30), name);
+    }
+
+    @Test
+    void aNodeWithoutAPlaceForTheJobsGpuFilesIsKnownBeforeTheJobIsStopped() {
+        GpuFiles files = GpuFiles.newBuilder().addFiles(GpuFile.newBuilder().setDestination("/driver/libcuda.so.580")).build();
+        FakeNode source = nodeWithPlaces("node-1", "/driver/libcuda.so.580");
+        source.answer(Command.ActionCase.START, command -> Optional.of(CommandResult.newBuilder().setGpuFiles(files).setJob(FakeNode.report(command, LocalState.LOCAL_RUNNING)).build()));
+        Job job = running(1);
+        nodeWithPlaces("node-2", "/driver/libcuda.so.570");
+        Operation refused = scene.awaitEnd(scene.stub().migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).setTo("node-2").build()));
+        assertFailed(refused, ErrorCode.NODE_INCOMPATIBLE);
+        assertThat(refused.getError().getMessage()).contains("node-2", "/driver/libcuda.so.580", "give the node the driver");
+        assertThat(scene.stub().listJobs(ListJobsRequest.getDefaultInstance()).getJobs(0).hasGpuFiles()).isFalse();
+        // Of those left to choose from, one that has them is taken; the daemon there looks once more, at the GPU that it would give.
+        FakeNode fit = nodeWithPlaces("node-3", "/driver/libcuda.so.580");
+        source.answer(Command.ActionCase.DUMP, command -> Optional.empty());
+        Operation begun = scene.stub().migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).build());
+        await().atMost(CoordinatorScene.SOON).until(() -> source.actions().contains(Command.ActionCase.DUMP));
+        assertThat(scene.operation(begun.getId()).getTargetNode()).isEqualTo("node-3");
+        CheckJob check = fit.commands().stream().filter(Command::hasCheck).findFirst().orElseThrow().getCheck();
+        assertThat(check).isEqualTo(CheckJob.newBuilder().setSpec(job.getSpec()).addGpus("GPU-node-3-0").setGpuFiles(files).build());
     }
 
     private HttpResponse<String> metrics() throws Exception {

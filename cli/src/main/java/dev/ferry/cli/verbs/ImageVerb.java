@@ -7,6 +7,7 @@ import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.DeleteImageResponse;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetImageRequest;
+import dev.ferry.proto.v1.GpuFile;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.ImageDetails;
 import dev.ferry.proto.v1.ImagePart;
@@ -97,6 +98,9 @@ public final class ImageVerb implements Runnable {
             text.append("needs   ").append(image.getRequirements().getArchitecture()).append(", kernel ").append(image.getRequirements().getKernel()).append(", CRIU ").append(image.getRequirements().getCriuVersion()).append(", ").append(image.getRequirements().getCpuFeaturesCount()).append(" CPU features, ").append(image.getRequirements().getGpus()).append(" GPUs\n");
             for (Mount mount : image.getRequirements().getMountsList()) {
                 text.append("        mount ").append(mount.getSource()).append(" (not in the image)\n");
+            }
+            for (GpuFile file : image.getRequirements().getGpuFiles().getFilesList()) {
+                text.append("        a place for ").append(file.getDestination()).append(", which comes with its GPUs\n");
             }
             Table table = new Table("PART", "SIZE", "CHUNKS");
             for (ImagePart part : details.getPartsList()) {

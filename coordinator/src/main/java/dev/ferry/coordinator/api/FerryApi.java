@@ -55,7 +55,7 @@ public final class FerryApi {
     }
 
     public ListJobsResponse jobs(ListJobsRequest request) {
-        return ListJobsResponse.newBuilder().addAllJobs(store.transact(request.getAll() ? Transaction::allJobs : Transaction::liveJobs)).build();
+        return ListJobsResponse.newBuilder().addAllJobs(store.transact(request.getAll() ? Transaction::allJobs : Transaction::liveJobs).stream().map(job -> job.hasGpuFiles() ? job.toBuilder().clearGpuFiles().build() : job).toList()).build();
     }
 
     public Job job(GetJobRequest request) {

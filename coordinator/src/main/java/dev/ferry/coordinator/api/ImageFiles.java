@@ -17,6 +17,7 @@ import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobQueue;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Requirements;
 import dev.ferry.storage.Images;
 import dev.ferry.storage.Tenants;
 import dev.ferry.storage.image.ImageFile;
@@ -153,8 +154,9 @@ final class ImageFiles {
                             state -> {
                                 JobQueue queue = admit(state, spec);
                                 state.put(image);
+                                Requirements needs = image.getRequirements();
                                 return state.put(
-                                        Job.newBuilder()
+                                        (needs.hasGpuFiles() ? Job.newBuilder().setGpuFiles(needs.getGpuFiles()) : Job.newBuilder())
                                                 .setId(id)
                                                 .setSpec(spec)
                                                 .setState(JobState.SUSPENDED)

@@ -118,10 +118,11 @@ final class LocalSteps {
         if (!operation.getImage().isEmpty()) {
             return state.image(operation.getImage()).map(Image::getRequirements);
         }
+        Requirements.Builder needs = job.hasGpuFiles() ? Requirements.newBuilder().setGpuFiles(job.getGpuFiles()) : Requirements.newBuilder();
         return state.node(job.getNode())
                 .map(
                         node ->
-                                Requirements.newBuilder()
+                                needs
                                         .setArchitecture(node.getFacts().getArchitecture())
                                         .addAllCpuFeatures(node.getFacts().getCpuFeaturesList())
                                         .setKernel(node.getFacts().getKernel())

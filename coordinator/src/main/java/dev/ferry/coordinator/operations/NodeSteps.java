@@ -83,7 +83,7 @@ final class NodeSteps {
                         .setDeadlineMillis(deadline(step).toMillis());
         switch (step) {
             case START -> command.setStart(StartJob.newBuilder().setSpec(job.getSpec()).addAllGpus(job.getGpusList()));
-            case CHECK -> command.setCheck(CheckJob.newBuilder().setSpec(job.getSpec()));
+            case CHECK -> command.setCheck(CheckJob.newBuilder().setSpec(job.getSpec()).addAllGpus(operation.getTargetGpusList()).setGpuFiles(job.getGpuFiles()));
             case DUMP ->
                     command.setDump(
                             DumpJob.newBuilder()
@@ -175,7 +175,10 @@ final class NodeSteps {
         if (!expected) {
             return;
         }
-        Job.Builder next = job.toBuilder().clearReason().clearError();
+        Job.Builder next = job.toBuilder().clearReason().clearError().clearGpuFiles();
+        if (result.hasGpuFiles()) {
+            next.setGpuFiles(result.getGpuFiles());
+        }
         if (job.getStartedAt() == 0) {
             next.setStartedAt(state.now());
         }

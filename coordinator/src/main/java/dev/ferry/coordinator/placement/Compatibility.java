@@ -1,5 +1,6 @@
 package dev.ferry.coordinator.placement;
 
+import dev.ferry.common.Places;
 import dev.ferry.proto.v1.Gpu;
 import dev.ferry.proto.v1.GpuUse;
 import dev.ferry.proto.v1.NodeFacts;
@@ -46,6 +47,10 @@ final class Compatibility {
         }
         if (needs.getGpuUsesCount() > 0 && !facts.getGpuCanSave()) {
             lacks.add("its GPU driver can't bring state back: " + facts.getGpuNote());
+        }
+        List<String> unplaced = facts.hasGpuPlaces() ? Places.missing(needs.getGpuFiles(), facts.getGpuPlaces()) : List.of();
+        if (!unplaced.isEmpty()) {
+            lacks.add("its GPUs come without " + Places.name(unplaced) + ", which the job has mounted: give the node the driver and the CDI specification of the node that the job is from, and start its daemon anew");
         }
         boolean stays = facts.getGpusList().stream().map(Gpu::getUuid).toList().containsAll(needs.getGpuUsesList().stream().map(GpuUse::getUuid).toList());
         if (needs.getGpuUsesCount() > 0 && !stays && !facts.getGpuCanMap()) {

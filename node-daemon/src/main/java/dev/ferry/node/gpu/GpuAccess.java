@@ -3,7 +3,6 @@ package dev.ferry.node.gpu;
 import dev.ferry.common.FerryException;
 import dev.ferry.node.posix.Posix;
 import dev.ferry.node.sandbox.RootPlan;
-import dev.ferry.proto.v1.ErrorCode;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
@@ -13,42 +12,45 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
  * What a job sees of its node's GPUs: those that it was given and nothing else. Real ones are device nodes, allowed in the job's control
- * group; a stand-in's are sockets in a folder of the job's own, which is mounted at {@link RootPlan#STAND_IN_GPUS}.
+ * group; a stand-in's are sockets in a folder of the job's own, which is mounted at {@link RootPlan#STAND_IN_GPUS}. What CDI specifications have
+ * beside them is read once, here: all of a start goes by the same.
  */
 public final class GpuAccess {
     private static final int NVIDIA_MAJOR = 195;
     private static final Path DEVICES = Path.of("/dev");
-    private static final List<String> COMMON = List.of("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools");
+    /** Names of device nodes that every user of a GPU needs. */
+    static final List<String> COMMON = List.of("nvidiactl", "nvidia-uvm", "nvidia-uvm-tools");
 
     private final GpuNode node;
+    private final List<GpuDevice> given;
+    private final Optional<CdiEdits> edits;
 
-    public GpuAccess(GpuNode node) {
+    private GpuAccess(GpuNode node, List<GpuDevice> given, Optional<CdiEdits> edits) {
         this.node = node;
+        this.given = given;
+        this.edits = edits;
     }
 
     /**
-     * The GPUs of a command.
-     *
+     * @param uuids the GPUs of a command
      * @throws FerryException GPU_UNAVAILABLE when this node lacks one of them
      */
-    public List<GpuDevice> given(List<String> uuids) {
-        List<GpuDevice> given = new ArrayList<>();
-        for (String uuid : uuids) {
-            given.add(
-                    node.found().stream()
-                            .filter(device -> device.uuid().equals(uuid))
-                            .findFirst()
-                            .orElseThrow(() -> new FerryException(ErrorCode.GPU_UNAVAILABLE, "This node has no GPU " + uuid + ": " + node.describe())));
-        }
-        return given;
+    public static GpuAccess of(GpuNode node, List<String> uuids) {
+        List<GpuDevice> given = node.given(uuids);
+        return new GpuAccess(node, given, node.cdi(given));
+    }
+
+    public List<String> uuids() {
+        return given.stream().map(GpuDevice::uuid).toList();
     }
 
     /** Makes or changes the folder in which a stand-in's job finds its devices; real ones need none. */
-    public void fill(Path folder, List<GpuDevice> given) throws IOException {
+    public void fill(Path folder) throws IOException {
         if (node.standIn().isEmpty() || given.isEmpty()) {
             return;
         }
@@ -86,8 +88,8 @@ public final class GpuAccess {
      *
      * @param own what the job asked for
      */
-    public Map<String, String> environment(List<GpuDevice> given, Map<String, String> own) {
-        Map<String, String> told = new HashMap<>(node.cdi(given).map(CdiEdits::environment).orElse(Map.of()));
+    public Map<String, String> environment(Map<String, String> own) {
+        Map<String, String> told = new HashMap<>(edits.map(CdiEdits::environment).orElse(Map.of()));
         told.keySet().removeAll(own.keySet());
         if (node.isStandIn() && !given.isEmpty()) {
             String libraries = own.getOrDefault("LD_LIBRARY_PATH", "");
@@ -98,8 +100,8 @@ public final class GpuAccess {
     }
 
     /** Files of the machine that a CDI specification has jobs with these GPUs get. */
-    public List<RootPlan.Bind> files(List<GpuDevice> given) {
-        return node.cdi(given).map(CdiEdits::files).orElse(List.of());
+    public List<RootPlan.Bind> files() {
+        return edits.map(CdiEdits::files).orElse(List.of());
     }
 
     /**
@@ -108,8 +110,8 @@ public final class GpuAccess {
      *
      * @param pid a process of the sandbox
      */
-    public void enter(int pid, List<GpuDevice> given) throws IOException {
-        List<RootPlan.DeviceNode> nodes = nodes(given);
+    public void enter(int pid) throws IOException {
+        List<RootPlan.DeviceNode> nodes = nodes();
         if (nodes.isEmpty()) {
             return;
         }
@@ -132,13 +134,13 @@ public final class GpuAccess {
     }
 
     /** The device nodes of real GPUs, with those that every user of one needs. */
-    public List<RootPlan.DeviceNode> nodes(List<GpuDevice> given) throws IOException {
+    public List<RootPlan.DeviceNode> nodes() throws IOException {
         if (node.isStandIn() || given.isEmpty()) {
             return List.of();
         }
         List<RootPlan.DeviceNode> nodes = new ArrayList<>();
         given.forEach(device -> nodes.add(new RootPlan.DeviceNode("/dev/nvidia" + device.minor(), NVIDIA_MAJOR, device.minor())));
-        for (String name : node.cdi(given).map(CdiEdits::nodes).map(GpuAccess::common).orElse(COMMON)) {
+        for (String name : edits.map(CdiEdits::nodes).map(GpuAccess::common).orElse(COMMON)) {
             Path path = DEVICES.resolve(name);
             if (Files.exists(path)) {
                 int number = (int) (long) Long.valueOf(String.valueOf(Files.getAttribute(path, "unix:rdev")));

@@ -2,10 +2,12 @@ package dev.ferry.node.gpu;
 
 import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
+import dev.ferry.common.Places;
 import dev.ferry.common.Sizes;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Gpu;
+import dev.ferry.proto.v1.GpuPlaces;
 import dev.ferry.proto.v1.GpuUse;
 import dev.ferry.proto.v1.NodeFacts;
 import java.io.IOException;
@@ -15,6 +17,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -147,6 +152,19 @@ public final class GpuNode implements AutoCloseable {
         }
     }
 
+    /**
+     * The GPUs of a command.
+     *
+     * @throws FerryException GPU_UNAVAILABLE when this node lacks one of them
+     */
+    public List<GpuDevice> given(List<String> uuids) {
+        List<GpuDevice> given = new ArrayList<>();
+        for (String uuid : uuids) {
+            given.add(found.stream().filter(device -> device.uuid().equals(uuid)).findFirst().orElseThrow(() -> new FerryException(ErrorCode.GPU_UNAVAILABLE, "This node has no GPU " + uuid + ": " + describe())));
+        }
+        return given;
+    }
+
     /** What CDI specifications have a job get with these GPUs; empty: there are none, or they don't know all of them. */
     Optional<CdiEdits> cdi(List<GpuDevice> given) {
         if (given.isEmpty()) {
@@ -169,6 +187,18 @@ public final class GpuNode implements AutoCloseable {
             problems.add("no device of kind " + CdiFile.KIND + " is " + String.join(", ", unknown) + " with its own device node");
         }
         return new CdiFindings(!specs.isEmpty(), List.copyOf(problems));
+    }
+
+    /** Where jobs can have files for their GPUs: what the specifications name for any of them, and nodes of devices. */
+    GpuPlaces places() {
+        CdiSpecs specs = CdiSpecs.read(config.cdi());
+        Set<String> paths = new TreeSet<>();
+        for (GpuDevice device : found) {
+            Optional<CdiEdits> edits = specs.of(List.of(device), found);
+            edits.ifPresent(known -> known.files().forEach(file -> paths.add(file.destination())));
+            Stream.concat(Stream.of("nvidia" + device.minor()), edits.map(known -> known.nodes().stream()).orElse(GpuAccess.COMMON.stream())).forEach(name -> paths.add("/dev/" + name));
+        }
+        return Places.of(paths);
     }
 
     /**
@@ -223,7 +253,7 @@ public final class GpuNode implements AutoCloseable {
             node.addGpuModels(device.model());
             gpus.add(Gpu.newBuilder().setUuid(device.uuid()).setModel(device.model()).setMemoryBytes(device.memoryBytes()).setMinor(device.minor()).setMig(device.mig()).setSick(device.sick()).build());
         }
-        node.addAllGpus(gpus);
+        node.addAllGpus(gpus).setGpuPlaces(places());
     }
 
     /** GPUs that may get jobs. */

@@ -10,10 +10,11 @@ import dev.ferry.node.gpu.GpuTree;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.node.sandbox.RootPlan;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.GpuFile;
+import dev.ferry.proto.v1.GpuFiles;
 import dev.ferry.proto.v1.GpuUse;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.JobSpec;
-import dev.ferry.proto.v1.Mount;
 import dev.ferry.proto.v1.Requirements;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -21,6 +22,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -49,39 +51,26 @@ final class GpuPhase {
         return job.record().getGpusCount() == 0;
     }
 
-    /** Writes down what a job is given, and makes it visible to the job. */
-    static void give(LocalJob job, JobSpec spec, List<String> uuids) throws IOException {
-        GpuAccess access = new GpuAccess(job.context().gpu());
-        List<GpuDevice> given = access.given(uuids);
-        access.fill(job.folder().gpu(), given);
-        List<Mount> files =
-                placed(job, spec, access.files(given)).stream().map(file -> Mount.newBuilder().setSource(file.source().toString()).setDestination(file.destination()).setReadOnly(true).build()).toList();
-        job.change(record -> record.clearGpuFiles().addAllGpuFiles(files).clearGpus().addAllGpus(uuids).clearGpuUses().clearGpuProcesses().clearGpuMemoryLimit().clearParked());
-    }
-
-    /** Those of a machine's files for which there is a place in a job; most jobs have none, and nothing is looked at for them. */
-    private static List<RootPlan.Bind> placed(LocalJob job, JobSpec spec, List<RootPlan.Bind> files) throws IOException {
-        if (files.isEmpty()) {
-            return List.of();
-        }
-        List<Path> hidden = job.context().policy().hidden();
-        RootPlan bare = RootPlan.of(spec, job.folder(), hidden);
-        List<RootPlan.Bind> all = bare.withFiles(files, hidden).binds();
-        return all.subList(bare.binds().size(), all.size());
+    /**
+     * Writes down what a job is given, and makes it visible to the job.
+     *
+     * @param mounted what it has mounted for its GPUs already; empty: it starts, or its image does not say
+     * @throws FerryException NODE_INCOMPATIBLE
+     */
+    static void give(LocalJob job, JobSpec spec, GpuAccess access, Optional<GpuFiles> mounted, boolean starts) throws IOException {
+        List<String> uuids = access.uuids();
+        access.fill(job.folder().gpu());
+        List<GpuFile> here = GpuFilePlaces.here(job.context(), spec, job.folder(), access);
+        List<GpuFile> files = mounted.isPresent() ? GpuFilePlaces.mounted(job.context(), mounted.get(), here) : here;
+        boolean known = !uuids.isEmpty() && (starts || mounted.isPresent());
+        job.change(record -> record.clearGpuFiles().addAllGpuFiles(files).setGpuFilesKnown(known).clearGpus().addAllGpus(uuids).clearGpuUses().clearGpuProcesses().clearGpuMemoryLimit().clearParked());
     }
 
     /** Allows the job's control group, which is there by now, to use what it was given. */
-    static List<RootPlan.DeviceNode> allow(LocalJob job) throws IOException {
-        GpuAccess access = new GpuAccess(job.context().gpu());
-        List<RootPlan.DeviceNode> nodes = access.nodes(access.given(job.record().getGpusList()));
+    static List<RootPlan.DeviceNode> allow(LocalJob job, GpuAccess access) throws IOException {
+        List<RootPlan.DeviceNode> nodes = access.nodes();
         job.cgroup().allowDevices(nodes.stream().map(node -> "c " + node.major() + ":" + node.minor() + " rw").toList());
         return nodes;
-    }
-
-    /** What the job's environment tells it of its GPUs. */
-    static Map<String, String> environment(LocalJob job, Map<String, String> own) {
-        GpuAccess access = new GpuAccess(job.context().gpu());
-        return access.environment(access.given(job.record().getGpusList()), own);
     }
 
     /** Writes down what an image says of its GPU state, for the way back. */
@@ -91,10 +80,11 @@ final class GpuPhase {
         job.change(record -> record.clearGpuProcesses().addAllGpuProcesses(image.getGpuProcessesList()).setGpuMemoryLimit(limit));
     }
 
-    /** Replaces the device nodes that came with an image by those that the job was given here. */
-    void enter(JobProcess process) throws IOException {
-        GpuAccess access = new GpuAccess(job.context().gpu());
-        access.enter(process.pid(), access.given(job.record().getGpusList()));
+    /** Replaces the device nodes that came with an image by those that the job was given here. Where they are mounts, they are those already. */
+    static void enter(JobProcess process, JobSpec spec, GpuAccess access) throws IOException {
+        if (!RootPlan.bindsDevices(spec)) {
+            access.enter(process.pid());
+        }
     }
 
     /**
@@ -157,7 +147,7 @@ final class GpuPhase {
         Map<String, Long> used = tree.used(holders);
         long bytes = used.values().stream().mapToLong(Long::longValue).sum();
         requireHostMemory(bytes);
-        List<GpuUse> uses = new GpuAccess(job.context().gpu()).given(uuids).stream().map(device -> use(device, used)).toList();
+        List<GpuUse> uses = job.context().gpu().given(uuids).stream().map(device -> use(device, used)).toList();
         job.change(record -> record.clearGpuUses().addAllGpuUses(uses).clearGpuProcesses().addAllGpuProcesses(holders.stream().map(CudaProcess::innerPid).toList()));
         // The bytes come into the job's own memory: under its old limit the kernel would kill it in the middle.
         long limit = job.cgroup().memoryLimit();
@@ -266,6 +256,7 @@ final class GpuPhase {
                         .setGpuStandIn(job.context().gpu().isStandIn())
                         .setGpuDriver(job.context().facts().getGpuDriver())
                         .setGpuModel(job.record().getGpuUses(0).getModel());
+        GpuFilePlaces.known(job.record()).ifPresent(needs::setGpuFiles);
         return image.toBuilder().setRequirements(needs).addAllGpuProcesses(job.record().getGpuProcessesList()).build();
     }
 

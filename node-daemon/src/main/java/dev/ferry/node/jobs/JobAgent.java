@@ -303,6 +303,10 @@ final class JobAgent {
 
     /** Records a result, then says it. */
     void finish(CommandResult.Builder result) {
+        Command open = job.record().getOpenCommand();
+        if (!result.hasError() && (open.hasStart() || open.hasRestore())) {
+            GpuFilePlaces.known(job.record()).ifPresent(result::setGpuFiles);
+        }
         CommandResult whole = result.setJob(job.report()).build();
         job.change(
                 record -> {

@@ -2,9 +2,11 @@ package dev.ferry.node.jobs;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.common.PrivateFolder;
+import dev.ferry.node.gpu.GpuAccess;
 import dev.ferry.node.journal.Journal;
 import dev.ferry.node.sandbox.JobFolder;
 import dev.ferry.node.sandbox.RootPlan;
+import dev.ferry.proto.v1.CheckJob;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
@@ -130,7 +132,12 @@ public final class JobRegistry implements AutoCloseable {
     private void check(Command command) {
         try {
             context.policy().check(command.getCheck().getSpec());
-            RootPlan ignored = RootPlan.of(command.getCheck().getSpec(), new JobFolder(folder.resolve(command.getJob())), context.policy().hidden());
+            CheckJob order = command.getCheck();
+            JobFolder own = new JobFolder(folder.resolve(command.getJob()));
+            RootPlan ignored = RootPlan.of(order.getSpec(), own, context.policy().hidden());
+            if (order.getGpuFiles().getFilesCount() > 0) {
+                GpuFilePlaces.require(context, order.getSpec(), own, GpuAccess.of(context.gpu(), order.getGpusList()), order.getGpuFiles());
+            }
             context.outbox().result(CommandResult.newBuilder().setId(command.getId()).build());
         } catch (IOException | RuntimeException unfit) {
             context.outbox().result(CommandResult.newBuilder().setId(command.getId()).setError(Failures.detail(unfit, ErrorCode.MOUNT_REFUSED)).build());

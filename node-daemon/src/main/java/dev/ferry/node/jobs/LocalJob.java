@@ -96,8 +96,7 @@ final class LocalJob {
     }
 
     RootPlan plan(JobSpec spec) throws IOException {
-        List<RootPlan.Bind> files = journal.get().getGpuFilesList().stream().map(file -> new RootPlan.Bind(Path.of(file.getSource()), file.getDestination(), true)).toList();
-        return RootPlan.of(spec, folder, context.policy().hidden()).withPlaced(files);
+        return GpuFilePlaces.add(RootPlan.of(spec, folder, context.policy().hidden()), journal.get().getGpuFilesList());
     }
 
     /** The name that runc and CRIU's folders know this life by. */

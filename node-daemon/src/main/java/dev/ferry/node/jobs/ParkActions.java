@@ -4,6 +4,7 @@ import dev.ferry.common.FerryException;
 import dev.ferry.node.gpu.GpuAccess;
 import dev.ferry.node.gpu.GpuPair;
 import dev.ferry.node.hooks.HookEvent;
+import dev.ferry.node.sandbox.RootPlan;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
@@ -57,11 +58,13 @@ final class ParkActions {
         }
         List<GpuPair> map = GpuPair.of(before, given);
         job.context().gpu().requireThatItFits(map, job.record().getGpuUsesList());
-        GpuAccess access = new GpuAccess(job.context().gpu());
-        access.fill(job.folder().gpu(), access.given(given));
+        GpuAccess access = GpuAccess.of(job.context().gpu(), given);
+        GpuFilePlaces.requireSameNodes(job, access);
+        access.fill(job.folder().gpu());
+        List<RootPlan.DeviceNode> ignored = GpuPhase.allow(job, access);
         phases.measure("thaw", () -> job.cgroup().thaw(job.context().freezeTimeout()));
         GpuPhase gpu = new GpuPhase(job, phases);
-        gpu.enter(job.process().orElseThrow());
+        GpuPhase.enter(job.process().orElseThrow(), job.record().getSpec(), access);
         try {
             gpu.goOn(map);
         } catch (FerryException failed) {

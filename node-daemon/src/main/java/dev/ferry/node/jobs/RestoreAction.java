@@ -2,12 +2,14 @@ package dev.ferry.node.jobs;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.node.criu.CriuRestore;
+import dev.ferry.node.gpu.GpuAccess;
 import dev.ferry.node.gpu.GpuPair;
 import dev.ferry.node.hooks.HookEvent;
 import dev.ferry.node.sandbox.RootPlan;
 import dev.ferry.node.volumes.VolumeRestore;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.GpuFiles;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.proto.v1.StoredVolume;
@@ -15,6 +17,7 @@ import dev.ferry.storage.ImageReader;
 import java.nio.file.Files;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /** Brings a job back from an image: folders first, then processes. After a failure nothing of it is left. */
@@ -56,11 +59,16 @@ final class RestoreAction {
             RootPlan ignored = job.plan(spec);
             List<String> gpus = command.getRestore().getGpusList();
             List<GpuPair> map = GpuPhase.map(job, image.manifest().getImage(), gpus);
+            GpuAccess access = GpuAccess.of(job.context().gpu(), gpus);
+            Optional<GpuFiles> mounted = GpuFilePlaces.of(image.manifest().getImage().getRequirements());
+            if (mounted.isPresent()) {
+                GpuFilePlaces.require(job.context(), spec, job.folder(), access, mounted.get());
+            }
             image.prefetch();
             LogCut.keep(job, image.manifest().getImage().getLogBytes());
             job.clearFolder();
             Files.createDirectories(job.folder().path());
-            GpuPhase.give(job, spec, gpus);
+            GpuPhase.give(job, spec, access, mounted, false);
             GpuPhase.remember(job, image.manifest().getImage());
             RootPlan plan = job.plan(spec);
             VolumeRestore volumes = new VolumeRestore(image);
@@ -68,7 +76,7 @@ final class RestoreAction {
             plan.makeSkeleton(job.folder().root());
             Limits.of(spec).fitting(image.manifest().getImage().getMemoryBytes()).apply(job.cgroup());
             Holds.requireThatItStands(job);
-            RootPlan root = plan.withDevices(spec, GpuPhase.allow(job));
+            RootPlan root = plan.withDevices(GpuPhase.allow(job, access));
             CriuRestore.Restored restored =
                     phases.measure(
                             "restore",
@@ -78,7 +86,7 @@ final class RestoreAction {
                                     new CriuRestore(job.context().criu())
                                             .restore(runFolder(command), spec, job.cgroup(), job.folder(), root, image, Duration.ofNanos(Math.max(1, end - System.nanoTime()))));
             GpuPhase gpu = new GpuPhase(job, phases);
-            gpu.enter(restored.process());
+            GpuPhase.enter(restored.process(), spec, access);
             gpu.goOn(map);
             job.enter(LocalState.LOCAL_RUNNING, record -> LocalJob.setProcess(record, restored.process()));
             new JobNotify(job).goesOn(JobNotify.RESTORED);

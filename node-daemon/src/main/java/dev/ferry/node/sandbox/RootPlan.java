@@ -58,22 +58,31 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
     public record DeviceNode(String path, int major, int minor) {}
 
     /**
-     * The same with files of the machine that come with a job's GPUs, read-only, as far as there is a place for them: what the job's file system shows already at that place is left, and nothing is made in it.
+     * Where files of the machine that come with a job's GPUs are seen, read-only, as far as there is a place for them: what the job's file system shows already at that place is left, and nothing is made in it.
      *
      * @param hidden folders of this machine that no job may see
+     * @return those that have a place, with it
      */
-    public RootPlan withFiles(List<Bind> files, List<Path> hidden) throws IOException {
+    public Map<Bind, Bind> places(List<Bind> files, List<Path> hidden) throws IOException {
         List<Bind> all = new ArrayList<>(binds);
+        Map<Bind, Bind> places = new LinkedHashMap<>();
         for (Bind file : files) {
             Optional<Bind> placed = mayBeShown(file.source(), hidden) ? place(file, all) : Optional.empty();
-            placed.ifPresent(all::add);
+            placed.ifPresent(place -> {
+                all.add(place);
+                places.put(file, place);
+            });
         }
-        return withPlaced(all.subList(binds.size(), all.size()));
+        return places;
     }
 
-    /** The same with files that were placed before: what is mounted in a job does not change while it lives, whatever becomes of the places. */
-    public RootPlan withPlaced(List<Bind> files) {
-        return new RootPlan(links, Stream.concat(binds.stream(), files.stream()).toList(), runtimeBinds, masks, devices);
+    /**
+     * The same with what was placed before: what is mounted in a job does not change while it lives, whatever becomes of the places.
+     *
+     * @param nodes of devices, where runc binds them
+     */
+    public RootPlan withPlaced(List<Bind> files, List<Bind> nodes) {
+        return new RootPlan(links, Stream.concat(binds.stream(), files.stream()).toList(), Stream.concat(runtimeBinds.stream(), nodes.stream()).toList(), masks, devices);
     }
 
     /** Not what is hidden, nor a folder that holds it, nor the kernel's own files; a link counts as what it leads to. */
@@ -108,10 +117,14 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
         return fits ? Optional.of(placed) : Optional.empty();
     }
 
-    /** The same with devices; in a user namespace runc binds them, as it may not make nodes there. */
-    public RootPlan withDevices(JobSpec spec, List<DeviceNode> nodes) {
-        Stream<Bind> binds = OciSpec.hasUserNamespace(spec) ? nodes.stream().map(node -> new Bind(Path.of(node.path()), node.path(), false)) : Stream.empty();
-        return new RootPlan(links, this.binds, Stream.concat(runtimeBinds.stream(), binds).toList(), masks, nodes);
+    /** Whether a job's nodes of devices are mounts: in a user namespace runc binds them, as it may not make nodes there. */
+    public static boolean bindsDevices(JobSpec spec) {
+        return OciSpec.hasUserNamespace(spec);
+    }
+
+    /** The same with devices. */
+    public RootPlan withDevices(List<DeviceNode> nodes) {
+        return new RootPlan(links, binds, runtimeBinds, masks, nodes);
     }
 
     /**

@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.ferry.common.Ids;
+import dev.ferry.proto.v1.CheckJob;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.DumpJob;
+import dev.ferry.proto.v1.GpuFiles;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.KillJob;
 import dev.ferry.proto.v1.Mount;
@@ -47,13 +49,17 @@ final class GpuJobs {
         return Command.newBuilder().setId("test/" + what + "/" + ++commands).setJob(id).setIncarnation(life);
     }
 
-    void start(TestingGpuNode node, List<String> gpus) throws InterruptedException {
-        CommandResult ignored = node.succeed(command("start").setStart(StartJob.newBuilder().setSpec(spec).addAllGpus(gpus)));
+    CommandResult start(TestingGpuNode node, List<String> gpus) throws InterruptedException {
+        return node.succeed(command("start").setStart(StartJob.newBuilder().setSpec(spec).addAllGpus(gpus)));
     }
 
     Command.Builder dump(boolean stayFrozen) {
         images++;
         return command("dump").setDump(DumpJob.newBuilder().setSpec(spec).setImage(Ids.image(id, images)).setSequence(images).setStayFrozen(stayFrozen));
+    }
+
+    Command.Builder check(List<String> gpus, GpuFiles files) {
+        return command("check").setCheck(CheckJob.newBuilder().setSpec(spec).addAllGpus(gpus).setGpuFiles(files));
     }
 
     Command.Builder park() {

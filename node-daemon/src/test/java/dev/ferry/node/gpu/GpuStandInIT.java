@@ -3,10 +3,14 @@ package dev.ferry.node.gpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.ferry.common.Places;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.GpuFile;
+import dev.ferry.proto.v1.GpuFiles;
 import dev.ferry.proto.v1.GpuSample;
 import dev.ferry.proto.v1.LocalState;
+import dev.ferry.proto.v1.Requirements;
 import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.StoreConfig;
@@ -20,6 +24,8 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -146,17 +152,48 @@ class GpuStandInIT {
         assertThat(one.samples.getLast().getIncarnation()).isEqualTo(1);
     }
 
+    /** Writes a specification of all GPUs of a node, with one file of its own that is seen at some places. */
+    private static void specify(TestingGpuNode node, Path machine, String... places) throws Exception {
+        Path library = Files.writeString(machine.resolve("libnvidia.so." + node.uuids().size()), "of " + node.uuids().getFirst());
+        StringBuilder devices = new StringBuilder();
+        for (GpuDevice device : node.gpu.found()) {
+            devices.append("- {name: ").append(device.uuid()).append(", containerEdits: {deviceNodes: [{path: /dev/nvidia").append(device.minor()).append("}]}}\n");
+        }
+        String mounts = Stream.of(places).map(place -> "{hostPath: " + library + ", containerPath: " + place + ", options: [ro, bind]}").collect(Collectors.joining(", "));
+        node.specify("cdiVersion: 0.5.0\nkind: nvidia.com/gpu\ndevices:\n" + devices + "containerEdits:\n  env: [NVIDIA_VISIBLE_DEVICES=void]\n  mounts: [" + mounts + "]\n");
+    }
+
+    @Test
+    void aNodeThatLacksAFileOfTheJobsGpusSaysSoBeforeItIsTried(@TempDir Path machine) throws Exception {
+        specify(one, machine, "/driver/libnvidia.so");
+        GpuJobs job = new GpuJobs(one, 1, "train", "100000", "1", "1");
+        GpuFiles files = job.start(one, one.uuids().subList(0, 1)).getGpuFiles();
+        assertThat(files).isEqualTo(GpuFiles.newBuilder().addFiles(GpuFile.newBuilder().setDestination("/driver/libnvidia.so")).build());
+        assertThat(Places.missing(files, one.gpu.places())).isEmpty();
+        assertThat(Places.missing(files, two.gpu.places())).containsExactly("/driver/libnvidia.so");
+        assertRefused(two.order(job.check(two.uuids().subList(0, 1), files)));
+        job.awaitSteps(one, 3);
+        Requirements needs = one.succeed(job.dump(true)).getImage().getRequirements();
+        assertThat(needs.getGpuFiles()).isEqualTo(files);
+        one.succeed(job.kill());
+        assertRefused(two.order(job.restore(two.uuids().subList(0, 1))));
+        // There is more on that node than the job has: of that nothing is wanted of the next one.
+        specify(two, machine, "/driver/libnvidia.so", "/driver/libmore.so");
+        two.succeed(job.check(two.uuids().subList(0, 1), files));
+        assertThat(two.succeed(job.restore(two.uuids().subList(0, 1))).getGpuFiles()).isEqualTo(files);
+        job.awaitSteps(two, 3);
+        assertThat(two.succeed(job.dump(false)).getImage().getRequirements().getGpuFiles()).isEqualTo(files);
+    }
+
+    private static void assertRefused(CommandResult refused) {
+        assertThat(refused.getError().getCode()).isEqualTo(ErrorCode.NODE_INCOMPATIBLE);
+        assertThat(refused.getError().getMessage()).contains("Node two", "/driver/libnvidia.so", "CDI specification");
+    }
+
     @Test
     void whatACdiSpecificationNamesIsSeenByTheJobAlsoWhereItComesBack(@TempDir Path machine) throws Exception {
         for (TestingGpuNode node : List.of(one, two)) {
-            Path library = Files.writeString(machine.resolve("libnvidia.so." + node.uuids().size()), "of " + node.uuids().getFirst());
-            StringBuilder devices = new StringBuilder();
-            for (GpuDevice device : node.gpu.found()) {
-                devices.append("- {name: ").append(device.uuid()).append(", containerEdits: {deviceNodes: [{path: /dev/nvidia").append(device.minor()).append("}]}}\n");
-            }
-            node.specify(
-                    "cdiVersion: 0.5.0\nkind: nvidia.com/gpu\ndevices:\n" + devices + "containerEdits:\n  env: [NVIDIA_VISIBLE_DEVICES=void]\n"
-                            + "  mounts: [{hostPath: " + library + ", containerPath: /driver/libnvidia.so, options: [ro, bind]}]\n");
+            specify(node, machine, "/driver/libnvidia.so");
             assertThat(node.gpu.cdiFindings()).isEqualTo(new GpuNode.CdiFindings(true, List.of()));
         }
         GpuJobs job = new GpuJobs(one, 1, "train", "100000", "1", "1");

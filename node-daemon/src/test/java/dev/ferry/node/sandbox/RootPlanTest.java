@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -71,9 +72,8 @@ class RootPlanTest {
                         new RootPlan.Bind(program, "/usr/lib/none", true), new RootPlan.Bind(program, "/usr", true), new RootPlan.Bind(program, "/dev/nvidia-smi", true), new RootPlan.Bind(secret, "/new/secret", true),
                         new RootPlan.Bind(outside, "/usr/bin/nvidia-smi", true));
         // Of the machine's own file system the same file is shown already; a folder is nothing for a file's place.
-        assertThat(plan.withFiles(files, List.of(outside.resolve("inner"))).binds())
-                .hasSize(plan.binds().size() + 2)
-                .contains(new RootPlan.Bind(program, "/usr/bin/nvidia-smi", true), new RootPlan.Bind(program, "/new/lib/nvidia-smi", true));
+        assertThat(plan.places(files, List.of(outside.resolve("inner"))))
+                .containsExactly(Map.entry(files.get(0), new RootPlan.Bind(program, "/usr/bin/nvidia-smi", true)), Map.entry(files.get(1), files.get(1)));
     }
 
     @Test
