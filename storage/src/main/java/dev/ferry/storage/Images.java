@@ -274,7 +274,7 @@ public final class Images {
         try {
             packs.addAll(open(image).tree().getPacksList());
         } catch (FerryException unreadable) {
-            boolean damaged = unreadable.code() == ErrorCode.MANIFEST_CORRUPT || unreadable.code() == ErrorCode.FORMAT_UNKNOWN || unreadable.code() == ErrorCode.CHUNK_CORRUPT;
+            boolean damaged = unreadable.code() == ErrorCode.MANIFEST_CORRUPT || unreadable.code() == ErrorCode.FORMAT_UNKNOWN || unreadable.code() == ErrorCode.CHUNK_CORRUPT || unreadable.code() == ErrorCode.OBJECT_TOO_LARGE;
             if (!damaged) {
                 throw unreadable;
             }

@@ -24,7 +24,11 @@ public interface ObjectStore extends AutoCloseable {
      */
     void create(String key, ByteBuffer content);
 
-    /** The whole object; empty: there is none. */
+    /**
+     * The whole object; empty: there is none.
+     *
+     * @throws dev.ferry.common.FerryException OBJECT_TOO_LARGE when it is more than this process has memory for; nothing of that is taken
+     */
     Optional<byte[]> get(String key);
 
     /**

@@ -3,6 +3,7 @@ package dev.ferry.storage.image;
 import com.google.protobuf.ByteString;
 import com.google.protobuf.CodedInputStream;
 import com.google.protobuf.CodedOutputStream;
+import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ChunkList;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
@@ -63,8 +64,9 @@ final class ChunkListFormat {
     /**
      * @param packs how many packs the manifest names
      * @throws IOException when this is no such list, or names what can't be
+     * @throws FerryException OBJECT_TOO_LARGE: two bytes are enough for a chunk of zeros
      */
-    static ChunkList unpack(ChunkList packed, int packs) throws IOException {
+    static ChunkList unpack(ChunkList packed, int packs, ReadBudget budget) throws IOException {
         CodedInputStream in = packed.getPlaces().newCodedInput();
         ChunkList.Builder list = ChunkList.newBuilder();
         ByteString.Output hashes = ByteString.newOutput(packed.getHashes().size());
@@ -74,6 +76,7 @@ final class ChunkListFormat {
         long expected = 0;
         int named = 0;
         while (!in.isAtEnd()) {
+            budget.take(ReadBudget.CHUNK);
             int coded = in.readUInt32();
             int stored = in.readUInt32();
             int length = (coded & 1) == 1 ? coded >>> 1 : Math.multiplyExact(coded >>> 1, PAGE);

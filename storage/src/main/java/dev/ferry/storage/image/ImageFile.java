@@ -126,7 +126,7 @@ public final class ImageFile {
         try {
             manifest = ManifestFormat.read("in the file", object);
         } catch (FerryException unreadable) {
-            if (unreadable.code() == ErrorCode.FORMAT_UNKNOWN) {
+            if (unreadable.code() == ErrorCode.FORMAT_UNKNOWN || unreadable.code() == ErrorCode.OBJECT_TOO_LARGE) {
                 throw unreadable;
             }
             throw corrupt(name, at, String.valueOf(unreadable.getMessage()));

@@ -2,9 +2,9 @@ package dev.ferry.storage.image;
 
 import com.google.protobuf.ByteString;
 import com.google.protobuf.CodedInputStream;
-import com.google.protobuf.InvalidProtocolBufferException;
-import com.google.protobuf.MessageLite;
+import com.google.protobuf.Message;
 import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ChunkList;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Manifest;
 import dev.ferry.proto.v1.ManifestHead;
@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.List;
+import java.util.function.IntFunction;
 
 /**
  * A manifest as an object. Format 2: eight bytes that name the format, the length of the head, its SHA-256,
@@ -59,17 +60,21 @@ public final class ManifestFormat {
     /**
      * A whole object of any format that is known.
      *
-     * @throws FerryException MANIFEST_CORRUPT, FORMAT_UNKNOWN
+     * @throws FerryException MANIFEST_CORRUPT, FORMAT_UNKNOWN, OBJECT_TOO_LARGE
      */
     public static Manifest read(String image, byte[] object) {
+        return read(image, object, ReadBudget.ofManifest(image));
+    }
+
+    static Manifest read(String image, byte[] object, ReadBudget budget) {
         if (isFirstFormat(object)) {
-            return readFirst(image, object);
+            return readFirst(image, object, budget);
         }
         int headLength = headLength(image, object);
         if (headLength > object.length - PREAMBLE) {
             throw corrupt(image, "it ends within its head");
         }
-        ManifestHead head = head(image, object, ByteBuffer.wrap(object, PREAMBLE, headLength));
+        ManifestHead head = head(image, object, ByteBuffer.wrap(object, PREAMBLE, headLength), budget);
         ByteBuffer rest = ByteBuffer.wrap(object, PREAMBLE + headLength, object.length - PREAMBLE - headLength);
         long wanted = head.getPartsList().stream().mapToLong(ManifestPart::getLength).sum();
         if (wanted != rest.remaining()) {
@@ -80,18 +85,24 @@ public final class ManifestFormat {
             parts.add(rest.slice(rest.position(), part.getLength()));
             rest.position(rest.position() + part.getLength());
         }
-        Manifest tree = tree(image, head, parts.getFirst());
+        Manifest tree = tree(image, head, parts.getFirst(), budget);
+        return ManifestLists.putBack(image, tree, once(image, index -> list(image, head, index, parts.get(index), budget)), budget);
+    }
+
+    /** Each part is one list: a part that is many would be as many times as large. */
+    static IntFunction<ChunkList> once(String image, IntFunction<ChunkList> parts) {
         BitSet used = new BitSet();
-        return ManifestLists.putBack(
-                image,
-                tree,
-                index -> {
-                    if (used.get(index)) {
-                        throw corrupt(image, "its part " + index + " is two lists");
-                    }
-                    used.set(index);
-                    return message(image, head, index, parts.get(index), dev.ferry.proto.v1.ChunkList.parser());
-                });
+        return index -> {
+            if (index < 0 || used.get(index)) {
+                throw corrupt(image, "its part " + index + " is " + (index < 0 ? "none" : "two lists"));
+            }
+            used.set(index);
+            return parts.apply(index);
+        };
+    }
+
+    static ChunkList list(String image, ManifestHead head, int index, ByteBuffer part, ReadBudget budget) {
+        return message(image, head, index, part, ChunkList.getDefaultInstance(), budget);
     }
 
     static boolean isFirstFormat(byte[] object) {
@@ -121,11 +132,11 @@ public final class ManifestFormat {
         return length;
     }
 
-    static ManifestHead head(String image, byte[] preamble, ByteBuffer head) {
+    static ManifestHead head(String image, byte[] preamble, ByteBuffer head, ReadBudget budget) {
         if (!Arrays.equals(sha256(head.duplicate()), Arrays.copyOfRange(preamble, MAGIC.length + Integer.BYTES, PREAMBLE))) {
             throw corrupt(image, "the checksum of its head differs");
         }
-        ManifestHead read = parse(image, head, ManifestHead.parser());
+        ManifestHead read = parse(image, head, ManifestHead.getDefaultInstance(), budget);
         requireVersion(image, read.getFormatVersion(), VERSION);
         if (read.getPartsList().stream().anyMatch(part -> part.getLength() < 0 || part.getLength() > LONGEST_PART)) {
             throw corrupt(image, "it has a part of an impossible length");
@@ -137,26 +148,29 @@ public final class ManifestFormat {
     }
 
     /** The first part, with what the head says; lists that are long are left out of it. */
-    static Manifest tree(String image, ManifestHead head, ByteBuffer part) {
-        return message(image, head, 0, part, Manifest.parser()).toBuilder().setFormatVersion(VERSION).setImage(head.getImage()).setSpec(head.getSpec()).setWriter(head.getWriter()).build();
+    static Manifest tree(String image, ManifestHead head, ByteBuffer part, ReadBudget budget) {
+        return message(image, head, 0, part, Manifest.getDefaultInstance(), budget).toBuilder().setFormatVersion(VERSION).setImage(head.getImage()).setSpec(head.getSpec()).setWriter(head.getWriter()).build();
     }
 
-    static <M extends MessageLite> M message(String image, ManifestHead head, int index, ByteBuffer part, com.google.protobuf.Parser<M> parser) {
+    private static <M extends Message> M message(String image, ManifestHead head, int index, ByteBuffer part, M empty, ReadBudget budget) {
         if (!Arrays.equals(sha256(part.duplicate()), head.getParts(index).getSha256().toByteArray())) {
             throw corrupt(image, "the checksum of its part " + index + " differs");
         }
-        return parse(image, part, parser);
+        return parse(image, part, empty, budget);
     }
 
-    private static <M extends MessageLite> M parse(String image, ByteBuffer bytes, com.google.protobuf.Parser<M> parser) {
+    private static <M extends Message> M parse(String image, ByteBuffer bytes, M empty, ReadBudget budget) {
         try {
-            return parser.parseFrom(CodedInputStream.newInstance(bytes.duplicate()));
-        } catch (InvalidProtocolBufferException malformed) {
+            budget.takeFor(bytes, empty.getDescriptorForType());
+            @SuppressWarnings("unchecked")
+            M read = (M) empty.getParserForType().parseFrom(CodedInputStream.newInstance(bytes.duplicate()));
+            return read;
+        } catch (IOException malformed) {
             throw new FerryException(ErrorCode.FORMAT_UNKNOWN, "The manifest of image " + image + " can't be read by this Ferry: " + malformed.getMessage(), malformed);
         }
     }
 
-    private static Manifest readFirst(String image, byte[] object) {
+    private static Manifest readFirst(String image, byte[] object, ReadBudget budget) {
         if (object.length < FIRST_HEADER) {
             throw corrupt(image, "it does not begin as a manifest does");
         }
@@ -164,7 +178,7 @@ public final class ManifestFormat {
         if (!Arrays.equals(sha256(body.duplicate()), Arrays.copyOfRange(object, FIRST_MAGIC.length, FIRST_HEADER))) {
             throw corrupt(image, "its checksum differs");
         }
-        Manifest manifest = parse(image, body, Manifest.parser());
+        Manifest manifest = parse(image, body, Manifest.getDefaultInstance(), budget);
         requireVersion(image, manifest.getFormatVersion(), FIRST_VERSION);
         return manifest;
     }

@@ -29,16 +29,16 @@ final class ManifestLists {
 
     /**
      * @param parts long lists by the index of their part
-     * @throws FerryException MANIFEST_CORRUPT
+     * @throws FerryException MANIFEST_CORRUPT, OBJECT_TOO_LARGE
      */
-    static Manifest putBack(String image, Manifest tree, IntFunction<ChunkList> parts) {
-        return map(tree, list -> whole(image, tree, list, parts));
+    static Manifest putBack(String image, Manifest tree, IntFunction<ChunkList> parts, ReadBudget budget) {
+        return map(tree, list -> whole(image, tree, list, parts, budget));
     }
 
     /** One list as it is handled in memory. */
-    static ChunkList whole(String image, Manifest tree, ChunkList list, IntFunction<ChunkList> parts) {
+    static ChunkList whole(String image, Manifest tree, ChunkList list, IntFunction<ChunkList> parts, ReadBudget budget) {
         try {
-            return ChunkListFormat.unpack(list.getPart() == 0 ? list : parts.apply(list.getPart()), tree.getPacksCount());
+            return ChunkListFormat.unpack(list.getPart() == 0 ? list : parts.apply(list.getPart()), tree.getPacksCount(), budget);
         } catch (IOException | ArithmeticException | IndexOutOfBoundsException malformed) {
             throw ManifestFormat.corrupt(image, String.valueOf(malformed.getMessage()));
         }

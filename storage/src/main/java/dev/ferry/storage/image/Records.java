@@ -1,9 +1,9 @@
 package dev.ferry.storage.image;
 
-import com.google.protobuf.InvalidProtocolBufferException;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.StoreRecord;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
@@ -37,7 +37,7 @@ public final class Records {
     }
 
     /**
-     * @throws FerryException RECORD_CORRUPT, KEY_WRONG
+     * @throws FerryException RECORD_CORRUPT, KEY_WRONG, OBJECT_TOO_LARGE
      */
     public static StoreRecord read(String key, byte[] object) {
         requirePlain("Object " + key, object);
@@ -49,9 +49,11 @@ public final class Records {
         if (!Arrays.equals(digest.digest(), Arrays.copyOfRange(object, MAGIC.length, HEADER))) {
             throw corrupt(key, "its checksum differs");
         }
+        ByteBuffer body = ByteBuffer.wrap(object, HEADER, object.length - HEADER);
         try {
-            return StoreRecord.parseFrom(ByteBuffer.wrap(object, HEADER, object.length - HEADER));
-        } catch (InvalidProtocolBufferException malformed) {
+            ReadBudget.of("Object " + key).takeFor(body, StoreRecord.getDescriptor());
+            return StoreRecord.parseFrom(body);
+        } catch (IOException malformed) {
             throw corrupt(key, String.valueOf(malformed.getMessage()));
         }
     }

@@ -35,7 +35,7 @@ public final class StoredManifest {
     /**
      * Reads the head.
      *
-     * @throws FerryException IMAGE_NOT_FOUND, MANIFEST_CORRUPT, FORMAT_UNKNOWN, STORE_*
+     * @throws FerryException IMAGE_NOT_FOUND, MANIFEST_CORRUPT, FORMAT_UNKNOWN, OBJECT_TOO_LARGE, STORE_*
      */
     public static StoredManifest open(ObjectStore store, String image) {
         String key = Keys.manifest(image);
@@ -45,7 +45,7 @@ public final class StoredManifest {
             if (!ManifestFormat.isFirstFormat(preamble)) {
                 byte[] bytes = new byte[ManifestFormat.headLength(image, preamble)];
                 store.read(key, ManifestFormat.PREAMBLE, ByteBuffer.wrap(bytes));
-                ManifestHead head = ManifestFormat.head(image, preamble, ByteBuffer.wrap(bytes));
+                ManifestHead head = ManifestFormat.head(image, preamble, ByteBuffer.wrap(bytes), ReadBudget.ofManifest(image));
                 return new StoredManifest(store, image, head, ManifestFormat.PREAMBLE + (long) bytes.length, null);
             }
         } catch (FerryException ends) {
@@ -78,7 +78,8 @@ public final class StoredManifest {
     public Manifest tree() {
         Manifest read = tree;
         if (read == null && head != null) {
-            read = ManifestFormat.tree(image, head, part(head, 0));
+            ReadBudget budget = ReadBudget.ofManifest(image);
+            read = ManifestFormat.tree(image, head, part(head, 0, budget), budget);
             tree = read;
         }
         if (read == null) {
@@ -96,7 +97,8 @@ public final class StoredManifest {
         if (head == null) {
             return ofTree;
         }
-        return ManifestLists.whole(image, tree(), ofTree, index -> ManifestFormat.message(image, head, index, part(head, index), ChunkList.parser()));
+        ReadBudget budget = ReadBudget.ofManifest(image);
+        return ManifestLists.whole(image, tree(), ofTree, index -> list(head, index, budget), budget);
     }
 
     /** The whole manifest, as everything that handles content wants it. */
@@ -104,10 +106,23 @@ public final class StoredManifest {
         if (head == null) {
             return tree();
         }
-        return ManifestLists.putBack(image, tree(), index -> ManifestFormat.message(image, head, index, part(head, index), ChunkList.parser()));
+        ReadBudget budget = ReadBudget.ofManifest(image);
+        return ManifestLists.putBack(image, tree(), ManifestFormat.once(image, index -> list(head, index, budget)), budget);
     }
 
-    private ByteBuffer part(ManifestHead from, int index) {
+    private ChunkList list(ManifestHead from, int index, ReadBudget budget) {
+        ByteBuffer bytes = part(from, index, budget);
+        ChunkList list = ManifestFormat.list(image, from, index, bytes, budget);
+        // What it was read from is not kept.
+        budget.giveBack(bytes.capacity());
+        return list;
+    }
+
+    private ByteBuffer part(ManifestHead from, int index, ReadBudget budget) {
+        if (index < 0 || index >= from.getPartsCount()) {
+            throw ManifestFormat.corrupt(image, "it has no part " + index);
+        }
+        budget.take(from.getParts(index).getLength());
         long offset = begin + from.getPartsList().subList(0, index).stream().mapToLong(ManifestPart::getLength).sum();
         ByteBuffer bytes = ByteBuffer.wrap(new byte[from.getParts(index).getLength()]);
         try {

@@ -4,8 +4,10 @@ import dev.ferry.common.DurableFile;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Ids;
 import dev.ferry.common.PrivateFolder;
+import dev.ferry.common.Sizes;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.storage.ObjectStore;
+import dev.ferry.storage.WholeObject;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -132,7 +134,17 @@ public final class FolderStore implements ObjectStore {
 
     @Override
     public Optional<byte[]> get(String key) {
-        return attempt("read", key, () -> DurableFile.read(path(key)));
+        return attempt(
+                "read",
+                key,
+                () -> {
+                    Path path = path(key);
+                    long bytes = Files.exists(path) ? Files.size(path) : 0;
+                    if (bytes > WholeObject.most()) {
+                        throw WholeObject.tooLarge("Object " + key + " in " + describe(), Sizes.format(bytes));
+                    }
+                    return DurableFile.read(path);
+                });
     }
 
     @Override

@@ -1,9 +1,11 @@
 package dev.ferry.storage.object;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.common.Sizes;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.StoreConfig;
+import dev.ferry.storage.WholeObject;
 import io.minio.GetObjectArgs;
 import io.minio.GetObjectResponse;
 import io.minio.ListObjectsArgs;
@@ -101,7 +103,13 @@ public final class S3Store implements ObjectStore {
                 key,
                 () -> {
                     try (GetObjectResponse object = client.getObject(GetObjectArgs.builder().bucket(bucket).object(prefix + key).build())) {
-                        return Optional.of(object.readAllBytes());
+                        // No more than that is taken, whatever length the server tells.
+                        int atMost = (int) Math.min(Integer.MAX_VALUE - 16, WholeObject.most());
+                        byte[] bytes = object.readNBytes(atMost);
+                        if (bytes.length == atMost && object.read() >= 0) {
+                            throw WholeObject.tooLarge("Object " + key + " in " + describe(), "more than " + Sizes.format(atMost));
+                        }
+                        return Optional.of(bytes);
                     } catch (MinioException failed) {
                         if (S3Retry.isMissing(failed)) {
                             return Optional.<byte[]>empty();

@@ -1,8 +1,12 @@
 package dev.ferry.storage.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.ByteString;
+import com.google.protobuf.Descriptors.FieldDescriptor;
+import com.google.protobuf.Message;
+import com.google.protobuf.UnknownFieldSet;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.testing.Mutations;
 import dev.ferry.proto.v1.ChunkList;
@@ -13,12 +17,23 @@ import dev.ferry.proto.v1.Manifest;
 import dev.ferry.proto.v1.ManifestHead;
 import dev.ferry.proto.v1.ManifestPart;
 import dev.ferry.proto.v1.StoredFile;
+import dev.ferry.proto.v1.StoredVolume;
+import dev.ferry.proto.v1.VolumeEntry;
+import dev.ferry.storage.ObjectStore;
+import dev.ferry.storage.WholeObject;
+import dev.ferry.storage.object.FolderStore;
+import dev.ferry.storage.object.MemoryStore;
+import java.io.RandomAccessFile;
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** Manifests that a disk damaged, and those that somebody made with right checksums: read, or refused by name. */
 class BadManifestTest {
@@ -109,6 +124,84 @@ class BadManifestTest {
                 head.addParts(ManifestPart.newBuilder().setLength(length));
             }
             assertReadOrRefused(Arrays.toString(lengths), forged(head, List.of()));
+        }
+    }
+
+    private static byte[] forged(byte[]... parts) {
+        ManifestHead.Builder head = ManifestHead.newBuilder().setFormatVersion(ManifestFormat.VERSION).setImage(Image.newBuilder().setId(IMAGE));
+        for (byte[] part : parts) {
+            head.addParts(ManifestPart.newBuilder().setLength(part.length).setSha256(ByteString.copyFrom(ChunkName.sha256().digest(part))));
+        }
+        return forged(head, List.of(parts));
+    }
+
+    private static final long SMALL = 16 << 20;
+
+    private static void assertTooLarge(String what, byte[] object) {
+        assertThat(object.length).as(what).isLessThan(2 << 20);
+        assertThatThrownBy(() -> ManifestFormat.read(IMAGE, object, new ReadBudget("The manifest of image " + IMAGE, SMALL)))
+                .as(what)
+                .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.OBJECT_TOO_LARGE))
+                .hasMessageContainingAll(IMAGE, "16 MiB");
+    }
+
+    @Test
+    void aFewBytesThatWouldBecomeMuchAreRefusedBeforeTheyAreTaken() {
+        Manifest.Builder none = Manifest.newBuilder();
+        assertTooLarge("files", forged(none.clone().addAllFiles(Collections.nCopies(200_000, StoredFile.getDefaultInstance())).build().toByteArray()));
+        assertTooLarge("packs", forged(none.clone().addAllPacks(Collections.nCopies(300_000, "")).build().toByteArray()));
+        StoredVolume volume = StoredVolume.newBuilder().addAllEntries(Collections.nCopies(200_000, VolumeEntry.getDefaultInstance())).build();
+        assertTooLarge("entries", forged(none.clone().addVolumes(volume).build().toByteArray()));
+        UnknownFieldSet.Field.Builder unknown = UnknownFieldSet.Field.newBuilder();
+        Collections.nCopies(300_000, ByteString.EMPTY).forEach(unknown::addLengthDelimited);
+        assertTooLarge("what nobody knows", forged(none.clone().setUnknownFields(UnknownFieldSet.newBuilder().addField(5000, unknown.build()).build()).build().toByteArray()));
+        ChunkList numbers = ChunkList.newBuilder().addAllLengths(Collections.nCopies(500_000, 1)).addAllPack(Collections.nCopies(500_000, 1)).build();
+        assertTooLarge("numbers of format 1", forged(none.clone().addFiles(StoredFile.newBuilder().setChunks(numbers)).addAllPacks(Collections.nCopies(150_000, "")).build().toByteArray()));
+        // Two bytes are a chunk of zeros, and one part is many lists.
+        byte[] zeros = new byte[600_000];
+        IntStream.range(0, zeros.length / 2).forEach(at -> zeros[2 * at] = 2);
+        byte[] list = ChunkList.newBuilder().setPlaces(ByteString.copyFrom(zeros)).build().toByteArray();
+        StoredFile file = StoredFile.newBuilder().setName("pages-1.img").setChunks(ChunkList.newBuilder().setPart(1)).build();
+        assertTooLarge("zeros", forged(none.clone().addFiles(file).build().toByteArray(), list));
+        try (ObjectStore store = new MemoryStore()) {
+            byte[] brief = ChunkList.newBuilder().setPlaces(ByteString.copyFrom(new byte[] {2, 0})).build().toByteArray();
+            store.put(Keys.manifest(IMAGE), ByteBuffer.wrap(forged(none.clone().addFiles(file).addFiles(file).build().toByteArray(), brief)));
+            assertThatThrownBy(() -> StoredManifest.open(store, IMAGE).whole()).isInstanceOf(FerryException.class).hasMessageContaining("its part 1 is two lists");
+        }
+    }
+
+    private static long messages(Message message) {
+        long inside = 0;
+        for (Map.Entry<FieldDescriptor, Object> field : message.getAllFields().entrySet()) {
+            if (field.getKey().getJavaType() == FieldDescriptor.JavaType.MESSAGE) {
+                List<?> all = field.getKey().isRepeated() ? (List<?>) field.getValue() : List.of(field.getValue());
+                inside += all.stream().mapToLong(one -> messages((Message) one)).sum();
+            }
+        }
+        return 1 + inside;
+    }
+
+    @Test
+    void nothingThatIsParsedIsMoreThanWasCounted() throws Exception {
+        for (int seed = 0; seed < SEEDS; seed++) {
+            Message any = new Mutations(seed).message(Manifest.getDefaultInstance());
+            long made = messages(any) * ReadBudget.MESSAGE;
+            ByteBuffer bytes = any.toByteString().asReadOnlyByteBuffer();
+            new ReadBudget("seed " + seed, made + 100L * any.getSerializedSize()).takeFor(bytes, Manifest.getDescriptor());
+            assertThatThrownBy(() -> new ReadBudget("", made - 1).takeFor(bytes, Manifest.getDescriptor())).as("seed %d", seed).isInstanceOf(FerryException.class);
+        }
+    }
+
+    @Test
+    void anObjectThatIsLargerThanMemoryIsNotRead(@TempDir Path folder) throws Exception {
+        try (FolderStore store = new FolderStore(folder)) {
+            store.put(Keys.manifest(IMAGE), ByteBuffer.wrap(new byte[1]));
+            try (RandomAccessFile hole = new RandomAccessFile(folder.resolve(Keys.manifest(IMAGE)).toFile(), "rw")) {
+                hole.setLength(WholeObject.most() + 1);
+            }
+            assertThatThrownBy(() -> store.get(Keys.manifest(IMAGE)))
+                    .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.OBJECT_TOO_LARGE))
+                    .hasMessageContaining(Keys.manifest(IMAGE));
         }
     }
 }
