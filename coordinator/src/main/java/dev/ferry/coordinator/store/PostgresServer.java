@@ -17,17 +17,25 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 
 /**
  * A PostgreSQL server for a trial or a test, on loopback, gone with all it holds when it is closed. It runs as the user that Debian's
- * package makes, because it refuses root. It writes nothing through to the disk: no machine is lost in a trial.
+ * package makes, because it refuses root. It writes nothing through to the disk: no machine is lost in a trial. It ends with the process that
+ * started it, also when that is killed; what it leaves on the disk then is removed by the next start of any.
  */
 public final class PostgresServer implements AutoCloseable {
     private static final String USER = "postgres";
+    private static final String FOLDER = "ferry-postgres";
+    /** Says whose a folder is: pid and start time of the process that will remove it. */
+    private static final String OWNER = "owner";
     private static final Path VERSIONS = Path.of("/usr/lib/postgresql");
     private static final AtomicInteger DATABASES = new AtomicInteger();
     private static final Duration READY = Duration.ofSeconds(30);
@@ -50,6 +58,54 @@ public final class PostgresServer implements AutoCloseable {
         awaitReady();
     }
 
+    /** Words by which a process is told from later ones with its number; empty: there is none. */
+    private static String identity(long pid) {
+        try {
+            String stat = Files.readString(Path.of("/proc", Long.toString(pid), "stat"), StandardCharsets.ISO_8859_1);
+            // The name, which may hold anything, ends with the last bracket; its start is the 20th field behind it.
+            return pid + " " + stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1)[19];
+        } catch (IOException gone) {
+            return "";
+        }
+    }
+
+    /** Ends and removes servers whose owners were killed. */
+    static void removeLeftovers(Path where) throws IOException, InterruptedException {
+        try (DirectoryStream<Path> folders = Files.newDirectoryStream(where, FOLDER + "*")) {
+            for (Path folder : folders) {
+                Path owner = folder.resolve(OWNER);
+                // One without is being made at this moment, or was made by an older Ferry.
+                if (Files.isReadable(owner)) {
+                    String words = Files.readString(owner);
+                    if (!words.isEmpty() && !words.equals(identity(Long.parseLong(words.split(" ", 2)[0])))) {
+                        removeLeftover(folder);
+                    }
+                }
+            }
+        }
+    }
+
+    private static void removeLeftover(Path folder) throws IOException, InterruptedException {
+        List<ProcessHandle> left = ProcessHandle.allProcesses().filter(process -> isOf(process.pid(), folder)).toList();
+        left.forEach(ProcessHandle::destroyForcibly);
+        for (ProcessHandle one : left) {
+            try {
+                var unused = one.onExit().get(READY.toSeconds(), TimeUnit.SECONDS);
+            } catch (ExecutionException | TimeoutException stays) {
+                throw new IOException("PostgreSQL of " + folder + ", whose owner is gone, does not end: process " + one.pid(), stays);
+            }
+        }
+        delete(folder);
+    }
+
+    private static boolean isOf(long pid, Path folder) {
+        try {
+            return Files.readString(Path.of("/proc", Long.toString(pid), "cmdline"), StandardCharsets.ISO_8859_1).contains("\0" + folder.resolve("data") + "\0");
+        } catch (IOException ended) {
+            return false;
+        }
+    }
+
     /**
      * Starts a server with no database of Ferry's.
      *
@@ -57,8 +113,11 @@ public final class PostgresServer implements AutoCloseable {
      */
     public static PostgresServer start() throws IOException, InterruptedException {
         Path binaries = binaries();
-        Path folder = Files.createTempDirectory("ferry-postgres", PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        Path where = Path.of(System.getProperty("java.io.tmpdir", "/tmp"));
+        removeLeftovers(where);
+        Path folder = Files.createTempDirectory(where, FOLDER, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         try {
+            Files.writeString(folder.resolve(OWNER), identity(ProcessHandle.current().pid()));
             return new PostgresServer(folder, binaries);
         } catch (IOException | InterruptedException | RuntimeException failed) {
             delete(folder);
@@ -87,11 +146,31 @@ public final class PostgresServer implements AutoCloseable {
         }
     }
 
+    /**
+     * The kernel ends it when the thread that started it has ended: that is one which waits for it. The user must have been changed before, by which the kernel
+     * forgets that.
+     */
     private Process launch() throws IOException {
         // In a session of its own: Ctrl-C in a terminal is for whoever started it.
-        List<String> command = new ArrayList<>(List.of("setsid", "runuser", "-u", USER, "--", binaries.resolve("postgres").toString()));
+        List<String> command = new ArrayList<>(List.of("setsid", "setpriv", "--reuid", USER, "--regid", USER, "--init-groups", "--pdeathsig", "QUIT", binaries.resolve("postgres").toString()));
         command.addAll(List.of("-D", folder.resolve("data").toString(), "-p", Integer.toString(port), "-h", "127.0.0.1", "-k", folder.toString(), "-F"));
-        return new ProcessBuilder(command).directory(Path.of("/").toFile()).redirectErrorStream(true).redirectOutput(folder.resolve("log").toFile()).start();
+        CompletableFuture<Process> started = new CompletableFuture<>();
+        Thread unused = Thread.ofPlatform().daemon().name("PostgreSQL").start(() -> {
+            try {
+                Process running = new ProcessBuilder(command).directory(Path.of("/").toFile()).redirectErrorStream(true).redirectOutput(folder.resolve("log").toFile()).start();
+                started.complete(running);
+                int ignored = running.waitFor();
+            } catch (IOException failed) {
+                started.completeExceptionally(failed);
+            } catch (InterruptedException nobody) {
+                Thread.currentThread().interrupt();
+            }
+        });
+        try {
+            return started.join();
+        } catch (CompletionException failed) {
+            throw new IOException(failed.getCause());
+        }
     }
 
     private void awaitReady() throws IOException {
