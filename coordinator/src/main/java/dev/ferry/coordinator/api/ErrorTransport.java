@@ -19,6 +19,8 @@ public final class ErrorTransport {
     private static final int MOST_DESCRIPTION = 200;
     private static final int MOST_MESSAGE = 800;
     private static final int MOST_DETAIL = 4000;
+    /** In what gRPC says of a stream that the other end has reset, and of no other. */
+    private static final String RESET = "RST_STREAM";
 
     private ErrorTransport() {}
 
@@ -76,7 +78,10 @@ public final class ErrorTransport {
         return switch (failure.getStatus().getCode()) {
             case UNAVAILABLE -> new FerryException(ErrorCode.COORDINATOR_UNREACHABLE, "No coordinator answers at " + server + ": " + cause(failure, said), failure);
             case DEADLINE_EXCEEDED -> new FerryException(ErrorCode.DEADLINE_EXCEEDED, "The coordinator at " + server + " did not answer in time", failure);
-            case CANCELLED -> new FerryException(ErrorCode.CANCELLED, "The call to " + server + " was cancelled: " + said, failure);
+            // One that the other end has reset came to its deadline there a moment earlier than here, or whoever worked on it was ended.
+            case CANCELLED -> said.contains(RESET)
+                    ? new FerryException(ErrorCode.COORDINATOR_UNREACHABLE, "The coordinator at " + server + " dropped the call: " + said, failure)
+                    : new FerryException(ErrorCode.CANCELLED, "The call to " + server + " was cancelled: " + said, failure);
             default -> isBroken(failure)
                     ? new FerryException(ErrorCode.COORDINATOR_UNREACHABLE, "The coordinator at " + server + " went away while it was asked: " + cause(failure, said), failure)
                     : new FerryException(ErrorCode.INTERNAL, "The coordinator at " + server + " failed: " + failure.getStatus(), failure);

@@ -23,6 +23,13 @@ class ErrorTransportTest {
         assertThat(told(Status.UNAVAILABLE).code()).isEqualTo(ErrorCode.COORDINATOR_UNREACHABLE);
     }
 
+    /** Found by {@code ferry chaos run}, which took it for its own end when the coordinator that it asked was killed and another one began to lead. */
+    @Test
+    void aCallThatTheOtherEndDropsIsNobodyThere() {
+        assertThat(told(Status.CANCELLED.withDescription("RST_STREAM closed stream. HTTP/2 error code: CANCEL")).code()).isEqualTo(ErrorCode.COORDINATOR_UNREACHABLE);
+        assertThat(told(Status.CANCELLED.withDescription("Thread interrupted").withCause(new InterruptedException())).code()).isEqualTo(ErrorCode.CANCELLED);
+    }
+
     @Test
     void anAnswerThatSaysNothingIsAFault() {
         assertThat(told(Status.UNKNOWN).code()).isEqualTo(ErrorCode.INTERNAL);
