@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds ferry-init, ferry-network, ferry-watchdog, ferry-gpu and ferry-gpu-check into a folder, unless they are there and newer than their sources.
+# Builds ferry-init, ferry-network, ferry-watchdog, ferry-gpu, ferry-gpu-check and libferry-clock.so into a folder, unless they are there and newer than their sources.
 set -eu
 source=$(dirname "$0")
 target=$1
@@ -18,4 +18,7 @@ for part in ferry-gpu.c ferry-gpu-driver.c ferry-gpu.h; do
 done
 if [ ! "$target/ferry-gpu-check" -nt "$source/ferry-gpu-check.c" ]; then
     gcc -O2 -Wall -Wextra -Werror -s -o "$target/ferry-gpu-check" "$source/ferry-gpu-check.c" -ldl
+fi
+if [ ! "$target/libferry-clock.so" -nt "$source/ferry-clock.c" ]; then
+    gcc -O2 -Wall -Wextra -Werror -fPIC -shared -s -o "$target/libferry-clock.so" "$source/ferry-clock.c" -ldl
 fi

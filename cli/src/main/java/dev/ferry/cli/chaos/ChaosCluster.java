@@ -28,8 +28,10 @@ import dev.ferry.proto.v1.SetJobPolicyRequest;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /** What is asked of a cluster whose coordinator may be away at any moment: each look is repeated until it is answered. */
@@ -145,11 +147,16 @@ final class ChaosCluster implements AutoCloseable {
     }
 
     /**
-     * How many lives of a job began, in operations since a time, from an image that may be older than what the job had done: in a restore,
+     * How many lives of a job began, in operations that were not there before, from an image that may be older than what the job had done: in a restore,
      * and where an operation restored a second time, because the node of the first may have let the job run before it was lost.
      */
-    long restores(String job, long sinceMillis) {
-        return operations(job).stream().filter(operation -> operation.getStartedAt() >= sinceMillis).mapToLong(ChaosCluster::restores).sum();
+    long restores(String job, Set<String> before) {
+        return operations(job).stream().filter(operation -> !before.contains(operation.getId())).mapToLong(ChaosCluster::restores).sum();
+    }
+
+    /** Ids of all operations on these jobs: by them those that come later are known, whatever the wall clocks say. */
+    Set<String> operationsOf(List<String> jobs) {
+        return jobs.stream().flatMap(job -> operations(job).stream()).map(Operation::getId).collect(Collectors.toSet());
     }
 
     private static long restores(Operation operation) {

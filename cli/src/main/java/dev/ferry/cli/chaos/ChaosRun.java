@@ -8,6 +8,7 @@ import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
+import dev.ferry.storage.StoreConfig;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
@@ -18,6 +19,8 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
@@ -47,13 +50,20 @@ public final class ChaosRun {
      * @param nodes of the cluster, 2 or more
      * @param jobs that run beside each other, each with so many mebibytes of memory
      * @param coordinators how many; several share a PostgreSQL server of the run's own
-     * @param folder for all of it, which nobody else uses; it is left as it is at the end
+     * @param store an S3 server's as for {@link StoreConfig#ofUrl}, which is used as it is and left as it is at the end; empty: a folder of the cluster's own
+     * @param folder for all else, which nobody else uses; it is left as it is at the end
      */
-    public record Plan(Duration minutes, int migrations, long seed, int nodes, int jobs, int mebibytes, int coordinators, Path folder) {
-        private LocalCluster.Plan cluster(Map<String, String> more) {
+    public record Plan(Duration minutes, int migrations, long seed, int nodes, int jobs, int mebibytes, int coordinators, String store, Path folder) {
+        /** With a folder for a store. */
+        public Plan(Duration minutes, int migrations, long seed, int nodes, int jobs, int mebibytes, int coordinators, Path folder) {
+            this(minutes, migrations, seed, nodes, jobs, mebibytes, coordinators, "", folder);
+        }
+
+        private LocalCluster.Plan cluster(Map<String, String> more, Optional<StoreProxy> proxy) {
             Map<String, String> settings = new HashMap<>(Map.of("heartbeat", "250ms", "nodeTimeout", "2s", "lease", LEASE.toSeconds() + "s"));
             settings.putAll(more);
-            return new LocalCluster.Plan(folder.resolve("cluster"), nodes, "", "127.0.0.1:0", "127.0.0.1:0", settings);
+            String through = proxy.map(between -> store.replace(StoreConfig.ofUrl(store).endpoint(), between.endpoint())).orElse("");
+            return new LocalCluster.Plan(folder.resolve("cluster"), nodes, through, "127.0.0.1:0", "127.0.0.1:0", settings).withClocks();
         }
     }
 
@@ -64,13 +74,15 @@ public final class ChaosRun {
     private final List<Round> rounds = new ArrayList<>();
     private final ChaosCluster cluster;
     private final Injector injector;
+    private final List<Fault> faults;
 
-    private ChaosRun(Plan plan, PrintStream tell, LocalCluster parts) {
+    private ChaosRun(Plan plan, PrintStream tell, LocalCluster parts, Optional<StoreProxy> proxy) {
         this.plan = plan;
         this.tell = tell;
         random = new SplittableRandom(plan.seed());
         cluster = new ChaosCluster(parts);
-        injector = new Injector(parts, plan.folder());
+        injector = new Injector(parts, plan.folder(), proxy);
+        faults = Fault.of(proxy.isPresent());
     }
 
     /** One fault as the seed chose it. */
@@ -84,18 +96,27 @@ public final class ChaosRun {
      * @throws FerryException when the cluster can't be started or stays unreachable
      */
     public static ChaosReport run(Plan plan, BooleanSupplier asked, PrintStream tell) throws IOException, InterruptedException {
-        if (plan.coordinators() == 1) {
-            return run(plan, plan.cluster(Map.of()), asked, tell);
+        if (plan.store().isEmpty()) {
+            return run(plan, Optional.empty(), asked, tell);
         }
-        try (PostgresServer server = PostgresServer.start()) {
-            Map<String, String> database = Map.of("database", "{url: \"" + server.newDatabase() + "\", user: " + server.user() + "}");
-            return run(plan, plan.cluster(database).sharedBy(plan.coordinators()), asked, tell);
+        try (StoreProxy proxy = StoreProxy.before(StoreConfig.ofUrl(plan.store()).endpoint())) {
+            return run(plan, Optional.of(proxy), asked, tell);
         }
     }
 
-    private static ChaosReport run(Plan plan, LocalCluster.Plan cluster, BooleanSupplier asked, PrintStream tell) throws IOException, InterruptedException {
+    private static ChaosReport run(Plan plan, Optional<StoreProxy> proxy, BooleanSupplier asked, PrintStream tell) throws IOException, InterruptedException {
+        if (plan.coordinators() == 1) {
+            return run(plan, plan.cluster(Map.of(), proxy), proxy, asked, tell);
+        }
+        try (PostgresServer server = PostgresServer.start()) {
+            Map<String, String> database = Map.of("database", "{url: \"" + server.newDatabase() + "\", user: " + server.user() + "}");
+            return run(plan, plan.cluster(database, proxy).sharedBy(plan.coordinators()), proxy, asked, tell);
+        }
+    }
+
+    private static ChaosReport run(Plan plan, LocalCluster.Plan cluster, Optional<StoreProxy> proxy, BooleanSupplier asked, PrintStream tell) throws IOException, InterruptedException {
         try (LocalCluster parts = LocalCluster.start(cluster)) {
-            ChaosRun run = new ChaosRun(plan, tell, parts);
+            ChaosRun run = new ChaosRun(plan, tell, parts, proxy);
             try {
                 return run.rounds(asked);
             } finally {
@@ -145,7 +166,7 @@ public final class ChaosRun {
     }
 
     private Choice choose() {
-        Fault fault = Fault.values()[random.nextInt(Fault.values().length)];
+        Fault fault = faults.get(random.nextInt(faults.size()));
         Duration lasts = Duration.ofMillis(random.nextLong(fault.lasts() ? MOST_LASTING.toMillis() : MOST_LASTING.toMillis() / 3));
         String step = random.nextBoolean() ? STEPS.get(random.nextInt(STEPS.size())) : "";
         return new Choice(
@@ -157,8 +178,8 @@ public final class ChaosRun {
         int source = LocalCluster.nodeNumber(cluster.job(job.id()).getNode());
         int target = IntStream.rangeClosed(1, plan.nodes()).filter(node -> node != source).skip(choice.target()).findFirst().orElseThrow();
         long step = job.last();
+        Set<String> before = cluster.operationsOf(jobs.stream().map(WitnessedJob::id).toList());
         long began = System.nanoTime();
-        long begunAt = System.currentTimeMillis();
         Operation begun = cluster.migrate(job.id(), LocalCluster.nodeName(target), choice.live());
         FutureTask<Void> fault = new FutureTask<>(() -> inject(choice, begun, source, target));
         Thread unused = Thread.ofPlatform().daemon().name("fault").start(fault);
@@ -171,11 +192,11 @@ public final class ChaosRun {
         } else if (ended.getState() == OperationState.OPEN) {
             violations.add("the operation is open after " + MOST_SETTLING.toSeconds() + " s: " + cluster.lastStep(ended));
         }
-        boolean restored = settle(job, choice.fault(), began, begunAt, violations);
+        boolean restored = settle(job, choice.fault(), began, before, violations);
         long millis = (System.nanoTime() - began) / 1_000_000;
         for (WitnessedJob bystander : jobs) {
             if (bystander != job) {
-                restored |= settle(bystander, choice.fault(), began, begunAt, violations);
+                restored |= settle(bystander, choice.fault(), began, before, violations);
             }
         }
         return new Round(rounds.size() + 1, job.id(), choice.fault(), choice.step(), choice.live(), outcome, millis, restored, violations);
@@ -204,7 +225,7 @@ public final class ChaosRun {
      *
      * @return whether it went on from an image because its node was lost
      */
-    private boolean settle(WitnessedJob job, Fault fault, long began, long begunAt, List<String> violations) throws IOException, InterruptedException {
+    private boolean settle(WitnessedJob job, Fault fault, long began, Set<String> before, List<String> violations) throws IOException, InterruptedException {
         String of = job.name() + ": ";
         if (!runsAgain(job, began)) {
             Job now = cluster.job(job.id());
@@ -218,7 +239,7 @@ public final class ChaosRun {
         if (nodes.size() > 1) {
             violations.add(of + "its processes are on nodes " + nodes + " after " + MOST_STALE.toSeconds() + " s");
         }
-        long lives = cluster.restores(job.id(), begunAt);
+        long lives = cluster.restores(job.id(), before);
         job.violations(lives).forEach(what -> violations.add(of + what));
         if (lives > 0 && fault == Fault.NONE) {
             violations.add(of + "it was restored though nothing was done to any node");

@@ -19,17 +19,21 @@ import java.util.function.Predicate;
 /** Does faults to the processes and cables of a local cluster, and undoes them. */
 final class Injector {
     private static final long LOOK_NANOS = 500_000;
+    private static final int TIMES_AS_FAR = 1000;
 
     private final LocalCluster cluster;
     private final Path folder;
+    private final Optional<StoreProxy> proxy;
     private final List<Duration> failOvers = new CopyOnWriteArrayList<>();
 
     /**
      * @param folder of the cluster, by which its processes are told from others
+     * @param proxy before its S3 server; empty: its store is a folder
      */
-    Injector(LocalCluster cluster, Path folder) {
+    Injector(LocalCluster cluster, Path folder, Optional<StoreProxy> proxy) {
         this.cluster = cluster;
         this.folder = folder;
+        this.proxy = proxy;
     }
 
     /**
@@ -54,6 +58,16 @@ final class Injector {
             case LOSE_SOURCE -> lose(source, lasts);
             case LOSE_TARGET -> lose(target, lasts);
             case STORE_READ_ONLY -> refuseWrites(lasts);
+            case CLOCK_COORDINATOR -> {
+                int leader = cluster.leader();
+                jump(ahead -> cluster.setCoordinatorClock(leader, ahead), lasts);
+            }
+            case CLOCK_SOURCE -> jump(ahead -> cluster.setClock(source, ahead), lasts);
+            case STORE_ERRORS -> store(StoreProxy.Mood.ERRORS, lasts);
+            case STORE_SILENT -> store(StoreProxy.Mood.SILENT, lasts);
+            case STORE_CUTS -> store(StoreProxy.Mood.CUTS, lasts);
+            case STORE_TRUNCATES -> store(StoreProxy.Mood.TRUNCATES, lasts);
+            case CLOCK_TARGET -> jump(ahead -> cluster.setClock(target, ahead), lasts);
         }
     }
 
@@ -102,6 +116,32 @@ final class Injector {
             pause(lasts);
         } finally {
             signal("CONT", pid);
+        }
+    }
+
+    private void store(StoreProxy.Mood mood, Duration lasts) throws InterruptedException {
+        StoreProxy between = proxy.orElseThrow(() -> new IllegalStateException("the store of this cluster is a folder"));
+        between.be(mood);
+        try {
+            pause(lasts);
+        } finally {
+            between.be(StoreProxy.Mood.FAIR);
+        }
+    }
+
+    /** Sets a part's wall clock. */
+    private interface WallClock {
+        void set(Duration ahead) throws IOException;
+    }
+
+    /** There and back; a thousand times as far as it lasts, and in whichever direction that says. */
+    private static void jump(WallClock clock, Duration lasts) throws IOException, InterruptedException {
+        Duration far = lasts.multipliedBy(TIMES_AS_FAR);
+        clock.set(lasts.toMillis() % 2 == 0 ? far : far.negated());
+        try {
+            pause(lasts);
+        } finally {
+            clock.set(Duration.ZERO);
         }
     }
 

@@ -15,6 +15,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
@@ -92,6 +93,7 @@ final class UntoldRun {
         List<WitnessedJob> hit = jobs.all().stream().filter(job -> cluster.nodesWith(job.id()).contains(node)).toList();
         Map<WitnessedJob, Long> intervals = new LinkedHashMap<>();
         hit.forEach(job -> intervals.put(job, cluster.interval(job.id()).toMillis()));
+        Set<String> before = cluster.operationsOf(jobs.all().stream().map(WitnessedJob::id).toList());
         long began = System.currentTimeMillis();
         machines.take(node);
         long gone = System.currentTimeMillis();
@@ -115,7 +117,7 @@ final class UntoldRun {
             }
         }
         for (WitnessedJob job : jobs.all()) {
-            job.violations(cluster.restores(job.id(), began)).forEach(what -> violations.add(job.name() + ": " + what));
+            job.violations(cluster.restores(job.id(), before)).forEach(what -> violations.add(job.name() + ": " + what));
         }
         parts.startNode(node);
         return new UntoldMachine(number, LocalCluster.nodeName(node), losses, millis, violations);

@@ -58,13 +58,24 @@ final class Coordinators {
         }
 
         String name() {
-            return number == 1 ? "coordinator" : "coordinator-" + number;
+            return Coordinators.name(number);
         }
+    }
+
+    /** What one of them is called among the parts of a cluster. */
+    static String name(int number) {
+        return number == 1 ? "coordinator" : "coordinator-" + number;
+    }
+
+    /** Words with which a part is started before its own. */
+    interface Before {
+        List<String> words(String part) throws IOException;
     }
 
     private final LocalCluster.Plan plan;
     private final Optional<ClusterNetwork> network;
     private final Conf conf;
+    private final Before before;
     private final BiConsumer<Integer, Part> launched;
     private final List<Place> places;
 
@@ -72,10 +83,11 @@ final class Coordinators {
      * @param network empty: nodes reach a coordinator where operators do
      * @param launched is told the number of each that is started, before it is ready
      */
-    Coordinators(LocalCluster.Plan plan, Optional<ClusterNetwork> network, Conf conf, BiConsumer<Integer, Part> launched) {
+    Coordinators(LocalCluster.Plan plan, Optional<ClusterNetwork> network, Conf conf, Before before, BiConsumer<Integer, Part> launched) {
         this.plan = plan;
         this.network = network;
         this.conf = conf;
+        this.before = before;
         this.launched = launched;
         places = IntStream.rangeClosed(1, plan.coordinators()).mapToObj(number -> new Place(number, plan.grpc(), plan.http())).toList();
     }
@@ -142,7 +154,7 @@ final class Coordinators {
         }
         settings.putAll(plan.settings());
         Path config = conf.write(place.name(), settings);
-        Part part = Part.start(alone() ? "The coordinator" : "Coordinator " + number, List.of(), List.of("coordinator", "--config", config.toString()), plan.log(place.name()));
+        Part part = Part.start(alone() ? "The coordinator" : "Coordinator " + number, before.words(place.name()), List.of("coordinator", "--config", config.toString()), plan.log(place.name()));
         place.part = part;
         launched.accept(number, part);
         Matcher ready = part.await(READY_LINE, READY);

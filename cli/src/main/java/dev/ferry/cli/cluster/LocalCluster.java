@@ -57,12 +57,13 @@ public final class LocalCluster implements AutoCloseable {
      * @param spot whose metadata server is played for the nodes; empty: none
      * @param apart each node in a network namespace of its own, which takes the program ip; else all meet on the loopback interface
      * @param coordinators how many; several take a database in the settings
+     * @param clocks whether the wall clock of each part can be set ({@link LocalCluster#setClock})
      */
     public record Plan(
-            Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus, Optional<Cloud> spot, Map<String, String> nodeSettings, boolean apart, int coordinators) {
+            Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus, Optional<Cloud> spot, Map<String, String> nodeSettings, boolean apart, int coordinators, boolean clocks) {
         /** With one coordinator. */
         public Plan(Path data, int nodes, String store, String grpc, String http, Map<String, String> settings, String gpus, Optional<Cloud> spot, Map<String, String> nodeSettings, boolean apart) {
-            this(data, nodes, store, grpc, http, settings, gpus, spot, nodeSettings, apart, 1);
+            this(data, nodes, store, grpc, http, settings, gpus, spot, nodeSettings, apart, 1, false);
         }
 
         /** With nodes that are apart. */
@@ -87,7 +88,12 @@ public final class LocalCluster implements AutoCloseable {
 
         /** The same with several coordinators, on ports of the loopback interface that are free. */
         public Plan sharedBy(int several) {
-            return new Plan(data, nodes, store, "127.0.0.1:0", "127.0.0.1:0", settings, gpus, spot, nodeSettings, apart, several);
+            return new Plan(data, nodes, store, "127.0.0.1:0", "127.0.0.1:0", settings, gpus, spot, nodeSettings, apart, several, clocks);
+        }
+
+        /** The same with wall clocks that can be set. */
+        public Plan withClocks() {
+            return new Plan(data, nodes, store, grpc, http, settings, gpus, spot, nodeSettings, apart, coordinators, true);
         }
 
         /** The file that holds the output of a part. */
@@ -108,6 +114,7 @@ public final class LocalCluster implements AutoCloseable {
     private final CgroupLayout layout;
     private final Map<Integer, Part> nodes = Collections.synchronizedMap(new LinkedHashMap<>());
     private final Map<Integer, StandIn> cards = new LinkedHashMap<>();
+    private final Optional<WallClocks> clocks;
     private final Coordinators coordinators;
     private volatile @Nullable Supervisor supervisor;
     private @Nullable MetadataEmulator metadata;
@@ -117,7 +124,8 @@ public final class LocalCluster implements AutoCloseable {
         id = HexFormat.of().toHexDigits((short) plan.data().toAbsolutePath().normalize().toString().hashCode());
         network = !plan.apart() || plan.store().startsWith("s3:") ? Optional.empty() : Optional.of(new ClusterNetwork(id, plan.nodes()));
         layout = CgroupLayout.ofThisMachine();
-        coordinators = new Coordinators(plan, network, this::write, (number, part) -> watch(part, () -> startCoordinator(number)));
+        clocks = plan.clocks() ? Optional.of(new WallClocks(plan.data().resolve("clocks"))) : Optional.empty();
+        coordinators = new Coordinators(plan, network, this::write, this::clock, (number, part) -> watch(part, () -> startCoordinator(number)));
     }
 
     /**
@@ -243,7 +251,23 @@ public final class LocalCluster implements AutoCloseable {
         }
         settings.putAll(plan.nodeSettings());
         Path config = write(nodeName(node), settings);
-        nodes.put(node, Part.start("Node " + nodeName(node), network.map(bridge -> bridge.enter(node)).orElse(List.of()), List.of("node", "--config", config.toString()), logOf(nodeName(node))));
+        List<String> before = new ArrayList<>(network.map(bridge -> bridge.enter(node)).orElse(List.of()));
+        before.addAll(clock(nodeName(node)));
+        nodes.put(node, Part.start("Node " + nodeName(node), before, List.of("node", "--config", config.toString()), logOf(nodeName(node))));
+    }
+
+    private List<String> clock(String part) throws IOException {
+        return clocks.isPresent() ? clocks.get().before(part) : List.of();
+    }
+
+    /** Sets the wall clock of a node's daemon so far ahead of this machine's, which it sees at once; of a cluster with clocks that can be set. */
+    public void setClock(int node, Duration ahead) throws IOException {
+        clocks.orElseThrow().set(nodeName(node), ahead);
+    }
+
+    /** The same for a coordinator. */
+    public void setCoordinatorClock(int number, Duration ahead) throws IOException {
+        clocks.orElseThrow().set(Coordinators.name(number), ahead);
     }
 
     /** The machine's own cloud has nothing to say of nodes that are only processes. */

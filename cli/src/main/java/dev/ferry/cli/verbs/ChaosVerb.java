@@ -43,7 +43,7 @@ public final class ChaosVerb implements Runnable {
             name = "run",
             description = {
                 "Migrates jobs of a small cluster of its own on this machine, and does a random fault to each migration: kill -9 and SIGSTOP of coordinator, daemons, criu and watchdogs,",
-                "nodes that are cut off, machines that are gone with all they had. Each job writes its steps to a witness outside the cluster, which shows whether one was lost or lived twice.",
+                "nodes that are cut off, machines that are gone with all they had, wall clocks that jump, a store that fails. Each job writes its steps to a witness outside the cluster, which shows whether one was lost or lived twice.",
                 "Ctrl-C ends it after the migration under way, with the report so far. Needs root. Exit status 0 only if nothing was lost, doubled or stuck."
             },
             footer = {"", "Examples:", "  ferry chaos run --minutes 10", "  ferry chaos run --migrations 1000 --minutes 180 --seed 7 -o json"})
@@ -75,6 +75,16 @@ public final class ChaosVerb implements Runnable {
                 defaultValue = "1")
         private int coordinators = 1;
 
+        @Option(
+                names = "--store",
+                paramLabel = "URL",
+                description = {
+                    "An S3 server, as s3://BUCKET/PREFIX?endpoint=http://HOST:PORT, with the keys in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; default a folder.",
+                    "With it the store answers with errors, is silent, cuts connections or ends within its answers; nodes are not cut off then. What is in it is left there."
+                },
+                defaultValue = "")
+        private String store = "";
+
         @Option(names = "--memory", paramLabel = "MIB", description = "Memory that each job looks at, in MiB; default 16.", defaultValue = "16")
         private int memory = 16;
 
@@ -97,7 +107,7 @@ public final class ChaosVerb implements Runnable {
             long chosen = seed == null ? new SecureRandom().nextInt(LEAST_SEED) : seed;
             Path folder = Files.createDirectories(data.toAbsolutePath().normalize().resolve("ferry-chaos-" + Ids.random(6)));
             System.err.println("seed " + chosen + ", " + nodes + " nodes and " + jobs + " jobs in " + folder);
-            ChaosRun.Plan plan = new ChaosRun.Plan(Duration.ofMinutes(minutes), migrations, chosen, nodes, jobs, memory, coordinators, folder);
+            ChaosRun.Plan plan = new ChaosRun.Plan(Duration.ofMinutes(minutes), migrations, chosen, nodes, jobs, memory, coordinators, store, folder);
             AtomicBoolean asked = new AtomicBoolean();
             try (CleanEnd end = CleanEnd.telling(() -> asked.set(true))) {
                 ChaosReport report = ChaosRun.run(plan, asked::get, System.err);

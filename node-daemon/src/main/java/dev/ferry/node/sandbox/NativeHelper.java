@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 
-/** The programs ferry-init, ferry-network, ferry-watchdog, ferry-gpu and ferry-gpu-check, built with the daemon and carried in its jar. */
+/** The programs ferry-init, ferry-network, ferry-watchdog, ferry-gpu and ferry-gpu-check, and libferry-clock.so, built with the daemon and carried in its jar. */
 public final class NativeHelper {
     private NativeHelper() {}
 
@@ -34,6 +34,11 @@ public final class NativeHelper {
     /** Puts ferry-watchdog at a path, executable, whole or not at all; one that runs from there is not disturbed. */
     public static void installWatchdog(Path at) throws IOException {
         install("ferry-watchdog", at);
+    }
+
+    /** Puts libferry-clock.so, by which a trial moves the wall clock of a process, at a path, whole or not at all. */
+    public static void installClock(Path at) throws IOException {
+        install("libferry-clock.so", at);
     }
 
     private static void install(String name, Path at) throws IOException {
