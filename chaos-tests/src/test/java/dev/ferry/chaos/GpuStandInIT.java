@@ -15,10 +15,12 @@ import dev.ferry.proto.v1.ResumeJobRequest;
 import dev.ferry.proto.v1.SuspendJobRequest;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -133,6 +135,43 @@ class GpuStandInIT {
         }
         scene.cancel(job.getId());
         await().atMost(Scene.SOON).untilAsserted(() -> assertThat(scene.cluster.gpus(1).used()).isZero());
+    }
+
+    /** Gives a node a specification of its GPUs with one file, and starts its daemon anew. */
+    private void specify(int node) throws Exception {
+        Path folder = Files.createDirectories(scene.cluster.cdi(node));
+        Path library = Files.writeString(folder.resolve("libnvidia.so"), "of node " + node);
+        String devices =
+                scene.ask(stub -> stub.listNodes(ListNodesRequest.getDefaultInstance())).getNodesList().stream()
+                        .filter(one -> one.getName().equals("node-" + node))
+                        .flatMap(one -> one.getFacts().getGpusList().stream())
+                        .map(gpu -> "- {name: " + gpu.getUuid() + ", containerEdits: {deviceNodes: [{path: /dev/nvidia" + gpu.getMinor() + "}]}}\n")
+                        .collect(Collectors.joining());
+        Files.writeString(folder.resolve("nvidia.yaml"), "cdiVersion: 0.5.0\nkind: nvidia.com/gpu\ndevices:\n" + devices + "containerEdits:\n  mounts: [{hostPath: " + library + ", containerPath: /driver/libnvidia.so}]\n");
+        scene.cluster.node(node).kill();
+        scene.cluster.startNode(node);
+        scene.awaitNodes();
+    }
+
+    @Test
+    void aNodeWithoutTheFilesOfTheJobsGpusIsRefusedWhileTheJobRunsOn() throws Exception {
+        specify(1);
+        Job job = scene.run(job(1, "/jobs/train", "100000", "1", "1").setNode("node-1"));
+        assertThat(scene.job(job.getId()).getGpuFiles().getFilesList()).singleElement().satisfies(file -> assertThat(file.getDestination()).isEqualTo("/driver/libnvidia.so"));
+        Operation refused = scene.fail(ErrorCode.NODE_INCOMPATIBLE, stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).setTo("node-2").build()));
+        assertThat(refused.getError().getMessage()).contains("node-2", "/driver/libnvidia.so");
+        assertThat(refused.getStepsList()).noneMatch(step -> step.getName().equals("DUMP"));
+        // Anywhere else is nowhere, and the refusal says why.
+        Operation nowhere = scene.fail(ErrorCode.NO_CAPACITY, stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).build()));
+        assertThat(nowhere.getError().getMessage()).contains("/driver/libnvidia.so");
+        int lines = scene.log(job.getId()).size();
+        await().atMost(Scene.SOON).until(() -> scene.log(job.getId()).size() > lines);
+        // What its image says holds of a stored job.
+        scene.succeed(stub -> stub.suspendJob(SuspendJobRequest.newBuilder().setJob(job.getId()).build()));
+        scene.fail(ErrorCode.NODE_INCOMPATIBLE, stub -> stub.resumeJob(ResumeJobRequest.newBuilder().setJob(job.getId()).setNode("node-2").build()));
+        specify(2);
+        assertThat(scene.succeed(stub -> stub.resumeJob(ResumeJobRequest.newBuilder().setJob(job.getId()).setNode("node-2").build())).getTargetNode()).isEqualTo("node-2");
+        scene.cancel(job.getId());
     }
 
     @Test

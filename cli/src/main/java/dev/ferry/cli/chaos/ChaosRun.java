@@ -268,7 +268,7 @@ public final class ChaosRun {
 
     private static String line(Round round) {
         String at = round.step().isEmpty() ? "" : " at " + round.step();
-        String line = String.format(Locale.ROOT, "%5d  %s  %-16s%-11s %-6s %-30s %6.1f s", round.number(), round.job(), round.fault(), at, round.live() ? "live" : "", round.outcome(), round.millis() / 1e3);
+        String line = String.format(Locale.ROOT, "%5d  %s  %-18s%-11s %-6s %-30s %6.1f s", round.number(), round.job(), round.fault(), at, round.live() ? "live" : "", round.outcome(), round.millis() / 1e3);
         return line + (round.restored() ? "  from an image" : "") + (round.violations().isEmpty() ? "" : "  VIOLATION " + round.violations());
     }
 }

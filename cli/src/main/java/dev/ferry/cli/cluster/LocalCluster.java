@@ -247,13 +247,18 @@ public final class LocalCluster implements AutoCloseable {
         }
         if (!plan.gpus().isEmpty()) {
             GpuConfig gpu = gpus(node).config();
-            settings.put("gpu", "{library: \"" + gpu.library() + "\", nvml: \"" + gpu.nvml() + "\", program: \"" + gpu.program() + "\", standIn: \"" + gpu.standIn() + "\", cdi: []}");
+            settings.put("gpu", "{library: \"" + gpu.library() + "\", nvml: \"" + gpu.nvml() + "\", program: \"" + gpu.program() + "\", standIn: \"" + gpu.standIn() + "\", cdi: [\"" + cdi(node) + "\"]}");
         }
         settings.putAll(plan.nodeSettings());
         Path config = write(nodeName(node), settings);
         List<String> before = new ArrayList<>(network.map(bridge -> bridge.enter(node)).orElse(List.of()));
         before.addAll(clock(nodeName(node)));
         nodes.put(node, Part.start("Node " + nodeName(node), before, List.of("node", "--config", config.toString()), logOf(nodeName(node))));
+    }
+
+    /** Where a node whose GPUs are played looks for CDI specifications; usually there is nothing. */
+    public Path cdi(int node) {
+        return plan.data().toAbsolutePath().resolve("cdi").resolve(nodeName(node));
     }
 
     private List<String> clock(String part) throws IOException {
