@@ -51,14 +51,14 @@ final class GpuFilePlaces {
      *
      * @throws FerryException NODE_INCOMPATIBLE that names what is not here
      */
-    static List<GpuFile> mounted(NodeContext context, GpuFiles needed, List<GpuFile> here) {
+    static List<GpuFile> mounted(String node, GpuFiles needed, List<GpuFile> here) {
         List<String> there = needed.getFilesList().stream().map(GpuFile::getDestination).toList();
         List<String> missing = new ArrayList<>(there);
         missing.removeAll(here.stream().map(GpuFile::getDestination).toList());
         if (!missing.isEmpty()) {
             throw new FerryException(
                     ErrorCode.NODE_INCOMPATIBLE,
-                    "Node " + context.node() + " has no file for " + Places.name(missing) + ", which the job has mounted for its GPUs: no CDI specification there names it for the GPUs that it would get, or it has no place in"
+                    "Node " + node + " has no file for " + Places.name(missing) + ", which the job has mounted for its GPUs: no CDI specification there names it for the GPUs that it would get, or it has no place in"
                             + " the job's file system there. Give the node the driver and the specification of the others");
         }
         return here.stream().filter(file -> there.contains(file.getDestination())).toList();
@@ -71,7 +71,7 @@ final class GpuFilePlaces {
      */
     static void require(NodeContext context, JobSpec spec, JobFolder folder, GpuAccess access, GpuFiles needed) throws IOException {
         if (needed.getFilesCount() > 0) {
-            List<GpuFile> ignored = mounted(context, needed, here(context, spec, folder, access));
+            List<GpuFile> ignored = mounted(context.node(), needed, here(context, spec, folder, access));
         }
     }
 

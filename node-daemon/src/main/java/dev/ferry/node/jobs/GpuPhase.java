@@ -61,7 +61,7 @@ final class GpuPhase {
         List<String> uuids = access.uuids();
         access.fill(job.folder().gpu());
         List<GpuFile> here = GpuFilePlaces.here(job.context(), spec, job.folder(), access);
-        List<GpuFile> files = mounted.isPresent() ? GpuFilePlaces.mounted(job.context(), mounted.get(), here) : here;
+        List<GpuFile> files = mounted.isPresent() ? GpuFilePlaces.mounted(job.context().node(), mounted.get(), here) : here;
         boolean known = !uuids.isEmpty() && (starts || mounted.isPresent());
         job.change(record -> record.clearGpuFiles().addAllGpuFiles(files).setGpuFilesKnown(known).clearGpus().addAllGpus(uuids).clearGpuUses().clearGpuProcesses().clearGpuMemoryLimit().clearParked());
     }
