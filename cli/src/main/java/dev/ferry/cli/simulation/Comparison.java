@@ -7,6 +7,7 @@ import dev.ferry.common.Durations;
 import dev.ferry.scheduling.simulate.Report;
 import dev.ferry.scheduling.simulate.SimulationPolicy;
 import dev.ferry.scheduling.simulate.Simulator;
+import dev.ferry.scheduling.simulate.UnmetCause;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -24,10 +25,17 @@ public final class Comparison {
     private final List<Report> reports = new ArrayList<>();
 
     public Comparison(ClusterFile cluster, Trace trace, PolicyFile policies) {
+        this(cluster, trace, policies, false);
+    }
+
+    /**
+     * @param causes whether to find out why what is due is not met
+     */
+    public Comparison(ClusterFile cluster, Trace trace, PolicyFile policies, boolean causes) {
         this.cluster = cluster;
         this.trace = trace;
         for (SimulationPolicy policy : policies.compared()) {
-            reports.add(Simulator.run(trace.tree(), cluster.room(), trace.jobs(), policy));
+            reports.add(Simulator.run(trace.tree(), cluster.room(), trace.jobs(), policy, causes));
         }
     }
 
@@ -45,7 +53,25 @@ public final class Comparison {
                     number(report.unmetShare() * 100, 2), number(report.utilisation() * 100, 1), time(report.meanWait()), time(report.meanCompletion()));
         }
         String left = trace.left() == 0 ? "" : trace.left() + " jobs were left out: they ran for no time, or are larger than the cluster\n";
-        return table + left;
+        return table + left + causes();
+    }
+
+    /** The unmet share of each policy by its causes; empty if they were not looked for. */
+    private String causes() {
+        if (reports.stream().allMatch(report -> report.unmetBy().isEmpty())) {
+            return "";
+        }
+        List<String> head = new ArrayList<>(List.of("UNMET SHARE %"));
+        reports.forEach(report -> head.add(report.name()));
+        Table table = new Table(head.toArray(String[]::new));
+        for (UnmetCause cause : UnmetCause.values()) {
+            if (reports.stream().anyMatch(report -> report.unmetBy().containsKey(cause))) {
+                List<String> cells = new ArrayList<>(List.of(cause.words()));
+                reports.forEach(report -> cells.add(number(report.unmetBy().getOrDefault(cause, 0.0) * 100, 3)));
+                table.row(cells.toArray(String[]::new));
+            }
+        }
+        return "\n" + table;
     }
 
     private static String number(double value, int decimals) {
@@ -73,6 +99,11 @@ public final class Comparison {
             row.put("utilisation", report.utilisation());
             row.put("meanWaitSeconds", report.meanWait());
             row.put("meanCompletionSeconds", report.meanCompletion());
+            if (!report.unmetBy().isEmpty()) {
+                Map<String, Double> causes = new LinkedHashMap<>();
+                report.unmetBy().forEach((cause, share) -> causes.put(cause.name(), share));
+                row.put("unmetBy", causes);
+            }
             rows.add(row);
         }
         try {

@@ -43,6 +43,9 @@ public final class SimulateVerb implements Callable<Integer> {
     @Option(names = "--load", paramLabel = "PART", description = "All their work as a part of what the cluster can do in that time.", defaultValue = "0.9")
     private double load;
 
+    @Option(names = "--causes", description = "Also find out why what accounts are due is not met; takes several times as long.")
+    private boolean causes;
+
     @Option(names = "--plots", paramLabel = "FOLDER", description = "Also draw one SVG for each policy.")
     private @Nullable Path plots;
 
@@ -66,7 +69,7 @@ public final class SimulateVerb implements Callable<Integer> {
         if (played.jobs().isEmpty()) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, "There are no jobs to play: " + played.left() + " were left out, because they ran for no time or are larger than the cluster");
         }
-        Comparison comparison = new Comparison(machines, played, policies);
+        Comparison comparison = new Comparison(machines, played, policies, causes);
         System.out.print(output == ServerOption.Output.json ? comparison.json() + "\n" : comparison.table());
         if (plots != null) {
             comparison.plot(plots);

@@ -14,6 +14,11 @@ import java.util.Arrays;
  * @param movable false while it is moved already, or when it can't be saved
  */
 public record RunningJob(long id, int account, Demand demand, int[] nodes, long since, long ends, double moveSeconds, int hits, long lastHit, boolean movable) {
+    /** The same, would it end at another time. */
+    public RunningJob endsAt(long time) {
+        return new RunningJob(id, account, demand, nodes, since, time, moveSeconds, hits, lastHit, movable);
+    }
+
     @Override
     public boolean equals(Object other) {
         return other instanceof RunningJob job

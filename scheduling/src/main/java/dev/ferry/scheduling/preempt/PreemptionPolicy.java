@@ -24,4 +24,9 @@ public record PreemptionPolicy(long delay, double hysteresis, long minimumRun, l
     public static PreemptionPolicy naive() {
         return new PreemptionPolicy(0, 0, 0, 0, Integer.MAX_VALUE, 1, Double.POSITIVE_INFINITY, HOUR);
     }
+
+    /** The same but for how long running jobs are left alone. */
+    public PreemptionPolicy withRests(long minimum, long between) {
+        return new PreemptionPolicy(delay, hysteresis, minimum, between, mostPerHour, mostMoving, worth, horizon);
+    }
 }

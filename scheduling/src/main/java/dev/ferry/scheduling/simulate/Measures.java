@@ -2,6 +2,7 @@ package dev.ferry.scheduling.simulate;
 
 import dev.ferry.scheduling.simulate.Simulator.SimulatedRun;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -17,6 +18,8 @@ final class Measures {
     private final double capacity;
     private final boolean inGpus;
     private final List<Report.Sample> samples = new ArrayList<>();
+    private final Map<UnmetCause, Double> causes = new EnumMap<>(UnmetCause.class);
+    private final Map<UnmetCause, Double> unmetBy = new EnumMap<>(UnmetCause.class);
     private long now;
     private long lastEnd;
     private double unmetNow;
@@ -53,12 +56,19 @@ final class Measures {
             }
             unmet += unmetNow * (until - now);
             due += dueNow * (until - now);
+            long seconds = until - now;
+            causes.forEach((cause, size) -> unmetBy.merge(cause, size * seconds, Double::sum));
         }
         now = to;
     }
 
-    /** What each account lacks of its due, so far as whole jobs of it wait that fit into that. */
-    void stands(double[] dues, double[] holds, Set<SimulatedRun> waiting) {
+    /**
+     * What each account lacks of its due, so far as whole jobs of it wait that fit into that.
+     *
+     * @return those jobs
+     */
+    List<SimulatedRun> stands(double[] dues, double[] holds, Set<SimulatedRun> waiting) {
+        List<SimulatedRun> lacking = new ArrayList<>();
         double[] lacks = new double[dues.length];
         dueNow = 0;
         // Only positions that hold or ask for something have a due of their own; accounts above repeat it.
@@ -73,6 +83,7 @@ final class Measures {
             if (run.size() <= lacks[account] + NOTHING) {
                 lacks[account] -= run.size();
                 unmetNow += run.size();
+                lacking.add(run);
             }
         }
         for (int at = 0; at < holds.length; at++) {
@@ -81,6 +92,13 @@ final class Measures {
             }
         }
         dueNow = counted.values().stream().mapToDouble(Double::doubleValue).sum();
+        causes.clear();
+        return lacking;
+    }
+
+    /** Why a job that {@link #stands} returned waits, from now on. */
+    void cause(UnmetCause cause, double size) {
+        causes.merge(cause, size, Double::sum);
     }
 
     void sample(long at, double[] holds, int waiting) {
@@ -109,8 +127,9 @@ final class Measures {
 
     Report report(String name) {
         double time = Math.max(1, lastSubmission - first);
+        unmetBy.replaceAll((cause, work) -> work / Math.max(NOTHING, due));
         return new Report(
                 name, ended, lastEnd - first, lost / HOUR, moving / HOUR, preemptions, mostHits, due == 0 ? 0 : unmet / due, worked / (capacity * time), ended == 0 ? 0 : waits / ended, ended == 0 ? 0 : completions / ended,
-                samples);
+                unmetBy, samples);
     }
 }

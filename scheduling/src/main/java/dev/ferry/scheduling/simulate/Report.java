@@ -1,6 +1,9 @@
 package dev.ferry.scheduling.simulate;
 
+import java.util.Collections;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
 
 /**
  * What a simulation came to. Hours are size (GPUs, or CPUs in a cluster without any) times time.
@@ -16,11 +19,13 @@ import java.util.List;
  * @param utilisation part of the cluster that worked until the last submission
  * @param meanWait seconds until the first start
  * @param meanCompletion seconds from submission to end
+ * @param unmetBy the unmet share by what it is due to; empty: not looked for
  * @param samples over time, for plots
  */
 public record Report(
-        String name, int jobs, long seconds, double lostHours, double movingHours, int preemptions, int mostHitsInAnHour, double unmetShare, double utilisation, double meanWait, double meanCompletion, List<Sample> samples) {
+        String name, int jobs, long seconds, double lostHours, double movingHours, int preemptions, int mostHitsInAnHour, double unmetShare, double utilisation, double meanWait, double meanCompletion, Map<UnmetCause, Double> unmetBy, List<Sample> samples) {
     public Report {
+        unmetBy = Collections.unmodifiableMap(unmetBy.isEmpty() ? Map.of() : new EnumMap<>(unmetBy));
         samples = List.copyOf(samples);
     }
 

@@ -67,12 +67,14 @@ public final class Simulator {
     private final Set<SimulatedRun> running = new LinkedHashSet<>();
     private final Deque<Moved> lastHour = new ArrayDeque<>();
     private final Measures measures;
+    private final boolean causes;
     private long number;
     private long lastPass = Long.MIN_VALUE / 2;
     private boolean passPlanned;
     private int left;
 
-    private Simulator(AccountTree tree, Room room, SimulationPolicy policy, List<SimulatedJob> trace) {
+    private Simulator(AccountTree tree, Room room, SimulationPolicy policy, List<SimulatedJob> trace, boolean causes) {
+        this.causes = causes;
         this.tree = tree;
         this.room = room;
         this.policy = policy;
@@ -104,7 +106,15 @@ public final class Simulator {
      * @param room the empty cluster; taken over
      */
     public static Report run(AccountTree tree, Room room, List<SimulatedJob> trace, SimulationPolicy policy) {
-        Simulator simulator = new Simulator(tree, room, policy, trace);
+        return run(tree, room, trace, policy, false);
+    }
+
+    /**
+     * @param room the empty cluster; taken over
+     * @param causes whether to find out why what is due is not met, which takes several times as long
+     */
+    public static Report run(AccountTree tree, Room room, List<SimulatedJob> trace, SimulationPolicy policy, boolean causes) {
+        Simulator simulator = new Simulator(tree, room, policy, trace, causes);
         simulator.play();
         return simulator.measures.report(policy.name());
     }
@@ -231,7 +241,22 @@ public final class Simulator {
         if (preemption != null && !still.isEmpty()) {
             preempt(still, due, preemption, now);
         }
-        measures.stands(due, holds, waiting);
+        List<SimulatedRun> lacking = measures.stands(due, holds, waiting);
+        if (causes && !lacking.isEmpty()) {
+            causes(lacking, due, now);
+        }
+    }
+
+    private void causes(List<SimulatedRun> lacking, double[] due, long now) {
+        List<RunningJob> held = running.stream().map(run -> run.asRunning(policy, now)).toList();
+        Causes found = new Causes(room, held, new Balance(due, holds, inGpus, capacity), policy.preemption(), spent(), now);
+        for (SimulatedRun run : lacking) {
+            measures.cause(found.of(run.asWaiting(0, policy)), run.size());
+        }
+    }
+
+    private Spent spent() {
+        return new Spent(lastHour.size(), lastHour.stream().mapToDouble(Moved::moving).sum());
     }
 
     private SimulatedRun find(long id) {
@@ -267,9 +292,8 @@ public final class Simulator {
             if (holds[job.account()] + job.demand().size(inGpus) > due[job.account()]) {
                 continue;
             }
-            Spent spent = new Spent(lastHour.size(), lastHour.stream().mapToDouble(Moved::moving).sum());
             List<RunningJob> held = running.stream().map(run -> run.asRunning(policy, now)).toList();
-            if (Preemption.decide(job, room, held, balance, preemption, spent, now) instanceof Decision.Preempt taken) {
+            if (Preemption.decide(job, room, held, balance, preemption, spent(), now) instanceof Decision.Preempt taken) {
                 apply(taken, now);
             }
         }

@@ -32,6 +32,9 @@ class SimulatorTest {
     /** a's two jobs fill the node for 1000 s each; at 500, b wants half of it for 100 s. */
     private static final List<SimulatedJob> TRACE = List.of(new SimulatedJob(1, X, 0, 1000, FOUR), new SimulatedJob(2, X, 0, 1000, FOUR), new SimulatedJob(3, Y, 500, 100, FOUR));
 
+    /** The same with a job at the end: what is due counts until the last submission. */
+    private static final List<SimulatedJob> TRACE_THAT_GOES_ON = List.of(TRACE.get(0), TRACE.get(1), TRACE.get(2), new SimulatedJob(4, X, 2000, 10, FOUR));
+
     @Test
     void withoutPreemptionBWaits() {
         Report report = play(TRACE, policy(null, true));
@@ -76,5 +79,16 @@ class SimulatorTest {
         assertThat(saved.lostHours()).isZero();
         assertThat(killed.lostHours()).isPositive();
         assertThat(saved.mostHitsInAnHour()).isLessThanOrEqualTo(1);
+    }
+
+    @Test
+    void whatIsNotMetIsDueToTheGuardThatHolds() {
+        Report kept = Simulator.run(TREE, Room.of(1, 8000, 8000, 8), TRACE_THAT_GOES_ON, policy(null, true), true);
+        assertThat(kept.unmetBy()).containsOnlyKeys(UnmetCause.NO_PREEMPTION);
+        Report delayed = Simulator.run(TREE, Room.of(1, 8000, 8000, 8), TRACE_THAT_GOES_ON, policy(PreemptionPolicy.naive().withRests(600, 0), true), true);
+        assertThat(delayed.unmetBy()).containsOnlyKeys(UnmetCause.MINIMUM_RUN);
+        assertThat(delayed.unmetBy().values().stream().mapToDouble(Double::doubleValue).sum()).isCloseTo(delayed.unmetShare(), within(1e-9));
+        assertThat(delayed.unmetShare()).isPositive().isLessThan(kept.unmetShare());
+        assertThat(Simulator.run(TREE, Room.of(1, 8000, 8000, 8), TRACE_THAT_GOES_ON, policy(null, true)).unmetBy()).isEmpty();
     }
 }
