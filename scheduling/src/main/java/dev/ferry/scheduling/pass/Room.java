@@ -2,6 +2,7 @@ package dev.ferry.scheduling.pass;
 
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.function.IntPredicate;
 
 /** What is free on each node, in arrays: 10,000 nodes are looked through for each of 100,000 jobs. Changed by its user; not for several threads. */
 public final class Room {
@@ -140,6 +141,12 @@ public final class Room {
             }
         }
         return new int[0];
+    }
+
+    /** Of the nodes with room the one with the fewest free GPUs; -1 if there is none. */
+    public int tightest(Demand demand, IntPredicate allowed) {
+        int[] found = find(new Demand(1, demand.cpuMillis(), demand.memory(), demand.gpus(), demand.labels()), Packing.PACK, allowed::test);
+        return found.length == 0 ? -1 : found[0];
     }
 
     private int emptiest(BitSet nodes, Demand demand, Allowed allowed) {

@@ -12,11 +12,22 @@ import java.util.Arrays;
  * @param hits how often it was taken away
  * @param lastHit when, seconds; 0 if never
  * @param movable false while it is moved already, or when it can't be saved
+ * @param relocatable whether it can go on on any other node with its labels; without, it can only be taken away
  */
-public record RunningJob(long id, int account, Demand demand, int[] nodes, long since, long ends, double moveSeconds, int hits, long lastHit, boolean movable) {
+public record RunningJob(long id, int account, Demand demand, int[] nodes, long since, long ends, double moveSeconds, int hits, long lastHit, boolean movable, boolean relocatable) {
+    /** One that can't go to another node. */
+    public RunningJob(long id, int account, Demand demand, int[] nodes, long since, long ends, double moveSeconds, int hits, long lastHit, boolean movable) {
+        this(id, account, demand, nodes, since, ends, moveSeconds, hits, lastHit, movable, false);
+    }
+
     /** The same, would it end at another time. */
     public RunningJob endsAt(long time) {
-        return new RunningJob(id, account, demand, nodes, since, time, moveSeconds, hits, lastHit, movable);
+        return new RunningJob(id, account, demand, nodes, since, time, moveSeconds, hits, lastHit, movable, relocatable);
+    }
+
+    /** The same while it is on its way. */
+    public RunningJob leaving() {
+        return new RunningJob(id, account, demand, nodes, since, ends, moveSeconds, hits, lastHit, false, false);
     }
 
     @Override
@@ -31,7 +42,8 @@ public record RunningJob(long id, int account, Demand demand, int[] nodes, long 
                 && moveSeconds == job.moveSeconds
                 && hits == job.hits
                 && lastHit == job.lastHit
-                && movable == job.movable;
+                && movable == job.movable
+                && relocatable == job.relocatable;
     }
 
     @Override

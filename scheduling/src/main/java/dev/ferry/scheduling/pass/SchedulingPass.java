@@ -14,8 +14,9 @@ public final class SchedulingPass {
     /** How many demands that found no room are remembered, so that those that need as much or more are not looked for again. */
     private static final int REMEMBERED = 64;
 
-    /** The highest priority first, then who waits longest. */
-    public static final Comparator<WaitingJob> ORDER = Comparator.comparingLong(WaitingJob::priority).reversed().thenComparingLong(WaitingJob::since).thenComparingLong(WaitingJob::id);
+    /** Those that are due first, of them the highest priority, then who waits longest. */
+    public static final Comparator<WaitingJob> ORDER =
+            Comparator.comparing(WaitingJob::due).thenComparingLong(WaitingJob::priority).reversed().thenComparingLong(WaitingJob::since).thenComparingLong(WaitingJob::id);
 
     private final Room room;
     private final Packing packing;

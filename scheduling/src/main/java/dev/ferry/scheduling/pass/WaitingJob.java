@@ -9,8 +9,9 @@ import java.util.List;
  * @param since when it began to wait, seconds
  * @param seconds how long it will run at most; {@link #UNKNOWN} if nobody said
  * @param warm nodes where what it needs to come back lies already; of these the first with room is taken. Only of use to jobs of one node
+ * @param due its account holds no more than its due with it: it goes before those of which that is not so
  */
-public record WaitingJob(long id, int account, long priority, long since, Demand demand, long seconds, List<Integer> warm) {
+public record WaitingJob(long id, int account, long priority, long since, Demand demand, long seconds, List<Integer> warm, boolean due) {
     public static final long UNKNOWN = Long.MAX_VALUE;
 
     public WaitingJob {
@@ -20,5 +21,15 @@ public record WaitingJob(long id, int account, long priority, long since, Demand
     /** A job to which all nodes with room are alike. */
     public WaitingJob(long id, int account, long priority, long since, Demand demand, long seconds) {
         this(id, account, priority, since, demand, seconds, List.of());
+    }
+
+    /** A job that goes by its priority. */
+    public WaitingJob(long id, int account, long priority, long since, Demand demand, long seconds, List<Integer> warm) {
+        this(id, account, priority, since, demand, seconds, warm, false);
+    }
+
+    /** The same, before those that are not due. */
+    public WaitingJob asDue() {
+        return new WaitingJob(id, account, priority, since, demand, seconds, warm, true);
     }
 }

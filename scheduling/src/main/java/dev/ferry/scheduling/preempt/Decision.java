@@ -12,17 +12,19 @@ public sealed interface Decision {
     /**
      * These give it room.
      *
+     * @param moves of those that leave its nodes and go on elsewhere
      * @param nodes where the job will run
      * @param cost size times seconds that are lost to moving, weighted by how often the victims were hit
      */
-    record Preempt(WaitingJob job, List<RunningJob> victims, int[] nodes, double cost) implements Decision {
+    record Preempt(WaitingJob job, List<RunningJob> victims, List<Move> moves, int[] nodes, double cost) implements Decision {
         public Preempt {
             victims = List.copyOf(victims);
+            moves = List.copyOf(moves);
         }
 
         @Override
         public boolean equals(Object other) {
-            return other instanceof Preempt preempt && job.equals(preempt.job) && victims.equals(preempt.victims) && Arrays.equals(nodes, preempt.nodes) && cost == preempt.cost;
+            return other instanceof Preempt preempt && job.equals(preempt.job) && victims.equals(preempt.victims) && moves.equals(preempt.moves) && Arrays.equals(nodes, preempt.nodes) && cost == preempt.cost;
         }
 
         @Override
@@ -30,6 +32,9 @@ public sealed interface Decision {
             return job.hashCode();
         }
     }
+
+    /** A running job that goes to another node, where there is room for it now. */
+    record Move(RunningJob job, int to) {}
 
     /** Nobody does. */
     record Keep(WaitingJob job, Why why) implements Decision {}

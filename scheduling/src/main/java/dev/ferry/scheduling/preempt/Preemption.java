@@ -1,38 +1,33 @@
 package dev.ferry.scheduling.preempt;
 
-import dev.ferry.scheduling.pass.Demand;
 import dev.ferry.scheduling.pass.Room;
 import dev.ferry.scheduling.pass.RunningJob;
 import dev.ferry.scheduling.pass.WaitingJob;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HashMap;
-import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /**
  * Chooses who gives room to a waiting job whose account has less than its due.
  *
- * <p>A victim's account keeps its due; the taker's does not get more than its due. So each preemption lowers {@link Balance#lack}, and there is no circle. Of those that may be taken the
- * cheapest are: cost is size times the seconds that moving takes, times the square of one more than the hits so far, so that no job pays for all.
+ * <p>A victim's account keeps its due; the taker's does not get more than its due; a job that is moved to another node is still held by its account. So each decision lowers {@link Balance#lack} by the size
+ * of the taker, and there is no circle. Of those that may be taken the cheapest are: cost is size times the seconds that moving takes, and so much for each interruption, times the square of one more than
+ * the hits so far, so that no job pays for all.
  *
  * <p>A function of its arguments: the same give the same decision, ties go by job id.
  */
 public final class Preemption {
     private static final long HOUR = 3600;
 
+    /** After so many horizons of waiting, ends that were foreseen are not waited for any longer. */
+    private static final int BELIEVED = 6;
+
     private final WaitingJob job;
     private final Room room;
     private final Balance balance;
     private final PreemptionPolicy policy;
     private final long now;
-    private final Map<Integer, List<RunningJob>> byNode = new HashMap<>();
-    private final Set<RunningJob> victims = new LinkedHashSet<>();
-    private final Map<Integer, Double> taken = new HashMap<>();
 
     private Preemption(WaitingJob job, Room room, Balance balance, PreemptionPolicy policy, long now) {
         this.job = job;
@@ -62,33 +57,47 @@ public final class Preemption {
         if (now - job.since() < policy.delay()) {
             return new Decision.Keep(job, Decision.Why.TOO_SOON);
         }
-        for (RunningJob one : running) {
-            if (isAllowed(one)) {
-                for (int node : one.nodes()) {
-                    byNode.computeIfAbsent(node, none -> new ArrayList<>()).add(one);
-                }
-            }
-        }
-        byNode.values().forEach(jobs -> jobs.sort(Comparator.comparingDouble(this::costPerSize).thenComparingLong(RunningJob::id)));
-        int[] nodes = chooseNodes();
+        RoomMaker maker =
+                new RoomMaker(
+                        job,
+                        room,
+                        running.stream().filter(this::isAllowed).toList(),
+                        balance,
+                        policy.moves(),
+                        Comparator.comparingDouble((RunningJob one) -> costPerSize(one, size)).thenComparingLong(RunningJob::id),
+                        one -> cost(one, size));
+        int[] nodes = maker.choose();
         if (nodes.length == 0) {
             return new Decision.Keep(job, Decision.Why.NO_VICTIMS);
         }
-        spareTheNeedless(nodes);
-        if (victims.isEmpty()) {
+        List<RunningJob> victims = maker.victims();
+        List<Decision.Move> moves = maker.moves();
+        if (victims.isEmpty() && moves.isEmpty()) {
             return new Decision.Keep(job, Decision.Why.HAS_ROOM);
         }
-        double cost = victims.stream().mapToDouble(this::cost).sum();
-        double moving = victims.stream().mapToDouble(this::moving).sum();
-        double gives = size * Math.min(policy.horizon(), job.seconds());
-        if (cost > policy.worth() * gives) {
+        List<RunningJob> hit = new ArrayList<>(victims);
+        moves.forEach(move -> hit.add(move.job()));
+        double cost = hit.stream().mapToDouble(one -> cost(one, size)).sum();
+        if (isTooDear(hit, size, cost, running)) {
             return new Decision.Keep(job, Decision.Why.TOO_DEAR);
         }
-        boolean tooMany = spent.preemptions() > policy.mostPerHour() - victims.size();
-        if (tooMany || spent.moving() + moving > policy.mostMoving() * balance.capacity() * HOUR) {
+        boolean tooMany = spent.preemptions() > policy.mostPerHour() - hit.size();
+        if (tooMany || spent.moving() + hit.stream().mapToDouble(this::moving).sum() > policy.mostMoving() * balance.capacity() * HOUR) {
             return new Decision.Keep(job, Decision.Why.OVER_BUDGET);
         }
-        return new Decision.Preempt(job, new ArrayList<>(victims), nodes, cost);
+        return new Decision.Preempt(job, victims, moves, nodes, cost);
+    }
+
+    /** Whether moving costs too much of the time for which the taker runs, or all of it too much of the time that it would wait for otherwise. */
+    private boolean isTooDear(List<RunningJob> hit, double size, double cost, List<RunningJob> running) {
+        double moved = hit.stream().mapToDouble(one -> moving(one) * often(one)).sum();
+        if (moved > policy.worth() * size * Math.min(policy.horizon(), job.seconds())) {
+            return true;
+        }
+        // What did not come true in all that time is not believed any longer.
+        boolean believed = policy.foresight() && now - job.since() < BELIEVED * policy.horizon();
+        long waits = believed ? Foresight.of(job.demand(), room, running, now, policy.horizon()) : policy.horizon();
+        return policy.foresight() && cost > policy.worth() * size * waits;
     }
 
     private boolean isAllowed(RunningJob one) {
@@ -100,7 +109,8 @@ public final class Preemption {
         if (!one.movable()) {
             return Optional.of(Refusal.CAN_NOT_MOVE);
         }
-        if (one.account() == job.account()) {
+        // It can't give room to its like; but it may be moved.
+        if (one.account() == job.account() && !policy.moves()) {
             return Optional.of(Refusal.SAME_ACCOUNT);
         }
         if (one.demand().size(balance.inGpus()) <= 0) {
@@ -149,101 +159,17 @@ public final class Preemption {
         return one.demand().size(balance.inGpus()) * one.moveSeconds();
     }
 
-    private double cost(RunningJob one) {
-        return moving(one) * (1 + one.hits()) * (1 + one.hits());
+    private static double often(RunningJob one) {
+        return (double) (1 + one.hits()) * (1 + one.hits());
     }
 
-    /** Those hit less go first even if moving costs nothing. */
-    private double costPerSize(RunningJob one) {
-        return (one.moveSeconds() + 1) * (1 + one.hits()) * (1 + one.hits());
+    private double cost(RunningJob one, double wanted) {
+        return (moving(one) + policy.interruption() * Math.min(1, wanted)) * often(one);
     }
 
-    private record Candidate(int node, double cost) {}
-
-    private int[] chooseNodes() {
-        List<Candidate> candidates = new ArrayList<>();
-        for (int node = 0; node < room.nodes(); node++) {
-            List<RunningJob> needed = needed(node);
-            if (needed != null) {
-                candidates.add(new Candidate(node, needed.stream().mapToDouble(this::cost).sum()));
-            }
-        }
-        candidates.sort(Comparator.comparingDouble(Candidate::cost).thenComparingInt(Candidate::node));
-        int[] nodes = new int[job.demand().nodes()];
-        int count = 0;
-        for (Candidate candidate : candidates) {
-            // Anew: what was taken since may have freed this node too, or used up what an account can give.
-            List<RunningJob> needed = needed(candidate.node());
-            if (needed == null) {
-                continue;
-            }
-            needed.forEach(this::take);
-            nodes[count++] = candidate.node();
-            if (count == nodes.length) {
-                return nodes;
-            }
-        }
-        return new int[0];
-    }
-
-    private void take(RunningJob victim) {
-        victims.add(victim);
-        taken.merge(victim.account(), victim.demand().size(balance.inGpus()), Double::sum);
-    }
-
-    private void spare(RunningJob victim) {
-        victims.remove(victim);
-        taken.merge(victim.account(), -victim.demand().size(balance.inGpus()), Double::sum);
-    }
-
-    /** The cheapest jobs that must go from a node besides those that go already; null if it can't be freed. */
-    private @Nullable List<RunningJob> needed(int node) {
-        List<RunningJob> more = new ArrayList<>();
-        if (fits(node, more)) {
-            return more;
-        }
-        Map<Integer, Double> giving = new HashMap<>();
-        for (RunningJob one : byNode.getOrDefault(node, List.of())) {
-            double gives = giving.getOrDefault(one.account(), 0.0) + one.demand().size(balance.inGpus());
-            if (victims.contains(one) || !balance.keepsDue(one.account(), taken.getOrDefault(one.account(), 0.0) + gives)) {
-                continue;
-            }
-            giving.put(one.account(), gives);
-            more.add(one);
-            if (fits(node, more)) {
-                return more;
-            }
-        }
-        return null;
-    }
-
-    private boolean fits(int node, List<RunningJob> more) {
-        Demand demand = job.demand();
-        long cpu = room.cpuMillis(node);
-        long memory = room.memory(node);
-        int gpus = room.gpus(node);
-        for (RunningJob one : byNode.getOrDefault(node, List.of())) {
-            if (victims.contains(one) || more.contains(one)) {
-                cpu += one.demand().cpuMillis();
-                memory += one.demand().memory();
-                gpus += one.demand().gpus();
-            }
-        }
-        return cpu >= demand.cpuMillis() && memory >= demand.memory() && gpus >= demand.gpus() && room.hasLabels(node, demand);
-    }
-
-    /** Takes back the dearest victims without whom there is room all the same. */
-    private void spareTheNeedless(int[] nodes) {
-        List<RunningJob> dearest = new ArrayList<>(victims);
-        dearest.sort(Comparator.comparingDouble(this::cost).reversed().thenComparingLong(RunningJob::id));
-        for (RunningJob one : dearest) {
-            spare(one);
-            for (int node : nodes) {
-                if (!fits(node, List.of())) {
-                    take(one);
-                    break;
-                }
-            }
-        }
+    /** By what it gives of what is wanted. Those hit less go first even if moving costs nothing. */
+    private double costPerSize(RunningJob one, double wanted) {
+        double interruption = policy.interruption() * Math.min(1, wanted) / Math.min(wanted, one.demand().size(balance.inGpus()));
+        return (one.moveSeconds() + 1 + interruption) * often(one);
     }
 }

@@ -11,13 +11,23 @@ package dev.ferry.scheduling.preempt;
  * @param mostMoving part of the cluster's time that may go into moving jobs, 0 to 1
  * @param worth how much the cost of a preemption may be of what it gives in {@link #horizon}
  * @param horizon seconds for which what is given counts
+ * @param interruption what each interruption of a job costs beside the moving, size times seconds; for a taker smaller than 1, that part of it
+ * @param foresight whether only the time counts for which the taker would wait, by the time limits of those that run
+ * @param moves whether jobs may be moved to other nodes so that those that wait find theirs
+ * @param dueFirst whether jobs within the dues of their accounts go before others, {@link DueFirst}
  */
-public record PreemptionPolicy(long delay, double hysteresis, long minimumRun, long spacing, int mostPerHour, double mostMoving, double worth, long horizon) {
+public record PreemptionPolicy(
+        long delay, double hysteresis, long minimumRun, long spacing, int mostPerHour, double mostMoving, double worth, long horizon, double interruption, boolean foresight, boolean moves, boolean dueFirst) {
     private static final long HOUR = 3600;
+
+    /** Only the guards: interruptions cost nothing by themselves, nobody looks ahead or is moved, and the queue goes by priority alone. */
+    public PreemptionPolicy(long delay, double hysteresis, long minimumRun, long spacing, int mostPerHour, double mostMoving, double worth, long horizon) {
+        this(delay, hysteresis, minimumRun, spacing, mostPerHour, mostMoving, worth, horizon, 0, false, false, false);
+    }
 
     /** Guards that spare jobs. */
     public static PreemptionPolicy gentle() {
-        return new PreemptionPolicy(120, 0.05, 600, HOUR, 1000, 0.05, 0.5, HOUR);
+        return new PreemptionPolicy(120, 0.05, 600, HOUR, 1000, 0.05, 0.5, HOUR, 1200, true, true, true);
     }
 
     /** Whatever lacks its due takes it at once: what the guards are compared with. */
@@ -27,6 +37,6 @@ public record PreemptionPolicy(long delay, double hysteresis, long minimumRun, l
 
     /** The same but for how long running jobs are left alone. */
     public PreemptionPolicy withRests(long minimum, long between) {
-        return new PreemptionPolicy(delay, hysteresis, minimum, between, mostPerHour, mostMoving, worth, horizon);
+        return new PreemptionPolicy(delay, hysteresis, minimum, between, mostPerHour, mostMoving, worth, horizon, interruption, foresight, moves, dueFirst);
     }
 }

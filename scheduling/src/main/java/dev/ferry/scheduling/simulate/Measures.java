@@ -1,6 +1,5 @@
 package dev.ferry.scheduling.simulate;
 
-import dev.ferry.scheduling.simulate.Simulator.SimulatedRun;
 import java.util.ArrayList;
 import java.util.EnumMap;
 import java.util.HashMap;
@@ -30,6 +29,7 @@ final class Measures {
     private double lost;
     private double moving;
     private int preemptions;
+    private int moves;
     private int mostHits;
     private int ended;
     private double waits;
@@ -113,8 +113,16 @@ final class Measures {
         moving += work;
     }
 
-    void hit(SimulatedRun run, long at) {
+    void preempted() {
         preemptions++;
+    }
+
+    void moved() {
+        moves++;
+    }
+
+    /** Preempted or moved. */
+    void hit(SimulatedRun run, long at) {
         mostHits = Math.max(mostHits, (int) run.hitTimes().stream().filter(time -> time > at - HOUR).count());
     }
 
@@ -129,7 +137,7 @@ final class Measures {
         double time = Math.max(1, lastSubmission - first);
         unmetBy.replaceAll((cause, work) -> work / Math.max(NOTHING, due));
         return new Report(
-                name, ended, lastEnd - first, lost / HOUR, moving / HOUR, preemptions, mostHits, due == 0 ? 0 : unmet / due, worked / (capacity * time), ended == 0 ? 0 : waits / ended, ended == 0 ? 0 : completions / ended,
+                name, ended, lastEnd - first, lost / HOUR, moving / HOUR, preemptions, moves, mostHits, due == 0 ? 0 : unmet / due, worked / (capacity * time), ended == 0 ? 0 : waits / ended, ended == 0 ? 0 : completions / ended,
                 unmetBy, samples);
     }
 }

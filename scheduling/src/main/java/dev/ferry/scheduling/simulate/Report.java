@@ -14,7 +14,8 @@ import java.util.Map;
  * @param lostHours work that was done twice because it was not saved
  * @param movingHours that went into saving and bringing back
  * @param preemptions of jobs
- * @param mostHitsInAnHour of one job
+ * @param moves of jobs to other nodes, so that others find room; their accounts lose nothing
+ * @param mostHitsInAnHour preemptions and moves of one job
  * @param unmetShare what accounts were due, and had jobs waiting for, but did not hold, as a part of what was due
  * @param utilisation part of the cluster that worked until the last submission
  * @param meanWait seconds until the first start
@@ -23,7 +24,7 @@ import java.util.Map;
  * @param samples over time, for plots
  */
 public record Report(
-        String name, int jobs, long seconds, double lostHours, double movingHours, int preemptions, int mostHitsInAnHour, double unmetShare, double utilisation, double meanWait, double meanCompletion, Map<UnmetCause, Double> unmetBy, List<Sample> samples) {
+        String name, int jobs, long seconds, double lostHours, double movingHours, int preemptions, int moves, int mostHitsInAnHour, double unmetShare, double utilisation, double meanWait, double meanCompletion, Map<UnmetCause, Double> unmetBy, List<Sample> samples) {
     public Report {
         unmetBy = Collections.unmodifiableMap(unmetBy.isEmpty() ? Map.of() : new EnumMap<>(unmetBy));
         samples = List.copyOf(samples);

@@ -2,7 +2,6 @@ package dev.ferry.scheduling.simulate;
 
 import dev.ferry.scheduling.accounts.AccountTree;
 import dev.ferry.scheduling.fairshare.Standings;
-import dev.ferry.scheduling.pass.Demand;
 import dev.ferry.scheduling.pass.Room;
 import dev.ferry.scheduling.pass.RunningJob;
 import dev.ferry.scheduling.pass.SchedulingPass;
@@ -11,6 +10,8 @@ import dev.ferry.scheduling.pass.WaitingJob;
 import dev.ferry.scheduling.preempt.Balance;
 import dev.ferry.scheduling.preempt.Decision;
 import dev.ferry.scheduling.preempt.Deserved;
+import dev.ferry.scheduling.preempt.DueFirst;
+import dev.ferry.scheduling.preempt.Hopeless;
 import dev.ferry.scheduling.preempt.Preemption;
 import dev.ferry.scheduling.preempt.PreemptionPolicy;
 import dev.ferry.scheduling.preempt.Spent;
@@ -48,9 +49,6 @@ public final class Simulator {
     }
 
     private record Event(long at, long number, Kind kind, SimulatedRun run, int life) {}
-
-    /** Room that victims leave for a job. */
-    private record Claim(List<SimulatedRun> victims, int[] nodes) {}
 
     private record Moved(long at, double moving) {}
 
@@ -162,15 +160,7 @@ public final class Simulator {
                 return true;
             }
             case ROOM_IS_FREE -> {
-                Claim claim = run.claim();
-                for (SimulatedRun victim : claim.victims()) {
-                    room.give(victim.nodes(), victim.job().demand());
-                    victim.waitsSince(now);
-                    waiting.add(victim);
-                }
-                run.giveHeld(room);
-                room.take(claim.nodes(), run.job().demand());
-                begin(run, claim.nodes(), now);
+                roomIsFree(run, now);
                 return true;
             }
             case TICK -> {
@@ -186,6 +176,22 @@ public final class Simulator {
             }
         }
         throw new IllegalStateException("Unknown event " + event);
+    }
+
+    private void roomIsFree(SimulatedRun run, long now) {
+        SimulatedRun.Claim claim = run.claim();
+        for (SimulatedRun victim : claim.victims()) {
+            room.give(victim.nodes(), victim.job().demand());
+            victim.waitsSince(now);
+            waiting.add(victim);
+        }
+        for (SimulatedRun.Move move : claim.moves()) {
+            room.give(move.run().nodes(), move.run().job().demand());
+            begin(move.run(), new int[] {move.to()}, now);
+        }
+        run.giveHeld(room);
+        room.take(claim.nodes(), run.job().demand());
+        begin(run, claim.nodes(), now);
     }
 
     /** Work counts, moving doesn't: time in which a job is saved or brought back is not billed. */
@@ -224,6 +230,10 @@ public final class Simulator {
         for (int at = 0; at < byPosition.size(); at++) {
             queue.add(byPosition.get(at).asWaiting(policy.fair() ? Math.round(factors[byPosition.get(at).job().account()] * FULL_FACTOR) : 0, policy));
         }
+        PreemptionPolicy preemption = policy.preemption();
+        if (preemption != null && preemption.dueFirst()) {
+            queue = DueFirst.mark(queue, new Balance(due(), holds, inGpus, capacity), job -> job.demand().size(inGpus));
+        }
         List<RunningJob> held = running.stream().map(run -> run.asRunning(policy, now)).toList();
         List<WaitingJob> still = new ArrayList<>();
         for (Verdict verdict : SchedulingPass.run(room, held, queue, policy.packing(), now)) {
@@ -237,7 +247,6 @@ public final class Simulator {
             }
         }
         double[] due = due();
-        PreemptionPolicy preemption = policy.preemption();
         if (preemption != null && !still.isEmpty()) {
             preempt(still, due, preemption, now);
         }
@@ -287,184 +296,61 @@ public final class Simulator {
         while (!lastHour.isEmpty() && lastHour.element().at() <= now - HOUR) {
             lastHour.remove();
         }
+        Hopeless hopeless = new Hopeless(preemption);
         for (WaitingJob job : still) {
             Balance balance = new Balance(due, holds, inGpus, capacity);
             if (holds[job.account()] + job.demand().size(inGpus) > due[job.account()]) {
                 continue;
             }
+            if (hopeless.known(job, "").isPresent()) {
+                continue;
+            }
             List<RunningJob> held = running.stream().map(run -> run.asRunning(policy, now)).toList();
-            if (Preemption.decide(job, room, held, balance, preemption, spent(), now) instanceof Decision.Preempt taken) {
-                apply(taken, now);
+            switch (Preemption.decide(job, room, held, balance, preemption, spent(), now)) {
+                case Decision.Preempt taken -> apply(taken, now);
+                case Decision.Keep keep -> hopeless.learn(keep, "");
             }
         }
     }
 
     private void apply(Decision.Preempt taken, long now) {
-        SimulatedRun winner = find(taken.job().id());
         List<SimulatedRun> victims = new ArrayList<>();
         for (RunningJob victim : taken.victims()) {
-            SimulatedRun run = running.stream().filter(one -> one.job().id() == victim.id()).findFirst().orElseThrow();
-            bill(run, now);
-            running.remove(run);
+            SimulatedRun run = leaves(victim, now);
             holds[run.job().account()] -= run.size();
-            measures.lost(run.interrupt(now, policy.saved()));
-            measures.hit(run, now);
-            long dump = policy.saved() ? policy.dumpSeconds() : 0;
-            measures.moving(run.size() * dump);
-            lastHour.add(new Moved(now, run.size() * (policy.saved() ? policy.dumpSeconds() + policy.restoreSeconds() : 0)));
+            measures.preempted();
             victims.add(run);
         }
+        List<SimulatedRun> leaving = new ArrayList<>(victims);
+        List<SimulatedRun.Move> moves = new ArrayList<>();
+        for (Decision.Move move : taken.moves()) {
+            SimulatedRun run = leaves(move.job(), now);
+            room.take(new int[] {move.to()}, run.job().demand());
+            measures.moved();
+            moves.add(new SimulatedRun.Move(run, move.to()));
+            leaving.add(run);
+        }
+        SimulatedRun winner = find(taken.job().id());
         waiting.remove(winner);
         holds[winner.job().account()] += winner.size();
-        winner.hold(room, taken.nodes(), victims);
-        winner.claim(new Claim(victims, taken.nodes()));
+        winner.hold(room, taken.nodes(), leaving);
+        winner.claim(new SimulatedRun.Claim(victims, moves, taken.nodes()));
         add(now + (policy.saved() ? policy.dumpSeconds() : 0), Kind.ROOM_IS_FREE, winner, 0);
         if (!policy.saved()) {
             passPlanned = false;
         }
     }
 
-    /** A job of the trace and where it is. */
-    static final class SimulatedRun {
-        private final SimulatedJob job;
-        private final double size;
-        private long remaining;
-        private long waitsSince;
-        private long startedAt;
-        private long worksSince;
-        private long billedUntil;
-        private long firstStart = -1;
-        private int life;
-        private int hits;
-        private long lastHit;
-        private int[] nodes = {};
-        private final List<Long> hitTimes = new ArrayList<>();
-        private final List<Held> held = new ArrayList<>();
-        private Claim claim = new Claim(List.of(), new int[0]);
-
-        private record Held(int node, Demand demand) {}
-
-        SimulatedRun(SimulatedJob job, double size) {
-            this.job = job;
-            this.size = size;
-            remaining = job.seconds();
-        }
-
-        SimulatedJob job() {
-            return job;
-        }
-
-        double size() {
-            return size;
-        }
-
-        int life() {
-            return life;
-        }
-
-        int[] nodes() {
-            return nodes;
-        }
-
-        long firstStart() {
-            return firstStart;
-        }
-
-        long worksSince() {
-            return worksSince;
-        }
-
-        long billedUntil() {
-            return billedUntil;
-        }
-
-        List<Long> hitTimes() {
-            return hitTimes;
-        }
-
-        Claim claim() {
-            return claim;
-        }
-
-        void claim(Claim made) {
-            claim = made;
-        }
-
-        void billedUntil(long at) {
-            billedUntil = at;
-        }
-
-        void waitsSince(long at) {
-            waitsSince = at;
-        }
-
-        boolean works(long now) {
-            return worksSince <= now;
-        }
-
-        private long restore(SimulationPolicy policy) {
-            return hits > 0 && policy.saved() ? policy.restoreSeconds() : 0;
-        }
-
-        WaitingJob asWaiting(long priority, SimulationPolicy policy) {
-            return new WaitingJob(job.id(), job.account(), priority, policy.fair() ? waitsSince : job.submitted(), job.demand(), remaining + restore(policy));
-        }
-
-        RunningJob asRunning(SimulationPolicy policy, long now) {
-            double move = policy.saved() ? policy.dumpSeconds() + policy.restoreSeconds() : Math.max(0, now - worksSince);
-            return new RunningJob(job.id(), job.account(), job.demand(), nodes, startedAt, worksSince + remaining, move, hits, lastHit, true);
-        }
-
-        /** Starts or goes on; says when it will have ended. */
-        long begin(int[] where, long now, SimulationPolicy policy) {
-            nodes = where;
-            startedAt = now;
-            worksSince = now + restore(policy);
-            billedUntil = worksSince;
-            firstStart = firstStart < 0 ? now : firstStart;
-            life++;
-            return worksSince + remaining;
-        }
-
-        /** Stops; says how much work is lost, size times seconds. */
-        double interrupt(long now, boolean saved) {
-            long worked = Math.max(0, now - worksSince);
-            life++;
-            hits++;
-            lastHit = now;
-            hitTimes.add(now);
-            if (saved) {
-                remaining -= worked;
-                return 0;
-            }
-            return worked * size;
-        }
-
-        /** Keeps what is free of the nodes that victims are about to leave to this job. */
-        void hold(Room room, int[] where, List<SimulatedRun> victims) {
-            held.clear();
-            for (int node : where) {
-                long cpu = job.demand().cpuMillis();
-                long memory = job.demand().memory();
-                int gpus = job.demand().gpus();
-                for (SimulatedRun victim : victims) {
-                    for (int on : victim.nodes) {
-                        if (on == node) {
-                            cpu -= victim.job.demand().cpuMillis();
-                            memory -= victim.job.demand().memory();
-                            gpus -= victim.job.demand().gpus();
-                        }
-                    }
-                }
-                Held part = new Held(node, new Demand(1, Math.max(0, cpu), Math.max(0, memory), Math.max(0, gpus), 0));
-                room.take(new int[] {node}, part.demand());
-                held.add(part);
-            }
-        }
-
-        void giveHeld(Room room) {
-            held.forEach(part -> room.give(new int[] {part.node()}, part.demand()));
-            held.clear();
-        }
+    /** A job is taken off its node, which it holds until it is saved. */
+    private SimulatedRun leaves(RunningJob job, long now) {
+        SimulatedRun run = running.stream().filter(one -> one.job().id() == job.id()).findFirst().orElseThrow();
+        bill(run, now);
+        running.remove(run);
+        measures.lost(run.interrupt(now, policy.saved()));
+        measures.hit(run, now);
+        long dump = policy.saved() ? policy.dumpSeconds() : 0;
+        measures.moving(run.size() * dump);
+        lastHour.add(new Moved(now, run.size() * (policy.saved() ? policy.dumpSeconds() + policy.restoreSeconds() : 0)));
+        return run;
     }
 }

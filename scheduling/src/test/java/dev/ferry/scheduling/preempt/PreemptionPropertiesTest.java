@@ -39,8 +39,9 @@ class PreemptionPropertiesTest {
         private final PreemptionPolicy policy;
         private final List<RunningJob> running = new ArrayList<>();
         private final List<WaitingJob> waiting = new ArrayList<>();
-        private final double[] due;
+        private double[] due = {};
         private int preemptions;
+        private int moves;
 
         Case(long seed) {
             random = new Random(seed);
@@ -49,21 +50,41 @@ class PreemptionPropertiesTest {
             int gpus = 1 + random.nextInt(8);
             room = Room.of(nodes, 64_000, 100_000, gpus);
             capacity = nodes * gpus;
-            policy = random.nextBoolean() ? PreemptionPolicy.naive() : new PreemptionPolicy(random.nextInt(100), random.nextDouble() / 4, random.nextInt(100), random.nextInt(1000), 1 + random.nextInt(9), random.nextDouble(), 1, 3600);
+            policy = random.nextBoolean() ? PreemptionPolicy.naive() : guarded();
+            boolean pieces = random.nextInt(4) == 0;
             int jobs = 1 + random.nextInt(20);
             for (long id = 1; id <= jobs; id++) {
-                waiting.add(new WaitingJob(id, user(), random.nextInt(3), NOW - random.nextInt(500), demand(nodes, gpus), random.nextInt(4) == 0 ? WaitingJob.UNKNOWN : 1 + random.nextInt(5000)));
+                waiting.add(new WaitingJob(id, user(), random.nextInt(3), NOW - random.nextInt(500), pieces ? small(gpus) : demand(nodes, gpus), random.nextInt(4) == 0 ? WaitingJob.UNKNOWN : 1 + random.nextInt(5000)));
             }
             start();
+            if (pieces) {
+                endSome();
+            }
             double[] asked = new double[tree.size()];
             long more = jobs + random.nextInt(20);
             for (long id = jobs + 1; id <= more; id++) {
-                waiting.add(new WaitingJob(id, user(), random.nextInt(3), NOW - random.nextInt(500), demand(nodes, gpus), 1 + random.nextInt(5000)));
+                waiting.add(new WaitingJob(id, user(), random.nextInt(3), NOW - random.nextInt(500), pieces ? large(nodes, gpus) : demand(nodes, gpus), 1 + random.nextInt(5000)));
             }
             running.forEach(job -> asked[job.account()] += job.demand().size(true));
             waiting.forEach(job -> asked[job.account()] += job.demand().size(true));
             due = Deserved.of(tree, capacity, asked);
             checkDues(asked);
+        }
+
+        /** What is free is then in pieces. */
+        private void endSome() {
+            for (RunningJob job : List.copyOf(running)) {
+                if (random.nextInt(3) == 0) {
+                    running.remove(job);
+                    room.give(job.nodes(), job.demand());
+                }
+            }
+        }
+
+        private PreemptionPolicy guarded() {
+            return new PreemptionPolicy(
+                    random.nextInt(100), random.nextDouble() / 4, random.nextInt(100), random.nextInt(1000), 1 + random.nextInt(9), random.nextDouble(), 1, 3600, random.nextInt(3) * 100, random.nextBoolean(), random.nextInt(3) > 0,
+                    random.nextBoolean());
         }
 
         private AccountTree tree() {
@@ -93,6 +114,14 @@ class PreemptionPropertiesTest {
             return new Demand(1 + random.nextInt(nodes), 1000 * random.nextInt(9), random.nextInt(20_000), random.nextInt(gpus + 1), 0);
         }
 
+        private Demand small(int gpus) {
+            return new Demand(1, 1000, 100, 1 + random.nextInt(Math.max(1, gpus / 2)), 0);
+        }
+
+        private Demand large(int nodes, int gpus) {
+            return new Demand(1 + random.nextInt(Math.min(2, nodes)), 1000, 100, gpus - random.nextInt(1 + gpus / 3), 0);
+        }
+
         private void checkDues(double[] asked) {
             double sum = 0;
             for (int at = 0; at < tree.size(); at++) {
@@ -110,12 +139,13 @@ class PreemptionPropertiesTest {
 
         private boolean start() {
             boolean any = false;
-            for (Verdict verdict : SchedulingPass.run(room, running, waiting, random.nextBoolean() ? Packing.PACK : Packing.SPREAD, NOW)) {
+            List<WaitingJob> queue = due.length == 0 || !policy.dueFirst() ? waiting : DueFirst.mark(waiting, Balance.of(due, running, true, capacity), job -> job.demand().size(true));
+            for (Verdict verdict : SchedulingPass.run(room, running, queue, random.nextBoolean() ? Packing.PACK : Packing.SPREAD, NOW)) {
                 if (verdict instanceof Verdict.Start start) {
                     WaitingJob job = start.job();
-                    waiting.remove(job);
+                    waiting.removeIf(one -> one.id() == job.id());
                     long ends = job.seconds() == WaitingJob.UNKNOWN ? WaitingJob.UNKNOWN : NOW + job.seconds();
-                    running.add(new RunningJob(job.id(), job.account(), job.demand(), start.nodes(), NOW - random.nextInt(200), ends, random.nextInt(60), random.nextInt(3), NOW - random.nextInt(2000), random.nextInt(10) > 0));
+                    running.add(new RunningJob(job.id(), job.account(), job.demand(), start.nodes(), NOW - random.nextInt(200), ends, random.nextInt(60), random.nextInt(3), NOW - random.nextInt(2000), random.nextInt(10) > 0, random.nextInt(10) > 0));
                     any = true;
                 }
             }
@@ -140,24 +170,40 @@ class PreemptionPropertiesTest {
         private void apply(Decision.Preempt preempt, Balance before) {
             preemptions++;
             WaitingJob job = preempt.job();
-            check(!preempt.victims().isEmpty(), "somebody gives room");
+            check(!preempt.victims().isEmpty() || !preempt.moves().isEmpty(), "somebody gives room");
             for (RunningJob victim : preempt.victims()) {
-                check(victim.movable() && victim.ends() - NOW > victim.moveSeconds(), "the victim can be moved, and that is worth it");
-                check(NOW - victim.since() >= policy.minimumRun(), "the victim has run long enough");
-                check(victim.hits() == 0 || NOW - victim.lastHit() >= policy.spacing(), "the victim was not hit just before");
-                room.give(victim.nodes(), victim.demand());
+                checkGuards(victim);
+                check(victim.account() != job.account(), "nobody makes room for its like");
                 running.remove(victim);
                 waiting.add(new WaitingJob(victim.id(), victim.account(), 0, NOW - policy.delay(), victim.demand(), 1000));
             }
+            for (Decision.Move move : preempt.moves()) {
+                RunningJob mover = move.job();
+                checkGuards(mover);
+                check(policy.moves() && mover.relocatable() && mover.nodes().length == 1 && mover.nodes()[0] != move.to(), "it can go on on another node");
+                check(running.remove(mover) && !preempt.victims().contains(mover), "nobody is moved and taken away");
+                // Throws if the room there is not free before anybody has left.
+                room.take(new int[] {move.to()}, mover.demand());
+                running.add(new RunningJob(mover.id(), mover.account(), mover.demand(), new int[] {move.to()}, NOW, mover.ends(), mover.moveSeconds(), mover.hits() + 1, NOW, true, true));
+                moves++;
+            }
+            preempt.moves().forEach(move -> room.give(move.job().nodes(), move.job().demand()));
+            preempt.victims().forEach(victim -> room.give(victim.nodes(), victim.demand()));
             // Throws if there is less room than the decision says.
             room.take(preempt.nodes(), job.demand());
-            waiting.remove(job);
+            waiting.removeIf(one -> one.id() == job.id());
             running.add(new RunningJob(job.id(), job.account(), job.demand(), preempt.nodes(), NOW - policy.minimumRun(), WaitingJob.UNKNOWN, 1, 0, 0, true));
             Balance after = Balance.of(due, running, true, capacity);
             check(Math.abs(after.lack() - before.lack() + job.demand().size(true)) <= EXACT, "the lack falls by the size of the job");
             for (RunningJob victim : preempt.victims()) {
                 check(after.lack(victim.account()) <= EXACT, "no victim's account falls below its due");
             }
+        }
+
+        private void checkGuards(RunningJob hit) {
+            check(hit.movable() && hit.ends() - NOW > hit.moveSeconds(), "it can be moved, and that is worth it");
+            check(NOW - hit.since() >= policy.minimumRun(), "it has run long enough");
+            check(hit.hits() == 0 || NOW - hit.lastHit() >= policy.spacing(), "it was not hit just before");
         }
 
         void play() {
@@ -171,17 +217,20 @@ class PreemptionPropertiesTest {
     @Test
     void noCircleNoVictimBelowItsDueNoRoomGivenTwice() {
         int preemptions = 0;
+        int moves = 0;
         long began = System.nanoTime();
         for (long seed = 0; seed < CASES; seed++) {
             try {
                 Case one = new Case(seed);
                 one.play();
                 preemptions += one.preemptions;
+                moves += one.moves;
             } catch (AssertionError | RuntimeException failed) {
                 throw new AssertionError("Case with seed " + seed, failed);
             }
         }
-        System.out.println(CASES + " cases, " + preemptions + " preemptions, " + (System.nanoTime() - began) / 1_000_000_000 + " s");
+        System.out.println(CASES + " cases, " + preemptions + " preemptions, " + moves + " moves, " + (System.nanoTime() - began) / 1_000_000_000 + " s");
         assertThat(preemptions).as("preemptions in all cases: else nothing was tested").isGreaterThan(CASES / 20);
+        assertThat(moves).as("moves in all cases").isGreaterThan(CASES / 100);
     }
 }

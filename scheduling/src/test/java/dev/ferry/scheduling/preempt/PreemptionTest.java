@@ -7,7 +7,9 @@ import dev.ferry.scheduling.accounts.AccountTree;
 import dev.ferry.scheduling.pass.Demand;
 import dev.ferry.scheduling.pass.Room;
 import dev.ferry.scheduling.pass.RunningJob;
+import dev.ferry.scheduling.pass.SchedulingPass;
 import dev.ferry.scheduling.pass.WaitingJob;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -23,7 +25,7 @@ class PreemptionTest {
     }
 
     private static RunningJob running(long id, int node, int gpus, double move, int hits, long ends) {
-        return new RunningJob(id, X, gpus(gpus), new int[] {node}, 0, ends, move, hits, hits == 0 ? 0 : NOW - 5000, true);
+        return new RunningJob(id, X, gpus(gpus), new int[] {node}, 0, ends, move, hits, hits == 0 ? 0 : NOW - 5000, true, true);
     }
 
     private static WaitingJob waiting(int gpus) {
@@ -84,6 +86,67 @@ class PreemptionTest {
         List<RunningJob> nearlyDone = List.of(running(1, 0, 8, 20, 0, NOW + 15), running(2, 1, 8, 20, 0, NOW + 15));
         assertThat(why(decide(waiting(8), nearlyDone, gentle, Spent.NOTHING))).isEqualTo(Decision.Why.NO_VICTIMS);
         assertThat(victims(decide(waiting(8), running, gentle, Spent.NOTHING))).containsExactly(1L);
+    }
+
+    @Test
+    void aJobThatHasRoomElsewhereIsMovedAndItsAccountLosesNothing() {
+        // Four GPUs are free on each node, and a is not above its due: b's eight are free in pieces.
+        RunningJob dear = running(1, 0, 4, 60, 0, 99_999);
+        RunningJob cheap = running(2, 1, 4, 20, 0, 99_999);
+        Decision decision = decide(waiting(8), List.of(dear, cheap), PreemptionPolicy.gentle(), Spent.NOTHING);
+        assertThat(decision).isEqualTo(new Decision.Preempt(waiting(8), List.of(), List.of(new Decision.Move(cheap, 0)), new int[] {1}, 4 * 20 + 1200));
+        assertThat(why(decide(waiting(8), List.of(dear, cheap), PreemptionPolicy.naive(), Spent.NOTHING))).isEqualTo(Decision.Why.NO_VICTIMS);
+        // Of its own account too.
+        RunningJob own = new RunningJob(2, Y, gpus(2), new int[] {1}, 0, 99_999, 20, 0, 0, true, true);
+        assertThat(decide(waiting(8), List.of(dear, own), PreemptionPolicy.gentle(), Spent.NOTHING)).isInstanceOfSatisfying(Decision.Preempt.class, taken -> assertThat(taken.moves()).containsExactly(new Decision.Move(own, 0)));
+        // Not one that asked for its node.
+        RunningJob pinned = new RunningJob(2, X, gpus(4), new int[] {1}, 0, 99_999, 20, 0, 0, true);
+        RunningJob alsoPinned = new RunningJob(1, X, gpus(4), new int[] {0}, 0, 99_999, 20, 0, 0, true);
+        assertThat(why(decide(waiting(8), List.of(alsoPinned, pinned), PreemptionPolicy.gentle(), Spent.NOTHING))).isEqualTo(Decision.Why.NO_VICTIMS);
+    }
+
+    @Test
+    void whatEndsSoonIsWaitedForUnlessItWasForHours() {
+        List<RunningJob> running = List.of(running(1, 0, 8, 20, 0, NOW + 60), running(2, 1, 8, 20, 0, 99_999));
+        assertThat(why(decide(waiting(8), running, PreemptionPolicy.gentle(), Spent.NOTHING))).isEqualTo(Decision.Why.TOO_DEAR);
+        WaitingJob forHours = new WaitingJob(100, Y, 0, NOW - 6 * 3600, gpus(8), 3600);
+        assertThat(victims(decide(forHours, running, PreemptionPolicy.gentle(), Spent.NOTHING))).hasSize(1);
+        List<RunningJob> longer = List.of(running(1, 0, 8, 20, 0, NOW + 3000), running(2, 1, 8, 20, 0, 99_999));
+        assertThat(victims(decide(waiting(8), longer, PreemptionPolicy.gentle(), Spent.NOTHING))).hasSize(1);
+    }
+
+    @Test
+    void fewerLargerJobsAreTakenThanManySmallOnes() {
+        // Moving costs the same; each interruption counts.
+        List<RunningJob> running = List.of(running(1, 0, 4, 20, 0, 99_999), running(2, 0, 4, 20, 0, 99_999), running(3, 1, 8, 20, 0, 99_999));
+        assertThat(victims(decide(waiting(8), running, PreemptionPolicy.gentle(), Spent.NOTHING))).containsExactly(3L);
+    }
+
+    @Test
+    void jobsWithinTheDuesOfTheirAccountsGoFirst() {
+        Balance balance = new Balance(new double[] {0, 0, 0, 8, 8}, new double[] {0, 0, 0, 6, 0}, true, 16);
+        WaitingJob over = new WaitingJob(1, 3, 9, 0, gpus(4), 100);
+        WaitingJob within = new WaitingJob(2, 3, 5, 0, gpus(2), 100);
+        WaitingJob noMore = new WaitingJob(3, 3, 4, 0, gpus(2), 100);
+        WaitingJob other = new WaitingJob(4, 4, 1, 0, gpus(8), 100);
+        List<WaitingJob> marked = new ArrayList<>(DueFirst.mark(List.of(other, noMore, within, over), balance, job -> job.demand().size(true)));
+        marked.sort(SchedulingPass.ORDER);
+        assertThat(marked.stream().map(WaitingJob::id)).containsExactly(2L, 4L, 1L, 3L);
+        assertThat(marked.stream().map(WaitingJob::due)).containsExactly(true, true, false, false);
+    }
+
+    @Test
+    void whoHasNoHopeIsNotLookedAtAgainButWhoAsksForLessTimeOrLessIs() {
+        Hopeless hopeless = new Hopeless(PreemptionPolicy.gentle());
+        Decision.Keep keep = new Decision.Keep(waiting(8), Decision.Why.TOO_DEAR);
+        hopeless.learn(keep, "normal");
+        assertThat(hopeless.known(waiting(8), "normal")).contains(keep);
+        assertThat(hopeless.known(waiting(8), "urgent")).isEmpty();
+        assertThat(hopeless.known(waiting(4), "normal")).isEmpty();
+        assertThat(hopeless.known(new WaitingJob(9, Y, 0, NOW - 301, gpus(8), 3600), "normal")).isEmpty();
+        Hopeless before = new Hopeless(PreemptionPolicy.naive());
+        before.learn(keep, "normal");
+        assertThat(before.known(waiting(8), "normal")).isEmpty();
     }
 
     @Test

@@ -73,7 +73,9 @@ class SimulatorTest {
         Report saved = Simulator.run(TREE, Room.of(4, 96_000, 1 << 20, 8), fitting, policy(PreemptionPolicy.gentle(), true));
         Report again = Simulator.run(TREE, Room.of(4, 96_000, 1 << 20, 8), fitting, policy(PreemptionPolicy.gentle(), true));
         Report killed = Simulator.run(TREE, Room.of(4, 96_000, 1 << 20, 8), fitting, policy(PreemptionPolicy.naive(), false));
-        assertThat(saved.preemptions()).isPositive().isEqualTo(again.preemptions());
+        assertThat(saved.preemptions()).isEqualTo(again.preemptions());
+        assertThat(saved.moves()).isPositive().isEqualTo(again.moves());
+        assertThat(killed.moves()).isZero();
         assertThat(saved.meanCompletion()).isEqualTo(again.meanCompletion());
         assertThat(saved.jobs()).isEqualTo(fitting.size()).isEqualTo(killed.jobs());
         assertThat(saved.lostHours()).isZero();
