@@ -57,6 +57,9 @@ public final class Defaults {
         MEANING.put("scheduling.mostMoving", "Part of the cluster's time that may go into moving jobs.");
         MEANING.put("scheduling.worth", "How much moving victims may cost, as a part of what it gives in the horizon.");
         MEANING.put("scheduling.horizon", "For how long what a preemption gives counts.");
+        MEANING.put("scheduling.interruption", "What each interruption of a job costs beside the moving: as if one GPU (or CPU) stood still for so long.");
+        MEANING.put("scheduling.moves", "Whether jobs that have room on other nodes are moved there so that jobs that are due find theirs.");
+        MEANING.put("scheduling.dueFirst", "With preemption: jobs within the dues of their accounts go before others, whatever their priority.");
         MEANING.put("scheduling.decisions", "How many decisions are kept.");
         MEANING.put("scheduling.decisionsAge", "For how long they are kept.");
         MEANING.put("coordinator.security", "Who is let in; see docs/security.md.");

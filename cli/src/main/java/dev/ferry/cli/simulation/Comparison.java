@@ -46,10 +46,10 @@ public final class Comparison {
     /** For people. */
     public String table() {
         String unit = cluster.gpus() > 0 ? "GPU HOURS " : "CPU HOURS ";
-        Table table = new Table("POLICY", "JOBS", unit + "LOST", unit + "MOVING", "PREEMPTIONS", "MOST HITS AN HOUR", "UNMET SHARE %", "UTILISATION %", "MEAN WAIT", "MEAN COMPLETION");
+        Table table = new Table("POLICY", "JOBS", unit + "LOST", unit + "MOVING", "PREEMPTIONS", "MOVES", "MOST HITS AN HOUR", "UNMET SHARE %", "UTILISATION %", "MEAN WAIT", "MEAN COMPLETION");
         for (Report report : reports) {
             table.row(
-                    report.name(), Integer.toString(report.jobs()), number(report.lostHours(), 1), number(report.movingHours(), 1), Integer.toString(report.preemptions()), Integer.toString(report.mostHitsInAnHour()),
+                    report.name(), Integer.toString(report.jobs()), number(report.lostHours(), 1), number(report.movingHours(), 1), Integer.toString(report.preemptions()), Integer.toString(report.moves()), Integer.toString(report.mostHitsInAnHour()),
                     number(report.unmetShare() * 100, 2), number(report.utilisation() * 100, 1), time(report.meanWait()), time(report.meanCompletion()));
         }
         String left = trace.left() == 0 ? "" : trace.left() + " jobs were left out: they ran for no time, or are larger than the cluster\n";
@@ -94,6 +94,7 @@ public final class Comparison {
             row.put("lostHours", report.lostHours());
             row.put("movingHours", report.movingHours());
             row.put("preemptions", report.preemptions());
+            row.put("moves", report.moves());
             row.put("mostHitsInAnHour", report.mostHitsInAnHour());
             row.put("unmetShare", report.unmetShare());
             row.put("utilisation", report.utilisation());

@@ -175,7 +175,7 @@ public final class DecisionVerbs {
         for (PreemptionVerdict verdict : output.getPreemptionsList()) {
             String stand = String.format(Locale.ROOT, " (its account is due %.2f and holds %.2f)", verdict.getDue(), verdict.getHolds());
             line(text, verdict.getJob(), (verdict.getPreempts() ? "gets room on " + verdict.getNode() + ": " : "gets no room: ") + verdict.getWhy() + stand);
-            verdict.getVictimsList().forEach(victim -> line(text, "  takes", victim.getJob() + (victim.getPark() ? ", parked" : ", stored") + (victim.getWhy().isEmpty() ? "" : ": " + victim.getWhy())));
+            verdict.getVictimsList().forEach(victim -> line(text, victim.getTo().isEmpty() ? "  takes" : "  moves", victim.getJob() + (victim.getTo().isEmpty() ? victim.getPark() ? ", parked" : ", stored" : " to " + victim.getTo()) + (victim.getWhy().isEmpty() ? "" : ": " + victim.getWhy())));
             verdict.getRejectedList().forEach(left -> line(text, "  leaves", left.getJob() + ": " + left.getWhy()));
         }
         return text.toString();

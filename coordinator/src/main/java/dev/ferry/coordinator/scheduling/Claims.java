@@ -1,11 +1,13 @@
 package dev.ferry.coordinator.scheduling;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.operations.StepName;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobQueue;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationKind;
 import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.RoomClaim;
 import java.util.ArrayList;
@@ -29,15 +31,20 @@ final class Claims {
             JobQueue queue = job.getQueue();
             if (job.getState() == JobState.RUNNING && job.getOperation().isEmpty() && (queue.getComesBack() || queue.getAttempts() > 0 || queue.hasClaim())) {
                 Job ignored = state.put(job.toBuilder().setQueue(queue.toBuilder().clearComesBack().clearAttempts().clearNotBefore().clearClaim().clearCause().clearAnywhere()).build());
-            } else if (Queue.waits(job) && queue.hasClaim() && queue.getClaim().getOperationsList().stream().noneMatch(id -> isOpen(state, id))) {
+            } else if (Queue.waits(job) && queue.hasClaim() && queue.getClaim().getOperationsList().stream().noneMatch(id -> holds(state, id))) {
                 settle(state, job, begun);
             }
         }
         return begun;
     }
 
-    private static boolean isOpen(Transaction state, String operation) {
-        return state.operation(operation).map(Operation::getState).filter(OperationState.OPEN::equals).isPresent();
+    /** Whether who is to leave may still be there: one that is moved is gone once it is restored elsewhere, since that needs the receipt that it was killed. */
+    private static boolean holds(Transaction state, String operation) {
+        return state.operation(operation).filter(one -> one.getState() == OperationState.OPEN && !isElsewhere(one)).isPresent();
+    }
+
+    private static boolean isElsewhere(Operation operation) {
+        return operation.getKind() == OperationKind.MIGRATE && operation.getStepsList().stream().anyMatch(step -> step.getName().equals(StepName.RESTORE.name()));
     }
 
     private static void settle(Transaction state, Job job, List<String> begun) {

@@ -42,7 +42,7 @@ final class Explainer {
         Optional<PreemptionVerdict> preemption = output.getPreemptionsList().stream().filter(one -> one.getJob().equals(job.getId())).findFirst();
         if (preemption.isPresent() && preemption.get().getPreempts()) {
             said.setNode(preemption.get().getNode());
-            preemption.get().getVictimsList().forEach(victim -> said.addHoldersBuilder().setJob(victim.getJob()).setWhy("it makes room at the next look"));
+            preemption.get().getVictimsList().forEach(victim -> said.addHoldersBuilder().setJob(victim.getJob()).setWhy(victim.getTo().isEmpty() ? "it makes room at the next look" : "it is moved to " + victim.getTo() + " at the next look"));
         } else if (preemption.isPresent()) {
             said.setNoPreemption(preemption.get().getWhy()).addAllHolders(preemption.get().getRejectedList());
         } else if (!config.preemption()) {

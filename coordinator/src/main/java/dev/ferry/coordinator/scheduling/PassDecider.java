@@ -19,6 +19,7 @@ import dev.ferry.scheduling.pass.RunningJob;
 import dev.ferry.scheduling.pass.SchedulingPass;
 import dev.ferry.scheduling.pass.Verdict;
 import dev.ferry.scheduling.pass.WaitingJob;
+import dev.ferry.scheduling.preempt.DueFirst;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
@@ -63,7 +64,7 @@ final class PassDecider {
             running.add(
                     new RunningJob(
                             at, position(one.getJob(), one.getAssociation()), demand(one.getDemand()), new int[] {one.getNode()}, one.getSince(), seconds(one.getEnds()), one.getMoveSeconds(), one.getHits(), one.getLastHit(),
-                            movable));
+                            movable, movable && one.getRelocatable()));
         }
     }
 
@@ -153,7 +154,7 @@ final class PassDecider {
         List<WaitingJob> still = new ArrayList<>();
         List<WaitingJob> started = new ArrayList<>();
         Packing packing = input.getPolicy().getSpread() ? Packing.SPREAD : Packing.PACK;
-        for (Verdict verdict : SchedulingPass.run(room, running, queue, packing, input.getNow())) {
+        for (Verdict verdict : SchedulingPass.run(room, running, ordered(queue, claiming), packing, input.getNow())) {
             output.addVerdicts(verdict(verdict));
             (verdict instanceof Verdict.Start ? started : still).add(verdict.job());
         }
@@ -167,6 +168,16 @@ final class PassDecider {
             output.addAllPreemptions(new PassPreemption(input, tree, room, running, holding, still).decide());
         }
         return output.build();
+    }
+
+    /** Jobs with GPUs are due in GPUs, others in CPUs. */
+    private List<WaitingJob> ordered(List<WaitingJob> queue, List<WaitingJob> claiming) {
+        if (!input.getPolicy().getPreemption() || !input.getPolicy().getDueFirst()) {
+            return queue;
+        }
+        PassBalance balance = new PassBalance(input, tree, running, claiming, queue);
+        List<WaitingJob> marked = DueFirst.mark(queue, balance.of(true), job -> PassBalance.size(job.demand(), true));
+        return DueFirst.mark(marked, balance.of(false), job -> PassBalance.size(job.demand(), false));
     }
 
     private JobVerdict verdict(Verdict verdict) {

@@ -16,7 +16,7 @@ import dev.ferry.scheduling.pass.RunningJob;
 import dev.ferry.scheduling.pass.WaitingJob;
 import dev.ferry.scheduling.preempt.Balance;
 import dev.ferry.scheduling.preempt.Decision;
-import dev.ferry.scheduling.preempt.Deserved;
+import dev.ferry.scheduling.preempt.Hopeless;
 import dev.ferry.scheduling.preempt.Preemption;
 import dev.ferry.scheduling.preempt.PreemptionPolicy;
 import dev.ferry.scheduling.preempt.Rung;
@@ -24,8 +24,11 @@ import dev.ferry.scheduling.preempt.Spent;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
 
 /**
  * For whom of those that wait room is made: for jobs whose QoS preempts that of others, and for jobs whose accounts hold less than is due to them. Jobs with GPUs are compared in GPUs, others in CPUs.
@@ -49,10 +52,8 @@ final class PassPreemption {
     private final List<WaitingJob> still;
     private final PreemptionPolicy policy;
     private final Map<String, List<String>> preempts = new HashMap<>();
-    private final double[] gpusHeld;
-    private final double[] cpusHeld;
-    private final double[] gpusDue;
-    private final double[] cpusDue;
+    private final PassBalance balances;
+    private final Hopeless hopeless;
     /** MiB of GPU state that lies in main memory of each node, or will. */
     private final long[] parked;
 
@@ -78,37 +79,24 @@ final class PassPreemption {
         parked = input.getNodesList().stream().mapToLong(PassNode::getParkedMemory).toArray();
         preemptions = input.getPreemptions();
         moved = input.getMoved();
-        gpusHeld = held(holding, true);
-        cpusHeld = held(holding, false);
-        gpusDue = due(gpusHeld, true, input.getGpus());
-        cpusDue = due(cpusHeld, false, input.getCpuMillis() / 1000.0);
+        balances = new PassBalance(input, tree, running, holding, still);
+        hopeless = new Hopeless(policy);
     }
 
     private static PreemptionPolicy policy(PassPolicy policy) {
         return new PreemptionPolicy(
-                policy.getDelay(), policy.getHysteresis(), policy.getMinimumRun(), policy.getSpacing(), policy.getMostPerHour(), policy.getMostMoving(), policy.getWorth(), Math.max(1, policy.getHorizon()));
-    }
-
-    private double[] held(List<WaitingJob> holding, boolean inGpus) {
-        double[] held = new double[tree.size()];
-        for (RunningJob job : running) {
-            if (!of(job).getLeaving()) {
-                held[job.account()] += size(job.demand(), inGpus);
-            }
-        }
-        holding.forEach(job -> held[job.account()] += size(job.demand(), inGpus));
-        return held;
-    }
-
-    private double[] due(double[] held, boolean inGpus, double capacity) {
-        double[] asked = held.clone();
-        still.forEach(job -> asked[job.account()] += size(job.demand(), inGpus));
-        return Deserved.of(tree, capacity, asked);
-    }
-
-    /** A job without GPUs takes nothing of what jobs with GPUs are compared in, and the other way round. */
-    private static double size(Demand demand, boolean inGpus) {
-        return inGpus == demand.gpus() > 0 ? demand.size(inGpus) : 0;
+                policy.getDelay(),
+                policy.getHysteresis(),
+                policy.getMinimumRun(),
+                policy.getSpacing(),
+                policy.getMostPerHour(),
+                policy.getMostMoving(),
+                policy.getWorth(),
+                Math.max(1, policy.getHorizon()),
+                policy.getInterruption(),
+                policy.getForesight(),
+                policy.getMoves(),
+                policy.getDueFirst());
     }
 
     private PassRunning of(RunningJob job) {
@@ -160,25 +148,25 @@ final class PassPreemption {
         double[] due = new double[asker + 1];
         Arrays.fill(due, Double.NEGATIVE_INFINITY);
         due[asker] = Double.MAX_VALUE;
-        double[] holds = Arrays.copyOf(inGpus ? gpusHeld : cpusHeld, asker + 1);
+        double[] holds = Arrays.copyOf(balances.of(inGpus).holds(), asker + 1);
         WaitingJob asking = new WaitingJob(job.id(), asker, job.priority(), job.since(), job.demand(), job.seconds(), job.warm());
         PreemptionPolicy order = new PreemptionPolicy(0, 0, 0, 0, policy.mostPerHour(), 1, Double.MAX_VALUE, policy.horizon());
-        return Preemption.decide(asking, room, lower, new Balance(due, holds, inGpus, capacity(inGpus)), order, new Spent(preemptions, 0), input.getNow());
+        return Preemption.decide(asking, room, lower, new Balance(due, holds, inGpus, balances.of(inGpus).capacity()), order, new Spent(preemptions, 0), input.getNow());
     }
 
     private Decision byShares(WaitingJob job) {
         boolean inGpus = job.demand().gpus() > 0;
-        Balance balance = balance(inGpus);
-        List<RunningJob> others = running.stream().filter(one -> (inGpus || one.demand().gpus() == 0) && !outranks(of(one).getQos(), of(job).getQos())).toList();
-        return Preemption.decide(job, room, others, balance, policy, new Spent(preemptions, moved), input.getNow());
-    }
-
-    private Balance balance(boolean inGpus) {
-        return new Balance(inGpus ? gpusDue : cpusDue, inGpus ? gpusHeld : cpusHeld, inGpus, capacity(inGpus));
-    }
-
-    private double capacity(boolean inGpus) {
-        return inGpus ? input.getGpus() : input.getCpuMillis() / 1000.0;
+        String qos = of(job).getQos();
+        Optional<Decision.Keep> known = hopeless.known(job, qos);
+        if (known.isPresent()) {
+            return known.get();
+        }
+        List<RunningJob> others = running.stream().filter(one -> (inGpus || one.demand().gpus() == 0) && !outranks(of(one).getQos(), qos)).toList();
+        Decision decision = Preemption.decide(job, room, others, balances.of(inGpus), policy, new Spent(preemptions, moved), input.getNow());
+        if (decision instanceof Decision.Keep keep) {
+            hopeless.learn(keep, qos);
+        }
+        return decision;
     }
 
     private Rung rung(Decision.Preempt taken) {
@@ -197,19 +185,24 @@ final class PassPreemption {
 
     private PreemptionVerdict verdict(WaitingJob job, Decision decision, String right, Rung rung) {
         boolean inGpus = job.demand().gpus() > 0;
-        Balance balance = balance(inGpus);
+        Balance balance = balances.of(inGpus);
         PreemptionVerdict.Builder said = PreemptionVerdict.newBuilder().setJob(of(job).getJob()).setDue(balance.due()[job.account()]).setHolds(balance.holds()[job.account()]);
-        List<RunningJob> victims = List.of();
+        Set<RunningJob> hit = new HashSet<>();
         switch (decision) {
             case Decision.Keep keep -> said.setWhy(keep.why().words());
             case Decision.Preempt taken -> {
-                victims = taken.victims();
+                hit.addAll(taken.victims());
                 said.setPreempts(true).setNode(input.getNodes(taken.nodes()[0]).getName()).setCost(taken.cost()).setWhy(right);
-                victims.forEach(one -> said.addVictims(PassVictim.newBuilder().setJob(of(one).getJob()).setPark(rung.park() && one.demand().gpus() > 0).setCost(one.moveSeconds() * size(one.demand(), inGpus)).setWhy(rung.why())));
+                taken.victims().forEach(one -> said.addVictims(PassVictim.newBuilder().setJob(of(one).getJob()).setPark(rung.park() && one.demand().gpus() > 0).setCost(one.moveSeconds() * size(one.demand(), inGpus)).setWhy(rung.why())));
+                for (Decision.Move move : taken.moves()) {
+                    RunningJob one = move.job();
+                    hit.add(one);
+                    said.addVictims(PassVictim.newBuilder().setJob(of(one).getJob()).setTo(input.getNodes(move.to()).getName()).setCost(one.moveSeconds() * size(one.demand(), inGpus)).setWhy("it has room there"));
+                }
             }
         }
         for (RunningJob one : running) {
-            if (!victims.contains(one) && !of(one).getLeaving() && said.getRejectedCount() < MOST_REJECTED) {
+            if (!hit.contains(one) && !of(one).getLeaving() && said.getRejectedCount() < MOST_REJECTED) {
                 said.addRejected(PassRejected.newBuilder().setJob(of(one).getJob()).setWhy(whyLeft(job, one, balance)));
             }
         }
@@ -233,26 +226,38 @@ final class PassPreemption {
         long cpu = demand.cpuMillis();
         long memory = demand.memory();
         int gpus = demand.gpus();
-        double[] held = inGpus ? gpusHeld : cpusHeld;
         for (RunningJob victim : taken.victims()) {
             // Parked it keeps them. Of an old record what came out then must come out again.
             boolean keeps = park && victim.demand().gpus() > 0 && input.getPolicy().hasParkMost();
             cpu -= keeps ? 0 : victim.demand().cpuMillis();
             memory -= keeps ? 0 : victim.demand().memory();
             gpus -= victim.demand().gpus();
-            gpusHeld[victim.account()] -= size(victim.demand(), true);
-            cpusHeld[victim.account()] -= size(victim.demand(), false);
-            moved += size(victim.demand(), inGpus) * victim.moveSeconds();
-            running.set(
-                    running.indexOf(victim),
-                    new RunningJob(victim.id(), victim.account(), victim.demand(), victim.nodes(), victim.since(), victim.ends(), victim.moveSeconds(), victim.hits(), victim.lastHit(), false));
+            balances.holds(victim.account(), victim.demand(), -1);
+            leaves(victim, inGpus);
+        }
+        for (Decision.Move move : taken.moves()) {
+            RunningJob one = move.job();
+            cpu -= one.demand().cpuMillis();
+            memory -= one.demand().memory();
+            gpus -= one.demand().gpus();
+            room.take(new int[] {move.to()}, one.demand());
+            leaves(one, inGpus);
         }
         if (park) {
             parked[taken.nodes()[0]] += state(taken);
         }
-        preemptions += taken.victims().size();
+        preemptions += taken.victims().size() + taken.moves().size();
         WaitingJob job = still.stream().filter(one -> one.id() == taken.job().id()).findFirst().orElseThrow();
-        held[job.account()] += size(demand, inGpus);
+        balances.holds(job.account(), demand, 1);
         room.take(taken.nodes(), new Demand(1, Math.max(0, cpu), Math.max(0, memory), Math.max(0, gpus), 0));
+    }
+
+    private void leaves(RunningJob job, boolean inGpus) {
+        moved += size(job.demand(), inGpus) * job.moveSeconds();
+        running.set(running.indexOf(job), job.leaving());
+    }
+
+    private static double size(Demand demand, boolean inGpus) {
+        return PassBalance.size(demand, inGpus);
     }
 }

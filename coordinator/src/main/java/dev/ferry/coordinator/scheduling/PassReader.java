@@ -95,6 +95,7 @@ final class PassReader {
             }
         }
         List<Job> waiting = new ArrayList<>();
+        List<Job> running = new ArrayList<>();
         LimitCheck limits = new LimitCheck(standing.book());
         for (Job job : jobs) {
             Optional<String> node = where(job);
@@ -103,12 +104,14 @@ final class PassReader {
                 Integer place = places.get(node.get());
                 if (place != null) {
                     input.addRunning(running(job, place));
+                    running.add(job);
                 }
             } else if (Queue.waits(job)) {
                 waiting.add(job);
             }
         }
         wait(waiting, limits);
+        relocatable(running);
         room(waiting);
         for (PreemptionRecord record : state.records(DecisionKinds.PREEMPTION, RecordQuery.all().from(state.now() - HOUR))) {
             input.setPreemptions(input.getPreemptions() + 1).setMoved(input.getMoved() + record.getMoving());
@@ -130,7 +133,24 @@ final class PassReader {
                 .setWorth(guards.worth())
                 .setHorizon(guards.horizon())
                 .setParkMost(config.parkMostSeconds())
+                .setInterruption(guards.interruption())
+                .setForesight(guards.foresight())
+                .setMoves(guards.moves())
+                .setDueFirst(guards.dueFirst())
                 .build();
+    }
+
+    /** Who could go on on another node. Those that wait come first: they need what kinds there are. */
+    private void relocatable(List<Job> running) {
+        if (!config.preemption() || !config.moves()) {
+            return;
+        }
+        for (int at = 0; at < running.size(); at++) {
+            PassRunning.Builder one = input.getRunningBuilder(at);
+            if (one.getImmovable().isEmpty() && running.get(at).getSpec().getNode().isEmpty()) {
+                labels.of(running.get(at)).ifPresent(label -> one.setRelocatable(true).getDemandBuilder().setLabels(label));
+            }
+        }
     }
 
     /** Where a job holds room, or will because an operation brings it there. */
@@ -151,7 +171,8 @@ final class PassReader {
         long since = use.getRunningSince() == 0 ? now : use.getRunningSince() / MILLIS;
         long limit = job.getSpec().getTimeLimitSeconds();
         Qos qos = standing.book().qos(job.getQueue().getQos());
-        boolean leaving = operation.filter(one -> !one.getForJob().isEmpty()).isPresent();
+        // One that is moved is still held by its account.
+        boolean leaving = operation.filter(one -> !one.getForJob().isEmpty() && one.getKind() != OperationKind.MIGRATE).isPresent();
         return PassRunning.newBuilder()
                 .setJob(job.getId())
                 .setAssociation(standing.tree().get(standing.position(job)).id())
@@ -300,7 +321,7 @@ final class PassReader {
         JobDemand.Builder left = needs.toBuilder();
         for (String id : claim.getOperationsList()) {
             Optional<Operation> leaving = open.values().stream().filter(one -> one.getId().equals(id)).findFirst();
-            Optional<Job> victim = leaving.flatMap(one -> state.job(one.getJob())).filter(job -> JobStates.isOnNode(job.getState()));
+            Optional<Job> victim = leaving.flatMap(one -> state.job(one.getJob())).filter(job -> JobStates.isOnNode(job.getState()) && job.getNode().equals(claim.getNode()));
             if (victim.isEmpty()) {
                 continue;
             }

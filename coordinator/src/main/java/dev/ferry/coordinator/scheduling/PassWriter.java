@@ -32,6 +32,7 @@ final class PassWriter {
     private int detailed;
     private int starts;
     private int victims;
+    private int moves;
 
     /**
      * @param decision id under which it will be recorded, if anything is begun
@@ -68,6 +69,9 @@ final class PassWriter {
         if (victims > 0) {
             words.add((victims == 1 ? "1 job makes" : victims + " jobs make") + " room");
         }
+        if (moves > 0) {
+            words.add((moves == 1 ? "1 job is moved" : moves + " jobs are moved") + " so that others fit");
+        }
         return String.join(", ", words);
     }
 
@@ -85,11 +89,13 @@ final class PassWriter {
     private void preempt(PreemptionVerdict verdict) {
         RoomClaim.Builder claim = RoomClaim.newBuilder().setNode(verdict.getNode()).setDecision(decision);
         for (PassVictim victim : verdict.getVictimsList()) {
-            String operation = take(victim, verdict.getJob());
+            boolean moves = !victim.getTo().isEmpty();
+            String operation = moves ? move(victim, verdict.getJob()) : take(victim, verdict.getJob());
             claim.addOperations(operation);
             operations.add(operation);
             jobs.add(victim.getJob());
-            victims++;
+            victims += moves ? 0 : 1;
+            this.moves += moves ? 1 : 0;
         }
         Job taker = state.job(verdict.getJob()).orElseThrow();
         jobs.add(taker.getId());
@@ -103,8 +109,23 @@ final class PassWriter {
         Job hit = job.toBuilder().setQueue(job.getQueue().toBuilder().setComesBack(true).setSince(now).setHits(job.getQueue().getHits() + 1).setLastHit(now)).build();
         Operation.Builder operation = Operation.newBuilder().setCause("preemption for " + taker).setDecision(decision).setForJob(taker).setSourceNode(job.getNode());
         String id = Opening.open(state, hit, victim.getPark() ? OperationKind.PARK : OperationKind.SUSPEND, operation).getId();
-        state.put(DecisionKinds.PREEMPTION, PreemptionRecord.newBuilder().setOperation(id).setJob(job.getId()).setAt(now).setMoving(victim.getCost()).build());
+        record(id, victim, now);
         return id;
+    }
+
+    /** One that has room elsewhere goes there, and counts as hit: it is left alone for as long as if it had been taken away. */
+    private String move(PassVictim mover, String taker) {
+        Job job = state.job(mover.getJob()).orElseThrow();
+        long now = state.now();
+        Job hit = job.toBuilder().setQueue(job.getQueue().toBuilder().setHits(job.getQueue().getHits() + 1).setLastHit(now)).build();
+        Operation.Builder operation = Operation.newBuilder().setCause("room for " + taker).setDecision(decision).setForJob(taker).setSourceNode(job.getNode()).setTargetNode(mover.getTo());
+        String id = Opening.open(state, hit, OperationKind.MIGRATE, operation).getId();
+        record(id, mover, now);
+        return id;
+    }
+
+    private void record(String operation, PassVictim victim, long now) {
+        state.put(DecisionKinds.PREEMPTION, PreemptionRecord.newBuilder().setOperation(operation).setJob(victim.getJob()).setAt(now).setMoving(victim.getCost()).build());
     }
 
     private void waits(Job job, JobVerdict verdict) {

@@ -42,6 +42,9 @@ import java.util.Set;
  * @param mostMoving part of the cluster's time that may go into moving jobs
  * @param worth how much moving may cost, as a part of what it gives in the horizon
  * @param horizon for which what is given counts
+ * @param interruption what each interruption of a job costs beside the moving: one GPU, or CPU, for so long
+ * @param moves whether jobs that have room on other nodes are moved there so that those that are due find theirs
+ * @param dueFirst whether jobs within the dues of their accounts go before others
  * @param parkMost for room that is needed for so long at most, jobs with GPUs are parked in main memory; 0: they are always stored
  * @param rebalanceWindows when jobs are moved together without being asked, UTC: 22:00-06:00; Sat-Sun 00:00-24:00; empty: never
  * @param rebalanceMoves how many jobs are moved so in any hour
@@ -76,6 +79,9 @@ public record SchedulingConfig(
         double mostMoving,
         double worth,
         String horizon,
+        String interruption,
+        boolean moves,
+        boolean dueFirst,
         String parkMost,
         String rebalanceWindows,
         int rebalanceMoves,
@@ -85,7 +91,7 @@ public record SchedulingConfig(
     public static SchedulingConfig defaults() {
         return new SchedulingConfig(
                 "1m", "7d", ResetPeriod.NONE, FairshareMethod.FAIR_TREE, Ties.SLURM, 1, BillingMode.SUM, "CPU=1.0,Mem=0.25G,GRES/gpu=16", 1000, 0, 100_000, 0, 1000, 10_000, "", "7d", false, Packing.PACK, true, "2m",
-                0.05, "10m", "1h", 1000, 0.05, 0.5, "1h", "30m", "", 16, 1000, "30d");
+                0.05, "10m", "1h", 1000, 0.05, 0.5, "1h", "20m", true, true, "30m", "", 16, 1000, "30d");
     }
 
     @Override
@@ -98,6 +104,7 @@ public record SchedulingConfig(
         checkTime(problems, "minimumRun", minimumRun, 0);
         checkTime(problems, "spacing", spacing, 0);
         checkTime(problems, "horizon", horizon, 1);
+        checkTime(problems, "interruption", interruption, 0);
         checkTime(problems, "parkMost", parkMost, 0);
         checkTime(problems, "decisionsAge", decisionsAge, 0);
         checkWeights(problems, "billingWeights", billingWeights);
@@ -172,6 +179,7 @@ public record SchedulingConfig(
     }
 
     public PreemptionPolicy preemptionPolicy() {
-        return new PreemptionPolicy(seconds(delay), hysteresis, seconds(minimumRun), seconds(spacing), mostPerHour, mostMoving, worth, seconds(horizon));
+        return new PreemptionPolicy(
+                seconds(delay), hysteresis, seconds(minimumRun), seconds(spacing), mostPerHour, mostMoving, worth, seconds(horizon), seconds(interruption), true, moves, dueFirst);
     }
 }

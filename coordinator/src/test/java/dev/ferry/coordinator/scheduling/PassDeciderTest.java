@@ -169,6 +169,63 @@ class PassDeciderTest {
         assertThat(preemption(output, "second").getVictims(0).getWhy()).contains("keep CPUs and memory");
     }
 
+    /** Two nodes of which half is free each, of a; b is due one whole. */
+    private static PassInput.Builder inPieces() {
+        PassInput.Builder input = cluster(2, 4, 0);
+        input.getPolicyBuilder().setForesight(true).setMoves(true).setDueFirst(true);
+        runs(input, "dear", A, 0, 2, 0).setMoveSeconds(100).setRelocatable(true);
+        runs(input, "cheap", A, 1, 2, 0).setRelocatable(true);
+        waits(input, "new", B, 1, 4, 0);
+        return input;
+    }
+
+    @Test
+    void whoHasRoomElsewhereIsMovedAndStillHeldByItsAccount() {
+        PassInput.Builder input = inPieces();
+        PreemptionVerdict made = preemption(PassDecider.decide(input.build()), "new");
+        assertThat(made.getPreempts()).isTrue();
+        assertThat(made.getNode()).isEqualTo("node-1");
+        assertThat(made.getVictimsList()).containsExactly(PassVictim.newBuilder().setJob("cheap").setTo("node-0").setCost(20).setWhy("it has room there").build());
+        // A node that lacks what it asks for is none for it.
+        input.getRunningBuilder(1).getDemandBuilder().setLabels(1);
+        assertThat(preemption(PassDecider.decide(input.build()), "new").getVictims(0).getJob()).isEqualTo("dear");
+        input.getRunningBuilder(0).setRelocatable(false);
+        assertThat(preemption(PassDecider.decide(input.build()), "new").getPreempts()).isFalse();
+    }
+
+    @Test
+    void roomElsewhereIsGivenOnceAndOnlyWhereItIsFree() {
+        PassInput.Builder input = inPieces();
+        waits(input, "later", B, 0, 4, 0);
+        PassOutput output = PassDecider.decide(input.build());
+        assertThat(output.getPreemptionsList().stream().filter(PreemptionVerdict::getPreempts)).hasSize(1);
+        // Three of four: neither has room beside the other.
+        PassInput.Builder full = cluster(2, 4, 0);
+        full.getPolicyBuilder().setForesight(true).setMoves(true);
+        runs(full, "one", A, 0, 3, 0).setRelocatable(true);
+        runs(full, "two", A, 1, 1, 0).setRelocatable(true);
+        waits(full, "new", B, 1, 4, 0);
+        assertThat(preemption(PassDecider.decide(full.build()), "new").getVictims(0)).satisfies(
+                moved -> {
+                    assertThat(moved.getJob()).isEqualTo("two");
+                    assertThat(moved.getTo()).isEqualTo("node-0");
+                });
+    }
+
+    @Test
+    void jobsWithinTheDuesOfTheirAccountsStartFirstIfTheGuardsSaySo() {
+        PassInput.Builder input = cluster(1, 4, 0);
+        runs(input, "holds", A, 0, 2, 0);
+        waits(input, "over", A, 9, 2, 0);
+        waits(input, "within", B, 1, 2, 0);
+        assertThat(verdict(PassDecider.decide(input.build()), "over").getKind()).isEqualTo(JobVerdict.Kind.STARTS);
+        input.getPolicyBuilder().setDueFirst(true);
+        assertThat(verdict(PassDecider.decide(input.build()), "within").getKind()).isEqualTo(JobVerdict.Kind.STARTS);
+        // It is what preemption would do after.
+        input.getPolicyBuilder().setPreemption(false);
+        assertThat(verdict(PassDecider.decide(input.build()), "over").getKind()).isEqualTo(JobVerdict.Kind.STARTS);
+    }
+
     @Test
     void aQosTakesFromTheOnesBelowItWhateverTheSharesSayAndSharesDoNotTakeItBack() {
         PassInput.Builder input = cluster(1, 2, 0);
@@ -215,12 +272,13 @@ class PassDeciderTest {
         Random random = new Random(7);
         for (int round = 0; round < 500; round++) {
             PassInput.Builder input = cluster(1 + random.nextInt(4), 8, random.nextInt(2) * 4);
+            input.getPolicyBuilder().setMoves(random.nextBoolean()).setDueFirst(random.nextBoolean()).setForesight(random.nextBoolean()).setInterruption(random.nextInt(3) * 100);
             input.addQos(PassQos.newBuilder().setName("urgent").addPreempts("normal"));
             for (int at = 0; at < 6; at++) {
                 int gpus = input.getGpus() > 0 ? random.nextInt(3) : 0;
                 int node = random.nextInt(input.getNodesCount());
                 if (input.getNodes(node).getCpuMillis() >= 2000 && input.getNodes(node).getGpus() >= gpus) {
-                    runs(input, "r" + at, random.nextBoolean() ? A : B, node, 2, gpus).setHits(random.nextInt(3)).setMoveSeconds(random.nextInt(50)).setEnds(random.nextBoolean() ? 0 : NOW + random.nextInt(5000));
+                    runs(input, "r" + at, random.nextBoolean() ? A : B, node, 2, gpus).setHits(random.nextInt(3)).setRelocatable(random.nextBoolean()).setMoveSeconds(random.nextInt(50)).setEnds(random.nextBoolean() ? 0 : NOW + random.nextInt(5000));
                 }
                 waits(input, "w" + at, random.nextBoolean() ? A : B, random.nextInt(5), 1 + random.nextInt(8), gpus).setSeconds(random.nextInt(5000)).setQos(random.nextInt(4) == 0 ? "urgent" : "normal");
             }

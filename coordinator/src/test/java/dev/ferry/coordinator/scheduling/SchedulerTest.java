@@ -31,6 +31,7 @@ import dev.ferry.proto.v1.ResumeJobRequest;
 import dev.ferry.proto.v1.SchedulingDecision;
 import dev.ferry.proto.v1.SetTimeLimitRequest;
 import dev.ferry.proto.v1.SuspendJobRequest;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -46,7 +47,11 @@ class SchedulerTest {
 
     @BeforeEach
     void open() throws Exception {
-        scene = new CoordinatorScene(folder, SchedulingTexts.with("delay: 0s\nminimumRun: 0s\nspacing: 0s\n"));
+        open("");
+    }
+
+    private void open(String more) throws Exception {
+        scene = new CoordinatorScene(Files.createDirectory(folder.resolve("scene" + more.length())), SchedulingTexts.with("delay: 0s\nminimumRun: 0s\nspacing: 0s\n" + more));
         node = scene.add("node-1");
         for (String account : List.of("a", "b")) {
             change(AccountingChange.How.ADD, Association.newBuilder().setAccount(account));
@@ -126,6 +131,9 @@ class SchedulerTest {
 
     @Test
     void whatIsFreeInPiecesIsBroughtTogether() throws Exception {
+        // By itself only for jobs that are due.
+        close();
+        open("moves: false\n");
         FakeNode other = scene.add("node-2");
         assertThat(other).isNotNull();
         Job one = scene.awaitState(scene.run(of("a", 3)).getId(), JobState.RUNNING);
@@ -150,6 +158,31 @@ class SchedulerTest {
         assertThat(scene.awaitState(three.getId(), JobState.RUNNING).getNode()).isEqualTo(move.getTo()).isEqualTo(one.getNode());
         assertThat(operations(three).getFirst().getCause()).isEqualTo("rebalance for " + wide.getId());
         assertThat(CoordinatorScene.refusal(() -> decisions().rebalance(request.setMostMoves(-1).build()))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+    }
+
+    @Test
+    void aJobThatHasRoomElsewhereIsMovedForOneThatIsDue() throws Exception {
+        FakeNode other = scene.add("node-2");
+        assertThat(other).isNotNull();
+        // Each on the emptiest node: two of four are free on both.
+        Job one = scene.awaitState(scene.run(of("a", 2)).getId(), JobState.RUNNING);
+        Job two = scene.awaitState(scene.run(of("a", 2)).getId(), JobState.RUNNING);
+        assertThat(one.getNode()).isNotEqualTo(two.getNode());
+        Job wide = scene.awaitState(scene.run(of("b", 4)).getId(), JobState.RUNNING);
+        Job moved = wide.getNode().equals(one.getNode()) ? one : two;
+        Job stayed = moved.equals(one) ? two : one;
+        Job there = scene.awaitJob(moved.getId(), job -> job.getState() == JobState.RUNNING && job.getOperation().isEmpty());
+        assertThat(there.getNode()).isEqualTo(stayed.getNode());
+        assertThat(there.getQueue().getHits()).isEqualTo(1);
+        assertThat(there.getQueue().getComesBack()).isFalse();
+        Operation move = operations(moved).getFirst();
+        assertThat(move.getKind()).isEqualTo(OperationKind.MIGRATE);
+        assertThat(move.getCause()).isEqualTo("room for " + wide.getId());
+        assertThat(move.getForJob()).isEqualTo(wide.getId());
+        SchedulingDecision made = decisions().listDecisions(ListDecisionsRequest.newBuilder().setJob(wide.getId()).build()).getDecisions(0);
+        assertThat(made.getSummary()).isEqualTo("1 job is moved so that others fit");
+        assertThat(decisions().replayDecision(GetDecisionRequest.newBuilder().setDecision(made.getId()).build()).getSame()).isTrue();
+        assertThat(scene.job(stayed.getId()).getIncarnation()).isEqualTo(1);
     }
 
     @Test
