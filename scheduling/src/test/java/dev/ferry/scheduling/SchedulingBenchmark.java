@@ -10,6 +10,11 @@ import dev.ferry.scheduling.pass.Room;
 import dev.ferry.scheduling.pass.RunningJob;
 import dev.ferry.scheduling.pass.SchedulingPass;
 import dev.ferry.scheduling.pass.WaitingJob;
+import dev.ferry.scheduling.preempt.Balance;
+import dev.ferry.scheduling.preempt.Decision;
+import dev.ferry.scheduling.preempt.Preemption;
+import dev.ferry.scheduling.preempt.PreemptionPolicy;
+import dev.ferry.scheduling.preempt.Spent;
 import dev.ferry.scheduling.usage.Extended;
 import dev.ferry.scheduling.usage.UsageTable;
 import java.util.ArrayList;
@@ -78,6 +83,40 @@ public class SchedulingBenchmark {
         }
     }
 
+    /** Nodes with 8 GPUs of which one to three are free; an account has nothing and is due all that it asks for. */
+    @State(Scope.Benchmark)
+    public static class Pieces {
+        private static final int JOBS_A_NODE = 10;
+        private static final long NOW = 100_000;
+        private static final int HOLDER = 0;
+        private static final int ASKER = 1;
+
+        /** As many as wait in the passes: the same clusters. */
+        @Param({"1000", "10000", "100000"})
+        public int jobs;
+
+        private final WaitingJob job = new WaitingJob(1, ASKER, 1, 0, new Demand(1, 32_000, 1 << 18, 8, 0), 100_000);
+        private final List<RunningJob> running = new ArrayList<>();
+        private Room room = Room.of(1, 1, 1, 1);
+        private Balance balance = new Balance(new double[2], new double[2], true, 1);
+
+        @Setup
+        public void fill() {
+            Random random = new Random(1);
+            int nodes = jobs / JOBS_A_NODE;
+            room = Room.of(nodes, 96_000, 1 << 20, 8);
+            running.clear();
+            for (int node = 0; node < nodes; node++) {
+                for (int count = 5 + random.nextInt(3); count > 0; count--) {
+                    Demand one = new Demand(1, 4000, 1 << 15, 1, 0);
+                    room.take(new int[] {node}, one);
+                    running.add(new RunningJob(100L + running.size(), HOLDER, one, new int[] {node}, 0, NOW + 60 + random.nextInt(100_000), 30, 0, 0, true, true));
+                }
+            }
+            balance = Balance.of(new double[] {running.size(), 8}, running, true, 8.0 * nodes);
+        }
+    }
+
     @Benchmark
     public double standings(Accounts accounts) {
         return Standings.compute(accounts.usage, FairsharePolicy.fairTree()).factor(accounts.associations - 1);
@@ -97,6 +136,22 @@ public class SchedulingBenchmark {
     @Benchmark
     public int passOfEmptyCluster(Cluster cluster) {
         return SchedulingPass.run(cluster.empty.copy(), List.of(), cluster.queue, Packing.PACK, 0).size();
+    }
+
+    @Benchmark
+    public int alignedPassOfFullCluster(Cluster cluster) {
+        return SchedulingPass.run(cluster.full.copy(), cluster.running, cluster.queue, Packing.ALIGN, 0).size();
+    }
+
+    @Benchmark
+    public int alignedPassOfEmptyCluster(Cluster cluster) {
+        return SchedulingPass.run(cluster.empty.copy(), List.of(), cluster.queue, Packing.ALIGN, 0).size();
+    }
+
+    /** One decision for a job that needs a whole node, where all nodes are in part free. */
+    @Benchmark
+    public Decision roomInPieces(Pieces pieces) {
+        return Preemption.decide(pieces.job, pieces.room, pieces.running, pieces.balance, PreemptionPolicy.gentle(), Spent.NOTHING, Pieces.NOW);
     }
 
     /** A hundredth are accounts in three levels, the others users. */

@@ -47,7 +47,7 @@ public final class Defaults {
         MEANING.put("scheduling.parkMost", "For room that is needed for so long at most, preempted jobs with GPUs are parked in main memory; for longer, or nobody knows how long, they are stored. 0s: always stored.");
         MEANING.put("scheduling.rebalanceWindows", "When jobs are moved together without being asked so that others fit, UTC: 22:00-06:00; Sat-Sun 00:00-24:00. Empty: never.");
         MEANING.put("scheduling.rebalanceMoves", "How many jobs are moved so in any hour, those of `ferry rebalance` counted in.");
-        MEANING.put("scheduling.packing", "Which nodes jobs with GPUs go to: PACK (whole nodes stay whole) or SPREAD.");
+        MEANING.put("scheduling.packing", "Which nodes jobs with GPUs go to: ALIGN (beside jobs that end no sooner, so that nodes become free as a whole), PACK (whole nodes stay whole) or SPREAD.");
         MEANING.put("scheduling.preemption", "Whether running jobs are suspended so that others get what is due to them.");
         MEANING.put("scheduling.delay", "How long a job waits before room is made for it.");
         MEANING.put("scheduling.hysteresis", "Part of its due that an account must lack before room is made for it.");

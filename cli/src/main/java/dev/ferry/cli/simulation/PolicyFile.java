@@ -24,7 +24,7 @@ public record PolicyFile(
         String halfLife, String tick, String dump, String restore, Packing packing, String delay, double hysteresis, String minimumRun, String spacing, int mostPerHour, double mostMoving, double worth, String horizon, String interruption, boolean moves, boolean dueFirst)
         implements Configs.Checked {
     public static PolicyFile defaults() {
-        return new PolicyFile("7d", "1m", "20s", "30s", Packing.PACK, "2m", 0.05, "10m", "1h", 1000, 0.05, 0.5, "1h", "20m", true, true);
+        return new PolicyFile("7d", "1m", "20s", "30s", Packing.ALIGN, "2m", 0.05, "10m", "1h", 1000, 0.05, 0.5, "1h", "20m", true, true);
     }
 
     @Override

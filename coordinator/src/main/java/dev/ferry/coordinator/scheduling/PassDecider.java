@@ -153,7 +153,7 @@ final class PassDecider {
         }
         List<WaitingJob> still = new ArrayList<>();
         List<WaitingJob> started = new ArrayList<>();
-        Packing packing = input.getPolicy().getSpread() ? Packing.SPREAD : Packing.PACK;
+        Packing packing = input.getPolicy().getSpread() ? Packing.SPREAD : input.getPolicy().getAlign() ? Packing.ALIGN : Packing.PACK;
         for (Verdict verdict : SchedulingPass.run(room, running, ordered(queue, claiming), packing, input.getNow())) {
             output.addVerdicts(verdict(verdict));
             (verdict instanceof Verdict.Start ? started : still).add(verdict.job());

@@ -123,6 +123,7 @@ final class PassReader {
         PreemptionPolicy guards = config.preemptionPolicy();
         return PassPolicy.newBuilder()
                 .setSpread(config.packing() == Packing.SPREAD)
+                .setAlign(config.packing() == Packing.ALIGN)
                 .setPreemption(config.preemption())
                 .setDelay(guards.delay())
                 .setHysteresis(guards.hysteresis())

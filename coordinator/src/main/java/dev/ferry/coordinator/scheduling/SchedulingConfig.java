@@ -32,7 +32,7 @@ import java.util.Set;
  * @param weightTres PriorityWeightTRES
  * @param maxAge waiting time that gives the whole of the age factor: PriorityMaxAge
  * @param favorSmall small jobs get the larger job size factor: PriorityFavorSmall
- * @param packing which nodes jobs with GPUs go to: PACK or SPREAD
+ * @param packing which nodes jobs with GPUs go to: ALIGN, PACK or SPREAD
  * @param preemption whether jobs are suspended so that others get what is due to them
  * @param delay how long a job waits before room is made for it
  * @param hysteresis part of its due that an account must lack
@@ -90,7 +90,7 @@ public record SchedulingConfig(
         implements Configs.Checked {
     public static SchedulingConfig defaults() {
         return new SchedulingConfig(
-                "1m", "7d", ResetPeriod.NONE, FairshareMethod.FAIR_TREE, Ties.SLURM, 1, BillingMode.SUM, "CPU=1.0,Mem=0.25G,GRES/gpu=16", 1000, 0, 100_000, 0, 1000, 10_000, "", "7d", false, Packing.PACK, true, "2m",
+                "1m", "7d", ResetPeriod.NONE, FairshareMethod.FAIR_TREE, Ties.SLURM, 1, BillingMode.SUM, "CPU=1.0,Mem=0.25G,GRES/gpu=16", 1000, 0, 100_000, 0, 1000, 10_000, "", "7d", false, Packing.ALIGN, true, "2m",
                 0.05, "10m", "1h", 1000, 0.05, 0.5, "1h", "20m", true, true, "30m", "", 16, 1000, "30d");
     }
 

@@ -104,8 +104,8 @@ public final class Room {
         }
     }
 
-    /** Nodes for a job, where its data lies if there is room; empty if there are too few. */
-    int[] find(WaitingJob job, Packing packing, Allowed allowed) {
+    /** A node where a job's data lies, if there is room; else empty. */
+    int[] warm(WaitingJob job, Allowed allowed) {
         if (job.demand().nodes() == 1) {
             for (int node : job.warm()) {
                 if (fits(node, job.demand()) && allowed.on(node)) {
@@ -113,7 +113,7 @@ public final class Room {
                 }
             }
         }
-        return find(job.demand(), packing, allowed);
+        return new int[0];
     }
 
     /** Nodes for a job; empty if there are too few. */
@@ -121,7 +121,7 @@ public final class Room {
         int[] found = new int[demand.nodes()];
         int count = 0;
         for (int step = demand.gpus(); step < byGpus.length; step++) {
-            int free = packing == Packing.PACK ? step : byGpus.length - 1 - (step - demand.gpus());
+            int free = packing != Packing.SPREAD ? step : byGpus.length - 1 - (step - demand.gpus());
             BitSet nodes = byGpus[free];
             if (demand.gpus() == 0 && demand.nodes() == 1) {
                 // Such jobs leave whole GPUs alone, and each other room: of nodes alike in free GPUs the emptiest is taken.
@@ -147,6 +147,16 @@ public final class Room {
     public int tightest(Demand demand, IntPredicate allowed) {
         int[] found = find(new Demand(1, demand.cpuMillis(), demand.memory(), demand.gpus(), demand.labels()), Packing.PACK, allowed::test);
         return found.length == 0 ? -1 : found[0];
+    }
+
+    /** The most GPUs that any node can have free. */
+    int mostGpus() {
+        return byGpus.length - 1;
+    }
+
+    /** Nodes with so many free GPUs, to be changed at will. */
+    BitSet withFree(int count) {
+        return (BitSet) byGpus[count].clone();
     }
 
     private int emptiest(BitSet nodes, Demand demand, Allowed allowed) {

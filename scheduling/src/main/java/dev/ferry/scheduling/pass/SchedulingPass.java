@@ -21,15 +21,17 @@ public final class SchedulingPass {
     private final Room room;
     private final Packing packing;
     private final long now;
+    private final Alignment alignment;
     private final List<Verdict> verdicts;
     private final List<RunningJob> started = new ArrayList<>();
     private final List<Demand> noRoom = new ArrayList<>();
     private final List<Demand> noRoomBeside = new ArrayList<>();
 
-    private SchedulingPass(Room room, Packing packing, long now, int jobs) {
+    private SchedulingPass(Room room, List<RunningJob> running, Packing packing, long now, int jobs) {
         this.room = room;
         this.packing = packing;
         this.now = now;
+        alignment = new Alignment(room, packing == Packing.ALIGN ? running : List.of(), now);
         verdicts = new ArrayList<>(jobs);
     }
 
@@ -40,7 +42,7 @@ public final class SchedulingPass {
      * @return one verdict for each job that waits, by priority
      */
     public static List<Verdict> run(Room room, List<RunningJob> running, List<WaitingJob> queue, Packing packing, long now) {
-        SchedulingPass pass = new SchedulingPass(room, packing, now, queue.size());
+        SchedulingPass pass = new SchedulingPass(room, running, packing, now, queue.size());
         WaitingJob[] ordered = queue.toArray(WaitingJob[]::new);
         Arrays.sort(ordered, ORDER);
         pass.go(ordered, running);
@@ -80,7 +82,7 @@ public final class SchedulingPass {
         if (isHopeless(demand, failed)) {
             return false;
         }
-        int[] nodes = room.find(job, packing, allowed);
+        int[] nodes = find(job, allowed);
         if (nodes.length == 0) {
             remember(demand, failed);
             return false;
@@ -88,8 +90,18 @@ public final class SchedulingPass {
         room.take(nodes, demand);
         verdicts.add(new Verdict.Start(job, nodes));
         long ends = job.seconds() == WaitingJob.UNKNOWN ? WaitingJob.UNKNOWN : now + job.seconds();
+        alignment.add(nodes, ends);
         started.add(new RunningJob(job.id(), job.account(), demand, nodes, now, ends, 0, 0, 0, false));
         return true;
+    }
+
+    private int[] find(WaitingJob job, Room.Allowed allowed) {
+        int[] warm = room.warm(job, allowed);
+        if (warm.length > 0) {
+            return warm;
+        }
+        boolean aligned = packing == Packing.ALIGN && job.demand().gpus() > 0 && job.demand().nodes() == 1 && job.seconds() != WaitingJob.UNKNOWN;
+        return aligned ? alignment.find(job, allowed) : room.find(job.demand(), packing, allowed);
     }
 
     /** Room only shrinks during a pass: what found none, finds none later. */

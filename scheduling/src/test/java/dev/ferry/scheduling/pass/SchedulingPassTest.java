@@ -98,6 +98,23 @@ class SchedulingPassTest {
     }
 
     @Test
+    void jobsGoBesideThoseThatEndNoSooner() {
+        Room room = room(4);
+        // Node 0 is used until 200, node 1 until 5000, node 2 until nobody knows when.
+        List<RunningJob> running = List.of(running(room, 90, new int[] {0}, gpus(1, 6), NOW + 200), running(room, 91, new int[] {1}, gpus(1, 5), NOW + 5000), running(room, 92, new int[] {2}, gpus(1, 4), WaitingJob.UNKNOWN));
+        assertThat(aligned(room, running, job(1, 1, gpus(1, 2), 100))).as("it fits and has the fewest free").isEqualTo(0);
+        assertThat(aligned(room, running, job(1, 1, gpus(1, 2), 4000))).as("node 0 would be in use for an hour more").isEqualTo(1);
+        assertThat(aligned(room, running, job(1, 1, gpus(1, 2), 230))).as("half a minute more is as good as none").isEqualTo(0);
+        assertThat(aligned(room, running, job(1, 1, gpus(1, 2), 50_000))).isEqualTo(2);
+        assertThat(aligned(room, running, job(1, 1, gpus(1, 5), 10))).as("an empty node only if no other has room").isEqualTo(3);
+        assertThat(aligned(room, running, job(1, 1, gpus(1, 2), WaitingJob.UNKNOWN))).as("as PACK").isEqualTo(0);
+    }
+
+    private static int aligned(Room room, List<RunningJob> running, WaitingJob job) {
+        return ((Verdict.Start) SchedulingPass.run(room.copy(), running, List.of(job), Packing.ALIGN, NOW).getFirst()).nodes()[0];
+    }
+
+    @Test
     void labelsMustAllBeThere() {
         Room room = Room.of(new long[] {8000, 8000}, new long[] {8000, 8000}, new int[] {8, 8}, new long[] {0b01, 0b11});
         Demand both = new Demand(1, 0, 0, 1, 0b11);
@@ -119,7 +136,7 @@ class SchedulingPassTest {
             long promised = WaitingJob.UNKNOWN;
             long head = 0;
             while (!queue.isEmpty()) {
-                for (Verdict verdict : SchedulingPass.run(room, running, queue, random.nextBoolean() ? Packing.PACK : Packing.SPREAD, now)) {
+                for (Verdict verdict : SchedulingPass.run(room, running, queue, Packing.values()[random.nextInt(3)], now)) {
                     switch (verdict) {
                         case Verdict.Start start -> {
                             if (start.job().id() == head) {

@@ -140,7 +140,7 @@ class PreemptionPropertiesTest {
         private boolean start() {
             boolean any = false;
             List<WaitingJob> queue = due.length == 0 || !policy.dueFirst() ? waiting : DueFirst.mark(waiting, Balance.of(due, running, true, capacity), job -> job.demand().size(true));
-            for (Verdict verdict : SchedulingPass.run(room, running, queue, random.nextBoolean() ? Packing.PACK : Packing.SPREAD, NOW)) {
+            for (Verdict verdict : SchedulingPass.run(room, running, queue, Packing.values()[random.nextInt(3)], NOW)) {
                 if (verdict instanceof Verdict.Start start) {
                     WaitingJob job = start.job();
                     waiting.removeIf(one -> one.id() == job.id());
