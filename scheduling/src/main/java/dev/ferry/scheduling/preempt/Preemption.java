@@ -129,8 +129,13 @@ public final class Preemption {
     /** Why a running job does not give room to a waiting one, looked at alone; empty: it might. */
     public static Optional<Refusal> refusal(RunningJob one, WaitingJob job, Balance balance, PreemptionPolicy policy, long now) {
         Optional<Refusal> guard = guard(one, job, balance, policy, now);
-        boolean belowDue = !balance.keepsDue(one.account(), one.demand().size(balance.inGpus()));
-        return guard.isPresent() || !belowDue ? guard : Optional.of(Refusal.BELOW_DUE);
+        if (guard.isPresent()) {
+            return guard;
+        }
+        if (one.account() == job.account()) {
+            return Optional.of(Refusal.SAME_ACCOUNT);
+        }
+        return balance.keepsDue(one.account(), one.demand().size(balance.inGpus())) ? Optional.empty() : Optional.of(Refusal.BELOW_DUE);
     }
 
     /** Why a running job is left where it is. */

@@ -99,6 +99,8 @@ class PreemptionTest {
         // Of its own account too.
         RunningJob own = new RunningJob(2, Y, gpus(2), new int[] {1}, 0, 99_999, 20, 0, 0, true, true);
         assertThat(decide(waiting(8), List.of(dear, own), PreemptionPolicy.gentle(), Spent.NOTHING)).isInstanceOfSatisfying(Decision.Preempt.class, taken -> assertThat(taken.moves()).containsExactly(new Decision.Move(own, 0)));
+        Balance balance = new Balance(new double[TREE.size()], new double[TREE.size()], true, 16);
+        assertThat(Preemption.refusal(own, waiting(8), balance, PreemptionPolicy.gentle(), NOW)).as("it gives no room all the same").contains(Preemption.Refusal.SAME_ACCOUNT);
         // Not one that asked for its node.
         RunningJob pinned = new RunningJob(2, X, gpus(4), new int[] {1}, 0, 99_999, 20, 0, 0, true);
         RunningJob alsoPinned = new RunningJob(1, X, gpus(4), new int[] {0}, 0, 99_999, 20, 0, 0, true);
