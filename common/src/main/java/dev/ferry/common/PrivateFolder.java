@@ -15,9 +15,16 @@ public final class PrivateFolder {
 
     private PrivateFolder() {}
 
-    /** Makes the folder, and those above it, if it is not there; one that is there stays as open as whoever made it wants it. */
+    /** Makes the folder if it is not there, and those above it as open as any; one that is there stays as open as whoever made it wants it. */
     public static Path make(Path folder) throws IOException {
-        return Files.isDirectory(folder) ? folder : Files.createDirectories(folder, ATTRIBUTE);
+        if (Files.isDirectory(folder)) {
+            return folder;
+        }
+        Path above = folder.toAbsolutePath().getParent();
+        if (above != null) {
+            Files.createDirectories(above);
+        }
+        return Files.createDirectories(folder, ATTRIBUTE);
     }
 
     /** Makes the folder if it is not there, and closes it to others if it was open to them: for one that is nobody else's to open. */

@@ -18,6 +18,7 @@ class PrivateFolderTest {
     @Test
     void whatIsMadeIsItsOwnersAlone() throws Exception {
         assertThat(permissions(PrivateFolder.make(folder.resolve("a/b")))).isEqualTo("rwx------");
+        assertThat(permissions(folder.resolve("a"))).isEqualTo(permissions(Files.createDirectory(folder.resolve("usual"))));
         assertThat(permissions(PrivateFolder.close(folder.resolve("c")))).isEqualTo("rwx------");
     }
 

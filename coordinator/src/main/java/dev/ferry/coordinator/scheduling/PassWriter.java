@@ -106,22 +106,29 @@ final class PassWriter {
     private String take(PassVictim victim, String taker) {
         Job job = state.job(victim.getJob()).orElseThrow();
         long now = state.now();
-        Job hit = job.toBuilder().setQueue(job.getQueue().toBuilder().setComesBack(true).setSince(now).setHits(job.getQueue().getHits() + 1).setLastHit(now)).build();
+        Job hit = hit(job, now);
         Operation.Builder operation = Operation.newBuilder().setCause("preemption for " + taker).setDecision(decision).setForJob(taker).setSourceNode(job.getNode());
         String id = Opening.open(state, hit, victim.getPark() ? OperationKind.PARK : OperationKind.SUSPEND, operation).getId();
         record(id, victim, now);
         return id;
     }
 
-    /** One that has room elsewhere goes there, and counts as hit: it is left alone for as long as if it had been taken away. */
+    /**
+     * One that has room elsewhere goes there, and counts as hit: it is left alone for as long as if it had been taken away. If it can't be restored there
+     * it is in the queue: nobody asked for it to be moved, so nobody would bring it back.
+     */
     private String move(PassVictim mover, String taker) {
         Job job = state.job(mover.getJob()).orElseThrow();
         long now = state.now();
-        Job hit = job.toBuilder().setQueue(job.getQueue().toBuilder().setHits(job.getQueue().getHits() + 1).setLastHit(now)).build();
+        Job hit = hit(job, now);
         Operation.Builder operation = Operation.newBuilder().setCause("room for " + taker).setDecision(decision).setForJob(taker).setSourceNode(job.getNode()).setTargetNode(mover.getTo());
         String id = Opening.open(state, hit, OperationKind.MIGRATE, operation).getId();
         record(id, mover, now);
         return id;
+    }
+
+    private static Job hit(Job job, long now) {
+        return job.toBuilder().setQueue(job.getQueue().toBuilder().setComesBack(true).setSince(now).setHits(job.getQueue().getHits() + 1).setLastHit(now)).build();
     }
 
     private void record(String operation, PassVictim victim, long now) {

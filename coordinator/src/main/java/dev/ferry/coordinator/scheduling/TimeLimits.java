@@ -61,7 +61,8 @@ public final class TimeLimits {
     }
 
     /**
-     * Takes those out of the queue that would come back only to be suspended. A parked one is stored: it holds memory of its node.
+     * Takes those out of the queue that would come back only to be suspended. A parked one is stored first, for it holds memory of its node; until that is
+     * done it stays in the queue and is tried again.
      *
      * @return suspensions that are to be driven
      */
@@ -72,13 +73,18 @@ public final class TimeLimits {
             if (!isUsedUp(state, job)) {
                 continue;
             }
-            if (job.getState() == JobState.PARKED) {
-                begun.add(suspend(state, job));
-            } else {
+            if (job.getState() != JobState.PARKED) {
                 state.put(Queue.out(job).toBuilder().setReason(reached(job)).build());
+            } else if (state.now() >= job.getQueue().getNotBefore()) {
+                begun.add(store(state, job));
             }
         }
         return begun;
+    }
+
+    private static String store(Transaction state, Job job) {
+        Job paused = job.toBuilder().setQueue(job.getQueue().toBuilder().setNotBefore(state.now() + AGAIN_MILLIS)).build();
+        return Opening.open(state, paused, OperationKind.SUSPEND, Operation.newBuilder().setCause(reached(job)).setSourceNode(job.getNode())).getId();
     }
 
     private static String reached(Job job) {

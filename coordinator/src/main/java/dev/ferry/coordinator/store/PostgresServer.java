@@ -7,6 +7,8 @@ import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
@@ -17,6 +19,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
@@ -36,6 +39,7 @@ public final class PostgresServer implements AutoCloseable {
     private static final String FOLDER = "ferry-postgres";
     /** Says whose a folder is: pid and start time of the process that will remove it. */
     private static final String OWNER = "owner";
+    private static final Set<String> TRUSTED = Set.copyOf(List.of("root", USER, System.getProperty("user.name", "root")));
     private static final Path VERSIONS = Path.of("/usr/lib/postgresql");
     private static final AtomicInteger DATABASES = new AtomicInteger();
     private static final Duration READY = Duration.ofSeconds(30);
@@ -73,15 +77,27 @@ public final class PostgresServer implements AutoCloseable {
     static void removeLeftovers(Path where) throws IOException, InterruptedException {
         try (DirectoryStream<Path> folders = Files.newDirectoryStream(where, FOLDER + "*")) {
             for (Path folder : folders) {
-                Path owner = folder.resolve(OWNER);
-                // One without is being made at this moment, or was made by an older Ferry.
-                if (Files.isReadable(owner)) {
-                    String words = Files.readString(owner);
-                    if (!words.isEmpty() && !words.equals(identity(Long.parseLong(words.split(" ", 2)[0])))) {
-                        removeLeftover(folder);
-                    }
+                if (isLeftover(folder)) {
+                    removeLeftover(folder);
                 }
             }
+        }
+    }
+
+    private static boolean isLeftover(Path folder) throws IOException {
+        Path owner = folder.resolve(OWNER);
+        // Anybody may make a folder of that name there, with anything in it.
+        boolean ours = Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS) && TRUSTED.contains(Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS).getName());
+        // One without a word is being made at this moment, or was made by an older Ferry.
+        if (!ours || !Files.isRegularFile(owner, LinkOption.NOFOLLOW_LINKS)) {
+            return false;
+        }
+        try {
+            String words = Files.readString(owner);
+            return !words.isEmpty() && !words.equals(identity(Long.parseLong(words.split(" ", 2)[0])));
+        } catch (NoSuchFileException | NumberFormatException notOurs) {
+            // Its owner removes it at this moment, or it is none of ours.
+            return false;
         }
     }
 
@@ -244,7 +260,7 @@ public final class PostgresServer implements AutoCloseable {
     private static void delete(Path folder) throws IOException {
         try (Stream<Path> all = Files.walk(folder)) {
             for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(path);
+                Files.deleteIfExists(path);
             }
         }
     }

@@ -12,6 +12,7 @@ import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.JobUse;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
+import dev.ferry.proto.v1.OperationState;
 import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
@@ -80,7 +81,18 @@ class TimeLimitsTest {
                 assertThat(operation.getJob()).isEqualTo("j-parked");
                 assertThat(operation.getCause()).isEqualTo("its time limit of 1m 0s is reached");
             });
-            assertThat(store.transact(state -> state.job("j-parked")).orElseThrow().getQueue().getComesBack()).isFalse();
+            // Its suspension has failed: it is tried again, but not at once.
+            boolean again =
+                    store.transact(
+                            state -> {
+                                Job parked = state.job("j-parked").orElseThrow();
+                                state.put(state.operation(parked.getOperation()).orElseThrow().toBuilder().setState(OperationState.FAILED_OPERATION).build());
+                                Job failed = state.put(parked.toBuilder().clearOperation().build());
+                                assertThat(TimeLimits.leaveTheQueue(state)).isEmpty();
+                                state.put(failed.toBuilder().setQueue(failed.getQueue().toBuilder().setNotBefore(state.now())).build());
+                                return TimeLimits.leaveTheQueue(state).size() == 1;
+                            });
+            assertThat(again).isTrue();
         }
     }
 }

@@ -181,11 +181,14 @@ public final class JobCgroup {
     public void hold() throws IOException {
         synchronized (hold) {
             Path mark = freezerFolder().resolve(HELD);
-            // Before the freeze: a group that only the hold has frozen never stands without its mark.
-            if (!Files.isDirectory(mark)) {
-                Files.createDirectory(mark);
+            try {
+                // Before the freeze: a group that only the hold has frozen does not stand without its mark.
+                if (!Files.isDirectory(mark)) {
+                    Files.createDirectory(mark);
+                }
+            } finally {
+                setFrozen(true);
             }
-            setFrozen(true);
         }
     }
 

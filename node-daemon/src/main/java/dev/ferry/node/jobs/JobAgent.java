@@ -69,7 +69,7 @@ final class JobAgent {
             return;
         }
         // An older journal may not know of a hold that the group does.
-        if (job.cgroup().isHeld() == stands) {
+        if (record.getHeld() == stands || job.cgroup().isHeld() == stands) {
             LOG.warn("job {}: life {} {}", job.id(), record.getIncarnation(), stands ? "may run here after all" : "shall not run here: it is held");
             job.change(changed -> changed.setHeld(!stands));
             if (stands) {

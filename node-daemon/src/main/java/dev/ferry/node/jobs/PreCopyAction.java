@@ -76,13 +76,15 @@ final class PreCopyAction {
     private Rounds.Round round(int number) throws Exception {
         Optional<String> previous = order.getPreviousImage().isEmpty() ? Optional.empty() : Optional.of(order.getPreviousImage());
         try (ImageWriter copy = job.context().images().forTenant(Tenants.of(job.record().getSpec())).preCopy(order.getImage(), previous, buffers)) {
-            Image image = phases.measure("round " + number, copy::bytesIn, 0, () -> copy(copy));
+            // A later round knows more than it has read when it is cut: its record would take the place of a whole one's.
+            boolean mayEndEarly = number == 1 && !order.getCatchUp();
+            Image image = phases.measure("round " + number, copy::bytesIn, 0, () -> copy(copy, mayEndEarly));
             phases.record("sent", 0, image.getSentBytes());
             return new Rounds.Round(image.getChunks(), image.getChunks() - image.getKnownChunks());
         }
     }
 
-    private Image copy(ImageWriter copy) throws IOException, InterruptedException {
+    private Image copy(ImageWriter copy, boolean mayEndEarly) throws IOException, InterruptedException {
         Set<String> shared = new HashSet<>();
         List<Integer> processes = job.cgroup().processes();
         if (processes.isEmpty()) {
@@ -91,13 +93,13 @@ final class PreCopyAction {
         for (int pid : processes) {
             // The same cuts as in CRIU's files of memory: the name says that these are pages.
             try (ByteSink sink = copy.file("pages-of-" + pid)) {
-                new ProcessPages(pid, shared).read(paced(copy, sink));
+                new ProcessPages(pid, shared).read(paced(copy, sink, mayEndEarly));
             }
         }
         return copy.commit(Image.newBuilder().setJob(job.id()).build());
     }
 
-    private ProcessPages.Sink paced(ImageWriter copy, ByteSink sink) {
+    private ProcessPages.Sink paced(ImageWriter copy, ByteSink sink, boolean mayEndEarly) {
         return new ProcessPages.Sink() {
             @Override
             public ByteBuffer take() throws InterruptedException {
@@ -118,7 +120,7 @@ final class PreCopyAction {
             /** A job that is too large for the time is copied ahead as far as it comes. */
             @Override
             public boolean isEnough() {
-                return System.nanoTime() - begin > time.toNanos();
+                return mayEndEarly && System.nanoTime() - begin > time.toNanos();
             }
         };
     }

@@ -17,8 +17,9 @@ import java.util.regex.Pattern;
  * @param time after which no new round begins; the first one ends where it is then
  */
 public record PreCopyConfig(String bandwidth, String cpus, int rounds, String time) implements Configs.Checked {
-    private static final Pattern PERCENT = Pattern.compile("(\\d{1,3}(?:\\.\\d{1,3})?) ?%");
-    private static final Pattern NUMBER = Pattern.compile("\\d{1,4}(?:\\.\\d{1,3})?");
+    private static final Pattern PERCENT = Pattern.compile("(\\d{1,3}(?:\\.\\d{1,9})?) ?%");
+    /** Also as a YAML parser writes a small number. */
+    private static final Pattern NUMBER = Pattern.compile("\\d{1,4}(?:\\.\\d{1,20})?(?:E-\\d{1,2})?");
 
     /** A twentieth of the machine: jobs beside are to be slowed down by less than that. */
     public static PreCopyConfig defaults() {

@@ -2,6 +2,8 @@ package dev.ferry.node.memory;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.ferry.common.Configs;
+import dev.ferry.node.NodeConfig;
 import org.junit.jupiter.api.Test;
 
 class PreCopyConfigTest {
@@ -17,6 +19,15 @@ class PreCopyConfigTest {
         assertThat(cpus("12.5 %").cpusOf(8)).isEqualTo(1);
         assertThat(cpus("0.5").cpusOf(96)).isEqualTo(0.5);
         assertThat(cpus("3").cpusOf(2)).isEqualTo(3);
+    }
+
+    /** As it was before percentages. */
+    @Test
+    void aNumberInAFileIsOneStill() {
+        for (String number : new String[] {"0.5", "2", "0.0625", "0.0001"}) {
+            NodeConfig read = Configs.parse("preCopy: {cpus: " + number + "}", "node.yaml", NodeConfig.defaults());
+            assertThat(read.preCopy().cpusOf(64)).isEqualTo(Double.parseDouble(number));
+        }
     }
 
     @Test

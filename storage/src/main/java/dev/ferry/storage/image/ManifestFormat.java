@@ -9,6 +9,7 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Manifest;
 import dev.ferry.proto.v1.ManifestHead;
 import dev.ferry.proto.v1.ManifestPart;
+import dev.ferry.proto.v1.StoredVolume;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -103,6 +104,37 @@ public final class ManifestFormat {
 
     static ChunkList list(String image, ManifestHead head, int index, ByteBuffer part, ReadBudget budget) {
         return message(image, head, index, part, ChunkList.getDefaultInstance(), budget);
+    }
+
+    /**
+     * Asked before an image is committed, after which its job may be ended: what nobody could read back must not be written.
+     *
+     * @param manifest what was written
+     * @throws FerryException OBJECT_TOO_LARGE
+     */
+    static void requireReadable(String image, Manifest manifest, ByteBuffer written) {
+        requireReadable(image, manifest, written, ReadBudget.ofManifest(image));
+    }
+
+    static void requireReadable(String image, Manifest manifest, ByteBuffer written, ReadBudget budget) {
+        byte[] object = written.array();
+        int headLength = headLength(image, object);
+        ManifestHead head = head(image, object, ByteBuffer.wrap(object, PREAMBLE, headLength), budget);
+        int at = PREAMBLE + headLength;
+        try {
+            for (int part = 0; part < head.getPartsCount(); part++) {
+                int length = head.getParts(part).getLength();
+                budget.takeFor(ByteBuffer.wrap(object, at, length), part == 0 ? Manifest.getDescriptor() : ChunkList.getDescriptor());
+                at += length;
+            }
+        } catch (IOException impossible) {
+            throw new IllegalStateException(impossible);
+        }
+        long chunks = manifest.getFilesList().stream().mapToLong(file -> file.getChunks().getLengthsCount()).sum();
+        for (StoredVolume volume : manifest.getVolumesList()) {
+            chunks += volume.getEntriesList().stream().mapToLong(entry -> entry.getChunks().getLengthsCount()).sum();
+        }
+        budget.take(chunks * ReadBudget.CHUNK);
     }
 
     static boolean isFirstFormat(byte[] object) {

@@ -1,5 +1,6 @@
 package dev.ferry.storage.image;
 
+import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -10,18 +11,24 @@ import java.util.concurrent.TimeUnit;
 final class Standstill {
     /** From so many cores on there is one for each of them. */
     private static final int ENOUGH_CORES = 4;
-    /** However long the job stands still, they wait no longer: more than any dump that the spool has room for. */
-    private static final long LONGEST_NANOS = TimeUnit.SECONDS.toNanos(10);
+    /** However long jobs stand still, from the first of them on the threads are held back no longer: more than any dump that the spool has room for. */
+    static final Duration LONGEST = Duration.ofSeconds(10);
 
     private final boolean fewCores;
+    private final long longestNanos;
     private int images;
+    private long since;
     private boolean roomIsShort;
 
-    Standstill(int cores) {
+    Standstill(int cores, Duration longest) {
         fewCores = cores < ENOUGH_CORES;
+        longestNanos = longest.toNanos();
     }
 
     synchronized void begin() {
+        if (images == 0) {
+            since = System.nanoTime();
+        }
         images++;
     }
 
@@ -43,9 +50,8 @@ final class Standstill {
 
     /** Returns when no image holds back. */
     synchronized void await() {
-        long end = System.nanoTime() + LONGEST_NANOS;
         while (fewCores && images > 0 && !roomIsShort) {
-            long left = end - System.nanoTime();
+            long left = since + longestNanos - System.nanoTime();
             if (left <= 0) {
                 return;
             }

@@ -376,6 +376,8 @@ public final class StoredImageWriter implements ImageWriter {
             check();
             throw new FerryException(ErrorCode.INTERNAL, "Image " + image + " can't be committed: " + openRuns.size() + " runs of bytes are not at their end");
         }
+        // The job may stand still until this is done, or until it is given up.
+        workers.standstill().makeRoom();
         try {
             if (!pending.awaitNone(atMost)) {
                 throw late(pending.count() + " pieces of it wait to be named or packed");
@@ -391,7 +393,11 @@ public final class StoredImageWriter implements ImageWriter {
         check();
         Manifest manifest = manifest(facts);
         switch (kind) {
-            case IMAGE -> hold.commit(ManifestFormat.write(manifest));
+            case IMAGE -> {
+                ByteBuffer written = ManifestFormat.write(manifest);
+                ManifestFormat.requireReadable(image, manifest, written);
+                hold.commit(written);
+            }
             case PRE_COPY -> hold.commitRound(ManifestFormat.write(manifest));
         }
         return manifest.getImage();
@@ -450,6 +456,7 @@ public final class StoredImageWriter implements ImageWriter {
         fail(new FerryException(ErrorCode.CANCELLED, "The write of image " + image + " was given up"));
         // Pieces that are still queued or kept are only given back from here on, which does not take long.
         openRuns.forEach(RunSink::wake);
+        workers.standstill().makeRoom();
         packs.giveUp();
         boolean none = false;
         try {

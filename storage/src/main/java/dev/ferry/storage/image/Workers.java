@@ -1,5 +1,6 @@
 package dev.ferry.storage.image;
 
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Set;
 import java.util.concurrent.Executor;
@@ -17,14 +18,19 @@ public final class Workers {
 
     private final Executor cutters;
     private final Executor namers;
-    private final Standstill standstill = new Standstill(Runtime.getRuntime().availableProcessors());
+    private final Standstill standstill;
 
     /**
      * @param first done by each thread before its first task
      */
     public Workers(Runnable first) {
+        this(first, Runtime.getRuntime().availableProcessors(), Standstill.LONGEST);
+    }
+
+    Workers(Runnable first, int cores, Duration longestStandstill) {
+        standstill = new Standstill(cores, longestStandstill);
         cutters = threads("cut", CUTTERS, first);
-        namers = threads("chunks", Math.max(2, Runtime.getRuntime().availableProcessors()), first);
+        namers = threads("chunks", Math.max(2, cores), first);
     }
 
     private static Executor threads(String name, int count, Runnable first) {

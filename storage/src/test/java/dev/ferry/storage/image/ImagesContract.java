@@ -391,35 +391,6 @@ abstract class ImagesContract {
         assertThat(images.list(Optional.empty())).isEmpty();
     }
 
-    /** All of them would wait for each other: the reader for a buffer, the threads that free it for the reader. */
-    @Test
-    @Timeout(8)
-    void whatHasNoRoomWaitsForNoStandstill() throws Exception {
-        byte[] content = noise((BUFFERS + 10) * WINDOW);
-        try (ImageWriter writer = images.write(id(1), Optional.empty(), buffers)) {
-            writer.sourceStandsStill(true);
-            try (ByteSink sink = writer.file("pages-1.img")) {
-                for (int at = 0; at < content.length; at += WINDOW) {
-                    sink.write(writer.take().put(content, at, WINDOW).flip());
-                }
-            }
-            writer.sourceStandsStill(false);
-            Image ignored = writer.commit(Image.newBuilder().setJob(JOB).build());
-        }
-        assertThat(read(id(1), "pages-1.img")).isEqualTo(content);
-    }
-
-    @Test
-    @Timeout(8)
-    void anImageThatIsGivenUpHoldsNobodyBack() throws Exception {
-        try (ImageWriter writer = images.write(id(1), Optional.empty(), buffers)) {
-            writer.sourceStandsStill(true);
-            write(writer.file("pages-1.img"), noise(WINDOW), WINDOW);
-        }
-        assertThat(buffers.available()).isEqualTo(BUFFERS);
-        Image ignored = commit(id(2), Optional.empty(), noise(WINDOW));
-    }
-
     /** A job may stand still until then: it goes on at its deadline, whatever becomes of the store. */
     @Test
     @Timeout(60)

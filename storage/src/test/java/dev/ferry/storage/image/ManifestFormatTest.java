@@ -21,6 +21,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -163,5 +164,36 @@ class ManifestFormatTest {
         assertThatThrownBy(call)
                 .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).as(refused.getMessage()).isEqualTo(code))
                 .hasMessageContaining("j-aaaaaaaa");
+    }
+
+    private static boolean fits(Consumer<ReadBudget> work, long bytes) {
+        try {
+            work.accept(new ReadBudget("", bytes));
+            return true;
+        } catch (FerryException refused) {
+            assertThat(refused.code()).isEqualTo(ErrorCode.OBJECT_TOO_LARGE);
+            return false;
+        }
+    }
+
+    /** A job is ended when its image is committed: what is written must be what is read. */
+    @Test
+    void whatCouldNotBeReadIsNotCommitted() {
+        Manifest.Builder builder = synthetic(GIB / 4);
+        StoredVolume.Builder many = StoredVolume.newBuilder().setName("work");
+        for (int file = 0; file < 500; file++) {
+            many.addEntries(VolumeEntry.newBuilder().setPath(ByteString.copyFromUtf8("some/file-" + file)).setKind(EntryKind.REGULAR).setChunks(small()));
+        }
+        Manifest manifest = builder.addVolumes(many).build();
+        ByteBuffer written = ManifestFormat.write(manifest);
+        byte[] object = written.array().clone();
+        boolean both = false;
+        for (long bytes = 4096; !both && bytes < 1 << 30; bytes += bytes / 16) {
+            boolean readable = fits(budget -> assertThat(ManifestFormat.read(IMAGE, object, budget)).isNotNull(), bytes);
+            boolean committed = fits(budget -> ManifestFormat.requireReadable(IMAGE, manifest, written, budget), bytes);
+            assertThat(readable || !committed).as("with %d bytes", bytes).isTrue();
+            both = readable && committed;
+        }
+        assertThat(both).isTrue();
     }
 }

@@ -2,6 +2,7 @@ package dev.ferry.storage.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -9,6 +10,8 @@ import org.junit.jupiter.api.Timeout;
 
 @Timeout(30)
 class StandstillTest {
+    private static final Duration LONG = Duration.ofMinutes(10);
+
     private static CountDownLatch passes(Standstill standstill) {
         CountDownLatch passed = new CountDownLatch(1);
         Thread unused =
@@ -23,7 +26,7 @@ class StandstillTest {
 
     @Test
     void holdsBackUntilTheLastImageHasItsBytes() throws Exception {
-        Standstill standstill = new Standstill(2);
+        Standstill standstill = new Standstill(2, LONG);
         standstill.begin();
         standstill.begin();
         CountDownLatch passed = passes(standstill);
@@ -36,7 +39,7 @@ class StandstillTest {
 
     @Test
     void holdsNobodyBackFromMakingRoom() throws Exception {
-        Standstill standstill = new Standstill(2);
+        Standstill standstill = new Standstill(2, LONG);
         standstill.makeRoom();
         standstill.begin();
         CountDownLatch passed = passes(standstill);
@@ -52,8 +55,20 @@ class StandstillTest {
 
     @Test
     void holdsNobodyBackWhereThereAreCoresForAll() throws Exception {
-        Standstill standstill = new Standstill(16);
+        Standstill standstill = new Standstill(16, LONG);
         standstill.begin();
         assertThat(passes(standstill).await(10, TimeUnit.SECONDS)).isTrue();
+    }
+
+    @Test
+    void holdsNobodyBackForLongerThanItsBound() throws Exception {
+        Standstill standstill = new Standstill(2, Duration.ofMillis(20));
+        standstill.begin();
+        assertThat(passes(standstill).await(10, TimeUnit.SECONDS)).isTrue();
+        // It counts from the begin, not for each that waits.
+        long begin = System.nanoTime();
+        standstill.await();
+        assertThat(Duration.ofNanos(System.nanoTime() - begin)).isLessThan(LONG);
+        standstill.end();
     }
 }
