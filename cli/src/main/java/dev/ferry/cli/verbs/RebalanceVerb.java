@@ -9,6 +9,7 @@ import dev.ferry.proto.v1.RebalanceRequest;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -17,7 +18,7 @@ import picocli.CommandLine.Option;
 @Command(
         name = "rebalance",
         description = {
-            "Migrates jobs so that others fit, which wait though the cluster has enough for them in pieces: eight GPUs that are free on four nodes become eight on one.",
+            "Migrates jobs off GPUs that are failing, and so that others fit, which wait though the cluster has enough for them in pieces: eight GPUs that are free on four nodes become eight on one.",
             "Only moves that are worth what they cost are made, and jobs that were started or moved lately stay: scheduling.worth, horizon, minimumRun and spacing of the coordinator."
         },
         footer = {"", "Examples:", "  ferry rebalance --dry-run", "  ferry rebalance --most-moves 2"})
@@ -50,19 +51,21 @@ public final class RebalanceVerb implements Callable<Integer> {
     }
 
     private static List<String> begun(RebalancePlan plan) {
-        return plan.getGainsList().stream().flatMap(gain -> gain.getMovesList().stream()).map(RebalancePlan.Move::getOperation).filter(operation -> !operation.isEmpty()).toList();
+        return Stream.concat(plan.getLeavingList().stream(), plan.getGainsList().stream().flatMap(gain -> gain.getMovesList().stream())).map(RebalancePlan.Move::getOperation).filter(operation -> !operation.isEmpty()).toList();
     }
 
     private static String text(RebalancePlan plan) {
-        if (plan.getGainsCount() == 0) {
+        if (plan.getGainsCount() == 0 && plan.getLeavingCount() == 0) {
             return plan.getWaiting() == 0 ? "nobody waits for room\n" : "no moves would make room for any of the " + plan.getWaiting() + " jobs that wait, or none that are worth it\n";
         }
         Table table = new Table("MOVES", "FROM", "TO", "STANDS STILL", "SO THAT", "FITS ON", "NOTE");
-        for (RebalancePlan.Gain gain : plan.getGainsList()) {
-            for (RebalancePlan.Move move : gain.getMovesList()) {
-                table.row(move.getJob(), move.getFrom(), move.getTo(), String.format(Locale.ROOT, "%.1f s", move.getSeconds()), gain.getJob(), gain.getNode(), move.getRefusal().isEmpty() ? move.getOperation() : "not begun: " + move.getRefusal());
-            }
-        }
+        plan.getLeavingList().forEach(move -> row(table, move, "", ""));
+        plan.getGainsList().forEach(gain -> gain.getMovesList().forEach(move -> row(table, move, gain.getJob(), gain.getNode())));
         return table + (plan.getDryRun() ? "nothing was moved: this is what would be\n" : "");
+    }
+
+    private static void row(Table table, RebalancePlan.Move move, String soThat, String fitsOn) {
+        List<String> notes = Stream.of(move.getWhy(), move.getRefusal().isEmpty() ? move.getOperation() : "not begun: " + move.getRefusal()).filter(note -> !note.isEmpty()).toList();
+        table.row(move.getJob(), move.getFrom(), move.getTo(), String.format(Locale.ROOT, "%.1f s", move.getSeconds()), soThat, fitsOn, String.join("; ", notes));
     }
 }

@@ -14,7 +14,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Rebalances without being asked, in its windows, while somebody waits and nothing of an earlier plan is still on its way. How many jobs are moved in an hour has a limit, which counts also those that an operator had moved, and those of
+ * Rebalances without being asked, in its windows, while somebody waits or runs on a failing GPU and nothing of an earlier plan is still on its way. How many jobs are moved in an hour has a limit, which counts also those that an operator had moved, and those of
  * before a restart.
  */
 public final class RebalanceTimer implements AutoCloseable {
@@ -64,6 +64,7 @@ public final class RebalanceTimer implements AutoCloseable {
             int left = closed ? 0 : store.transact(this::left);
             if (left > 0) {
                 RebalancePlan plan = rebalance.apply(RebalanceRequest.newBuilder().setMostMoves(Math.min(left, MOST_AT_ONCE)).build());
+                plan.getLeavingList().forEach(move -> LOG.info("job {} moves to node {}: {}", move.getJob(), move.getTo(), move.getWhy()));
                 plan.getGainsList().forEach(gain -> LOG.info("{} jobs move so that job {} fits on node {}", gain.getMovesCount(), gain.getJob(), gain.getNode()));
             }
         } catch (RuntimeException failed) {
@@ -74,7 +75,7 @@ public final class RebalanceTimer implements AutoCloseable {
     /** How many moves may be begun now. */
     private int left(Transaction state) {
         boolean moves = state.openOperations().stream().anyMatch(operation -> operation.getCause().startsWith(Rebalancer.CAUSE));
-        if (!windows.contains(state.now()) || moves || state.liveJobs().stream().noneMatch(Queue::waits)) {
+        if (!windows.contains(state.now()) || moves || state.liveJobs().stream().noneMatch(Queue::waits) && !FailingGpus.hold(state)) {
             return 0;
         }
         return mostAnHour - state.records(DecisionKinds.MOVE, RecordQuery.all().from(state.now() - HOUR)).size();

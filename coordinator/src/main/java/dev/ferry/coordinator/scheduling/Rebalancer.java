@@ -25,12 +25,12 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * Migrates jobs so that others, which wait though the cluster has enough for them in pieces, fit: see {@link Rebalance}. The same
- * guards spare jobs as in a preemption: their least time after a start, the time between two hits, what it may cost.
+ * Migrates jobs off GPUs that are failing, and so that others, which wait though the cluster has enough for them in pieces, fit: see {@link Rebalance}. The same
+ * guards spare the latter as in a preemption: their least time after a start, the time between two hits, what it may cost.
  */
 final class Rebalancer {
     /** What stands before the job as the cause of each migration. */
-    static final String CAUSE = "rebalance for ";
+    static final String CAUSE = "rebalance";
 
     private static final int USUAL_MOVES = 8;
     private static final int MOST_PLANS = 16;
@@ -82,9 +82,17 @@ final class Rebalancer {
 
     private RebalancePlan plan(Transaction state, PassInput input, int most, Set<String> staying) {
         Room room = PassDecider.room(input);
+        List<RunningJob> leaving = new ArrayList<>();
+        for (int at = 0; at < input.getRunningCount(); at++) {
+            // One that was just started or hit goes too: what it has done since the GPU began to fail may be lost at any moment.
+            leaving.add(running(state, input, at, staying, false));
+        }
+        List<RebalancePlan.Move> off = FailingGpus.leave(state, input, room, leaving, most, move -> suits(state, move));
+        Set<String> others = new HashSet<>(staying);
+        off.forEach(move -> others.add(move.getJob()));
         List<RunningJob> running = new ArrayList<>();
         for (int at = 0; at < input.getRunningCount(); at++) {
-            running.add(running(state, input, at, staying));
+            running.add(running(state, input, at, others, true));
         }
         List<WaitingJob> waiting = new ArrayList<>();
         for (int at = 0; at < input.getWaitingCount(); at++) {
@@ -94,19 +102,19 @@ final class Rebalancer {
             }
         }
         waiting.sort(SchedulingPass.ORDER);
-        List<Gain> gains = Rebalance.plan(room, running, waiting, new Rebalance.Policy(most, config.preemptionPolicy().worth(), config.preemptionPolicy().horizon()));
-        RebalancePlan.Builder plan = RebalancePlan.newBuilder().setWaiting(waiting.size());
+        List<Gain> gains = Rebalance.plan(room, running, waiting, new Rebalance.Policy(most - off.size(), config.preemptionPolicy().worth(), config.preemptionPolicy().horizon()));
+        RebalancePlan.Builder plan = RebalancePlan.newBuilder().setWaiting(waiting.size()).addAllLeaving(off);
         gains.forEach(gain -> plan.addGains(gain(input, gain)));
         return plan.build();
     }
 
-    private RunningJob running(Transaction state, PassInput input, int at, Set<String> staying) {
+    private RunningJob running(Transaction state, PassInput input, int at, Set<String> staying, boolean guarded) {
         PassRunning one = input.getRunning(at);
         long minimum = config.preemptionPolicy().minimumRun();
         long spacing = config.preemptionPolicy().spacing();
         // A move that failed changes nothing else of the job, and would be tried again at once.
         boolean tried = !state.records(DecisionKinds.MOVE, RecordQuery.of(one.getJob()).from(input.getNow() - spacing)).isEmpty();
-        boolean rests = tried || input.getNow() - one.getSince() < minimum || one.getLastHit() > 0 && input.getNow() - one.getLastHit() < spacing;
+        boolean rests = tried || guarded && (input.getNow() - one.getSince() < minimum || one.getLastHit() > 0 && input.getNow() - one.getLastHit() < spacing);
         boolean pinned = state.job(one.getJob()).filter(job -> !job.getSpec().getNode().isEmpty()).isPresent();
         boolean movable = one.getImmovable().isEmpty() && !one.getLeaving() && !rests && !pinned && !staying.contains(one.getJob());
         return new RunningJob(at, 0, PassDecider.demand(one.getDemand()), new int[] {one.getNode()}, one.getSince(), WaitingJob.UNKNOWN, one.getMoveSeconds(), one.getHits(), one.getLastHit(), movable);
@@ -128,21 +136,28 @@ final class Rebalancer {
 
     private RebalancePlan carryOut(RebalancePlan plan) {
         RebalancePlan.Builder done = plan.toBuilder();
+        for (RebalancePlan.Move.Builder move : done.getLeavingBuilderList()) {
+            begin(move, CAUSE + ", " + move.getWhy());
+        }
         for (RebalancePlan.Gain.Builder gain : done.getGainsBuilderList()) {
             for (RebalancePlan.Move.Builder move : gain.getMovesBuilderList()) {
-                try {
-                    move.setOperation(migration.begin(move.getJob(), move.getTo(), CAUSE + gain.getJob()).getId());
-                    store.transact(
-                            state -> {
-                                state.put(DecisionKinds.MOVE, PreemptionRecord.newBuilder().setOperation(move.getOperation()).setJob(move.getJob()).setAt(state.now()).setMoving(move.getSeconds()).build());
-                                return true;
-                            });
-                } catch (FerryException refused) {
-                    // It ended, or somebody else moves it: the next look at the cluster decides anew.
-                    move.setRefusal(String.valueOf(refused.getMessage()));
-                }
+                begin(move, CAUSE + " for " + gain.getJob());
             }
         }
         return done.build();
+    }
+
+    private void begin(RebalancePlan.Move.Builder move, String cause) {
+        try {
+            move.setOperation(migration.begin(move.getJob(), move.getTo(), cause).getId());
+            store.transact(
+                    state -> {
+                        state.put(DecisionKinds.MOVE, PreemptionRecord.newBuilder().setOperation(move.getOperation()).setJob(move.getJob()).setAt(state.now()).setMoving(move.getSeconds()).build());
+                        return true;
+                    });
+        } catch (FerryException refused) {
+            // It ended, or somebody else moves it: the next look at the cluster decides anew.
+            move.setRefusal(String.valueOf(refused.getMessage()));
+        }
     }
 }
