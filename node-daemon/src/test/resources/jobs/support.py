@@ -218,6 +218,65 @@ def tcp_data_not_sent():
         ok(message == b"a" * 40 + b"b" * 40, message)
 
 
+class Stream:
+    """One end of a connection on which there is always something to send, slowly; what comes must be the other end's bytes, in order and without a gap."""
+
+    PATTERN = bytes(range(251)) * 300
+
+    def __init__(self, end):
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
+        end.setsockopt(socket.SOL_SOCKET, SO_MAX_PACING_RATE, 30000)
+        end.setblocking(False)
+        self.end = end
+        self.sent = 0
+        self.got = 0
+
+    def send(self):
+        try:
+            while True:
+                at = self.sent % 251
+                self.sent += self.end.send(self.PATTERN[at:at + 1024])
+        except BlockingIOError:
+            pass
+
+    def receive(self):
+        ok(select.select([self.end], [], [], 60)[0], "a connection stands still", self.got)
+        piece = self.end.recv(1 << 16)
+        ok(piece)
+        at = self.got % 251
+        ok(piece == self.PATTERN[at:at + len(piece)], "a gap", self.got)
+        self.got += len(piece)
+
+
+@feature
+def tcp_data_being_sent():
+    """Slow streams between two processes: the memory of one is written between the looks at the two ends, and the kernel's timers go on."""
+    listening = socket.socket()
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 88)  # small segments, so that there is always one to be sent soon
+    listening.bind(("127.0.0.1", 0))
+    listening.listen(32)
+    child = os.fork() == 0
+    ends = []
+    for _ in range(32):
+        if child:
+            ends.append(socket.socket())
+            ends[-1].setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 88)
+            ends[-1].connect(listening.getsockname())
+            time.sleep(0.003)  # so that not all of them send at the same moment
+        else:
+            ends.append(listening.accept()[0])
+    streams = [Stream(end) for end in ends]
+    ballast = [os.urandom(1 << 20) for _ in range(96)]
+    while ballast:
+        for stream in streams:
+            stream.send()
+        for stream in streams:
+            stream.receive()
+        if not child:
+            yield
+
+
 @feature
 def udp_socket():
     one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

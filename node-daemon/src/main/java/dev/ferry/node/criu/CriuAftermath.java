@@ -15,7 +15,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * What must be done after a criu that died in the middle of a dump: its own children live on and hold
- * pipes, and the job's TCP connections are left in repair mode. Both are undone before the job may
+ * pipes, the job's TCP connections are left in repair mode, and their packets are dropped. All is undone before the job may
  * go on. (The kernel lets the job run from the moment in which its tracer dies, so a job that receives
  * on a TCP connection within the next milliseconds may see EPERM: docs/sandbox.md.)
  */
@@ -47,6 +47,7 @@ public final class CriuAftermath {
         for (int pid : cgroup.processes()) {
             mended += endTcpRepair(pid);
         }
+        NetworkLock.end(runFolder, cgroup);
         LOG.warn("criu died in the middle of a run in {}; {} TCP connections of the job were taken out of repair mode", runFolder, mended);
     }
 

@@ -46,6 +46,7 @@ public final class CriuDump {
         for (RootPlan.Bind bind : plan.externals()) {
             command.addAll(List.of("--external", "mnt[" + bind.destination() + "]:" + bind.key()));
         }
+        command.addAll(NetworkLock.options(job.pid(), runFolder));
         try (CaptureSession session = new CaptureSession(runFolder, image)) {
             session.start();
             ToolProcess process = ToolProcess.start(command, runFolder, runFolder.resolve("dump.out"), CriuAftermath.mark(runFolder));
@@ -53,6 +54,8 @@ public final class CriuDump {
             int status = process.await(atMost);
             if (CriuAftermath.isNeeded(status)) {
                 CriuAftermath.clean(runFolder, cgroup);
+            } else if (status != 0) {
+                NetworkLock.end(runFolder, cgroup);
             }
             List<String> names;
             try {

@@ -22,9 +22,8 @@ final class CriuRun {
         // The daemon makes and removes control groups itself, and no plugin may act on its own.
         command.addAll(List.of("--manage-cgroups=ignore", "--libdir", folder.toString()));
         // The job's network namespace has nothing but loopback: a restore makes it anew (ferry-network), which takes
-        // a tenth of a second less at each end. At a dump all who send and receive stand still, nothing needs to be
-        // locked out, and a criu that is killed leaves no rule behind. What a restore must lock out, ferry-network does:
-        // CRIU's own lock by nftables comes back from the image, and not at all from one that is a stream.
+        // a tenth of a second less at each end. What must be locked out, NetworkLock and ferry-network do: CRIU's own
+        // lock by nftables comes back from the image, and not at all from one that is a stream.
         command.addAll(List.of("--empty-ns", "net", "--network-lock", "skip"));
         command.addAll(List.of("--tcp-established", "--file-locks", "--link-remap", "--ghost-limit", "1073741824"));
         return command;

@@ -70,6 +70,7 @@ class SupportIT {
                     new Feature("tcp_connection", "a TCP connection inside the sandbox, data in flight"),
                     new Feature("tcp_connection_over_ipv6", "the same over IPv6"),
                     new Feature("tcp_data_not_sent", "a TCP connection with data that its sender could not send yet"),
+                    new Feature("tcp_data_being_sent", "TCP connections on which the kernel goes on sending while the job is frozen"),
                     new Feature("udp_socket", "UDP sockets"),
                     new Feature("epoll", "epoll"),
                     new Feature("eventfd", "eventfd"),
