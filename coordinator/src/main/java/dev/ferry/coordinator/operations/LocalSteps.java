@@ -202,7 +202,9 @@ final class LocalSteps {
         long tries = operation.getStepsList().stream().filter(step -> step.getName().equals(StepName.RESTORE.name())).count();
         Step last = operation.getStepsList().stream().filter(step -> step.getName().equals(StepName.RESTORE.name())).reduce((one, other) -> other).orElseThrow();
         boolean imageIsBad = isOfTheImage(last.getError().getCode());
-        if (tries >= MOST_RESTORES || imageIsBad || last.getError().getCode() == ErrorCode.DEADLINE_EXCEEDED) {
+        // Room elsewhere may be kept for somebody, and so may the room that it left: the queue brings it back.
+        boolean madeRoom = operation.getKind() == OperationKind.MIGRATE && !operation.getForJob().isEmpty();
+        if (tries >= MOST_RESTORES || madeRoom || imageIsBad || last.getError().getCode() == ErrorCode.DEADLINE_EXCEEDED) {
             return Outcome.failed(last.getError());
         }
         boolean onlyThere = operation.getTargetFixed() && !leaves(operation);

@@ -8,6 +8,7 @@ import dev.ferry.proto.v1.PassAssociation;
 import dev.ferry.proto.v1.PassInput;
 import dev.ferry.proto.v1.PassNode;
 import dev.ferry.proto.v1.PassOutput;
+import dev.ferry.proto.v1.PassQos;
 import dev.ferry.proto.v1.PassRunning;
 import dev.ferry.proto.v1.PassWaiting;
 import dev.ferry.scheduling.accounts.AccountTree;
@@ -20,11 +21,14 @@ import dev.ferry.scheduling.pass.SchedulingPass;
 import dev.ferry.scheduling.pass.Verdict;
 import dev.ferry.scheduling.pass.WaitingJob;
 import dev.ferry.scheduling.preempt.DueFirst;
+import dev.ferry.scheduling.preempt.PreemptionPolicy;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Decides one look at the queue: a function of its input, without clock, store or chance. What it decides can so be repeated, by {@code ferry decision replay}, and asked for by other schedulers.
@@ -153,10 +157,14 @@ final class PassDecider {
         }
         List<WaitingJob> still = new ArrayList<>();
         List<WaitingJob> started = new ArrayList<>();
+        Set<Integer> kept = new HashSet<>();
         Packing packing = input.getPolicy().getSpread() ? Packing.SPREAD : input.getPolicy().getAlign() ? Packing.ALIGN : Packing.PACK;
         for (Verdict verdict : SchedulingPass.run(room, running, ordered(queue, claiming), packing, input.getNow())) {
             output.addVerdicts(verdict(verdict));
             (verdict instanceof Verdict.Start ? started : still).add(verdict.job());
+            if (verdict instanceof Verdict.Reserved reserved && reserved.at() != WaitingJob.UNKNOWN) {
+                Arrays.stream(reserved.nodes()).forEach(kept::add);
+            }
         }
         claiming.sort(SchedulingPass.ORDER);
         claiming.forEach(job -> output.addVerdicts(JobVerdict.newBuilder().setJob(of(job).getJob()).setKind(JobVerdict.Kind.ROOM_IS_MADE)));
@@ -165,7 +173,7 @@ final class PassDecider {
         if (input.getPolicy().getPreemption() && !still.isEmpty()) {
             List<WaitingJob> holding = new ArrayList<>(started);
             holding.addAll(claiming);
-            output.addAllPreemptions(new PassPreemption(input, tree, room, running, holding, still).decide());
+            output.addAllPreemptions(new PassPreemption(input, tree, room, running, holding, still, kept).decide());
         }
         return output.build();
     }
@@ -176,8 +184,14 @@ final class PassDecider {
             return queue;
         }
         PassBalance balance = new PassBalance(input, tree, running, claiming, queue);
-        List<WaitingJob> marked = DueFirst.mark(queue, balance.of(true), job -> PassBalance.size(job.demand(), true));
-        return DueFirst.mark(marked, balance.of(false), job -> PassBalance.size(job.demand(), false));
+        // A QoS that preempts others is an order: no due counts.
+        Set<String> orders = new HashSet<>(input.getQosList().stream().filter(qos -> qos.getPreemptsCount() > 0).map(PassQos::getName).toList());
+        List<WaitingJob> ordered = new ArrayList<>(queue.stream().filter(job -> orders.contains(of(job).getQos())).map(WaitingJob::asDue).toList());
+        List<WaitingJob> others = queue.stream().filter(job -> !orders.contains(of(job).getQos())).toList();
+        long patience = PreemptionPolicy.PATIENCE * Math.max(1, input.getPolicy().getHorizon());
+        List<WaitingJob> marked = DueFirst.mark(others, balance.of(true), job -> PassBalance.size(job.demand(), true), input.getNow(), patience);
+        ordered.addAll(DueFirst.mark(marked, balance.of(false), job -> PassBalance.size(job.demand(), false), input.getNow(), patience));
+        return ordered;
     }
 
     private JobVerdict verdict(Verdict verdict) {

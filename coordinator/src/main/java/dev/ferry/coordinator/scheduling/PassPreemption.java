@@ -50,6 +50,7 @@ final class PassPreemption {
     private final Room room;
     private final List<RunningJob> running;
     private final List<WaitingJob> still;
+    private final Set<Integer> kept;
     private final PreemptionPolicy policy;
     private final Map<String, List<String>> preempts = new HashMap<>();
     private final PassBalance balances;
@@ -65,8 +66,10 @@ final class PassPreemption {
      * @param running those that hold room, by their places in the input; changed
      * @param holding waiting jobs that have got room
      * @param still those that have not, by priority
+     * @param kept places of nodes that are kept for the first of them
      */
-    PassPreemption(PassInput input, AccountTree tree, Room room, List<RunningJob> running, List<WaitingJob> holding, List<WaitingJob> still) {
+    PassPreemption(PassInput input, AccountTree tree, Room room, List<RunningJob> running, List<WaitingJob> holding, List<WaitingJob> still, Set<Integer> kept) {
+        this.kept = kept;
         this.input = input;
         this.tree = tree;
         this.room = room;
@@ -162,7 +165,7 @@ final class PassPreemption {
             return known.get();
         }
         List<RunningJob> others = running.stream().filter(one -> (inGpus || one.demand().gpus() == 0) && !outranks(of(one).getQos(), qos)).toList();
-        Decision decision = Preemption.decide(job, room, others, balances.of(inGpus), policy, new Spent(preemptions, moved), input.getNow());
+        Decision decision = Preemption.decide(job, room, others, balances.of(inGpus), policy, new Spent(preemptions, moved), input.getNow(), kept);
         if (decision instanceof Decision.Keep keep) {
             hopeless.learn(keep, qos);
         }

@@ -143,13 +143,20 @@ final class PassReader {
 
     /** Who could go on on another node. Those that wait come first: they need what kinds there are. */
     private void relocatable(List<Job> running) {
-        if (!config.preemption() || !config.moves()) {
+        if (!config.preemption() || !config.moves() || input.getWaitingCount() == 0) {
             return;
         }
         for (int at = 0; at < running.size(); at++) {
             PassRunning.Builder one = input.getRunningBuilder(at);
             if (one.getImmovable().isEmpty() && running.get(at).getSpec().getNode().isEmpty()) {
                 labels.of(running.get(at)).ifPresent(label -> one.setRelocatable(true).getDemandBuilder().setLabels(label));
+            }
+        }
+        Likeness likeness = new Likeness(nodes, labels);
+        for (int at = 0; at < running.size(); at++) {
+            PassRunning.Builder one = input.getRunningBuilder(at);
+            if (one.getRelocatable() && !likeness.isEverywhere(one.getDemand().getLabels(), one.getNode(), one.getDemand().getGpus() > 0)) {
+                one.setRelocatable(false).getDemandBuilder().clearLabels();
             }
         }
     }

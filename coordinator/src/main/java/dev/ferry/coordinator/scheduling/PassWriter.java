@@ -121,7 +121,7 @@ final class PassWriter {
         Job job = state.job(mover.getJob()).orElseThrow();
         long now = state.now();
         Job hit = hit(job, now);
-        Operation.Builder operation = Operation.newBuilder().setCause("room for " + taker).setDecision(decision).setForJob(taker).setSourceNode(job.getNode()).setTargetNode(mover.getTo());
+        Operation.Builder operation = Operation.newBuilder().setCause("room for " + taker).setDecision(decision).setForJob(taker).setSourceNode(job.getNode()).setTargetNode(mover.getTo()).setTargetFixed(true);
         String id = Opening.open(state, hit, OperationKind.MIGRATE, operation).getId();
         record(id, mover, now);
         return id;

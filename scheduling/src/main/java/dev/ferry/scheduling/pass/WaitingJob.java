@@ -9,7 +9,7 @@ import java.util.List;
  * @param since when it began to wait, seconds
  * @param seconds how long it will run at most; {@link #UNKNOWN} if nobody said
  * @param warm nodes where what it needs to come back lies already; of these the first with room is taken. Only of use to jobs of one node
- * @param due its account holds no more than its due with it: it goes before those of which that is not so
+ * @param due its account holds no more than its due with it, or it has waited for long and its account lacks something: it goes before those of which that is not so
  */
 public record WaitingJob(long id, int account, long priority, long since, Demand demand, long seconds, List<Integer> warm, boolean due) {
     public static final long UNKNOWN = Long.MAX_VALUE;

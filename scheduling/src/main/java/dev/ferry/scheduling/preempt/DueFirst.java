@@ -14,22 +14,28 @@ public final class DueFirst {
     private DueFirst() {}
 
     /**
-     * Marks as many as fit into their dues together, by priority.
+     * Marks as many as fit into their dues together, by priority. One that does not fit is passed over for smaller ones of its account, but not for ever: when it has waited for the time that is given it is marked as long as its account lacks
+     * anything at all. So it comes to the head of the queue, where room is kept for it.
      *
      * @param balance as it stands before any of them starts
      * @param size of a job in what dues are counted in; jobs of size 0 are left as they are
+     * @param patience seconds for which a large job lets smaller ones of its account go first
      */
-    public static List<WaitingJob> mark(List<WaitingJob> queue, Balance balance, ToDoubleFunction<WaitingJob> size) {
+    public static List<WaitingJob> mark(List<WaitingJob> queue, Balance balance, ToDoubleFunction<WaitingJob> size, long now, long patience) {
         double[] holds = balance.holds().clone();
+        double[] due = balance.due();
         List<WaitingJob> marked = new ArrayList<>(queue);
         marked.sort(SchedulingPass.ORDER);
         marked.replaceAll(
                 job -> {
                     double wants = size.applyAsDouble(job);
-                    if (wants <= 0 || holds[job.account()] + wants > balance.due()[job.account()] + Balance.NOTHING) {
+                    int account = job.account();
+                    boolean fits = holds[account] + wants <= due[account] + Balance.NOTHING;
+                    boolean hasWaited = now - job.since() >= patience && holds[account] < due[account] - Balance.NOTHING;
+                    if (wants <= 0 || !fits && !hasWaited) {
                         return job;
                     }
-                    holds[job.account()] += wants;
+                    holds[account] += fits ? wants : 0;
                     return job.asDue();
                 });
         return marked;

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * Chooses who gives room to a waiting job whose account has less than its due.
@@ -19,9 +20,6 @@ import java.util.Optional;
  */
 public final class Preemption {
     private static final long HOUR = 3600;
-
-    /** After so many horizons of waiting, ends that were foreseen are not waited for any longer. */
-    private static final int BELIEVED = 6;
 
     private final WaitingJob job;
     private final Room room;
@@ -42,10 +40,19 @@ public final class Preemption {
      * @param running jobs that hold room
      */
     public static Decision decide(WaitingJob job, Room room, List<RunningJob> running, Balance balance, PreemptionPolicy policy, Spent spent, long now) {
-        return new Preemption(job, room, balance, policy, now).decide(running, spent);
+        return decide(job, room, running, balance, policy, spent, now, Set.of());
     }
 
-    private Decision decide(List<RunningJob> running, Spent spent) {
+    /**
+     * The same, where some room is spoken for.
+     *
+     * @param kept nodes that are kept for a job before it: nobody is moved there
+     */
+    public static Decision decide(WaitingJob job, Room room, List<RunningJob> running, Balance balance, PreemptionPolicy policy, Spent spent, long now, Set<Integer> kept) {
+        return new Preemption(job, room, balance, policy, now).decide(running, spent, kept);
+    }
+
+    private Decision decide(List<RunningJob> running, Spent spent, Set<Integer> kept) {
         double size = job.demand().size(balance.inGpus());
         double lacks = balance.due()[job.account()] - balance.holds()[job.account()];
         if (size <= 0 || !balance.isDue(job.account(), size)) {
@@ -64,6 +71,7 @@ public final class Preemption {
                         running.stream().filter(this::isAllowed).toList(),
                         balance,
                         policy.moves(),
+                        kept,
                         Comparator.comparingDouble((RunningJob one) -> costPerSize(one, size)).thenComparingLong(RunningJob::id),
                         one -> cost(one, size));
         int[] nodes = maker.choose();
@@ -90,14 +98,13 @@ public final class Preemption {
 
     /** Whether moving costs too much of the time for which the taker runs, or all of it too much of the time that it would wait for otherwise. */
     private boolean isTooDear(List<RunningJob> hit, double size, double cost, List<RunningJob> running) {
-        double moved = hit.stream().mapToDouble(one -> moving(one) * often(one)).sum();
+        double moved = hit.stream().mapToDouble(one -> often(one, moving(one))).sum();
         if (moved > policy.worth() * size * Math.min(policy.horizon(), job.seconds())) {
             return true;
         }
-        // What did not come true in all that time is not believed any longer.
-        boolean believed = policy.foresight() && now - job.since() < BELIEVED * policy.horizon();
-        long waits = believed ? Foresight.of(job.demand(), room, running, now, policy.horizon()) : policy.horizon();
-        return policy.foresight() && cost > policy.worth() * size * waits;
+        // What did not come true in all that time is not believed any longer, and who has waited for so long disturbs whom he must.
+        boolean believed = policy.foresight() && now - job.since() < policy.patience();
+        return believed && cost > policy.worth() * size * Foresight.of(job.demand(), room, running, now, policy.horizon());
     }
 
     private boolean isAllowed(RunningJob one) {
@@ -164,17 +171,18 @@ public final class Preemption {
         return one.demand().size(balance.inGpus()) * one.moveSeconds();
     }
 
-    private static double often(RunningJob one) {
-        return (double) (1 + one.hits()) * (1 + one.hits());
+    /** In this order, in which earlier records were rounded. */
+    private static double often(RunningJob one, double cost) {
+        return cost * (1 + one.hits()) * (1 + one.hits());
     }
 
     private double cost(RunningJob one, double wanted) {
-        return (moving(one) + policy.interruption() * Math.min(1, wanted)) * often(one);
+        return often(one, moving(one) + policy.interruption() * Math.min(1, wanted));
     }
 
     /** By what it gives of what is wanted. Those hit less go first even if moving costs nothing. */
     private double costPerSize(RunningJob one, double wanted) {
         double interruption = policy.interruption() * Math.min(1, wanted) / Math.min(wanted, one.demand().size(balance.inGpus()));
-        return (one.moveSeconds() + 1 + interruption) * often(one);
+        return often(one, one.moveSeconds() + 1 + interruption);
     }
 }

@@ -18,6 +18,9 @@ package dev.ferry.scheduling.preempt;
  */
 public record PreemptionPolicy(
         long delay, double hysteresis, long minimumRun, long spacing, int mostPerHour, double mostMoving, double worth, long horizon, double interruption, boolean foresight, boolean moves, boolean dueFirst) {
+    /** So many horizons of waiting are long: ends that were foreseen are not believed any longer, and a large job lets smaller ones of its account go first no more. */
+    public static final int PATIENCE = 6;
+
     private static final long HOUR = 3600;
 
     /** Only the guards: interruptions cost nothing by themselves, nobody looks ahead or is moved, and the queue goes by priority alone. */
@@ -33,6 +36,11 @@ public record PreemptionPolicy(
     /** Whatever lacks its due takes it at once: what the guards are compared with. */
     public static PreemptionPolicy naive() {
         return new PreemptionPolicy(0, 0, 0, 0, Integer.MAX_VALUE, 1, Double.POSITIVE_INFINITY, HOUR);
+    }
+
+    /** Seconds after which a job has waited for long. */
+    public long patience() {
+        return PATIENCE * horizon;
     }
 
     /** The same but for how long running jobs are left alone. */

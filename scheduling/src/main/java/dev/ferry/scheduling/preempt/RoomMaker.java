@@ -25,6 +25,7 @@ final class RoomMaker {
     private final WaitingJob job;
     private final Balance balance;
     private final boolean moving;
+    private final Set<Integer> kept;
     private final ToDoubleFunction<RunningJob> cost;
     /** What is free, less what those that are moved take. */
     private final Room room;
@@ -38,11 +39,13 @@ final class RoomMaker {
     /**
      * @param allowed running jobs that no guard protects
      * @param moving whether jobs may be moved
+     * @param kept nodes where they may not go
      */
-    RoomMaker(WaitingJob job, Room room, List<RunningJob> allowed, Balance balance, boolean moving, Comparator<RunningJob> cheapest, ToDoubleFunction<RunningJob> cost) {
+    RoomMaker(WaitingJob job, Room room, List<RunningJob> allowed, Balance balance, boolean moving, Set<Integer> kept, Comparator<RunningJob> cheapest, ToDoubleFunction<RunningJob> cost) {
         this.job = job;
         this.balance = balance;
         this.moving = moving;
+        this.kept = kept;
         this.cost = cost;
         this.room = moving ? room.copy() : room;
         for (RunningJob one : allowed) {
@@ -170,7 +173,7 @@ final class RoomMaker {
 
     /** The node that a job could go to with the least room left over: whole nodes stay whole. */
     private int target(RunningJob one, int from) {
-        return moving && one.relocatable() && one.nodes().length == 1 ? room.tightest(one.demand(), to -> to != from && !chosen.contains(to)) : NOWHERE;
+        return moving && one.relocatable() && one.nodes().length == 1 ? room.tightest(one.demand(), to -> to != from && !chosen.contains(to) && !kept.contains(to)) : NOWHERE;
     }
 
     private boolean gives(RunningJob one, Map<Integer, Double> giving) {

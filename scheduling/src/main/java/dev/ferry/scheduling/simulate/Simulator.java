@@ -232,7 +232,7 @@ public final class Simulator {
         }
         PreemptionPolicy preemption = policy.preemption();
         if (preemption != null && preemption.dueFirst()) {
-            queue = DueFirst.mark(queue, new Balance(due(), holds, inGpus, capacity), job -> job.demand().size(inGpus));
+            queue = DueFirst.mark(queue, new Balance(due(), holds, inGpus, capacity), job -> job.demand().size(inGpus), now, preemption.patience());
         }
         List<RunningJob> held = running.stream().map(run -> run.asRunning(policy, now)).toList();
         List<WaitingJob> still = new ArrayList<>();

@@ -139,7 +139,7 @@ class PreemptionPropertiesTest {
 
         private boolean start() {
             boolean any = false;
-            List<WaitingJob> queue = due.length == 0 || !policy.dueFirst() ? waiting : DueFirst.mark(waiting, Balance.of(due, running, true, capacity), job -> job.demand().size(true));
+            List<WaitingJob> queue = due.length == 0 || !policy.dueFirst() ? waiting : DueFirst.mark(waiting, Balance.of(due, running, true, capacity), job -> job.demand().size(true), NOW, policy.patience());
             for (Verdict verdict : SchedulingPass.run(room, running, queue, Packing.values()[random.nextInt(3)], NOW)) {
                 if (verdict instanceof Verdict.Start start) {
                     WaitingJob job = start.job();

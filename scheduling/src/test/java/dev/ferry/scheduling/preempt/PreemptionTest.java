@@ -131,10 +131,38 @@ class PreemptionTest {
         WaitingJob within = new WaitingJob(2, 3, 5, 0, gpus(2), 100);
         WaitingJob noMore = new WaitingJob(3, 3, 4, 0, gpus(2), 100);
         WaitingJob other = new WaitingJob(4, 4, 1, 0, gpus(8), 100);
-        List<WaitingJob> marked = new ArrayList<>(DueFirst.mark(List.of(other, noMore, within, over), balance, job -> job.demand().size(true)));
+        List<WaitingJob> marked = new ArrayList<>(DueFirst.mark(List.of(other, noMore, within, over), balance, job -> job.demand().size(true), 3599, 3600));
         marked.sort(SchedulingPass.ORDER);
         assertThat(marked.stream().map(WaitingJob::id)).containsExactly(2L, 4L, 1L, 3L);
         assertThat(marked.stream().map(WaitingJob::due)).containsExactly(true, true, false, false);
+    }
+
+    /** Whatever its account is due, and however many small ones come behind it. */
+    @Test
+    void aLargeJobIsNotOvertakenBySmallOnesOfItsAccountForEver() {
+        for (double due : new double[] {8, 3.2}) {
+            Balance balance = new Balance(new double[] {0, 0, 0, due, due}, new double[] {0, 0, 0, due - 1, 0}, true, 16);
+            List<WaitingJob> queue = new ArrayList<>(List.of(new WaitingJob(1, 3, 9, 0, gpus(8), 100)));
+            for (int small = 2; small < 10; small++) {
+                queue.add(new WaitingJob(small, 3, 5, 0, gpus(1), 100));
+            }
+            List<WaitingJob> marked = new ArrayList<>(DueFirst.mark(queue, balance, job -> job.demand().size(true), 3600, 3600));
+            marked.sort(SchedulingPass.ORDER);
+            assertThat(marked.getFirst().id()).isEqualTo(1);
+            assertThat(marked.getFirst().due()).isTrue();
+        }
+    }
+
+    @Test
+    void whoHasWaitedForVeryLongDisturbsAlsoThoseThatWereHitOften() {
+        List<RunningJob> running = new ArrayList<>();
+        for (int one = 0; one < 4; one++) {
+            running.add(new RunningJob(one, X, gpus(4), new int[] {one % 2 == 0 ? 0 : 1}, 0, WaitingJob.UNKNOWN, 30, 3, 0, true));
+        }
+        Decision soon = decide(new WaitingJob(9, Y, 0, NOW - 3600, gpus(8), 36_000), running, PreemptionPolicy.gentle(), Spent.NOTHING);
+        assertThat(soon).isInstanceOfSatisfying(Decision.Keep.class, keep -> assertThat(keep.why()).isEqualTo(Decision.Why.TOO_DEAR));
+        Decision late = decide(new WaitingJob(9, Y, 0, NOW - 7 * 3600, gpus(8), 36_000), running, PreemptionPolicy.gentle(), Spent.NOTHING);
+        assertThat(late).isInstanceOf(Decision.Preempt.class);
     }
 
     @Test
