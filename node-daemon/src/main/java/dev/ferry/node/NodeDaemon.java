@@ -31,6 +31,7 @@ import dev.ferry.storage.DiskSpool;
 import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.Stores;
+import dev.ferry.storage.ZstdLibrary;
 import dev.ferry.storage.image.ChunkCache;
 import io.grpc.ManagedChannel;
 import java.io.IOException;
@@ -90,6 +91,7 @@ public final class NodeDaemon implements AutoCloseable {
         Files.createDirectories(data);
         Locks locks = Locks.take(data, config.cgroup());
         try {
+            ZstdLibrary.loadIn(data.resolve("native"));
             Optional<Membership> membership = membership(config);
             CgroupLayout layout = CgroupLayout.ofThisMachine();
             CriuBinary criu = CriuBinary.find(config.criu().isEmpty() ? null : Path.of(config.criu()));
