@@ -98,21 +98,28 @@ public final class DiskSpool implements AutoCloseable {
     }
 
     private void write(ByteBuffer bytes, int slot) throws IOException {
-        // A channel that an interrupted thread uses is closed, and with it the spool for all others.
-        boolean interrupted = Thread.interrupted();
-        try {
-            long at = (long) slot * slotBytes;
-            while (bytes.hasRemaining()) {
-                at += file.write(bytes, at);
-            }
-        } finally {
-            restore(interrupted);
-        }
+        uninterrupted(
+                () -> {
+                    long at = (long) slot * slotBytes;
+                    while (bytes.hasRemaining()) {
+                        at += file.write(bytes, at);
+                    }
+                });
     }
 
-    private static void restore(boolean interrupted) {
-        if (interrupted) {
-            Thread.currentThread().interrupt();
+    private interface Transfer {
+        void run() throws IOException;
+    }
+
+    /** A channel that an interrupted thread uses is closed, and with it the spool for all others. */
+    private static void uninterrupted(Transfer transfer) throws IOException {
+        boolean interrupted = Thread.interrupted();
+        try {
+            transfer.run();
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 
@@ -145,19 +152,17 @@ public final class DiskSpool implements AutoCloseable {
     }
 
     private void fill(ByteBuffer into, long from) throws IOException {
-        boolean interrupted = Thread.interrupted();
-        try {
-            long at = from;
-            while (into.hasRemaining()) {
-                int count = file.read(into, at);
-                if (count < 0) {
-                    throw new IOException("the file is shorter than what was written to it");
-                }
-                at += count;
-            }
-        } finally {
-            restore(interrupted);
-        }
+        uninterrupted(
+                () -> {
+                    long at = from;
+                    while (into.hasRemaining()) {
+                        int count = file.read(into, at);
+                        if (count < 0) {
+                            throw new IOException("the file is shorter than what was written to it");
+                        }
+                        at += count;
+                    }
+                });
     }
 
     public void giveBack(ByteBuffer buffer) {

@@ -1,10 +1,10 @@
 package dev.ferry.storage;
 
+import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Manifest;
 import dev.ferry.proto.v1.VolumeEntry;
-import dev.ferry.common.FerryException;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Optional;

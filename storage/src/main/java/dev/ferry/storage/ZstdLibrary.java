@@ -1,32 +1,23 @@
 package dev.ferry.storage;
 
 import com.github.luben.zstd.util.Native;
-import dev.ferry.common.PrivateFolder;
+import dev.ferry.common.UnpackedLibrary;
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** The compressor's native library, which its jar unpacks when it is first used. */
+/** The compressor's native library. */
 public final class ZstdLibrary {
     private ZstdLibrary() {}
 
     /**
-     * Loads it before it is needed, from a folder of the process's own: in the folder for temporary files a process that is killed at that moment would leave it for good. What the last process left is removed.
+     * Loads it before it is needed.
      *
-     * @param folder of one process at a time
+     * @param folder of one process at a time, into which it is unpacked
      */
     public static void loadIn(Path folder) throws IOException {
-        if (Native.isLoaded()) {
-            return;
+        if (!Native.isLoaded()) {
+            UnpackedLibrary.keepIn(folder, "libzstd-jni-*", "ZstdTempFolder");
+            Native.load();
         }
-        PrivateFolder.make(folder);
-        try (DirectoryStream<Path> left = Files.newDirectoryStream(folder, "libzstd-jni-*")) {
-            for (Path file : left) {
-                Files.deleteIfExists(file);
-            }
-        }
-        System.setProperty("ZstdTempFolder", folder.toString());
-        Native.load();
     }
 }

@@ -82,18 +82,14 @@ final class Rebalancer {
 
     private RebalancePlan plan(Transaction state, PassInput input, int most, Set<String> staying) {
         Room room = PassDecider.room(input);
-        List<RunningJob> leaving = new ArrayList<>();
-        for (int at = 0; at < input.getRunningCount(); at++) {
-            // One that was just started or hit goes too: what it has done since the GPU began to fail may be lost at any moment.
-            leaving.add(running(state, input, at, staying, false));
-        }
-        List<RebalancePlan.Move> off = FailingGpus.leave(state, input, room, leaving, most, move -> suits(state, move));
-        Set<String> others = new HashSet<>(staying);
-        off.forEach(move -> others.add(move.getJob()));
         List<RunningJob> running = new ArrayList<>();
         for (int at = 0; at < input.getRunningCount(); at++) {
-            running.add(running(state, input, at, others, true));
+            running.add(running(state, input, at, staying));
         }
+        // Off a failing GPU goes also who was just started or hit: what it has done since the GPU began to fail may be lost at any moment.
+        List<RebalancePlan.Move> off = FailingGpus.leave(state, input, room, running, most, move -> suits(state, move));
+        Set<String> leaving = new HashSet<>(off.stream().map(RebalancePlan.Move::getJob).toList());
+        running.replaceAll(job -> leaving.contains(input.getRunning((int) job.id()).getJob()) || rests(input, (int) job.id()) ? job.leaving() : job);
         List<WaitingJob> waiting = new ArrayList<>();
         for (int at = 0; at < input.getWaitingCount(); at++) {
             PassWaiting one = input.getWaiting(at);
@@ -108,15 +104,18 @@ final class Rebalancer {
         return plan.build();
     }
 
-    private RunningJob running(Transaction state, PassInput input, int at, Set<String> staying, boolean guarded) {
+    private boolean rests(PassInput input, int at) {
         PassRunning one = input.getRunning(at);
-        long minimum = config.preemptionPolicy().minimumRun();
+        return input.getNow() - one.getSince() < config.preemptionPolicy().minimumRun() || one.getLastHit() > 0 && input.getNow() - one.getLastHit() < config.preemptionPolicy().spacing();
+    }
+
+    private RunningJob running(Transaction state, PassInput input, int at, Set<String> staying) {
+        PassRunning one = input.getRunning(at);
         long spacing = config.preemptionPolicy().spacing();
         // A move that failed changes nothing else of the job, and would be tried again at once.
         boolean tried = !state.records(DecisionKinds.MOVE, RecordQuery.of(one.getJob()).from(input.getNow() - spacing)).isEmpty();
-        boolean rests = tried || guarded && (input.getNow() - one.getSince() < minimum || one.getLastHit() > 0 && input.getNow() - one.getLastHit() < spacing);
         boolean pinned = state.job(one.getJob()).filter(job -> !job.getSpec().getNode().isEmpty()).isPresent();
-        boolean movable = one.getImmovable().isEmpty() && !one.getLeaving() && !rests && !pinned && !staying.contains(one.getJob());
+        boolean movable = one.getImmovable().isEmpty() && !one.getLeaving() && !tried && !pinned && !staying.contains(one.getJob());
         return new RunningJob(at, 0, PassDecider.demand(one.getDemand()), new int[] {one.getNode()}, one.getSince(), WaitingJob.UNKNOWN, one.getMoveSeconds(), one.getHits(), one.getLastHit(), movable);
     }
 

@@ -2,10 +2,9 @@ package dev.ferry.coordinator.store;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.common.PrivateFolder;
+import dev.ferry.common.UnpackedLibrary;
 import dev.ferry.proto.v1.ErrorCode;
 import java.io.IOException;
-import java.nio.file.DirectoryStream;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.DriverManager;
@@ -36,7 +35,7 @@ public final class SqliteStateStore extends SqlStateStore {
         // Jobs' environments are in it, and hashes of tokens.
         PrivateFolder.close(folder);
         Path file = folder.resolve("state.db");
-        keepLibraryIn(folder.resolve("native"));
+        UnpackedLibrary.keepIn(folder.resolve("native"), "sqlite-*", "org.sqlite.tmpdir");
         try {
             Connection connection = DriverManager.getConnection("jdbc:sqlite:" + file);
             try {
@@ -49,20 +48,6 @@ public final class SqliteStateStore extends SqlStateStore {
         } catch (SQLException failed) {
             throw translate(failed, file);
         }
-    }
-
-    /**
-     * The driver unpacks its native library into the folder for temporary files, and a process that is killed leaves it
-     * there. In a folder of our own what the last one left is removed; a file that is in use stays mapped.
-     */
-    private static void keepLibraryIn(Path folder) throws IOException {
-        Files.createDirectories(folder);
-        try (DirectoryStream<Path> left = Files.newDirectoryStream(folder, "sqlite-*")) {
-            for (Path file : left) {
-                Files.deleteIfExists(file);
-            }
-        }
-        System.setProperty("org.sqlite.tmpdir", folder.toString());
     }
 
     private static void prepare(Connection connection, Path file) throws SQLException, IOException {

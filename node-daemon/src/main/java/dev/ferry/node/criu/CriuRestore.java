@@ -69,8 +69,6 @@ public final class CriuRestore {
         Files.createDirectories(runFolder);
         Path helper = folder.path().resolve("ferry-init");
         NativeHelper.install(helper);
-        Path network = runFolder.resolve("ferry-network");
-        NativeHelper.installNetworkScript(network);
         Path pidFile = runFolder.resolve("pid");
         Files.deleteIfExists(pidFile);
         List<String> command = new ArrayList<>(List.of(helper.toString(), "enter"));
@@ -81,7 +79,8 @@ public final class CriuRestore {
         command.addAll(enterOptions);
         command.addAll(List.of("--bind-root", folder.root().toString(), "--"));
         command.addAll(CriuRun.command(criu, "restore", runFolder, folder.root()));
-        command.addAll(List.of("--restore-detached", "--pidfile", pidFile.toString(), "--action-script", network.toString()));
+        command.addAll(List.of("--restore-detached", "--pidfile", pidFile.toString()));
+        command.addAll(NetworkLock.script(runFolder));
         command.addAll(criuOptions);
         for (RootPlan.Bind bind : plan.externals()) {
             command.addAll(List.of("--external", "mnt[" + bind.key() + "]:" + bind.source()));

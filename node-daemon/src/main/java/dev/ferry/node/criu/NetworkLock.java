@@ -34,11 +34,14 @@ final class NetworkLock {
      * @return none: there is nothing to lock out
      */
     static List<String> options(int pid, Path runFolder) throws IOException {
-        if (!hasConnections(pid)) {
-            return List.of();
-        }
-        NativeHelper.installNetworkScript(runFolder.resolve(HELPER));
-        return List.of("--action-script", runFolder.resolve(HELPER).toString());
+        return hasConnections(pid) ? script(runFolder) : List.of();
+    }
+
+    /** CRIU's options for ferry-network, which is put into the folder. */
+    static List<String> script(Path runFolder) throws IOException {
+        Path helper = runFolder.resolve(HELPER);
+        NativeHelper.installNetworkScript(helper);
+        return List.of("--action-script", helper.toString());
     }
 
     private static boolean hasConnections(int pid) throws IOException {
