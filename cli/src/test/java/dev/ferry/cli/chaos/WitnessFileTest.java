@@ -1,6 +1,7 @@
 package dev.ferry.cli.chaos;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 import static org.awaitility.Awaitility.await;
 
 import java.io.IOException;
@@ -74,6 +75,32 @@ class WitnessFileTest {
         List<String> lines = Files.readAllLines(file);
         assertThat(lines).allSatisfy(line -> assertThat(PAGE % (line.length() + 1)).isZero()).extracting(String::length).containsOnly(lines.getFirst().length());
         assertThat(witness.damage()).isEmpty();
+    }
+
+    /** The job was saved after it had looked at the clock for a step and before it wrote it. */
+    @Test
+    void aLineThatAnImageHeldIsWrittenByTwoLives() throws IOException {
+        steps(0, 9);
+        String held = "10 " + nanos++ + "\n";
+        write(held);
+        steps(11, 19);
+        write(held);
+        steps(11, 25);
+        assertThat(witness.damage()).isEmpty();
+        assertThat(witness.backs()).extracting(WitnessFile.Back::from, WitnessFile.Back::to).containsExactly(tuple(19L, 10L));
+    }
+
+    /** Only that line: of the lines after it none may be older than what the first life has written. */
+    @Test
+    void whatFollowsALineThatAnImageHeldMayNotBeOlder() throws IOException {
+        steps(0, 9);
+        String held = "10 " + nanos++ + "\n";
+        long meanwhile = nanos++;
+        write(held);
+        steps(11, 19);
+        write(held);
+        write("11 " + meanwhile + "\n");
+        assertThat(witness.damage()).hasSize(1);
     }
 
     @Test
