@@ -1,4 +1,4 @@
-/** Programs and addresses of the node's operator that are told before and after what is done with jobs here: docs/sandbox.md. */
+/** Programs and addresses of the node's operator that are told before and after what is done with jobs here: docs/hooks.md. */
 @NullMarked
 package dev.ferry.node.hooks;
 
