@@ -36,7 +36,9 @@ final class DecisionLog {
         if (kept.size() > config.decisions()) {
             oldest = Math.max(oldest, kept.getLast().getAt() + 1);
         }
-        int ignored = state.deleteBefore(DecisionKinds.DECISION, oldest) + state.deleteBefore(DecisionKinds.WHOLE, oldest) + state.deleteBefore(DecisionKinds.PREEMPTION, state.now() - HOUR) + state.deleteBefore(DecisionKinds.MOVE, state.now() - HOUR);
+        // A budget is for an hour, and a job is left alone for the policy's spacing.
+        long moved = state.now() - Math.max(HOUR, config.preemptionPolicy().spacing());
+        int ignored = state.deleteBefore(DecisionKinds.DECISION, oldest) + state.deleteBefore(DecisionKinds.WHOLE, oldest) + state.deleteBefore(DecisionKinds.PREEMPTION, moved) + state.deleteBefore(DecisionKinds.MOVE, moved);
     }
 
     /**
