@@ -23,9 +23,10 @@ import picocli.CommandLine.Option;
 @Command(
         name = "spot",
         description = {
-            "Takes spot machines of small clusters of its own away. Told ones: a random cloud's metadata server announces the end of a machine with jobs of random size, some with an image, and at its time all that",
-            "runs there is killed and its disk deleted: whatever the plan promised must run elsewhere, and all else must have been named. Untold ones: machines are killed at random moments, and no job may lose more",
-            "than its interval and the time of its machine's images. Witnesses outside count steps, and each job must end with the right result. Ctrl-C ends it after the machine under way. Needs root. Exit status 0 only if all held."
+            "Takes spot machines of small clusters of its own away, with and without an announcement.",
+            "Told ones: a random cloud's metadata server announces the end of a machine with jobs of random size, some with an image, and at its time all that runs there is killed and its disk deleted: whatever the plan promised must run elsewhere, and all else must have been named.",
+            "Untold ones: machines are killed at random moments, and no job may lose more than its interval and the time of its machine's images.",
+            "Witnesses outside count steps, and each job must end with the right result. Ctrl-C ends it after the machine under way. Needs root. Exit status 0 only if all held."
         },
         footer = {"", "Examples:", "  ferry chaos spot --told 5 --untold 10", "  ferry chaos spot --told 20 --untold 50 --seed 1 -o json"})
 final class ChaosSpotVerb implements Callable<Integer> {

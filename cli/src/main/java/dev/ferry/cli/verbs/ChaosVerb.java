@@ -42,8 +42,9 @@ public final class ChaosVerb implements Runnable {
     @Command(
             name = "run",
             description = {
-                "Migrates jobs of a small cluster of its own on this machine, and does a random fault to each migration: kill -9 and SIGSTOP of coordinator, daemons, criu and watchdogs,",
-                "nodes that are cut off, machines that are gone with all they had, wall clocks that jump, a store that fails. Each job writes its steps to a witness outside the cluster, which shows whether one was lost or lived twice.",
+                "Migrates jobs of a small cluster of its own on this machine, and does a random fault to each migration.",
+                "Faults are kill -9 and SIGSTOP of coordinator, daemons, criu and watchdogs, nodes that are cut off, machines that are gone with all they had, wall clocks that jump, a store that fails.",
+                "Each job writes its steps to a witness outside the cluster, which shows whether one was lost or lived twice.",
                 "Ctrl-C ends it after the migration under way, with the report so far. Needs root. Exit status 0 only if nothing was lost, doubled or stuck."
             },
             footer = {"", "Examples:", "  ferry chaos run --minutes 10", "  ferry chaos run --migrations 1000 --minutes 180 --seed 7 -o json"})

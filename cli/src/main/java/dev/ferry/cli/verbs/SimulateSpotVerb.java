@@ -73,7 +73,7 @@ final class SimulateSpotVerb implements Callable<Integer> {
     @Option(names = "--most-frozen", paramLabel = "PART", description = "Which share of its time a job may stand still for images.", defaultValue = "" + FreshPolicy.USUAL_SHARE)
     private double mostFrozen = FreshPolicy.USUAL_SHARE;
 
-    @Option(names = "--every", paramLabel = "TIME,...", split = ",", description = "Fixed intervals to compare with.", defaultValue = "1h,10m,1m")
+    @Option(names = "--every", paramLabel = "TIME", split = ",", description = "Fixed intervals to compare with.", defaultValue = "1h,10m,1m")
     private List<String> every = new ArrayList<>();
 
     @Option(names = {"-o", "--output"}, paramLabel = "FORMAT", description = "table (for people) or json.", defaultValue = "table")
