@@ -21,7 +21,7 @@ public enum StepName {
     /** The conditional write that decides: before it the job belongs to its old place, after it never again. */
     COMMIT("the coordinator", "records the image and, where the job moves, its next life: the point of no return"),
     /** Ends what is left at the old place; its receipt is the proof that the next life may begin. */
-    KILL("the source", "kills the frozen processes and removes the job's folders; the receipt allows the next life"),
+    KILL("the source", "kills the frozen processes; the receipt allows the next life, and the job's folders are removed after it"),
     /** Undoes a freeze. */
     THAW("the source", "lets the job run on where it is"),
     /** Brings the job back from its image. */

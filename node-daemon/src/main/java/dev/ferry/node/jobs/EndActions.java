@@ -41,20 +41,25 @@ final class EndActions {
         saved(job, command, phases, "its image was not recorded");
     }
 
+    /** Ends the processes. What they leave in the kernel and on disk is for {@link #clear}: of a migration the target need not wait for that. */
     static void kill(LocalJob job, Command command, Phases phases) throws Exception {
         boolean wasFrozen = job.state() == LocalState.LOCAL_FROZEN;
         Duration atMost = Duration.ofMillis(Math.max(1, command.getDeadlineMillis()));
         phases.measure("kill", () -> killProcesses(job, atMost));
-        job.releaseKernel();
-        if (command.getKill().getDiscard() && !job.record().getDiscarded()) {
-            // The log of a frozen job is in its image as it is; any other may have gone on after its image.
-            if (!wasFrozen) {
-                LogCut.keep(job, 0);
-            }
-            job.clearFolder();
+        // The log of a frozen job is in its image as it is; any other may have gone on after its image.
+        if (command.getKill().getDiscard() && !job.record().getDiscarded() && !wasFrozen) {
+            LogCut.keep(job, 0);
         }
         job.enter(LocalState.LOCAL_KILLED, record -> record.clearPid().setDiscarded(command.getKill().getDiscard() || record.getDiscarded()));
         saved(job, command, phases, null);
+    }
+
+    /** Frees what a job without a process holds: control groups, runc's record, and its folder if nothing of it is to be kept. */
+    static void clear(LocalJob job) throws IOException, InterruptedException {
+        job.releaseKernel();
+        if (job.record().getDiscarded()) {
+            job.clearFolder();
+        }
     }
 
     /**

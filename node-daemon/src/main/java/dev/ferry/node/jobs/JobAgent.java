@@ -40,6 +40,7 @@ final class JobAgent {
     private final Map<String, Long> waiting = new HashMap<>();
     private final OrderStreams streams;
     private final Thread thread;
+    private final Object clearing = new Object();
     private volatile boolean closed;
 
     JobAgent(LocalJob job, OrderStreams streams) {
@@ -194,7 +195,15 @@ final class JobAgent {
             }
             result.addAllPhases(phases.done());
         }
-        finish(result);
+        if (command.hasKill() && !result.hasError()) {
+            // A daemon that ends waits for this lock: what is cleared is no order, and nobody would ask for it again.
+            synchronized (clearing) {
+                finish(result);
+                guarded("clearing what is left", () -> EndActions.clear(job));
+            }
+        } else {
+            finish(result);
+        }
     }
 
     /** What needs the job's threads waits until they may run, or until the order's stream is over: then it is passed over. */
@@ -378,8 +387,10 @@ final class JobAgent {
 
     /** Stops taking orders. The one that is being worked on is left to the journal. */
     void close() {
-        closed = true;
-        thread.interrupt();
+        synchronized (clearing) {
+            closed = true;
+            thread.interrupt();
+        }
         LockSupport.unpark(thread);
     }
 }

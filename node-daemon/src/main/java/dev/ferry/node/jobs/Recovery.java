@@ -74,9 +74,9 @@ final class Recovery {
             job.context().outbox().report(job.report());
         } else if (state == LocalState.LOCAL_RUNNING) {
             goOn(job);
-        } else if (!live && state != LocalState.LOCAL_CREATING && job.cgroup().exists()) {
-            // Its processes are killed by now (Strays).
-            job.releaseKernel();
+        } else if (!live && state != LocalState.LOCAL_CREATING) {
+            // Its processes are killed by now (Strays); an earlier daemon may have ended before it had cleared.
+            EndActions.clear(job);
         }
     }
 
