@@ -22,15 +22,17 @@ public final class Journal {
 
     private final Path file;
     private JobJournal record;
+    private boolean written;
 
-    private Journal(Path file, JobJournal record) {
+    private Journal(Path file, JobJournal record, boolean written) {
         this.file = file;
         this.record = record;
+        this.written = written;
     }
 
     /** A new job's record; nothing is written before the first change. */
     public static Journal create(Path folder, String job) {
-        return new Journal(folder.resolve(FILE), JobJournal.newBuilder().setFormatVersion(FORMAT).setJob(job).build());
+        return new Journal(folder.resolve(FILE), JobJournal.newBuilder().setFormatVersion(FORMAT).setJob(job).build(), false);
     }
 
     /**
@@ -54,7 +56,7 @@ public final class Journal {
             throw new FerryException(
                     ErrorCode.FORMAT_UNKNOWN, "The journal " + file + " has format " + record.getFormatVersion() + "; this Ferry knows format " + FORMAT);
         }
-        return Optional.of(new Journal(file, record));
+        return Optional.of(new Journal(file, record, true));
     }
 
     /** Whether a name in a job's folder is the record's own, also while it is being written. */
@@ -66,11 +68,14 @@ public final class Journal {
         return record;
     }
 
-    /** Makes a change durable. */
+    /** Makes a change durable; one that changes nothing costs nothing. */
     public synchronized JobJournal change(Consumer<JobJournal.Builder> change) {
         JobJournal.Builder builder = record.toBuilder();
         change.accept(builder);
         JobJournal changed = builder.build();
+        if (written && changed.equals(record)) {
+            return record;
+        }
         try {
             Files.createDirectories(file.getParent());
             DurableFile.write(file, changed.toByteArray());
@@ -78,6 +83,7 @@ public final class Journal {
             throw new UncheckedIOException("can't write the journal " + file, failed);
         }
         record = changed;
+        written = true;
         return changed;
     }
 }
