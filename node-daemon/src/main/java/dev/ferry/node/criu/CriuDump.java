@@ -13,31 +13,33 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import java.util.function.LongConsumer;
 
 /**
- * One dump of a frozen job into an image. CRIU runs with -R: the job is in its frozen control group
- * before and after, and whether it lives or dies is decided elsewhere.
+ * One dump of a job into an image. CRIU runs with -R: the job is in its frozen control group before and
+ * after, and whether it lives or dies is decided elsewhere. CRIU is started while the job still runs, and touches it only in {@link #dump}.
  */
-public final class CriuDump {
-    private final CriuBinary criu;
+public final class CriuDump implements AutoCloseable {
+    private final Path runFolder;
+    private final JobCgroup cgroup;
+    private final CaptureSession session;
+    private final CriuGate gate;
+    private final ToolProcess process;
+    private boolean touched;
 
-    public CriuDump(CriuBinary criu) {
-        this.criu = criu;
+    private CriuDump(Path runFolder, JobCgroup cgroup, CaptureSession session, CriuGate gate, ToolProcess process) {
+        this.runFolder = runFolder;
+        this.cgroup = cgroup;
+        this.session = session;
+        this.gate = gate;
+        this.process = process;
     }
 
     /**
-     * Dumps the job. When this returns, all of its memory and descriptors are with the image's writer;
-     * the job may be thawed.
+     * Starts criu, which waits for {@link #dump}.
      *
-     * @param run name of the folder for this run's socket and log
-     * @param started told criu's pid, for the journal
-     * @return the names of the files, in CRIU's order
-     * @throws FerryException DUMP_*, or the image's own error; the job is as it was before
+     * @param run name of the folder for this run's sockets and log
      */
-    public List<String> dump(
-            String run, JobProcess job, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageWriter image, Duration atMost, LongConsumer started)
-            throws IOException, InterruptedException {
+    public static CriuDump start(CriuBinary criu, String run, JobProcess job, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageWriter image) throws IOException {
         Path runFolder = folder.criu(run);
         Files.createDirectories(runFolder);
         List<String> command = CriuRun.command(criu, "dump", runFolder, folder.root());
@@ -46,38 +48,108 @@ public final class CriuDump {
         for (RootPlan.Bind bind : plan.externals()) {
             command.addAll(List.of("--external", "mnt[" + bind.destination() + "]:" + bind.key()));
         }
-        command.addAll(NetworkLock.options(job.pid(), runFolder));
-        try (CaptureSession session = new CaptureSession(runFolder, image)) {
+        command.addAll(NetworkLock.script(runFolder));
+        CaptureSession session = new CaptureSession(runFolder, image);
+        CriuGate gate = null;
+        try {
+            gate = CriuGate.in(runFolder);
             session.start();
             ToolProcess process = ToolProcess.start(command, runFolder, runFolder.resolve("dump.out"), CriuAftermath.mark(runFolder));
-            started.accept(process.pid());
-            int status = process.await(atMost);
-            if (CriuAftermath.isNeeded(status)) {
-                CriuAftermath.clean(runFolder, cgroup);
-            } else if (status != 0) {
-                NetworkLock.end(runFolder, cgroup);
+            return new CriuDump(runFolder, cgroup, session, gate, process);
+        } catch (IOException | RuntimeException failed) {
+            if (gate != null) {
+                gate.close();
             }
-            List<String> names;
-            try {
-                names = session.finish(CriuRun.PIPES_END);
-            } catch (IOException stuck) {
-                throw new FerryException(ErrorCode.DUMP_FAILED, "CRIU's pipes did not end: " + stuck.getMessage(), stuck);
+            session.close();
+            throw failed;
+        }
+    }
+
+    /** Of criu. */
+    public long pid() {
+        return process.pid();
+    }
+
+    /**
+     * Waits until criu can begin at once. The job may run.
+     *
+     * @throws FerryException DUMP_*: it has ended, or was not ready in time and was killed; it did not touch the job
+     */
+    public void awaitReady(Duration atMost) throws IOException, InterruptedException {
+        if (!gate.awaitReady(process, atMost)) {
+            List<String> none = outcome(process.await(Duration.ofMillis(1)), atMost);
+        }
+    }
+
+    /**
+     * Dumps the job, which is frozen. When this returns, all of its memory and descriptors are with the image's
+     * writer; the job may be thawed.
+     *
+     * @return the names of the files, in CRIU's order
+     * @throws FerryException DUMP_*, or the image's own error; the job is as it was before
+     */
+    public List<String> dump(Duration atMost) throws IOException, InterruptedException {
+        long end = System.nanoTime() + atMost.toNanos();
+        awaitReady(atMost);
+        touched = true;
+        try {
+            gate.open();
+        } catch (IOException gone) {
+            // It was killed at the gate: its status says so.
+        }
+        return outcome(process.await(Duration.ofNanos(Math.max(1, end - System.nanoTime()))), atMost);
+    }
+
+    private List<String> outcome(int status, Duration atMost) throws IOException, InterruptedException {
+        undo(status);
+        List<String> names;
+        try {
+            names = session.finish(CriuRun.PIPES_END);
+        } catch (IOException stuck) {
+            throw new FerryException(ErrorCode.DUMP_FAILED, "CRIU's pipes did not end: " + stuck.getMessage(), stuck);
+        }
+        Throwable ours = session.failure();
+        // Our own failure is the cause when there is one: CRIU only sees a broken pipe.
+        if (ours instanceof FerryException known) {
+            throw known;
+        }
+        if (status == -1) {
+            throw new FerryException(ErrorCode.DUMP_TIMEOUT, "CRIU did not dump the job within " + atMost.toSeconds() + " s and was killed");
+        }
+        if (status != 0) {
+            throw CriuLog.read(runFolder.resolve("dump.log"), process.outputLines()).dumpFailure(status);
+        }
+        if (ours != null) {
+            throw new FerryException(ErrorCode.DUMP_FAILED, "The dump could not be taken from CRIU's pipes: " + ours, ours);
+        }
+        return names;
+    }
+
+    /** What a criu that failed may have left in the job. */
+    private void undo(int status) throws IOException {
+        boolean cutOff = CriuAftermath.isNeeded(status);
+        if (cutOff && touched) {
+            CriuAftermath.clean(runFolder, cgroup);
+        } else if (cutOff) {
+            CriuAftermath.killLeftovers(runFolder);
+        } else if (status != 0 && touched) {
+            NetworkLock.end(runFolder, cgroup);
+        }
+    }
+
+    /** Ends a criu that was not let through the gate. */
+    @Override
+    public void close() throws IOException {
+        gate.close();
+        try {
+            if (process.isAlive()) {
+                process.kill();
+                CriuAftermath.killLeftovers(runFolder);
             }
-            Throwable ours = session.failure();
-            // Our own failure is the cause when there is one: CRIU only sees a broken pipe.
-            if (ours instanceof FerryException known) {
-                throw known;
-            }
-            if (status == -1) {
-                throw new FerryException(ErrorCode.DUMP_TIMEOUT, "CRIU did not dump the job within " + atMost.toSeconds() + " s and was killed");
-            }
-            if (status != 0) {
-                throw CriuLog.read(runFolder.resolve("dump.log"), process.outputLines()).dumpFailure(status);
-            }
-            if (ours != null) {
-                throw new FerryException(ErrorCode.DUMP_FAILED, "The dump could not be taken from CRIU's pipes: " + ours, ours);
-            }
-            return names;
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        } finally {
+            session.close();
         }
     }
 }

@@ -16,14 +16,27 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 
-/** One restore of a job from an image into folders and a control group that are there already. */
-public final class CriuRestore {
-    private final CriuBinary criu;
+/**
+ * One restore of a job from an image, into a control group and a folder that are there already. CRIU is started before the job's volumes are restored, looks at the kernel meanwhile, and
+ * makes no process and no mount before {@link #restore}.
+ */
+public final class CriuRestore implements AutoCloseable {
+    private final Path runFolder;
+    private final JobCgroup cgroup;
+    private final ServeSession session;
+    private final CriuGate gate;
+    private final ToolProcess process;
 
-    public CriuRestore(CriuBinary criu) {
-        this.criu = criu;
+    private CriuRestore(Path runFolder, JobCgroup cgroup, ServeSession session, CriuGate gate, ToolProcess process) {
+        this.runFolder = runFolder;
+        this.cgroup = cgroup;
+        this.session = session;
+        this.gate = gate;
+        this.process = process;
     }
 
     /**
@@ -34,42 +47,40 @@ public final class CriuRestore {
     public record Restored(JobProcess process, long bytes) {}
 
     /**
-     * Restores the job; it runs when this returns.
+     * Starts criu, which waits for {@link #restore}.
      *
-     * @param run name of the folder for this run's socket and log
-     * @throws FerryException RESTORE_*, or the image's own error (CHUNK_CORRUPT ...); no process of the
-     *     job is left then
+     * @param run name of the folder for this run's sockets and log
      */
-    public Restored restore(String run, JobSpec spec, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageReader image, Duration atMost)
-            throws IOException, InterruptedException {
-        return restore(run, spec, cgroup, folder, plan, image, atMost, List.of(), List.of());
+    public static CriuRestore start(CriuBinary criu, String run, JobSpec spec, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageReader image) throws IOException {
+        return start(criu, run, spec, cgroup, folder, plan, image, List.of(), List.of());
     }
 
     /**
-     * Restores the job as it was, but stopped: nothing of it runs, and what CRIU itself writes into a covered folder is not written there.
+     * The same for a job that comes back as it was, but stopped: nothing of it runs, and what CRIU itself writes into a covered folder is not written there.
      *
      * @param covered folders from outside that the job could write
-     * @throws FerryException as {@link #restore}; MOUNT_REFUSED when a folder can't be covered
      */
-    public Restored restoreStopped(String run, JobSpec spec, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageReader image, Duration atMost, List<Path> covered)
-            throws IOException, InterruptedException {
+    public static CriuRestore startStopped(CriuBinary criu, String run, JobSpec spec, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageReader image, List<Path> covered)
+            throws IOException {
         List<String> options = new ArrayList<>();
         if (!covered.isEmpty()) {
             Path memory = Files.createDirectories(folder.path().resolve("covered"));
             options.addAll(List.of("--cover-in", memory.toString()));
             covered.forEach(one -> options.addAll(List.of("--cover", one.toString())));
         }
-        return restore(run, spec, cgroup, folder, plan, image, atMost, options, List.of("--leave-stopped"));
+        return start(criu, run, spec, cgroup, folder, plan, image, options, List.of("--leave-stopped"));
     }
 
-    private Restored restore(
-            String run, JobSpec spec, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageReader image, Duration atMost, List<String> enterOptions, List<String> criuOptions)
-            throws IOException, InterruptedException {
+    private static CriuRestore start(
+            CriuBinary criu, String run, JobSpec spec, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageReader image, List<String> enterOptions, List<String> criuOptions)
+            throws IOException {
         Path runFolder = folder.criu(run);
         Files.createDirectories(runFolder);
+        // What lies in it may come later: it is seen through the mount.
+        Files.createDirectories(folder.root());
         Path helper = folder.path().resolve("ferry-init");
         NativeHelper.install(helper);
-        Path pidFile = runFolder.resolve("pid");
+        Path pidFile = pidFile(runFolder);
         Files.deleteIfExists(pidFile);
         List<String> command = new ArrayList<>(List.of(helper.toString(), "enter"));
         for (Path file : cgroup.joinFiles()) {
@@ -85,47 +96,97 @@ public final class CriuRestore {
         for (RootPlan.Bind bind : plan.externals()) {
             command.addAll(List.of("--external", "mnt[" + bind.key() + "]:" + bind.source()));
         }
-        boolean alive = false;
-        try (ServeSession session = new ServeSession(runFolder, image)) {
+        Map<String, String> environment = new HashMap<>(NetworkLock.environment(image.manifest()));
+        environment.putAll(CriuAftermath.mark(runFolder));
+        ServeSession session = new ServeSession(runFolder, image);
+        CriuGate gate = null;
+        try {
+            gate = CriuGate.in(runFolder);
             session.start();
-            ToolProcess process = ToolProcess.start(command, runFolder, runFolder.resolve("restore.out"), CriuAftermath.mark(runFolder));
-            int status = process.await(atMost);
-            if (CriuAftermath.isNeeded(status)) {
-                CriuAftermath.killLeftovers(runFolder);
+            return new CriuRestore(runFolder, cgroup, session, gate, ToolProcess.start(command, runFolder, runFolder.resolve("restore.out"), environment));
+        } catch (IOException | RuntimeException failed) {
+            if (gate != null) {
+                gate.close();
             }
-            if (status == 0 && session.failure() == null) {
-                session.finish(CriuRun.PIPES_END);
+            session.close();
+            throw failed;
+        }
+    }
+
+    private static Path pidFile(Path runFolder) {
+        return runFolder.resolve("pid");
+    }
+
+    /**
+     * Restores the job, whose volumes and skeleton are in its folder by now; it runs when this returns.
+     *
+     * @throws FerryException RESTORE_*, or the image's own error (CHUNK_CORRUPT ...); MOUNT_REFUSED when a folder can't be covered; no process of the job is left then
+     */
+    public Restored restore(Duration atMost) throws IOException, InterruptedException {
+        long end = System.nanoTime() + atMost.toNanos();
+        boolean alive = false;
+        try {
+            boolean ready = gate.awaitReady(process, atMost);
+            if (ready) {
+                gate.open();
             }
-            Throwable ours = session.failure();
-            if (ours instanceof FerryException known) {
-                throw known;
-            }
-            if (status == -1) {
-                throw new FerryException(ErrorCode.RESTORE_TIMEOUT, "CRIU did not restore the job within " + atMost.toSeconds() + " s and was killed");
-            }
-            if (status != 0 && cgroup.outOfMemoryKills() > 0) {
-                throw new FerryException(
-                        ErrorCode.RESTORE_FAILED,
-                        "The kernel killed the restore for want of memory: the job does not fit into its limit here",
-                        CriuLog.read(runFolder.resolve("restore.log"), process.outputLines()).evidence(),
-                        null);
-            }
-            if (process.outputLines().stream().anyMatch(line -> line.startsWith("ferry-init: cover "))) {
-                throw new FerryException(ErrorCode.MOUNT_REFUSED, "A folder from outside can't be kept from being written: " + String.join("; ", process.outputLines()));
-            }
-            if (status != 0) {
-                throw CriuLog.read(runFolder.resolve("restore.log"), process.outputLines()).restoreFailure(status);
-            }
-            if (ours != null) {
-                throw new FerryException(ErrorCode.RESTORE_FAILED, "The image could not be given to CRIU: " + ours, ours);
-            }
-            JobProcess job = JobProcess.of(Integer.parseInt(Files.readString(pidFile).trim()));
+            int status = process.await(ready ? Duration.ofNanos(Math.max(1, end - System.nanoTime())) : Duration.ofMillis(1));
+            Restored restored = outcome(status, atMost);
             alive = true;
-            return new Restored(job, session.bytes());
+            return restored;
         } finally {
             if (!alive) {
                 end(cgroup);
             }
+        }
+    }
+
+    private Restored outcome(int status, Duration atMost) throws IOException, InterruptedException {
+        if (CriuAftermath.isNeeded(status)) {
+            CriuAftermath.killLeftovers(runFolder);
+        }
+        if (status == 0 && session.failure() == null) {
+            session.finish(CriuRun.PIPES_END);
+        }
+        Throwable ours = session.failure();
+        if (ours instanceof FerryException known) {
+            throw known;
+        }
+        if (status == -1) {
+            throw new FerryException(ErrorCode.RESTORE_TIMEOUT, "CRIU did not restore the job within " + atMost.toSeconds() + " s and was killed");
+        }
+        if (status != 0 && cgroup.outOfMemoryKills() > 0) {
+            throw new FerryException(
+                    ErrorCode.RESTORE_FAILED,
+                    "The kernel killed the restore for want of memory: the job does not fit into its limit here",
+                    CriuLog.read(runFolder.resolve("restore.log"), process.outputLines()).evidence(),
+                    null);
+        }
+        if (process.outputLines().stream().anyMatch(line -> line.startsWith("ferry-init: cover "))) {
+            throw new FerryException(ErrorCode.MOUNT_REFUSED, "A folder from outside can't be kept from being written: " + String.join("; ", process.outputLines()));
+        }
+        if (status != 0) {
+            throw CriuLog.read(runFolder.resolve("restore.log"), process.outputLines()).restoreFailure(status);
+        }
+        if (ours != null) {
+            throw new FerryException(ErrorCode.RESTORE_FAILED, "The image could not be given to CRIU: " + ours, ours);
+        }
+        return new Restored(JobProcess.of(Integer.parseInt(Files.readString(pidFile(runFolder)).trim())), session.bytes());
+    }
+
+    /** Ends a criu that was not let through the gate. */
+    @Override
+    public void close() throws IOException {
+        gate.close();
+        try {
+            if (process.isAlive()) {
+                process.kill();
+                CriuAftermath.killLeftovers(runFolder);
+            }
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        } finally {
+            session.close();
         }
     }
 

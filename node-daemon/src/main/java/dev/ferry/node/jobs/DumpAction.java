@@ -83,9 +83,12 @@ final class DumpAction {
         Optional<FerryException> lost = Optional.empty();
         boolean parked = job.record().getParked();
         GpuPhase gpu = new GpuPhase(job, phases);
-        try (ImageWriter image = writer()) {
+        try (ImageWriter image = writer();
+                CriuDump criu = CriuDump.start(job.context().criu(), runFolder(command), process, job.cgroup(), job.folder(), job.plan(order.getSpec()), image)) {
             Manifest before = previous(image);
             phases.measure("prepare", () -> job.context().buffers().prepare(JobMemory.of(job.cgroup().processes()).bytes()));
+            // Its start takes as long as all this; from here on it needs the job.
+            phases.measure("criu", () -> criu.awaitReady(left()));
             if (!parked) {
                 hooks.ask(HookEvent.BEFORE_FREEZE, order.getImage());
                 told = true;
@@ -103,7 +106,7 @@ final class DumpAction {
             boolean goesOn = !order.getStayFrozen() && !parked;
             // Of who stays frozen the image must be whole first: nothing is won by waiting.
             image.sourceStandsStill(goesOn);
-            phases.measure("dump", image::bytesIn, 0, () -> capture(process, image, before));
+            phases.measure("dump", image::bytesIn, 0, () -> capture(criu, image, before));
             image.sourceStandsStill(false);
             long frozen = System.nanoTime() - frozenAt;
             long dumped = frozen;
@@ -193,12 +196,11 @@ final class DumpAction {
     }
 
     /** CRIU and the walk of the folders work at the same time. */
-    private Void capture(JobProcess process, ImageWriter image, @Nullable Manifest before) throws Exception {
+    private Void capture(CriuDump criu, ImageWriter image, @Nullable Manifest before) throws Exception {
         FutureTask<Void> folders = new FutureTask<>(() -> captureFolders(image, before));
         Thread walker = Thread.ofPlatform().daemon().name("folders " + job.id()).start(folders);
         try {
-            new CriuDump(job.context().criu())
-                    .dump(runFolder(command), process, job.cgroup(), job.folder(), job.plan(order.getSpec()), image, left(), pid -> {});
+            List<String> ignored = criu.dump(left());
             return folders.get(left().toMillis(), TimeUnit.MILLISECONDS);
         } catch (ExecutionException failed) {
             throw failed.getCause() instanceof Exception cause ? cause : failed;

@@ -71,20 +71,17 @@ final class RestoreAction {
             GpuPhase.give(job, spec, access, mounted, false);
             GpuPhase.remember(job, image.manifest().getImage());
             RootPlan plan = job.plan(spec);
-            VolumeRestore volumes = new VolumeRestore(image);
-            phases.measure("folders", volumes::bytes, 0, () -> restoreFolders(image, volumes));
-            plan.makeSkeleton(job.folder().root());
             Limits.of(spec).fitting(image.manifest().getImage().getMemoryBytes()).apply(job.cgroup());
-            Holds.requireThatItStands(job);
             RootPlan root = plan.withDevices(GpuPhase.allow(job, access));
-            CriuRestore.Restored restored =
-                    phases.measure(
-                            "restore",
-                            () -> 0,
-                            image.manifest().getImage().getBytes(),
-                            () ->
-                                    new CriuRestore(job.context().criu())
-                                            .restore(runFolder(command), spec, job.cgroup(), job.folder(), root, image, Duration.ofNanos(Math.max(1, end - System.nanoTime()))));
+            CriuRestore.Restored restored;
+            try (CriuRestore criu = CriuRestore.start(job.context().criu(), runFolder(command), spec, job.cgroup(), job.folder(), root, image)) {
+                VolumeRestore volumes = new VolumeRestore(image);
+                phases.measure("folders", volumes::bytes, 0, () -> restoreFolders(image, volumes));
+                plan.makeSkeleton(job.folder().root());
+                Holds.requireThatItStands(job);
+                long bytes = image.manifest().getImage().getBytes();
+                restored = phases.measure("restore", () -> 0, bytes, () -> criu.restore(Duration.ofNanos(Math.max(1, end - System.nanoTime()))));
+            }
             GpuPhase gpu = new GpuPhase(job, phases);
             GpuPhase.enter(restored.process(), spec, access);
             gpu.goOn(map);

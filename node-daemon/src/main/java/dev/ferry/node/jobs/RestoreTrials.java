@@ -149,14 +149,16 @@ final class RestoreTrials {
         try (ImageReader image = context.images().read(command.getTryRestore().getImage())) {
             image.prefetch();
             PrivateFolder.make(own.path());
-            VolumeRestore volumes = new VolumeRestore(image);
-            for (StoredVolume volume : image.manifest().getVolumesList()) {
-                volumes.restore(volume, own.volume(volume.getName()));
-            }
-            plan.makeSkeleton(own.root());
             Limits.of(spec).fitting(image.manifest().getImage().getMemoryBytes()).apply(group);
-            CriuRestore.Restored restored =
-                    new CriuRestore(context.criu()).restoreStopped(RUN, spec, group, own, plan, image, Duration.ofNanos(Math.max(1, end - System.nanoTime())), covered);
+            CriuRestore.Restored restored;
+            try (CriuRestore criu = CriuRestore.startStopped(context.criu(), RUN, spec, group, own, plan, image, covered)) {
+                VolumeRestore volumes = new VolumeRestore(image);
+                for (StoredVolume volume : image.manifest().getVolumesList()) {
+                    volumes.restore(volume, own.volume(volume.getName()));
+                }
+                plan.makeSkeleton(own.root());
+                restored = criu.restore(Duration.ofNanos(Math.max(1, end - System.nanoTime())));
+            }
             int processes = group.processes().size();
             if (!restored.process().isAlive() || processes == 0) {
                 throw new FerryException(ErrorCode.RESTORE_FAILED, "CRIU brought the image back, and its first process is gone");

@@ -11,6 +11,7 @@ import dev.ferry.proto.v1.ErrorCode;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -47,12 +48,12 @@ class DumpRestoreIT {
         for (int move = 1; move <= 6; move++) {
             TestingImage image = new TestingImage();
             life.cgroup().freeze(SOON);
-            new CriuDump(criu).dump("dump-" + move, job, life.cgroup(), life.folder(), life.plan(), image.writer(), SOON, pid -> {});
+            TestingSandbox.dump(criu, "dump-" + move, job, life, image);
             assertThat(life.cgroup().isFrozen()).isTrue();
             assertThat(image.holdsEveryBuffer()).isTrue();
             Life next = sandboxes.copy(life, "life-" + move);
             job.kill(life.cgroup(), SOON);
-            job = new CriuRestore(criu).restore("restore-" + move, next.spec(), next.cgroup(), next.folder(), next.plan(), image.reader(), SOON).process();
+            job = TestingSandbox.restore(criu, "restore-" + move, next, image);
             int steps = TestingSandbox.log(life).size();
             life = next;
             awaitSteps(life, steps + 3);
@@ -69,8 +70,7 @@ class DumpRestoreIT {
         awaitSteps(life, 3);
         TestingImage image = new TestingImage().failAfter(5_000_000);
         life.cgroup().freeze(SOON);
-        assertThatThrownBy(
-                        () -> new CriuDump(criu).dump("dump", job, life.cgroup(), life.folder(), life.plan(), image.writer(), SOON, pid -> {}))
+        assertThatThrownBy(() -> TestingSandbox.dump(criu, "dump", job, life, image))
                 .isInstanceOfSatisfying(FerryException.class, failure -> assertThat(failure.code()).isEqualTo(ErrorCode.STORE_UNREACHABLE));
         assertThat(image.holdsEveryBuffer()).isTrue();
         life.cgroup().thaw(SOON);
@@ -85,10 +85,10 @@ class DumpRestoreIT {
         awaitSteps(life, 3);
         TestingImage image = new TestingImage().damage("pages-1.img");
         life.cgroup().freeze(SOON);
-        new CriuDump(criu).dump("dump", job, life.cgroup(), life.folder(), life.plan(), image.writer(), SOON, pid -> {});
+        TestingSandbox.dump(criu, "dump", job, life, image);
         Life next = sandboxes.copy(life, "life-1");
         job.kill(life.cgroup(), SOON);
-        assertThatThrownBy(() -> new CriuRestore(criu).restore("restore", next.spec(), next.cgroup(), next.folder(), next.plan(), image.reader(), SOON))
+        assertThatThrownBy(() -> TestingSandbox.restore(criu, "restore", next, image))
                 .isInstanceOfSatisfying(FerryException.class, failure -> assertThat(failure.code()).isEqualTo(ErrorCode.CHUNK_CORRUPT));
         assertThat(next.cgroup().processes()).isEmpty();
     }
@@ -99,8 +99,7 @@ class DumpRestoreIT {
         JobProcess job = sandboxes.start(life);
         awaitSteps(life, 2);
         life.cgroup().freeze(SOON);
-        assertThatThrownBy(
-                        () -> new CriuDump(criu).dump("dump", job, life.cgroup(), life.folder(), life.plan(), new TestingImage().writer(), SOON, pid -> {}))
+        assertThatThrownBy(() -> TestingSandbox.dump(criu, "dump", job, life, new TestingImage()))
                 .isInstanceOfSatisfying(
                         FerryException.class,
                         failure -> {
@@ -118,20 +117,45 @@ class DumpRestoreIT {
         JobProcess job = sandboxes.start(life);
         awaitSteps(life, 3);
         for (int round = 0; round < 5; round++) {
-            int number = round;
-            life.cgroup().freeze(SOON);
-            assertThatThrownBy(
-                            () ->
-                                    new CriuDump(criu)
-                                            .dump("dump-" + number, job, life.cgroup(), life.folder(), life.plan(), new TestingImage().writer(), SOON,
-                                                    pid -> {
-                                                        java.util.concurrent.locks.LockSupport.parkNanos(20_000_000L * (number + 1));
-                                                        ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly);
-                                                    }))
-                    .isInstanceOfSatisfying(FerryException.class, failure -> assertThat(failure.code()).isEqualTo(ErrorCode.DUMP_FAILED));
+            try (CriuDump dump = CriuDump.start(criu, "dump-" + round, job, life.cgroup(), life.folder(), life.plan(), new TestingImage().writer())) {
+                dump.awaitReady(SOON);
+                life.cgroup().freeze(SOON);
+                long later = 8_000_000L * (round + 1);
+                Thread unused =
+                        Thread.ofPlatform()
+                                .start(
+                                        () -> {
+                                            LockSupport.parkNanos(later);
+                                            ProcessHandle.of(dump.pid()).ifPresent(ProcessHandle::destroyForcibly);
+                                        });
+                assertThatThrownBy(() -> dump.dump(SOON)).isInstanceOfSatisfying(FerryException.class, failure -> assertThat(failure.code()).isEqualTo(ErrorCode.DUMP_FAILED));
+            }
             life.cgroup().thaw(SOON);
             awaitSteps(life, TestingSandbox.log(life).size() + 2);
         }
+    }
+
+    /** Until it is let through the gate criu has not touched the job, whatever becomes of it. */
+    @Test
+    void jobDoesNotNoticeACriuThatWaitsForIt() throws Exception {
+        Life life = sandboxes.prepare(sandboxes.python("rich.py"), "life-0");
+        JobProcess job = sandboxes.start(life);
+        awaitSteps(life, 3);
+        CriuDump given = CriuDump.start(criu, "given-up", job, life.cgroup(), life.folder(), life.plan(), new TestingImage().writer());
+        given.awaitReady(SOON);
+        assertThat(life.cgroup().isFrozen()).isFalse();
+        awaitSteps(life, TestingSandbox.log(life).size() + 2);
+        given.close();
+        assertThat(ProcessHandle.of(given.pid()).filter(ProcessHandle::isAlive)).isEmpty();
+
+        try (CriuDump killed = CriuDump.start(criu, "killed", job, life.cgroup(), life.folder(), life.plan(), new TestingImage().writer())) {
+            killed.awaitReady(SOON);
+            assertThat(ProcessHandle.of(killed.pid()).orElseThrow().destroyForcibly()).isTrue();
+            assertThatThrownBy(() -> killed.dump(SOON)).isInstanceOfSatisfying(FerryException.class, failure -> assertThat(failure.code()).isEqualTo(ErrorCode.DUMP_FAILED));
+        }
+        life.cgroup().thaw(SOON);
+        awaitSteps(life, TestingSandbox.log(life).size() + 2);
+        assertThat(job.isAlive()).isTrue();
     }
 
     private static void awaitSteps(Life life, int count) {

@@ -122,7 +122,7 @@ class SupportIT {
         TestingImage image = new TestingImage();
         life.cgroup().freeze(SOON);
         try {
-            new CriuDump(criu).dump("dump", job, life.cgroup(), life.folder(), life.plan(), image.writer(), SOON, pid -> {});
+            TestingSandbox.dump(criu, "dump", job, life, image);
         } catch (FerryException refused) {
             life.cgroup().thaw(SOON);
             awaitSteps(life, TestingSandbox.log(life).size() + 2);
@@ -132,7 +132,7 @@ class SupportIT {
         Life next = sandboxes.copy(life, "life-1");
         job.kill(life.cgroup(), SOON);
         int steps = TestingSandbox.log(next).size();
-        JobProcess restored = new CriuRestore(criu).restore("restore", next.spec(), next.cgroup(), next.folder(), next.plan(), image.reader(), SOON).process();
+        JobProcess restored = TestingSandbox.restore(criu, "restore", next, image);
         if (FAULTS.containsKey(feature.name())) {
             assertThatThrownBy(() -> awaitSteps(next, steps + 3, FAULT_SHOWS)).isInstanceOf(ConditionTimeoutException.class);
         } else {

@@ -147,7 +147,9 @@ final class TestingImage {
 
         @Override
         public Manifest manifest() {
-            return Manifest.getDefaultInstance();
+            Manifest.Builder manifest = Manifest.newBuilder();
+            files.keySet().forEach(name -> manifest.addFiles(StoredFile.newBuilder().setName(name)));
+            return manifest.build();
         }
 
         @Override

@@ -1,5 +1,7 @@
 package dev.ferry.node.criu;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import dev.ferry.common.Ids;
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.cgroup.JobCgroup;
@@ -95,6 +97,19 @@ final class TestingSandbox implements AutoCloseable {
         Life life = new Life(folder, cgroup, plan, from.spec());
         lives.add(life);
         return life;
+    }
+
+    /** Dumps a job that is frozen. */
+    static void dump(CriuBinary criu, String run, JobProcess job, Life life, TestingImage image) throws IOException, InterruptedException {
+        try (CriuDump dump = CriuDump.start(criu, run, job, life.cgroup(), life.folder(), life.plan(), image.writer())) {
+            assertThat(dump.dump(SOON)).contains("inventory.img");
+        }
+    }
+
+    static JobProcess restore(CriuBinary criu, String run, Life life, TestingImage image) throws IOException, InterruptedException {
+        try (CriuRestore restore = CriuRestore.start(criu, run, life.spec(), life.cgroup(), life.folder(), life.plan(), image.reader())) {
+            return restore.restore(SOON).process();
+        }
     }
 
     static List<String> log(Life life) throws IOException {
