@@ -15,7 +15,7 @@
  *   CRTOOLS_SCRIPT_ACTION=network-unlock         either: packets pass
  *   ferry-network unlock PID                     packets pass, whether or not they were dropped
  *
- * gate.sock, and `locked`, which is there once packets were dropped, lie beside this program, which the daemon puts into a folder
+ * gate.sock, and `locked`, which is there from before packets are dropped until they pass, lie beside this program, which the daemon puts into a folder
  * of the run's own.
  *
  * All other steps are left alone. A status that is not 0 ends the dump or the restore.
@@ -31,6 +31,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* SOCCR_MARK of CRIU's soccr/soccr.h */
@@ -155,6 +156,25 @@ static void become_nft(const char *rules)
 	fail("execute nft (install the package nftables)");
 }
 
+static void unlock(const char *pid)
+{
+	int status;
+	pid_t child = fork();
+	if (child < 0)
+		fail("fork");
+	if (child == 0) {
+		enter(pid);
+		become_nft(UNLOCK);
+	}
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			fail("wait for nft");
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+		errno = EIO;
+		fail("let packets pass");
+	}
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "unlock") == 0) {
@@ -183,10 +203,10 @@ int main(int argc, char **argv)
 		enter(pid);
 		become_nft(LOCK);
 	}
-	/* If nft fails, the daemon lets them pass: the status is not 0 then. */
+	/* CRIU passes over an error of this action: the daemon sees that the mark is still there, and lets packets pass itself. */
 	if (pid != NULL && strcmp(action, "network-unlock") == 0 && access(beside("locked"), F_OK) == 0) {
-		enter(pid);
-		become_nft(UNLOCK);
+		unlock(pid);
+		unlink(beside("locked"));
 	}
 	return 0;
 }

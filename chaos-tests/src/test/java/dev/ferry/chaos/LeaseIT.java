@@ -3,6 +3,7 @@ package dev.ferry.chaos;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.ferry.cli.chaos.CriuProcesses;
 import dev.ferry.proto.v1.CheckpointJobRequest;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetNodeRequest;
@@ -127,6 +128,7 @@ class LeaseIT {
         assertGoesOn();
         Operation begun = scene.migrate(job.getId());
         assertThat(scene.awaitStep(begun, "DUMP")).isTrue();
+        await().atMost(Scene.SOON).pollDelay(Duration.ZERO).pollInterval(Duration.ofMillis(1)).until(() -> CriuProcesses.working("dump", folder).isPresent());
         signal("STOP", scene.cluster.node(node).pid());
         await().atMost(Scene.SOON).until(() -> scene.job(job.getId()).getIncarnation() == 2);
         Job moved = scene.awaitState(job.getId(), JobState.RUNNING);

@@ -3,6 +3,7 @@ package dev.ferry.chaos;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.ferry.cli.chaos.CriuProcesses;
 import dev.ferry.proto.v1.CheckpointJobRequest;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Job;
@@ -211,7 +212,7 @@ class MigrationCrashIT {
     private static void killCriu(String verb) throws Exception {
         long end = System.nanoTime() + Scene.SOON.toNanos();
         while (System.nanoTime() < end) {
-            Optional<ProcessHandle> criu = ProcessHandle.allProcesses().filter(process -> isCriu(process.pid(), verb)).findFirst();
+            Optional<ProcessHandle> criu = CriuProcesses.working(verb, folder);
             if (criu.isPresent()) {
                 criu.get().destroyForcibly();
                 return;
@@ -220,14 +221,4 @@ class MigrationCrashIT {
         }
         throw new AssertionError("no criu " + verb + " was seen");
     }
-
-    private static boolean isCriu(long pid, String verb) {
-        try {
-            String command = Files.readString(Path.of("/proc", Long.toString(pid), "cmdline"), java.nio.charset.StandardCharsets.ISO_8859_1);
-            return command.contains("criu\0" + verb + "\0") && command.contains(folder.toString());
-        } catch (java.io.IOException gone) {
-            return false;
-        }
-    }
-
 }

@@ -14,7 +14,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
-import java.util.function.Predicate;
+import java.util.function.Supplier;
 
 /** Does faults to the processes and cables of a local cluster, and undoes them. */
 final class Injector {
@@ -48,8 +48,8 @@ final class Injector {
             case KILL_COORDINATOR -> killLeader(lasts);
             case KILL_SOURCE -> restart(source, lasts);
             case KILL_TARGET -> restart(target, lasts);
-            case KILL_CRIU -> killOne(command -> command.contains("criu\0dump\0") || command.contains("criu\0restore\0"), over);
-            case KILL_WATCHDOG -> killOne(command -> command.contains("ferry-watchdog") && command.contains(LocalCluster.nodeName(source)), over);
+            case KILL_CRIU -> killOne(() -> CriuProcesses.working("dump", folder).or(() -> CriuProcesses.working("restore", folder)), over);
+            case KILL_WATCHDOG -> killOne(() -> watchdog(LocalCluster.nodeName(source)), over);
             case STOP_COORDINATOR -> stop(cluster.coordinator(cluster.leader()).pid(), lasts);
             case STOP_SOURCE -> stop(cluster.node(source).pid(), lasts);
             case STOP_TARGET -> stop(cluster.node(target).pid(), lasts);
@@ -174,9 +174,9 @@ final class Injector {
     }
 
     /** Looks for a process of this cluster until there is one, or the operation is over. */
-    private void killOne(Predicate<String> which, BooleanSupplier over) {
+    private static void killOne(Supplier<Optional<ProcessHandle>> which, BooleanSupplier over) {
         while (!over.getAsBoolean()) {
-            Optional<ProcessHandle> found = ProcessHandle.allProcesses().filter(process -> isOurs(process.pid(), which)).findFirst();
+            Optional<ProcessHandle> found = which.get();
             if (found.isPresent()) {
                 boolean ignored = found.get().destroyForcibly();
                 return;
@@ -185,10 +185,14 @@ final class Injector {
         }
     }
 
-    private boolean isOurs(long pid, Predicate<String> which) {
+    private Optional<ProcessHandle> watchdog(String node) {
+        return ProcessHandle.allProcesses().filter(process -> isWatchdog(process.pid(), node)).findFirst();
+    }
+
+    private boolean isWatchdog(long pid, String node) {
         try {
             String command = Files.readString(Path.of("/proc", Long.toString(pid), "cmdline"), StandardCharsets.ISO_8859_1);
-            return command.contains(folder.toString()) && which.test(command);
+            return command.contains(folder.toString()) && command.contains("ferry-watchdog") && command.contains(node);
         } catch (IOException ended) {
             return false;
         }

@@ -19,6 +19,8 @@ import java.util.List;
  * after, and whether it lives or dies is decided elsewhere. CRIU is started while the job still runs, and touches it only in {@link #dump}.
  */
 public final class CriuDump implements AutoCloseable {
+    private static final int KILLED = -1;
+
     private final Path runFolder;
     private final JobCgroup cgroup;
     private final CaptureSession session;
@@ -92,12 +94,16 @@ public final class CriuDump implements AutoCloseable {
         long end = System.nanoTime() + atMost.toNanos();
         awaitReady(atMost);
         touched = true;
+        gate.open();
+        int status;
         try {
-            gate.open();
-        } catch (IOException gone) {
-            // It was killed at the gate: its status says so.
+            status = process.await(Duration.ofNanos(Math.max(1, end - System.nanoTime())));
+        } catch (InterruptedException stopped) {
+            // The daemon ends, and criu was killed: what it left in the job must not go on with it.
+            undo(KILLED);
+            throw stopped;
         }
-        return outcome(process.await(Duration.ofNanos(Math.max(1, end - System.nanoTime()))), atMost);
+        return outcome(status, atMost);
     }
 
     private List<String> outcome(int status, Duration atMost) throws IOException, InterruptedException {
@@ -113,7 +119,7 @@ public final class CriuDump implements AutoCloseable {
         if (ours instanceof FerryException known) {
             throw known;
         }
-        if (status == -1) {
+        if (status == KILLED) {
             throw new FerryException(ErrorCode.DUMP_TIMEOUT, "CRIU did not dump the job within " + atMost.toSeconds() + " s and was killed");
         }
         if (status != 0) {
@@ -125,14 +131,14 @@ public final class CriuDump implements AutoCloseable {
         return names;
     }
 
-    /** What a criu that failed may have left in the job. */
+    /** What a criu that failed may have left in the job, or one that did not notice that ferry-network had. */
     private void undo(int status) throws IOException {
         boolean cutOff = CriuAftermath.isNeeded(status);
         if (cutOff && touched) {
             CriuAftermath.clean(runFolder, cgroup);
         } else if (cutOff) {
             CriuAftermath.killLeftovers(runFolder);
-        } else if (status != 0 && touched) {
+        } else if (touched) {
             NetworkLock.end(runFolder, cgroup);
         }
     }

@@ -1,6 +1,7 @@
 package dev.ferry.node.criu;
 
 import dev.ferry.node.posix.DescriptorSocket;
+import dev.ferry.node.posix.PosixException;
 import dev.ferry.node.sandbox.ToolProcess;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -48,12 +49,19 @@ final class CriuGate implements AutoCloseable {
         return waiting != null;
     }
 
-    /** Lets the criu that stands here go on. */
+    /** Lets the criu that stands here go on; the socket's file is gone from then on. One that was killed meanwhile is told by its status. */
     void open() throws IOException {
         if (waiting == null) {
             throw new IllegalStateException("nobody stands at the gate");
         }
-        waiting.write(ByteBuffer.allocateDirect(1));
+        Files.deleteIfExists(file);
+        try {
+            waiting.write(ByteBuffer.allocateDirect(1));
+        } catch (PosixException gone) {
+            if (!gone.brokenPipe()) {
+                throw gone;
+            }
+        }
     }
 
     /** Sends away whoever still stands here. */

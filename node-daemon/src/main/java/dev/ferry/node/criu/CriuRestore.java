@@ -147,6 +147,7 @@ public final class CriuRestore implements AutoCloseable {
         }
         if (status == 0 && session.failure() == null) {
             session.finish(CriuRun.PIPES_END);
+            NetworkLock.end(runFolder, cgroup);
         }
         Throwable ours = session.failure();
         if (ours instanceof FerryException known) {

@@ -22,7 +22,7 @@ final class NetworkLock {
     private static final Logger LOG = LoggerFactory.getLogger(NetworkLock.class);
     private static final String HELPER = "ferry-network";
     private static final Duration SOON = Duration.ofSeconds(10);
-    /** Beside the helper, once it has dropped packets. */
+    /** Beside the helper, from before it drops packets until it lets them pass. */
     private static final String LOCKED = "locked";
     /** Of an image's files: what is in the queues of one connection. */
     private static final String CONNECTION = "tcp-stream-";
@@ -42,7 +42,7 @@ final class NetworkLock {
         return image.getFilesList().stream().anyMatch(file -> file.getName().startsWith(CONNECTION)) ? Map.of() : Map.of(NO_CONNECTIONS, "1");
     }
 
-    /** Unlocks what a criu that did not end by itself may have left locked, in a job that shall go on. */
+    /** Lets the packets of a job pass that goes on, if they are still dropped: criu was killed, or ferry-network failed in it, which criu passes over. */
     static void end(Path runFolder, JobCgroup cgroup) throws IOException {
         Path helper = runFolder.resolve(HELPER);
         List<Integer> processes = cgroup.processes();

@@ -130,6 +130,9 @@ abstract class StreamerSession implements AutoCloseable {
         if (open != null) {
             open.shutdown();
         }
+        if (conversation.getState() == Thread.State.NEW) {
+            listener.close();
+        }
         Files.deleteIfExists(socketFile);
     }
 }

@@ -46,6 +46,10 @@ final class EndActions {
         boolean wasFrozen = job.state() == LocalState.LOCAL_FROZEN;
         Duration atMost = Duration.ofMillis(Math.max(1, command.getDeadlineMillis()));
         phases.measure("kill", () -> killProcesses(job, atMost));
+        // The receipt lets another life begin: of groups below this one no process may be left either.
+        if (!job.cgroup().isEmpty()) {
+            throw job.cgroup().undying(atMost);
+        }
         // The log of a frozen job is in its image as it is; any other may have gone on after its image.
         if (command.getKill().getDiscard() && !job.record().getDiscarded() && !wasFrozen) {
             LogCut.keep(job, 0);
@@ -56,9 +60,12 @@ final class EndActions {
 
     /** Frees what a job without a process holds: control groups, runc's record, and its folder if nothing of it is to be kept. */
     static void clear(LocalJob job) throws IOException, InterruptedException {
-        job.releaseKernel();
-        if (job.record().getDiscarded()) {
-            job.clearFolder();
+        try {
+            job.releaseKernel();
+        } finally {
+            if (job.record().getDiscarded()) {
+                job.clearFolder();
+            }
         }
     }
 

@@ -19,7 +19,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,6 +34,7 @@ final class JobAgent {
     private static final Logger LOG = LoggerFactory.getLogger(JobAgent.class);
     private static final Duration WATCH_ROUND = Duration.ofMinutes(10);
     private static final int MOST_RESULTS = 64;
+    private static final int MOST_CLEARINGS = 5;
     private static final long LEASE_LOOK_NANOS = 20_000_000;
 
     private final LocalJob job;
@@ -40,7 +43,7 @@ final class JobAgent {
     private final Map<String, Long> waiting = new HashMap<>();
     private final OrderStreams streams;
     private final Thread thread;
-    private final Object clearing = new Object();
+    private final ReentrantLock clearing = new ReentrantLock();
     private volatile boolean closed;
 
     JobAgent(LocalJob job, OrderStreams streams) {
@@ -181,7 +184,7 @@ final class JobAgent {
                     return;
                 }
                 LOG.info("job {}: {} begins", job.id(), command.getId());
-                act(command, phases, result);
+                OrderActs.act(job, command, phases, result);
                 watch();
             } catch (Exception | LinkageError failed) {
                 if (closed && failed instanceof InterruptedException) {
@@ -190,19 +193,44 @@ final class JobAgent {
                     return;
                 }
                 LOG.warn("job {}: {} failed", job.id(), command.getId(), failed);
-                result.setError(Failures.detail(failed, fallback(command)));
+                result.setError(Failures.detail(failed, OrderActs.fallback(command)));
                 afterFailure(command);
             }
             result.addAllPhases(phases.done());
         }
         if (command.hasKill() && !result.hasError()) {
-            // A daemon that ends waits for this lock: what is cleared is no order, and nobody would ask for it again.
-            synchronized (clearing) {
-                finish(result);
-                guarded("clearing what is left", () -> EndActions.clear(job));
-            }
+            finishAndClear(result);
         } else {
             finish(result);
+        }
+    }
+
+    /** A daemon that ends waits for the lock: what is cleared is no order, and nobody would ask for it again. */
+    private void finishAndClear(CommandResult.Builder result) {
+        clearing.lock();
+        try {
+            // Else the order stays open, and the next daemon does both.
+            if (!closed) {
+                finish(result);
+                clear(MOST_CLEARINGS);
+            }
+        } finally {
+            clearing.unlock();
+        }
+    }
+
+    /** A control group can be busy for longer than its removal waits, for one. The next daemon tries too. */
+    private void clear(int tries) {
+        if (job.state() != LocalState.LOCAL_KILLED) {
+            return;
+        }
+        try {
+            EndActions.clear(job);
+        } catch (Exception failed) {
+            LOG.warn("job {}: what it left could not be cleared", job.id(), failed);
+            if (tries > 1) {
+                work.add(() -> clear(tries - 1));
+            }
         }
     }
 
@@ -237,53 +265,10 @@ final class JobAgent {
                             return false;
                         }
                     }
-                    open(command);
+                    // The order and what it makes of the job are on disk before its first act.
+                    job.change(record -> OrderActs.open(record, command));
                     return true;
                 });
-    }
-
-    /** The order and what it makes of the job are on disk before its first act. */
-    private void open(Command command) {
-        job.change(
-                record -> {
-                    record.setOpenCommand(command);
-                    record.setIncarnation(command.getIncarnation());
-                    record.setHighestIncarnation(Math.max(record.getHighestIncarnation(), command.getIncarnation()));
-                    switch (command.getActionCase()) {
-                        case START -> creating(record.setSpec(command.getStart().getSpec()));
-                        case RESTORE -> creating(record.setSpec(command.getRestore().getSpec()));
-                        case DUMP, THAW, KILL, SIGNAL, FORGET, CHECK, PARK, UNPARK, ESTIMATE, PRE_COPY, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> {}
-                    }
-                });
-    }
-
-    private static void creating(JobJournal.Builder record) {
-        record.setState(LocalState.LOCAL_CREATING).setSince(System.currentTimeMillis());
-        record.clearPid().clearStartTime().clearBootId().clearExitStatus().clearDetail().clearDiscarded().clearHeld().clearFrozenImage();
-    }
-
-    private void act(Command command, Phases phases, CommandResult.Builder result) throws Exception {
-        switch (command.getActionCase()) {
-            case START -> StartAction.run(job, command, phases);
-            case DUMP -> new DumpAction(job, command, phases).run(result);
-            case THAW -> EndActions.thaw(job, command, phases);
-            case KILL -> EndActions.kill(job, command, phases);
-            case RESTORE -> new RestoreAction(job, command, phases).run();
-            case SIGNAL -> signal(command);
-            case FORGET -> EndActions.forget(job);
-            case PARK -> ParkActions.park(job, command, phases, result);
-            case UNPARK -> ParkActions.unpark(job, command, phases);
-            case PRE_COPY -> new PreCopyAction(job, command, phases).run();
-            case CHECK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Command " + command.getId() + " says nothing to do, or something this Ferry does not know");
-        }
-    }
-
-    private void signal(Command command) throws IOException {
-        JobProcess process = job.process().orElse(null);
-        if (process == null || !process.isAlive()) {
-            throw new FerryException(ErrorCode.WRONG_STATE, "Job " + job.id() + " does not run on node " + job.context().node());
-        }
-        process.signal(command.getSignal().getSignal());
     }
 
     private void afterFailure(Command command) {
@@ -297,17 +282,6 @@ final class JobAgent {
                         EndActions.ended(job);
                     }
                 });
-    }
-
-    private static ErrorCode fallback(Command command) {
-        return switch (command.getActionCase()) {
-            case START -> ErrorCode.START_FAILED;
-            case DUMP -> ErrorCode.DUMP_FAILED;
-            case RESTORE -> ErrorCode.RESTORE_FAILED;
-            case PARK -> ErrorCode.GPU_SAVE_FAILED;
-            case UNPARK -> ErrorCode.GPU_RESTORE_FAILED;
-            case THAW, KILL, SIGNAL, FORGET, CHECK, ESTIMATE, PRE_COPY, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> ErrorCode.INTERNAL;
-        };
     }
 
     /** Records a result, then says it. */
@@ -385,12 +359,24 @@ final class JobAgent {
         }
     }
 
-    /** Stops taking orders. The one that is being worked on is left to the journal. */
-    void close() {
-        synchronized (clearing) {
-            closed = true;
-            thread.interrupt();
+    /** Begins nothing more. */
+    void stop() {
+        closed = true;
+    }
+
+    /** Leaves the order that is being worked on to the journal; what is being cleared is waited for. */
+    void close(Duration atMost) {
+        stop();
+        boolean cleared = false;
+        try {
+            cleared = clearing.tryLock(atMost.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
         }
+        thread.interrupt();
         LockSupport.unpark(thread);
+        if (cleared) {
+            clearing.unlock();
+        }
     }
 }

@@ -17,6 +17,7 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -27,6 +28,8 @@ import java.util.stream.Collectors;
 
 /** All jobs that this node knows, each with its agent. */
 public final class JobRegistry implements AutoCloseable {
+    /** All agents together wait so long for what they are clearing. */
+    private static final Duration CLEARED = Duration.ofSeconds(10);
     private static final Pattern JOB_ID = Pattern.compile("[a-z0-9][a-z0-9-]{0,62}");
 
     private final NodeContext context;
@@ -223,6 +226,8 @@ public final class JobRegistry implements AutoCloseable {
     /** Stops taking orders; jobs run on. */
     @Override
     public void close() {
-        agents.values().forEach(JobAgent::close);
+        agents.values().forEach(JobAgent::stop);
+        long end = System.nanoTime() + CLEARED.toNanos();
+        agents.values().forEach(agent -> agent.close(Duration.ofNanos(Math.max(1, end - System.nanoTime()))));
     }
 }

@@ -76,6 +76,8 @@ public final class Journal {
         if (written && changed.equals(record)) {
             return record;
         }
+        // What the file says after an error is not known.
+        written = false;
         try {
             Files.createDirectories(file.getParent());
             DurableFile.write(file, changed.toByteArray());
