@@ -8,10 +8,10 @@ import dev.ferry.scheduling.usage.UsageTable;
  * Slurm's fairshare before Fair Tree: factor = 2 ^ (-(effective use / shares) / damping), where shares are parts of everything that is due.
  *
  * <p>Directly under the root the effective use is the part of all use. Below, with U for that part, an association's effective use is
- * {@code U + (effective use of its account - U) * shares / shares of its level}: what its account used counts against each member.
+ * {@code U + (effective use of its account - U) * shares / shares of its level}: what its account used counts against each member. Where nobody of the level has shares it is that of the account.
  *
  * <p>Depth-oblivious: with R = effective use / shares, r = U / shares and r' = r / (the siblings' use / their account's shares), {@code R = R(account) * r'^k}, where k = 1 if account and
- * member stand on one side of balance, and else 1 / (1 + (5 ln R(account))^2).
+ * member stand on one side of balance, and else 1 / (1 + (5 ln R(account))^2). Siblings are those with shares of their own. Without shares or use of it or of its account it is U.
  *
  * @see <a href="https://slurm.schedmd.com/classic_fair_share.html">Slurm: Classic Fairshare Algorithm</a>
  * @see <a href="https://slurm.schedmd.com/priority_multifactor3.html">Slurm: Depth-Oblivious Fair-share Factor</a>
@@ -42,7 +42,9 @@ final class ClassicFairshare {
             double normalized = usage.normalized(at).toDouble();
             standings.normalizedUsage[at] = normalized;
             standings.normalizedShares[at] = shares(at);
-            siblingsUsage[tree.parent(at)] += normalized;
+            if (!tree.get(at).sharesWithParent()) {
+                siblingsUsage[tree.fairshareParent(at)] += normalized;
+            }
         }
         // An account stands before what lies in it, so what this needs of the account is there.
         for (int at = 1; at < tree.size(); at++) {
@@ -78,19 +80,20 @@ final class ClassicFairshare {
         if (depthOblivious) {
             return depthOblivious(at, above, siblingsUsage[above]);
         }
-        return tree.levelShares(at) == 0 ? own : own + (standings.effectiveUsage[above] - own) * association.shares() / tree.levelShares(at);
+        double ofAccount = standings.effectiveUsage[above];
+        return tree.levelShares(at) == 0 ? ofAccount : own + (ofAccount - own) * association.shares() / tree.levelShares(at);
     }
 
     private double depthOblivious(int at, int above, double siblingsUsage) {
         double shares = standings.normalizedShares[at];
         double accountShares = standings.normalizedShares[above];
         double own = standings.normalizedUsage[at];
-        if (shares == 0 || accountShares == 0 || own == 0 || siblingsUsage == 0) {
-            return 0;
+        if (shares == 0 || accountShares == 0 || standings.effectiveUsage[above] == 0 || own == 0) {
+            return own;
         }
         double account = standings.effectiveUsage[above] / accountShares;
         double local = own / shares / (siblingsUsage / accountShares);
-        double power = account == 0 || Math.log(account) * Math.log(local) >= 0 ? 1 : 1 / (1 + Math.pow(STEEPNESS * Math.log(account), 2));
+        double power = Math.log(account) * Math.log(local) >= 0 ? 1 : 1 / (1 + Math.pow(STEEPNESS * Math.log(account), 2));
         return account * Math.pow(local, power) * shares;
     }
 

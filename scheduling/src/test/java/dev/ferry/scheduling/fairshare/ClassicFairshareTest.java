@@ -78,4 +78,47 @@ class ClassicFairshareTest {
         assertThat(standings.jobFactor(x)).isEqualTo(standings.factor(usage.tree().findAccount("a").getAsInt())).isCloseTo(Math.pow(2, -0.6), within(EXACT));
         assertThat(standings.jobFactor(usage.tree().find("root", "direct").getAsInt())).isEqualTo(0.5);
     }
+
+    @Test
+    void whereNobodyHasSharesTheUseOfTheAccountCounts() {
+        UsageTable usage = new Trees().account("a", "root", 1).user("none", "a", 0, 10).user("w", "a", 0, 20).account("b", "root", 1).user("z", "b", 1, 70).usage();
+        Standings standings = standings(usage, FairshareMethod.CLASSIC, 1);
+        int none = usage.tree().find("a", "none").getAsInt();
+        assertThat(standings.effectiveUsage(none)).isCloseTo(0.3, within(EXACT));
+        assertThat(standings.factor(none)).isZero();
+    }
+
+    @Test
+    void depthObliviousComparesWithSiblingsThatHaveSharesOfTheirOwn() {
+        // a: half of the shares, 0.8 of the use. h shares with a: its 0.2 don't count among x, y and p, who lies in a group that only holds its members together.
+        UsageTable usage = new Trees()
+                .account("a", "root", 1)
+                .account("b", "root", 1)
+                .account("group", "a", PARENT_SHARES)
+                .user("h", "a", PARENT_SHARES, 20)
+                .user("x", "a", 1, 40)
+                .user("y", "a", 1, 10)
+                .user("p", "group", 2, 10)
+                .user("none", "a", 0, 0)
+                .user("z", "b", 1, 20)
+                .usage();
+        Standings standings = standings(usage, FairshareMethod.DEPTH_OBLIVIOUS, 1);
+        double account = 0.8 / 0.5;
+        double siblings = (0.4 + 0.1 + 0.1) / 0.5;
+        // x: r' = 0.4 / (1/8) / siblings, above balance like its account.
+        assertThat(standings.factor(usage.tree().find("a", "x").getAsInt())).isCloseTo(Math.pow(2, -account * (0.4 / 0.125 / siblings)), within(EXACT));
+        double k = 1 / (1 + Math.pow(5 * Math.log(account), 2));
+        assertThat(standings.factor(usage.tree().find("a", "y").getAsInt())).isCloseTo(Math.pow(2, -account * Math.pow(0.1 / 0.125 / siblings, k)), within(EXACT));
+        assertThat(standings.factor(usage.tree().find("group", "p").getAsInt())).isCloseTo(Math.pow(2, -account * Math.pow(0.1 / 0.25 / siblings, k)), within(EXACT));
+        assertThat(standings.effectiveUsage(usage.tree().find("a", "h").getAsInt())).isCloseTo(0.8, within(EXACT));
+    }
+
+    @Test
+    void depthObliviousLeavesTheUseOfOneWithoutSharesAsItIs() {
+        UsageTable usage = new Trees().account("a", "root", 1).user("x", "a", 1, 60).user("none", "a", 0, 40).usage();
+        Standings standings = standings(usage, FairshareMethod.DEPTH_OBLIVIOUS, 1);
+        int none = usage.tree().find("a", "none").getAsInt();
+        assertThat(standings.effectiveUsage(none)).isCloseTo(0.4, within(EXACT));
+        assertThat(standings.factor(none)).isZero();
+    }
 }
