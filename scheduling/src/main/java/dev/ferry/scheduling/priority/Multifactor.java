@@ -50,7 +50,7 @@ public final class Multifactor {
             double ofCluster = cpus / Math.max(1, job.minutes()) / scale.cpus();
             size = policy.favorSmall() ? 1 - ofCluster : ofCluster;
         } else {
-            double ofNodes = (double) (policy.favorSmall() ? scale.nodes() - job.nodes() : job.nodes()) / scale.nodes();
+            double ofNodes = (double) (policy.favorSmall() ? Math.max(0, scale.nodes() - job.nodes()) : job.nodes()) / scale.nodes();
             double ofCpus = (double) (policy.favorSmall() ? scale.cpus() - job.cpus() : job.cpus()) / scale.cpus();
             size = job.cpus() == 0 ? ofNodes : (ofNodes + ofCpus) / 2;
         }

@@ -19,7 +19,7 @@ import java.util.regex.Pattern;
 public record TresWeights(SortedMap<String, Double> byName) {
     public static final TresWeights NONE = new TresWeights(new TreeMap<>());
 
-    private static final Pattern WEIGHT = Pattern.compile("([a-z][a-z0-9_/:.-]*)=(-?\\d*\\.?\\d+)([KMGTP]?)", Pattern.CASE_INSENSITIVE);
+    private static final Pattern WEIGHT = Pattern.compile("([a-z][a-z0-9_/:.-]*)=(-?(?:\\d+\\.?\\d*|\\.\\d+))([KMGTP]?)", Pattern.CASE_INSENSITIVE);
     private static final Set<String> OF_A_NODE = Set.of(Tres.CPU, Tres.MEMORY, Tres.NODE);
     private static final String GRES = "gres/";
 

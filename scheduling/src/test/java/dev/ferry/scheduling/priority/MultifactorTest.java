@@ -43,6 +43,8 @@ class MultifactorTest {
         assertThat(factors(job(2, 16, 60, 0), policy(true)).jobSize()).isEqualTo((0.5 + 0.75) / 2);
         assertThat(factors(job(9, 640, 60, 0), policy(false)).jobSize()).isEqualTo(1);
         assertThat(factors(job(9, 640, 60, 0), policy(true)).jobSize()).isZero();
+        // More nodes than there are: nothing for nodes, and that doesn't eat what there is for CPUs.
+        assertThat(factors(job(9, 16, 60, 0), policy(true)).jobSize()).isEqualTo(0.75 / 2);
     }
 
     @Test
