@@ -5,6 +5,8 @@ import dev.ferry.proto.v1.FairshareRow;
 import dev.ferry.proto.v1.Priorities;
 import dev.ferry.proto.v1.PriorityFactors;
 import dev.ferry.proto.v1.PriorityRow;
+import dev.ferry.scheduling.tres.Tres;
+import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 
@@ -72,6 +74,8 @@ public final class ServerTables {
     }
 
     private static String tres(PriorityFactors factors, int decimals) {
-        return new TreeMap<>(factors.getTresMap()).entrySet().stream().map(part -> part.getKey() + "=" + SlurmText.fixed(SlurmText.sent(part.getValue()), decimals)).collect(Collectors.joining(","));
+        SortedMap<String, Double> inOrder = new TreeMap<>(Tres.ORDER);
+        inOrder.putAll(factors.getTresMap());
+        return inOrder.entrySet().stream().map(part -> part.getKey() + "=" + SlurmText.fixed(SlurmText.sent(part.getValue()), decimals)).collect(Collectors.joining(","));
     }
 }
