@@ -20,10 +20,11 @@ public final class CaseBilling {
     /** Per job: what it was submitted with, its resources with {@code billing}, and the bill before its fraction is cut off. */
     public Rows rows() {
         Rows table = new Rows("flags", "args", "tres", "billing", "weighted");
-        TresWeights weights = TresWeights.parse(file.text("weights"));
-        for (JsonNode result : file.list("results")) {
-            String flags = file.text(result, "flags", "a result");
-            Tres tres = Tres.parse(file.text(result, "tres", "a result"));
+        TresWeights weights = file.weights(file.text("weights"), "weights");
+        for (JsonNode result : file.array("results")) {
+            String where = "result number " + (table.rows().size() + 1);
+            String flags = file.text(result, "flags", where);
+            Tres tres = file.tres(file.text(result, "tres", where), where + " with a tres");
             double bill = weights.bill(tres, mode(flags));
             String arguments = CaseFile.list(result.path("args")).stream().map(JsonNode::asText).collect(Collectors.joining(" "));
             table.add(flags, arguments, tres.with(Tres.BILLING, (long) bill).toString(), Long.toString((long) bill), SlurmText.fixed(bill, 6));

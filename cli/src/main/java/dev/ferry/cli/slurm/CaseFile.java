@@ -4,11 +4,17 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.scheduling.accounts.AccountTree;
+import dev.ferry.scheduling.accounts.Association;
 import dev.ferry.scheduling.fairshare.FairshareMethod;
 import dev.ferry.scheduling.fairshare.FairsharePolicy;
 import dev.ferry.scheduling.fairshare.Ties;
+import dev.ferry.scheduling.tres.Tres;
+import dev.ferry.scheduling.tres.TresWeights;
 import dev.ferry.scheduling.usage.Decay;
+import dev.ferry.scheduling.usage.Extended;
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -17,6 +23,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -28,6 +35,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class CaseFile {
     private static final long WEEK = 7 * 86_400L;
+    private static final int LONGEST_USE = 40;
+    private static final int HIGHEST_DAMPING = 0xFFFF;
     private static final Pattern PAIR = Pattern.compile("(?:^|\\s)([A-Za-z][A-Za-z0-9/:&_]*)=(\"[^\"]*\"|\\S*)");
 
     private final String name;
@@ -77,7 +86,11 @@ public final class CaseFile {
     }
 
     FerryException wrong(String what) {
-        return new FerryException(ErrorCode.INVALID_ARGUMENT, name + " " + what);
+        return wrong(what, null);
+    }
+
+    FerryException wrong(String what, @Nullable Throwable cause) {
+        return new FerryException(ErrorCode.INVALID_ARGUMENT, name + " " + what, cause);
     }
 
     boolean has(String key) {
@@ -87,6 +100,34 @@ public final class CaseFile {
     /** An array, or nothing. */
     List<JsonNode> list(String key) {
         return list(root.path(key));
+    }
+
+    /**
+     * An array of what the tables are computed from; nothing if it is missing.
+     *
+     * @throws FerryException INVALID_ARGUMENT if it is anything else
+     */
+    List<JsonNode> array(String key) {
+        JsonNode value = root.path(key);
+        if (!value.isArray() && !value.isMissingNode() && !value.isNull()) {
+            throw wrong("has '" + key + "' that is not an array");
+        }
+        return list(value);
+    }
+
+    /** Those of some recorded lines of sprio that begin with a job's id, without the spaces around. */
+    List<String> rows(String key) {
+        return list(key).stream().map(line -> line.asText().trim()).filter(line -> line.matches("\\d+\\s.*")).toList();
+    }
+
+    /** A span of time in seconds. */
+    long span(String text, String where) {
+        return SlurmText.span(text, name + ": " + where);
+    }
+
+    /** A time in seconds. */
+    long instant(String text, String where) {
+        return SlurmText.instant(text, name + ": " + where);
     }
 
     static List<JsonNode> list(JsonNode array) {
@@ -139,6 +180,46 @@ public final class CaseFile {
         return value.isValueNode() && !value.isNull() ? value.asText().trim() : byDefault;
     }
 
+    /** Weights of resources. */
+    TresWeights weights(String text, String where) {
+        return read(text, where, TresWeights::parse);
+    }
+
+    /** Amounts of resources. */
+    Tres tres(String text, String where) {
+        return read(text, where, Tres::parse);
+    }
+
+    private <T> T read(String text, String where, Function<String, T> parse) {
+        try {
+            return parse.apply(text);
+        } catch (FerryException unreadable) {
+            throw wrong("has " + where + " that can't be read: " + unreadable.getMessage(), unreadable);
+        }
+    }
+
+    /** A tree of associations. */
+    AccountTree tree(List<Association> rows) {
+        try {
+            return AccountTree.of(rows);
+        } catch (FerryException noTree) {
+            throw wrong("has associations that can't be read: " + noTree.getMessage(), noTree);
+        }
+    }
+
+    /** An amount of use: 0 or more. Longer numbers than any use are refused, since computing with them has no end. */
+    Extended use(String text, String of) {
+        try {
+            BigDecimal number = new BigDecimal(text);
+            if (number.signum() >= 0 && Math.abs(number.scale()) <= LONGEST_USE && number.precision() <= 2 * LONGEST_USE) {
+                return Extended.of(number);
+            }
+        } catch (NumberFormatException unreadable) {
+            throw wrong("has use '" + text + "' of " + of + ", which is not a number", unreadable);
+        }
+        throw wrong("has use '" + text + "' of " + of + "; it must be 0 or more, and below 10^" + LONGEST_USE);
+    }
+
     /** PriorityFlags. */
     Set<String> flags() {
         return Arrays.stream(config("PriorityFlags", "").split(",")).map(flag -> flag.trim().toUpperCase(Locale.ROOT)).filter(flag -> !flag.isEmpty()).collect(Collectors.toSet());
@@ -146,14 +227,18 @@ public final class CaseFile {
 
     /** How usage decayed: PriorityDecayHalfLife, a week by default. */
     Decay decay() {
-        JsonNode seconds = root.path("half_life_s");
-        return Decay.ofHalfLife(seconds.isNumber() ? seconds.asLong() : SlurmText.span(config("PriorityDecayHalfLife", "7-00:00:00"), name + ": PriorityDecayHalfLife"));
+        JsonNode said = root.path("half_life_s");
+        long seconds = said.isNumber() ? said.asLong() : has("half_life_s") ? whole(root, "half_life_s", "the case") : span(config("PriorityDecayHalfLife", "7-00:00:00"), "PriorityDecayHalfLife");
+        if (seconds < 0) {
+            throw wrong("has half_life_s " + seconds + "; it must be 0 (no decay) or more");
+        }
+        return Decay.ofHalfLife(seconds);
     }
 
     /** PriorityMaxAge in seconds, a week by default. */
     long maxAge() {
         String text = config("PriorityMaxAge", "");
-        return text.isEmpty() ? WEEK : SlurmText.span(text, name + ": PriorityMaxAge");
+        return text.isEmpty() ? WEEK : span(text, "PriorityMaxAge");
     }
 
     /**
@@ -162,11 +247,11 @@ public final class CaseFile {
     FairsharePolicy fairshare(@Nullable Ties asked) {
         Set<String> flags = flags();
         FairshareMethod method = flags.contains("DEPTH_OBLIVIOUS") ? FairshareMethod.DEPTH_OBLIVIOUS : flags.contains("NO_FAIR_TREE") ? FairshareMethod.CLASSIC : FairshareMethod.FAIR_TREE;
-        int damping = (int) whole(config("FairShareDampeningFactor", "1"), "FairShareDampeningFactor");
-        if (damping < 1) {
-            throw wrong("has FairShareDampeningFactor " + damping + "; it must be 1 or more");
+        long damping = whole(config("FairShareDampeningFactor", "1"), "FairShareDampeningFactor");
+        if (damping < 1 || damping > HIGHEST_DAMPING) {
+            throw wrong("has FairShareDampeningFactor " + damping + "; it must be 1 to " + HIGHEST_DAMPING);
         }
-        return new FairsharePolicy(method, damping, asked != null ? asked : ties());
+        return new FairsharePolicy(method, (int) damping, asked != null ? asked : ties());
     }
 
     private Ties ties() {

@@ -11,6 +11,7 @@ import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Deque;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -24,7 +25,11 @@ import java.util.regex.Pattern;
  */
 public final class CaseSeries {
     private static final Pattern TICK = Pattern.compile("\\[(\\S+?)(?:\\.\\d+)?\\].*Decay factor over (\\d+) seconds");
-    private static final Pattern NEW_USE = Pattern.compile("new usage to assoc \\d+ \\(([^/]+)/([^/(]+)/");
+    private static final Pattern RATE = Pattern.compile("BillingWeight: .*TRES\\) = (\\d+\\.\\d+)");
+    private static final Pattern RAN = Pattern.compile("job \\d+ ran for (\\d+) seconds");
+    private static final Pattern NEW_USE = Pattern.compile("Adding (\\d+\\.\\d+) new usage to assoc \\d+ \\(([^/]+)/([^/(]+)/");
+
+    private static final double MILLION = 1e6;
 
     private final CaseFile file;
     private final Decay decay;
@@ -38,12 +43,12 @@ public final class CaseSeries {
     public CaseSeries(CaseFile file) {
         this.file = file;
         decay = file.decay();
-        List<JsonNode> ticks = file.list("ticks");
+        List<JsonNode> ticks = file.array("ticks");
         if (ticks.isEmpty()) {
             throw file.wrong("has no ticks");
         }
         shown = shown(ticks.getFirst());
-        tree = AccountTree.of(associations());
+        tree = file.tree(associations());
     }
 
     private List<String[]> shown(JsonNode tick) {
@@ -96,17 +101,23 @@ public final class CaseSeries {
             for (JsonNode line : CaseFile.list(tick.path("log"))) {
                 Matcher matcher = TICK.matcher(line.asText());
                 if (matcher.find()) {
-                    at = SlurmText.instant(matcher.group(1), "a tick's log");
+                    at = file.instant(matcher.group(1), "a tick's log");
                     seconds = Long.parseLong(matcher.group(2));
                 }
             }
-            ticks.add(new Tick(at, seconds, shown(tick)));
+            Tick next = new Tick(at, seconds, shown(tick));
+            for (int row = 0; row < Math.max(shown.size(), next.shown().size()); row++) {
+                if (row >= shown.size() || row >= next.shown().size() || !Arrays.equals(shown.get(row), 0, 2, next.shown().get(row), 0, 2)) {
+                    throw file.wrong("shows other accounts in tick number " + (ticks.size() + 1) + " than in the first, from line " + (row + 1) + " of its sshare on");
+                }
+            }
+            ticks.add(next);
         }
         return ticks;
     }
 
-    /** What a job added: which association, what a second of it is billed, when it ran. */
-    private record Run(int position, double rate, long start, long end) {
+    /** What a job added: which association, what a second of it is billed, by what its QoS multiplies that, when it ran. */
+    private record Run(int position, double rate, double factor, long start, long end) {
         /** Seconds that lie in a period. */
         long within(long from, long to) {
             return Math.max(0, Math.min(end, to) - Math.max(start, from));
@@ -121,16 +132,39 @@ public final class CaseSeries {
         if (cells.length != 6) {
             throw file.wrong("has the job '" + file.text("job") + "'; JobID|State|ElapsedRaw|Start|End|AllocTRES is expected");
         }
+        long ran = 0;
         for (JsonNode tick : file.list("ticks")) {
             for (JsonNode line : CaseFile.list(tick.path("log"))) {
+                Matcher seconds = RAN.matcher(line.asText());
+                ran = seconds.find() ? Long.parseLong(seconds.group(1)) : ran;
                 Matcher matcher = NEW_USE.matcher(line.asText());
-                if (matcher.find() && tree.find(matcher.group(1), matcher.group(2)).isPresent()) {
-                    int position = tree.find(matcher.group(1), matcher.group(2)).getAsInt();
-                    return List.of(new Run(position, Tres.parse(cells[5]).get(Tres.BILLING), SlurmText.instant(cells[3], "the job's start"), SlurmText.instant(cells[4], "the job's end")));
+                if (matcher.find() && tree.find(matcher.group(2), matcher.group(3)).isPresent()) {
+                    int position = tree.find(matcher.group(2), matcher.group(3)).getAsInt();
+                    double rate = rate(file.tres(cells[5], "a job with an AllocTRES").get(Tres.BILLING));
+                    double factor = factor(Double.parseDouble(matcher.group(1)) / decay.newUsage(ran, rate, 1));
+                    return List.of(new Run(position, rate, factor, file.instant(cells[3], "the job's start"), file.instant(cells[4], "the job's end")));
                 }
             }
         }
         throw file.wrong("doesn't tell whose job it was: no line 'new usage to assoc' in the log of its ticks");
+    }
+
+    /** A QoS's usage factor, as Slurm prints it: with six decimals. 1 if the log doesn't tell. */
+    private static double factor(double logged) {
+        return Double.isFinite(logged) && logged > 0 ? Math.rint(logged * MILLION) / MILLION : 1;
+    }
+
+    /** What a second is billed: the number of which {@code billing} is the whole part, if it was logged. */
+    private double rate(long billing) {
+        for (JsonNode tick : file.list("ticks")) {
+            for (JsonNode line : CaseFile.list(tick.path("log"))) {
+                Matcher matcher = RATE.matcher(line.asText());
+                if (matcher.find() && (long) Double.parseDouble(matcher.group(1)) == billing) {
+                    return Double.parseDouble(matcher.group(1));
+                }
+            }
+        }
+        return billing;
     }
 
     /** One row for each tick and association: RawUsage as sshare prints it, and the same with six decimals. */
@@ -177,7 +211,7 @@ public final class CaseSeries {
         if (seconds == 0) {
             return;
         }
-        double use = decay.newUsage(seconds, run.rate(), 1);
+        double use = decay.newUsage(seconds, run.rate(), run.factor());
         usage.add(run.position(), Extended.of(use));
         for (int at = run.position(); at >= 0; at = tree.parent(at)) {
             log.add("Adding " + SlurmText.fixed(use, 6) + " new usage to " + tree.get(at).name() + " raw usage is now " + SlurmText.fixed(usage.of(at), 6));
@@ -194,7 +228,7 @@ public final class CaseSeries {
         String user = shown.get(row)[1];
         JsonNode said = planted.path(shown.get(row)[0].trim() + "/" + user).isMissingNode() ? planted.path(user) : planted.path(shown.get(row)[0].trim() + "/" + user);
         if (said.isValueNode()) {
-            return Extended.of(new BigDecimal(said.asText()));
+            return file.use(said.asText(), user);
         }
         int at = position(row);
         double left = 1;
@@ -204,7 +238,7 @@ public final class CaseSeries {
         for (Tick tick : ticks) {
             double kept = decay.after(tick.seconds());
             for (Run run : runs) {
-                double use = run.position() == at ? decay.newUsage(run.within(tick.at() - tick.seconds(), tick.at()), run.rate(), 1) : 0;
+                double use = run.position() == at ? decay.newUsage(run.within(tick.at() - tick.seconds(), tick.at()), run.rate(), run.factor()) : 0;
                 added = run.end() < tick.at() ? (added + use) * kept : added * kept + use;
             }
             left *= kept;

@@ -6,9 +6,7 @@ import dev.ferry.scheduling.accounts.Association;
 import dev.ferry.scheduling.fairshare.FairshareMethod;
 import dev.ferry.scheduling.fairshare.Standings;
 import dev.ferry.scheduling.fairshare.Ties;
-import dev.ferry.scheduling.usage.Extended;
 import dev.ferry.scheduling.usage.UsageTable;
-import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -32,8 +30,8 @@ public final class CaseTree {
      */
     public CaseTree(CaseFile file, @Nullable Ties ties) {
         this.file = file;
-        file.list("associations").forEach(row -> rows.add(association(row)));
-        tree = AccountTree.of(rows);
+        file.array("associations").forEach(row -> rows.add(association(row)));
+        tree = file.tree(rows);
         for (int at = 0; at < tree.size(); at++) {
             positions.put(tree.get(at).id(), at);
         }
@@ -43,7 +41,7 @@ public final class CaseTree {
     }
 
     private Association association(JsonNode row) {
-        String account = file.text(row, "Account", "an association");
+        String account = file.text(row, "Account", "association number " + (rows.size() + 1));
         String user = row.path("User").asText("").trim();
         String where = "association " + (user.isEmpty() ? account : account + "/" + user);
         String priority = row.path("Priority").asText("").trim();
@@ -77,7 +75,7 @@ public final class CaseTree {
             usage.add(at, exact.of(row));
         }
         if (!file.has("leaf_usage_state_file")) {
-            file.node("planted").properties().forEach(planted -> usage.add(userNamed(planted.getKey()), amount(planted.getKey(), planted.getValue())));
+            file.node("planted").properties().forEach(planted -> usage.add(userNamed(planted.getKey()), file.use(planted.getValue().asText(), planted.getKey())));
         }
     }
 
@@ -93,14 +91,6 @@ public final class CaseTree {
             throw file.wrong("plants use for '" + name + "', which is " + (found.isEmpty() ? "no user" : "in several accounts; write account/user"));
         }
         return found.getFirst();
-    }
-
-    Extended amount(String of, JsonNode value) {
-        try {
-            return Extended.of(new BigDecimal(value.asText()));
-        } catch (IllegalArgumentException unreadable) {
-            throw file.wrong("has use '" + value.asText() + "' of " + of + ", which is not a number of 0 or more");
-        }
     }
 
     AccountTree tree() {

@@ -6,7 +6,6 @@ import dev.ferry.scheduling.tres.Tres;
 import dev.ferry.scheduling.tres.TresWeights;
 import dev.ferry.scheduling.usage.Decay;
 import dev.ferry.scheduling.usage.Extended;
-import java.math.BigDecimal;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -33,39 +32,34 @@ final class ExactUsage {
     ExactUsage(CaseFile file) {
         this.file = file;
         decay = file.decay();
-        file.list("partitions").forEach(line -> weights.add(TresWeights.parse(CaseFile.pairs(line.asText()).getOrDefault("TRESBillingWeights", ""))));
-        file.list("qos").forEach(qos -> factors.add(qos.path("UsageFactor").asDouble(1)));
+        file.array("partitions").forEach(line -> weights.add(file.weights(CaseFile.pairs(line.asText()).getOrDefault("TRESBillingWeights", ""), "a partition with TRESBillingWeights")));
+        file.array("qos").forEach(qos -> factors.add(qos.path("UsageFactor").asDouble(1)));
     }
 
     /** Of a row of the state file. */
     Extended of(JsonNode row) {
         String text = file.text(row, "usage_raw", "a row of leaf_usage_state_file");
-        Extended written = Extended.of(decimal(text));
+        String where = "association " + row.path("assoc_id").asText() + " in leaf_usage_state_file";
+        Extended written = file.use(text, where);
         Map<String, String> resources = resources(row.path("usage_tres_raw_by_tres_id").asText(""));
         String nodeSeconds = resources.get(NODES);
-        if (nodeSeconds == null || decay.perSecond() == 1 || written.isZero()) {
+        if (nodeSeconds == null || written.isZero()) {
             return written;
         }
-        double node = decimal(nodeSeconds).doubleValue();
-        for (long seconds = (long) Math.ceil(node); seconds <= Math.ceil(node) + LONGEST_GUESS && node > 0; seconds++) {
-            Extended exact = explain(text, resources, seconds, seconds / node);
+        resources.values().forEach(value -> file.use(value, where));
+        double node = Double.parseDouble(nodeSeconds);
+        if (node == 0) {
+            return written;
+        }
+        long least = (long) Math.ceil(node);
+        for (long seconds = least; seconds <= least + LONGEST_GUESS; seconds++) {
+            Extended exact = explain(text, resources, seconds, seconds / node, true);
             if (!exact.isZero()) {
                 return exact;
             }
         }
-        return written;
-    }
-
-    private BigDecimal decimal(String text) {
-        try {
-            BigDecimal number = new BigDecimal(text);
-            if (number.signum() >= 0) {
-                return number;
-            }
-        } catch (NumberFormatException unreadable) {
-            // Named below, as is a number below zero.
-        }
-        throw file.wrong("has use '" + text + "' in leaf_usage_state_file, which is not a number of 0 or more");
+        Extended near = explain(text, resources, least, least / node, false);
+        return near.isZero() ? written : near;
     }
 
     private static Map<String, String> resources(String text) {
@@ -79,25 +73,38 @@ final class ExactUsage {
         return resources;
     }
 
-    /** The use, if one job of so many seconds on one node explains the row; else zero. */
-    private Extended explain(String usage, Map<String, String> resources, long seconds, double undecay) {
+    /**
+     * The use, if one job of so many seconds on one node explains the row; else zero.
+     *
+     * @param whole whether what is left must be a second's to a whole power. If the half-life was changed since, there is no such power: what the digits of the resource of which most was used say is then
+     *     nearer to it than those of a use that is smaller. So many seconds don't matter there, since what is left is less by as much as they are more
+     */
+    private Extended explain(String usage, Map<String, String> resources, long seconds, double undecay, boolean whole) {
         Map<String, Long> amounts = new LinkedHashMap<>();
-        double power = 0;
+        double part = 0;
         long most = 0;
         for (Map.Entry<String, String> resource : resources.entrySet()) {
-            double value = decimal(resource.getValue()).doubleValue();
+            double value = Double.parseDouble(resource.getValue());
             long total = Math.round(value * undecay / seconds) * seconds;
             amounts.put(NAMES.getOrDefault(resource.getKey(), ""), total / seconds);
             if (total > most) {
                 most = total;
-                power = Math.log(value / total) / Math.log(decay.perSecond());
+                part = value / total;
             }
         }
-        long whole = Math.round(power);
-        if (most == 0 || Math.abs(power - whole) > WHOLE) {
+        if (most == 0) {
             return Extended.ZERO;
         }
-        double left = decay.after(whole);
+        double left = part;
+        if (whole) {
+            double power = Math.log(part) / Math.log(decay.perSecond());
+            if (!(Math.abs(power - Math.round(power)) <= WHOLE)) {
+                return Extended.ZERO;
+            }
+            left = decay.after(Math.round(power));
+        } else if (most * part <= Double.parseDouble(usage)) {
+            return Extended.ZERO;
+        }
         for (Map.Entry<String, String> resource : resources.entrySet()) {
             long total = amounts.getOrDefault(NAMES.getOrDefault(resource.getKey(), ""), 0L) * seconds;
             if (!SlurmText.fixed(total * left, 6).equals(resource.getValue())) {
@@ -106,10 +113,12 @@ final class ExactUsage {
         }
         Tres tres = Tres.of(amounts);
         for (TresWeights weight : weights) {
-            for (double factor : factors) {
-                double exact = weight.bill(tres, BillingMode.SUM) * seconds * factor * left;
-                if (SlurmText.fixed(exact, 6).equals(usage)) {
-                    return Extended.of(exact);
+            for (BillingMode mode : BillingMode.values()) {
+                for (double factor : factors) {
+                    double exact = weight.bill(tres, mode) * seconds * factor * left;
+                    if (SlurmText.fixed(exact, 6).equals(usage)) {
+                        return Extended.of(exact);
+                    }
                 }
             }
         }

@@ -11,11 +11,16 @@ import java.time.format.DateTimeFormatter;
 import java.time.format.DateTimeParseException;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /** How Slurm writes numbers and times, and how it reads them. */
 final class SlurmText {
     private static final double WIRE = 1_000_000;
-    private static final Pattern SPAN = Pattern.compile("(?:(\\d+)-)?(?:(\\d+):)?(\\d+):(\\d+)");
+    /** After days come hours; without days a single number is minutes, and two are minutes and seconds. */
+    private static final Pattern SPAN = Pattern.compile("(\\d{1,9})-(\\d{1,9})(?::(\\d{1,9}))?(?::(\\d{1,9}))?|(?:(\\d{1,9}):)?(\\d{1,9}):(\\d{1,9})|(\\d{1,9})");
+    private static final int DAY = 86_400;
+    private static final int HOUR = 3600;
+    private static final int MINUTE = 60;
     private static final int FIRST_SECONDS = 19;
 
     private SlurmText() {}
@@ -36,7 +41,7 @@ final class SlurmText {
     }
 
     /**
-     * Reads a span of time as Slurm writes it: {@code 7-00:00:00}, {@code 01:00:00}, {@code 30:00}.
+     * Reads a span of time as Slurm does: {@code 7-00:00:00}, {@code 7-12}, {@code 7-12:30}, {@code 01:00:00}, {@code 30:00} (minutes and seconds), {@code 30} (minutes).
      *
      * @return seconds
      */
@@ -45,10 +50,13 @@ final class SlurmText {
         if (!matcher.matches()) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, where + " is '" + text + "', which is not a time of Slurm's form days-hours:minutes:seconds");
         }
-        return number(matcher.group(1)) * 86_400 + number(matcher.group(2)) * 3600 + number(matcher.group(3)) * 60 + number(matcher.group(4));
+        if (matcher.group(1) != null) {
+            return number(matcher.group(1)) * DAY + number(matcher.group(2)) * HOUR + number(matcher.group(3)) * MINUTE + number(matcher.group(4));
+        }
+        return number(matcher.group(5)) * HOUR + (number(matcher.group(6)) + number(matcher.group(8))) * MINUTE + number(matcher.group(7));
     }
 
-    private static long number(String digits) {
+    private static long number(@Nullable String digits) {
         return digits == null ? 0 : Long.parseLong(digits);
     }
 

@@ -6,7 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import com.fasterxml.jackson.core.type.TypeReference;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import com.fasterxml.jackson.databind.node.TextNode;
 import dev.ferry.common.FerryException;
 import dev.ferry.scheduling.fairshare.Ties;
 import java.io.IOException;
@@ -52,6 +54,14 @@ class RecordedCasesTest {
     @Test
     void printsTheTableOfFairTree() throws IOException {
         assertThat(tree("01-fairtree-real-jobs.json").sshare().rows()).isEqualTo(JSON.convertValue(json("01-fairtree-real-jobs.json").get("sshare"), new TypeReference<List<Map<String, String>>>() {}));
+    }
+
+    @Test
+    void aHalfLifeThatWasChangedSinceCostsNoDigits() throws IOException {
+        for (String halfLife : List.of("14-00:00:00", "00:00:00")) {
+            CaseFile file = changed("01-fairtree-real-jobs.json", root -> ((ObjectNode) root.get("config")).put("PriorityDecayHalfLife", halfLife));
+            assertThat(new CaseTree(file, null).sshare().rows()).isEqualTo(JSON.convertValue(json("01-fairtree-real-jobs.json").get("sshare"), new TypeReference<List<Map<String, String>>>() {}));
+        }
     }
 
     @Test
@@ -152,6 +162,46 @@ class RecordedCasesTest {
         CaseFile file = changed("09-billing-tres.json", root -> root.put("slurm_version", "24.11.1"));
         // 8 CPUs weigh more than 12000 MiB; the GPU's 16 come on top.
         assertThat(new CaseBilling(file).rows().rows().getLast()).containsEntry("flags", "MAX_TRES_GRES").containsEntry("weighted", "24.000000");
+    }
+
+    @Test
+    void aSeriesGoesByTheBillThatWasLogged() throws IOException {
+        // 54 seconds, of each of which 0.998845^54 is left.
+        String added = "Adding " + SlurmText.fixed(54 * Math.pow(0.998845, 54) * 74000.5, 6);
+        CaseFile file = changed("07-decay-series.json", root -> {
+            ArrayNode log = (ArrayNode) root.get("ticks").get(0).get("log");
+            for (int at = 0; at < log.size(); at++) {
+                log.set(at, TextNode.valueOf(log.get(at).asText().replace("74000.000000", "74000.500000").replace("Adding 3754247.307358", added)));
+            }
+        });
+        CaseSeries series = new CaseSeries(file);
+        series.rows();
+        assertThat(series.log().get(1)).startsWith(added + " new usage to tc/erin");
+    }
+
+    @Test
+    void aSeriesGoesByTheUsageFactorThatWasLogged() throws IOException {
+        CaseFile file = changed("07-decay-series.json", root -> {
+            ArrayNode log = (ArrayNode) root.get("ticks").get(0).get("log");
+            for (int at = 0; at < log.size(); at++) {
+                log.set(at, TextNode.valueOf(log.get(at).asText().replace("Adding 3754247.307358", "Adding 1877123.653679")));
+            }
+        });
+        CaseSeries series = new CaseSeries(file);
+        series.rows();
+        assertThat(series.log().get(1)).startsWith("Adding 1877123.653679 new usage to tc/erin");
+    }
+
+    @Test
+    void aSeriesWhoseTicksShowOtherAccountsIsRefused() throws IOException {
+        CaseFile fewer = changed("07-decay-series.json", root -> ((ArrayNode) root.get("ticks").get(2).get("sshare")).remove(14));
+        assertThatThrownBy(() -> new CaseSeries(fewer).rows()).hasMessageContaining("changed.json").hasMessageContaining("tick number 3").hasMessageContaining("line 15");
+        for (String halfLife : List.of("-5", "long")) {
+            CaseFile odd = changed("07-decay-series.json", root -> root.put("half_life_s", halfLife));
+            assertThatThrownBy(() -> new CaseSeries(odd)).hasMessageContaining("changed.json").hasMessageContaining("half_life_s").hasMessageContaining(halfLife);
+        }
+        CaseFile planted = changed("07-decay-series.json", root -> ((ObjectNode) root.get("planted")).put("alice", "much"));
+        assertThatThrownBy(() -> new CaseSeries(planted).rows()).hasMessageContaining("changed.json").hasMessageContaining("alice").hasMessageContaining("'much'");
     }
 
     @Test
