@@ -4,19 +4,18 @@ import com.fasterxml.jackson.databind.JsonNode;
 import dev.ferry.scheduling.accounts.AccountTree;
 import dev.ferry.scheduling.priority.Factors;
 import dev.ferry.scheduling.priority.Multifactor;
-import dev.ferry.scheduling.priority.PriorityFlag;
 import dev.ferry.scheduling.priority.PriorityJob;
 import dev.ferry.scheduling.priority.PriorityPolicy;
 import dev.ferry.scheduling.priority.PriorityScale;
 import dev.ferry.scheduling.tres.Tres;
 import dev.ferry.scheduling.tres.TresWeights;
-import java.util.EnumSet;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.SortedMap;
-import java.util.TreeMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -24,104 +23,68 @@ import java.util.stream.Collectors;
 /** The waiting jobs of a case and their priorities: {@code sprio -l}. */
 public final class CasePriority {
     private static final Pattern STAMP = Pattern.compile("\\[(\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d)");
-    private static final String NO_LIMIT = "UNLIMITED";
-    private static final Factors NO_POINTS = new Factors(0, 0, 0, 0, 0, 0, new TreeMap<>(), 0, 0);
+    /** What a job's QOS is if it has none. */
+    private static final Set<String> NO_QOS = Set.of("", "(null)", "N/A");
+    private static final int DECIMALS_OF_PRIORITY = 14;
+    private static final int ROOM_FOR_PRIORITY = 10;
 
     private final CaseFile file;
     private final CaseTree tree;
     private final Map<String, Long> qos = new LinkedHashMap<>();
-    private final Map<String, Long> partitions = new LinkedHashMap<>();
-    private final SortedMap<Long, Map<String, String>> jobs = new TreeMap<>();
+    private final CasePartitions partitions;
+    private final SortedMap<Long, CaseJob> jobs;
     private final PriorityPolicy policy;
+
+    /** A job in one of its partitions; points or factors. */
+    private record Row(CaseJob job, String partition, Factors factors) {}
 
     public CasePriority(CaseFile file, CaseTree tree) {
         this.file = file;
         this.tree = tree;
-        file.list("qos").forEach(row -> qos.put(file.text(row, "Name", "a qos"), file.whole(row, "Priority", "qos " + row.path("Name").asText())));
-        file.list("partitions")
-                .forEach(
-                        line -> {
-                            Map<String, String> partition = CaseFile.pairs(line.asText());
-                            String name = partition.getOrDefault("PartitionName", "");
-                            partitions.put(name, file.whole(partition.getOrDefault("PriorityJobFactor", "1"), "partition " + name + "'s PriorityJobFactor"));
-                        });
-        file.node("jobs")
-                .properties()
-                .forEach(
-                        job -> {
-                            Map<String, String> fields = CaseFile.pairs(job.getValue().asText());
-                            if (fields.getOrDefault("JobState", "PENDING").equals("PENDING") && !fields.getOrDefault("Priority", "1").equals("0")) {
-                                jobs.put(file.whole(job.getKey(), "a job's id"), fields);
-                            }
-                        });
+        file.array("qos").forEach(row -> qos.put(file.text(row, "Name", "a qos"), file.whole(row, "Priority", "qos " + row.path("Name").asText())));
+        partitions = new CasePartitions(file);
+        jobs = CaseJob.listed(file, file.flags());
         policy = policy();
     }
 
     private PriorityPolicy policy() {
         return new PriorityPolicy(
-                weight("Age"), weight("Assoc"), weight("FairShare"), weight("JobSize"), weight("Partition"), weight("QOS"), TresWeights.parse(file.config("PriorityWeightTRES", "")),
-                Math.max(1, file.maxAge()), file.config("PriorityFavorSmall", "No").equalsIgnoreCase("yes"), flags());
+                weight("Age"), weight("Assoc"), weight("FairShare"), weight("JobSize"), weight("Partition"), weight("QOS"), file.weights(file.config("PriorityWeightTRES", ""), "a PriorityWeightTRES"), Math.max(1, file.maxAge()),
+                file.config("PriorityFavorSmall", "No").equalsIgnoreCase("yes"), NormalFlags.of(file));
     }
 
     private long weight(String of) {
         return file.whole(file.config("PriorityWeight" + of, "0"), "PriorityWeight" + of);
     }
 
-    private Set<PriorityFlag> flags() {
-        Set<String> words = file.flags();
-        Set<PriorityFlag> flags = EnumSet.noneOf(PriorityFlag.class);
-        for (PriorityFlag flag : PriorityFlag.values()) {
-            if (words.contains(flag.name()) || words.contains("NO_NORMAL_ALL") && flag.name().startsWith("NO_NORMAL_")) {
-                flags.add(flag);
-            }
-        }
-        return flags;
-    }
-
-    /** Points and priority of each waiting job, by job. */
-    private SortedMap<Long, Factors> factors() {
-        SortedMap<Long, Factors> factors = new TreeMap<>();
+    /** Points of each waiting job, by job and partition. */
+    private List<Row> points() {
         if (jobs.isEmpty()) {
-            return factors;
+            return List.of();
         }
-        Map<Long, Tres> asked = new LinkedHashMap<>();
-        jobs.forEach((id, job) -> asked.put(id, tres(id, job)));
+        long now = tick();
         // Whatever else is wrong with a job is told before the size of the cluster is looked for.
-        jobs.forEach((id, job) -> job(id, job, Tres.NOTHING, Tres.NOTHING));
-        ClusterSize size = new ClusterSize(file, asked);
-        Tres cluster = size.find(policy.tres());
-        for (String name : policy.tres().byName().keySet()) {
-            if (!cluster.has(name) && asked.values().stream().anyMatch(tres -> tres.get(name) > 0)) {
-                cluster = cluster.with(name, size.find(name, missing(name, factors(asked, cluster))));
+        points(Tres.NOTHING, now);
+        Tres cluster = new ClusterSize(file, partitions, jobs, policy).find(size -> sums(points(size, now)));
+        return points(cluster, now);
+    }
+
+    /** Priorities by job; a job of several partitions has that of the first. */
+    private static Map<Long, Double> sums(List<Row> rows) {
+        Map<Long, Double> sums = new LinkedHashMap<>();
+        rows.forEach(row -> sums.putIfAbsent(row.job().id(), row.factors().points()));
+        return sums;
+    }
+
+    private List<Row> points(Tres cluster, long now) {
+        PriorityScale scale = new PriorityScale(Math.max(1, cluster.get(Tres.NODE)), Math.max(1, cluster.get(Tres.CPU)), highestAssociation(), partitions.highest(), qos.values().stream().reduce(0L, Math::max));
+        List<Row> rows = new ArrayList<>();
+        for (CaseJob job : jobs.values()) {
+            for (CasePartitions.Partition partition : partitions.of(job.id(), job.need("Partition"))) {
+                rows.add(new Row(job, partition.name(), Multifactor.of(asked(job, partition, cluster), policy, scale, now).times(policy)));
             }
         }
-        return factors(asked, cluster);
-    }
-
-    private SortedMap<Long, Factors> factors(Map<Long, Tres> asked, Tres cluster) {
-        PriorityScale scale = new PriorityScale(cluster.get(Tres.NODE), cluster.get(Tres.CPU), highestAssociation(), Math.max(1, highest(partitions)), highest(qos));
-        long now = tick();
-        SortedMap<Long, Factors> factors = new TreeMap<>();
-        jobs.forEach((id, job) -> factors.put(id, Multifactor.of(job(id, job, asked.getOrDefault(id, Tres.NOTHING), cluster), policy, scale, now)));
-        return factors;
-    }
-
-    /** By job, between which bounds its part of a resource lies, if that is all that its recorded priority lacks. */
-    private Map<Long, double[]> missing(String name, SortedMap<Long, Factors> without) {
-        double weight = policy.tres().byName().getOrDefault(name, 0.0);
-        Map<Long, double[]> parts = new LinkedHashMap<>();
-        jobs.forEach(
-                (id, job) -> {
-                    if (weight > 0 && job.containsKey("Priority")) {
-                        double points = file.whole(need(id, job, "Priority"), "job " + id + "'s Priority") - without.getOrDefault(id, NO_POINTS).times(policy).points();
-                        parts.put(id, new double[] {points / weight, (points + 1) / weight});
-                    }
-                });
-        return parts;
-    }
-
-    private static long highest(Map<String, Long> priorities) {
-        return priorities.values().stream().mapToLong(Long::longValue).max().orElse(0);
+        return rows;
     }
 
     private long highestAssociation() {
@@ -134,81 +97,37 @@ public final class CasePriority {
         for (JsonNode line : file.list("tick_line")) {
             Matcher stamp = STAMP.matcher(line.asText());
             if (stamp.find()) {
-                tick = SlurmText.instant(stamp.group(1), "tick_line");
+                tick = file.instant(stamp.group(1), "tick_line");
             }
         }
-        for (Map<String, String> job : jobs.values()) {
-            String evaluated = job.getOrDefault("LastSchedEval", "Unknown");
-            if (tick == 0 && STAMP.matcher("[" + evaluated).find()) {
-                tick = SlurmText.instant(evaluated, "LastSchedEval");
-            }
+        for (CaseJob job : jobs.values()) {
+            tick = tick == 0 ? job.instant("LastSchedEval") : tick;
         }
-        if (tick == 0) {
+        if (tick == 0 && policy.age() != 0) {
             throw file.wrong("doesn't say when the priorities were computed: it has no time in 'tick_line' and no LastSchedEval in 'jobs'");
         }
         return tick;
     }
 
-    private Tres tres(long id, Map<String, String> job) {
-        return Tres.parse(need(id, job, job.containsKey("ReqTRES") ? "ReqTRES" : "TRES"));
-    }
-
-    private String need(long id, Map<String, String> job, String key) {
-        String value = job.get(key);
-        if (value == null) {
-            throw file.wrong("has job " + id + " without " + key);
-        }
-        return value;
-    }
-
-    private PriorityJob job(long id, Map<String, String> job, Tres tres, Tres cluster) {
-        String account = need(id, job, "Account");
-        String user = user(id, job);
+    private PriorityJob asked(CaseJob job, CasePartitions.Partition partition, Tres cluster) {
+        String account = job.need("Account");
         AccountTree accounts = tree.tree();
-        OptionalInt at = accounts.find(account, user);
+        OptionalInt at = accounts.find(account, job.user());
         if (at.isEmpty()) {
-            throw file.wrong("has job " + id + " of " + account + "/" + user + ", which is not among its associations");
+            throw file.wrong("has job " + job.id() + " of " + account + "/" + job.user() + ", which is not among its associations");
         }
         return new PriorityJob(
-                instant(job, "SubmitTime"),
-                instant(job, job.containsKey("AccrueTime") ? "AccrueTime" : "EligibleTime"),
-                first(job.getOrDefault("NumNodes", "1"), "NumNodes"),
-                first(job.getOrDefault("NumCPUs", Long.toString(tres.get(Tres.CPU))), "NumCPUs"),
-                minutes(job.getOrDefault("TimeLimit", NO_LIMIT)),
-                tres,
-                cluster,
-                tree.standings().jobFactor(at.getAsInt()),
-                accounts.priority(at.getAsInt()),
-                named(partitions, need(id, job, "Partition"), "partition", id),
-                named(qos, need(id, job, "QOS"), "qos", id),
-                file.whole(job.getOrDefault("SiteFactor", "0"), "SiteFactor"),
-                file.whole(job.getOrDefault("Nice", "0"), "Nice"));
+                job.submitted(), job.accruesSince(), job.nodes(), job.cpus(), job.minutes(partitions, partition), job.tres(), cluster, tree.standings().jobFactor(at.getAsInt()), accounts.priority(at.getAsInt()),
+                partition.factor(), qos(job), job.whole("SiteFactor"), job.whole("Nice"));
     }
 
-    /** A range such as 1-4 counts with its lower end. */
-    private long first(String range, String where) {
-        return file.whole(range.replaceFirst("-.*", ""), where);
-    }
-
-    private long named(Map<String, Long> priorities, String name, String kind, long id) {
-        Long priority = priorities.get(name);
+    private long qos(CaseJob job) {
+        String name = job.need("QOS");
+        Long priority = NO_QOS.contains(name) ? Long.valueOf(0) : qos.get(name);
         if (priority == null) {
-            throw file.wrong("has job " + id + " of " + kind + " '" + name + "'; it knows " + priorities.keySet().stream().collect(Collectors.joining(", ")));
+            throw file.wrong("has job " + job.id() + " of qos '" + name + "'; it knows " + (qos.isEmpty() ? "none" : String.join(", ", qos.keySet())));
         }
         return priority;
-    }
-
-    private static long instant(Map<String, String> job, String key) {
-        String text = job.getOrDefault(key, "Unknown");
-        return Character.isDigit(text.isEmpty() ? 'N' : text.charAt(0)) ? SlurmText.instant(text, key) : 0;
-    }
-
-    private static long minutes(String limit) {
-        return Character.isDigit(limit.charAt(0)) ? Math.max(1, SlurmText.span(limit, "TimeLimit") / 60) : PriorityJob.UNLIMITED;
-    }
-
-    private String user(long id, Map<String, String> job) {
-        return need(id, job, "UserId").replaceFirst("\\(.*", "");
     }
 
     /**
@@ -216,43 +135,48 @@ public final class CasePriority {
      */
     public Rows sprio() {
         Rows table = new Rows("JOBID", "PARTITION_NAME", "USER", "PRIORITY", "SITE", "AGE", "ASSOC", "FAIRSHARE", "JOBSIZE", "PARTITION", "QOS", "NICE", "TRES");
-        factors()
-                .forEach(
-                        (id, factors) -> {
-                            Map<String, String> job = jobs.getOrDefault(id, Map.of());
-                            Factors points = factors.times(policy);
-                            table.add(
-                                    Long.toString(id), need(id, job, "Partition"), user(id, job), Long.toString(points.priority()), Long.toString(points.site()), whole(points.age()), whole(points.association()),
-                                    whole(points.fairshare()), whole(points.jobSize()), whole(points.partition()), whole(points.qos()), Long.toString(points.nice()), tres(points, 0));
-                        });
+        for (Row row : points()) {
+            Factors points = row.factors();
+            table.add(
+                    Long.toString(row.job().id()), row.partition(), row.job().user(), Long.toString((long) sum(points)), Long.toString(points.site()), whole(points.age()), whole(points.association()),
+                    whole(points.fairshare()), whole(points.jobSize()), whole(points.partition()), whole(points.qos()), Long.toString(points.nice()),
+                    points.tres().entrySet().stream().map(part -> part.getKey() + "=" + whole(part.getValue())).collect(Collectors.joining(",")));
+        }
         return table;
     }
 
-    /** Rows of {@code sprio -n -l}: each factor before it is weighted. */
+    /** Rows of {@code sprio -n -l}: points divided by the weight, and 0 if that is 0. */
     public Rows normalized() {
         Rows table = new Rows("JOBID", "PARTITION_NAME", "USER", "PRIORITY", "AGE", "ASSOC", "FAIRSHARE", "JOBSIZE", "PARTITION", "QOS", "TRES");
-        factors()
-                .forEach(
-                        (id, factors) -> {
-                            Map<String, String> job = jobs.getOrDefault(id, Map.of());
-                            // sprio writes ten digits of this one and has room for eight.
-                            String priority = SlurmText.fixed((double) factors.times(policy).priority() / Factors.HIGHEST, 10);
-                            table.add(
-                                    Long.toString(id), need(id, job, "Partition"), user(id, job), priority.substring(0, 10), part(factors.age()), part(factors.association()), part(factors.fairshare()),
-                                    part(factors.jobSize()), part(factors.partition()), part(factors.qos()), tres(factors, 2));
-                        });
+        TresWeights weights = policy.tres();
+        for (Row row : points()) {
+            Factors points = row.factors();
+            String priority = SlurmText.fixed(sum(points) / Factors.HIGHEST, DECIMALS_OF_PRIORITY);
+            table.add(
+                    Long.toString(row.job().id()), row.partition(), row.job().user(), priority.substring(0, ROOM_FOR_PRIORITY), part(points.age(), policy.age()), part(points.association(), policy.association()),
+                    part(points.fairshare(), policy.fairshare()), part(points.jobSize(), policy.jobSize()), part(points.partition(), policy.partition()), part(points.qos(), policy.qos()),
+                    points.tres().entrySet().stream()
+                            .map(part -> part.getKey() + "=" + SlurmText.fixed(SlurmText.sent(part.getValue()) / weights.byName().getOrDefault(part.getKey(), 1.0), 2))
+                            .collect(Collectors.joining(",")));
+        }
         return table;
+    }
+
+    /** The sum as sprio makes it: of the numbers that it was sent, in its order, at least 1 and, unlike the job's priority, without a highest. */
+    private static double sum(Factors points) {
+        double sum = SlurmText.sent(points.age()) + SlurmText.sent(points.association()) + SlurmText.sent(points.fairshare()) + SlurmText.sent(points.jobSize()) + SlurmText.sent(points.partition())
+                + SlurmText.sent(points.qos()) + points.site() - points.nice();
+        for (double value : points.tres().values()) {
+            sum += SlurmText.sent(value);
+        }
+        return Math.max((double) Factors.LOWEST, sum);
     }
 
     private static String whole(double points) {
         return SlurmText.fixed(SlurmText.sent(points), 0);
     }
 
-    private static String part(double factor) {
-        return SlurmText.fixed(factor, 7);
-    }
-
-    private static String tres(Factors factors, int decimals) {
-        return factors.tres().entrySet().stream().map(part -> part.getKey() + "=" + SlurmText.fixed(SlurmText.sent(part.getValue()), decimals)).collect(Collectors.joining(","));
+    private static String part(double points, long weight) {
+        return SlurmText.fixed(weight == 0 ? 0 : SlurmText.sent(points) / weight, 7);
     }
 }
