@@ -4,7 +4,9 @@
  *   cards FOLDER COUNT MODEL BYTES PERSONALITY SEED [GIGABYTES_PER_SECOND]
  *
  * Prints "ready" when all devices can be used. FOLDER/control takes one command a connection and answers with text:
- *   stats | fault CALL KIND ARGUMENT NTH | clear | release | quirks BITS | health INDEX CORRECTED UNCORRECTED LOST | mig INDEX 0|1 | quit
+ *   stats | fault CALL KIND ARGUMENT NTH | clear | release | quirks BITS | health INDEX CORRECTED UNCORRECTED LOST [REMAP_FAILED] | mig INDEX 0|1 |
+ *   xid INDEX NUMBER | mute 0|1 | quit
+ * "mute": whoever asks how a card is waits until it is over, as one does whose driver hangs.
  * See wire.h for CALL and KIND (their names in lower case). FOLDER/calls lists every call of a driver function that a target carried out.
  */
 #define _GNU_SOURCE
@@ -21,6 +23,7 @@
 #define MOST_HANDLES 512
 #define MOST_STREAMS 32
 #define MOST_FAULTS 32
+#define MOST_XIDS 64
 
 struct work {
 	struct work *next;
@@ -46,7 +49,9 @@ struct connection {
 
 static struct device devices[MOST_DEVICES];
 static uint64_t used[MOST_DEVICES], peak[MOST_DEVICES], health[MOST_DEVICES][2];
-static uint32_t lost[MOST_DEVICES];
+static uint32_t lost[MOST_DEVICES], remap_failed[MOST_DEVICES];
+static uint32_t xids[MOST_DEVICES][MOST_XIDS], xid_count[MOST_DEVICES];
+static int mute;
 static int device_count;
 static struct connection *connections;
 static double bytes_per_second;
@@ -57,7 +62,7 @@ static struct {
 static unsigned releases;
 static const char *folder;
 static pthread_mutex_t all = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t released = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t released = PTHREAD_COND_INITIALIZER, erred = PTHREAD_COND_INITIALIZER;
 
 static const char *const calls[] = {"", "state", "lock", "checkpoint", "restore", "unlock", "thread"};
 static const char *const kinds[] = {"none", "error", "hang", "slow", "die", "wedge", "lie"};
@@ -180,6 +185,7 @@ static void fill_stats(struct device *device, struct stats *stats)
 	stats->corrected_errors = health[index][0];
 	stats->uncorrected_errors = health[index][1];
 	stats->lost = lost[index];
+	stats->remap_failed = remap_failed[index];
 	for (struct connection *c = connections; c; c = c->next) {
 		if (c->device != device || c->used == 0)
 			continue;
@@ -214,6 +220,26 @@ static void take_fault(struct connection *c, const struct request *request, stru
 		reply->argument = faults[i].argument;
 		faults[i].kind = 0;
 		return;
+	}
+}
+
+/* The error behind those that are known, or after a while that there is none. Who knows more than there are learns how many there are. */
+static void await_xid(uint32_t index, const struct request *r, struct reply *reply)
+{
+	struct timespec end;
+	clock_gettime(CLOCK_REALTIME, &end);
+	end.tv_sec += (time_t)(r->b / 1000);
+	end.tv_nsec += (long)(r->b % 1000) * 1000000;
+	end.tv_sec += end.tv_nsec / 1000000000;
+	end.tv_nsec %= 1000000000;
+	while (r->a == xid_count[index] && pthread_cond_timedwait(&erred, &all, &end) == 0)
+		;
+	if (r->a < xid_count[index]) {
+		reply->value = xids[index][r->a];
+		reply->argument = r->a + 1;
+	} else {
+		reply->error = 10; /* NVML_ERROR_TIMEOUT */
+		reply->argument = xid_count[index];
 	}
 }
 
@@ -343,7 +369,12 @@ static int serve(struct connection *c, const struct request *r)
 			pthread_cond_wait(&released, &all);
 		break;
 	}
+	case OP_XID:
+		await_xid(c->device->index, r, &reply);
+		break;
 	case OP_STATS:
+		while (mute)
+			pthread_cond_wait(&released, &all);
 		fill_stats(c->device, &stats);
 		payload = &stats;
 		reply.length = sizeof stats;
@@ -458,7 +489,7 @@ static void control(int file)
 {
 	char text[256] = {0}, call[32], kind[32], answer[4096] = "ok\n";
 	ssize_t got = read(file, text, sizeof text - 1);
-	unsigned long long one, two, three, four;
+	unsigned long long one, two, three, four, five = 0;
 	pthread_mutex_lock(&all);
 	if (got > 0 && strncmp(text, "stats", 5) == 0) {
 		int length = 0;
@@ -474,14 +505,22 @@ static void control(int file)
 		memset(faults, 0, sizeof faults);
 	} else if (strncmp(text, "release", 7) == 0) {
 		releases++;
+		mute = 0;
 		pthread_cond_broadcast(&released);
 	} else if (sscanf(text, "quirks %llu", &one) == 1) {
 		for (int i = 0; i < device_count; i++)
 			devices[i].quirks = (uint32_t)one;
-	} else if (sscanf(text, "health %llu %llu %llu %llu", &one, &two, &three, &four) == 4 && one < (unsigned)device_count) {
+	} else if (sscanf(text, "health %llu %llu %llu %llu %llu", &one, &two, &three, &four, &five) >= 4 && one < (unsigned)device_count) {
 		health[one][0] = two;
 		health[one][1] = three;
 		lost[one] = (uint32_t)four;
+		remap_failed[one] = (uint32_t)five;
+	} else if (sscanf(text, "xid %llu %llu", &one, &two) == 2 && one < (unsigned)device_count && xid_count[one] < MOST_XIDS) {
+		xids[one][xid_count[one]++] = (uint32_t)two;
+		pthread_cond_broadcast(&erred);
+	} else if (sscanf(text, "mute %llu", &one) == 1) {
+		mute = one != 0;
+		pthread_cond_broadcast(&released);
 	} else if (sscanf(text, "mig %llu %llu", &one, &two) == 2 && one < (unsigned)device_count) {
 		devices[one].mig = (uint32_t)two;
 	} else if (strncmp(text, "quit", 4) == 0) {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 enum { NVML_SUCCESS = 0, NVML_UNINITIALIZED = 1, NVML_INVALID_ARGUMENT = 2, NVML_NOT_SUPPORTED = 3, NVML_NOT_FOUND = 6, NVML_INSUFFICIENT_SIZE = 7,
-	NVML_GPU_IS_LOST = 15, NVML_UNKNOWN = 999 };
+	NVML_TIMEOUT = 10, NVML_GPU_IS_LOST = 15, NVML_UNKNOWN = 999 };
 
 #define MOST_CARDS 16
 static struct device devices[MOST_CARDS];
@@ -135,6 +135,73 @@ int nvmlDeviceGetTotalEccErrors(void *device, int uncorrected, int aggregate, un
 	(void)aggregate;
 	int result = look(((struct device *)device)->index, &stats);
 	*count = uncorrected ? stats.uncorrected_errors : stats.corrected_errors;
+	return result;
+}
+
+int nvmlDeviceGetRemappedRows(void *device, unsigned *corrected, unsigned *uncorrected, unsigned *pending, unsigned *failed)
+{
+	struct stats stats;
+	int result = look(((struct device *)device)->index, &stats);
+	*corrected = *uncorrected = *pending = 0;
+	*failed = stats.remap_failed;
+	return result;
+}
+
+/* ---- events: of one device in a set, and only errors (Xid) ---- */
+
+struct set {
+	struct device *device;
+	uint64_t known;
+};
+
+struct event {
+	void *device;
+	unsigned long long type, data;
+	unsigned gpu_instance, compute_instance;
+};
+
+/* Waits for the error behind those that are known; 0 milliseconds: only learns how many there are. */
+static int next_error(struct set *set, unsigned millis, uint64_t *xid)
+{
+	char name[32];
+	struct reply reply;
+	snprintf(name, sizeof name, "nvidia%u.sock", set->device->index);
+	int socket = connect_to(folder(), name);
+	if (socket < 0)
+		return NVML_NOT_FOUND;
+	int failed = exchange(socket, (struct request){.operation = OP_XID, .a = set->known, .b = millis}, NULL, &reply, NULL, 0);
+	close(socket);
+	if (failed)
+		return NVML_UNKNOWN;
+	set->known = reply.argument;
+	*xid = reply.value;
+	return reply.error;
+}
+
+int nvmlEventSetCreate(void **set)
+{
+	*set = calloc(1, sizeof(struct set));
+	return *set ? NVML_SUCCESS : NVML_UNKNOWN;
+}
+
+int nvmlDeviceRegisterEvents(void *device, unsigned long long types, void *events)
+{
+	struct set *set = events;
+	uint64_t xid;
+	if (types != 8 || set->device)
+		return NVML_NOT_SUPPORTED;
+	set->device = device;
+	set->known = UINT64_MAX;
+	int result = next_error(set, 0, &xid);
+	return result == NVML_TIMEOUT ? NVML_SUCCESS : result;
+}
+
+int nvmlEventSetWait_v2(void *events, struct event *event, unsigned millis)
+{
+	struct set *set = events;
+	uint64_t xid = 0;
+	int result = next_error(set, millis, &xid);
+	*event = (struct event){set->device, 8, xid, 0xffffffffu, 0xffffffffu};
 	return result;
 }
 

@@ -28,7 +28,8 @@ enum operation {
 	OP_QUERY,     /* a: stream; answers 1 while there is something to do */
 	OP_FAULT,     /* a: enum call; answers the kind of fault to show, and its argument */
 	OP_HANG,      /* answered when a test says `release` */
-	OP_STATS      /* answers struct stats */
+	OP_STATS,     /* answers struct stats, unless the card is mute */
+	OP_XID        /* a: how many errors are known, b: milliseconds; answers the next one and how many are known then, or NVML's timeout */
 };
 
 /* The calls on which a fault can be laid. */
@@ -87,7 +88,7 @@ struct device {
 struct stats {
 	struct device device;
 	uint64_t used, allocations, peak, corrected_errors, uncorrected_errors;
-	uint32_t lost, busy_percent, processes, zero;
+	uint32_t lost, busy_percent, processes, remap_failed;
 	struct {
 		uint32_t pid, zero;
 		uint64_t used;

@@ -10,9 +10,9 @@ for program in ferry-init ferry-network ferry-watchdog; do
     fi
 done
 # Not static: it loads the driver's libraries.
-for part in ferry-gpu.c ferry-gpu-driver.c ferry-gpu.h; do
+for part in ferry-gpu.c ferry-gpu-driver.c ferry-gpu-events.c ferry-gpu.h; do
     if [ ! "$target/ferry-gpu" -nt "$source/$part" ]; then
-        gcc -O2 -Wall -Wextra -Werror -s -o "$target/ferry-gpu" "$source/ferry-gpu.c" "$source/ferry-gpu-driver.c" -ldl -lpthread
+        gcc -O2 -Wall -Wextra -Werror -s -o "$target/ferry-gpu" "$source/ferry-gpu.c" "$source/ferry-gpu-driver.c" "$source/ferry-gpu-events.c" -ldl -lpthread
         break
     fi
 done

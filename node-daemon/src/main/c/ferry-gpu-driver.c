@@ -20,6 +20,7 @@ extern char **environ;
 
 enum { CUDA_UNKNOWN = 999, CUDA_NOT_SUPPORTED = 801, CUDA_NOT_INITIALIZED = 3, CUDA_NOT_READY = 600 };
 #define MOST_PROCESSES 128
+#define MOST_XIDS 32
 
 static char missing[256], nvml_missing[256];
 static const char *program = "";
@@ -49,6 +50,7 @@ static struct {
 	int (*utilization)(void *device, unsigned gpu_memory[2]);
 	int (*mig)(void *device, unsigned *now, unsigned *pending);
 	int (*ecc)(void *device, int uncorrected, int aggregate, unsigned long long *count);
+	int (*remapped)(void *device, unsigned *corrected, unsigned *uncorrected, unsigned *pending, unsigned *failed);
 	int (*processes)(void *device, unsigned *count, void *processes);
 } nvml;
 
@@ -123,7 +125,9 @@ void driver_load(const char *library_path, const char *nvml_path, const char *pr
 	*(void **)&nvml.utilization = symbol(management, "nvmlDeviceGetUtilizationRates");
 	*(void **)&nvml.mig = symbol(management, "nvmlDeviceGetMigMode");
 	*(void **)&nvml.ecc = symbol(management, "nvmlDeviceGetTotalEccErrors");
+	*(void **)&nvml.remapped = symbol(management, "nvmlDeviceGetRemappedRows");
 	*(void **)&nvml.processes = symbol(management, "nvmlDeviceGetComputeRunningProcesses_v3");
+	events_load(management);
 	if (!lock && program_path[0] && access(program_path, X_OK) == 0) {
 		char help[4096] = "";
 		program = program_path;
@@ -137,6 +141,12 @@ static void initialize(void)
 {
 	initialized = cu_init ? cu_init(0) : CUDA_NOT_SUPPORTED;
 	nvml_initialized = nvml.init ? nvml.init() : -1;
+	unsigned count = 0;
+	void *device;
+	if (nvml_initialized == 0 && nvml.count && nvml.by_index && nvml.count(&count) == 0)
+		for (unsigned index = 0; index < count; index++)
+			if (nvml.by_index(index, &device) == 0)
+				events_begin(index, device);
 }
 
 int driver_initialize(void)
@@ -252,12 +262,13 @@ void driver_describe(char *text, size_t most)
 	add(&words, "nvmlmissing", "%s", nvml_missing);
 }
 
-static void describe_device(struct words *words, void *device)
+static void describe_device(struct words *words, unsigned index, void *device)
 {
 	char name[96] = "", uuid[96] = "";
 	unsigned minor = 0, persistence = 0, load[2] = {0, 0}, mig = 0, pending = 0;
 	uint64_t memory[3] = {0, 0, 0};
 	unsigned long long corrected = 0, uncorrected = 0;
+	unsigned rows[2], pending_rows, remap_failed = 0;
 	int error = nvml.memory ? nvml.memory(device, memory) : 0;
 	if (nvml.name)
 		nvml.name(device, name, sizeof name);
@@ -275,6 +286,8 @@ static void describe_device(struct words *words, void *device)
 		corrected = 0;
 	if (nvml.ecc && nvml.ecc(device, 1, 0, &uncorrected))
 		uncorrected = 0;
+	if (nvml.remapped && nvml.remapped(device, &rows[0], &rows[1], &pending_rows, &remap_failed))
+		remap_failed = 0;
 	add(words, "gpu", "%s", uuid);
 	add(words, "name", "%s", name);
 	add(words, "minor", "%u", minor);
@@ -285,7 +298,11 @@ static void describe_device(struct words *words, void *device)
 	add(words, "mig", "%u", mig);
 	add(words, "corrected", "%llu", corrected);
 	add(words, "uncorrected", "%llu", uncorrected);
+	add(words, "remap", "%u", remap_failed);
 	add(words, "error", "%d", error);
+	unsigned xids[MOST_XIDS], xid_count = events_of(index, xids, MOST_XIDS);
+	for (unsigned i = 0; i < xid_count; i++)
+		add(words, "xid", "%u", xids[i]);
 	struct nvml_process processes[MOST_PROCESSES];
 	unsigned count = MOST_PROCESSES;
 	if (nvml.processes && nvml.processes(device, &count, processes) == 0)
@@ -304,6 +321,6 @@ void driver_devices(char *text, size_t most)
 	for (unsigned index = 0; index < count; index++) {
 		void *device;
 		if (nvml.by_index(index, &device) == 0)
-			describe_device(&words, device);
+			describe_device(&words, index, device);
 	}
 }

@@ -1,4 +1,4 @@
-/* The two halves of ferry-gpu: the server (ferry-gpu.c) and the driver (ferry-gpu-driver.c). */
+/* The parts of ferry-gpu: the server (ferry-gpu.c), the driver (ferry-gpu-driver.c) and the driver's errors (ferry-gpu-events.c). */
 #ifndef FERRY_GPU_H
 #define FERRY_GPU_H
 
@@ -23,7 +23,16 @@ int driver_call(enum verb verb, int pid, unsigned timeout_millis, const struct g
 /* Words that say what the driver is and can do, each key=value with blanks as %20. */
 void driver_describe(char *text, size_t most);
 
-/* Words that say what devices there are, and who uses them. */
+/* Words that say what devices there are, how they are, and who uses them. */
 void driver_devices(char *text, size_t most);
+
+/* Finds what NVML has for events; NULL: there is no NVML. Called once, before any thread. */
+void events_load(void *nvml);
+
+/* Begins to listen for the driver's errors on a device. */
+void events_begin(unsigned index, void *device);
+
+/* Which errors (Xid) a device has had, each once, in the order in which they came; how many. */
+unsigned events_of(unsigned index, unsigned *xids, unsigned most);
 
 #endif

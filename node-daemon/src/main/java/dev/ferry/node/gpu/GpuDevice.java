@@ -3,6 +3,7 @@ package dev.ferry.node.gpu;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 
 /**
  * One GPU of this node as NVML tells of it.
@@ -15,6 +16,7 @@ import java.util.Map;
  */
 public record GpuDevice(String uuid, String model, int minor, long memoryBytes, long usedBytes, int load, boolean mig, String sick, Map<Integer, Long> users) {
     private static final int LOST = 15;
+    private static final String FALLEN = "it has fallen off the bus (NVML: GPU is lost)";
 
     static List<GpuDevice> of(HelperWords words) {
         List<GpuDevice> devices = new ArrayList<>();
@@ -47,11 +49,29 @@ public record GpuDevice(String uuid, String model, int minor, long memoryBytes, 
 
     private static String sickness(HelperWords one) {
         if (one.number("error") == LOST) {
-            return "it has fallen off the bus (NVML: GPU is lost)";
+            return FALLEN;
         }
         if (one.number("error") != 0) {
             return "NVML can't read it (error " + one.number("error") + ")";
         }
+        Optional<String> xid = one.words().stream().filter(word -> word.key().equals("xid")).flatMap(word -> Xids.failure(HelperWords.number(word)).stream()).findFirst();
+        if (xid.isPresent()) {
+            return xid.get();
+        }
+        if (one.number("remap") != 0) {
+            return "a row of its memory could not be remapped";
+        }
         return one.number("uncorrected") > 0 ? one.number("uncorrected") + " uncorrected memory errors since the driver was loaded" : "";
+    }
+
+    /** Why it gets no new jobs now, for people; empty: it may get some. */
+    String health() {
+        return sick.isEmpty() && mig ? "it is in MIG mode" : sick;
+    }
+
+    /** This GPU with the health that it has now. One that nothing is said of any more is lost. */
+    GpuDevice as(List<GpuDevice> now) {
+        Optional<GpuDevice> same = now.stream().filter(one -> one.uuid().equals(uuid)).findFirst();
+        return new GpuDevice(uuid, model, minor, memoryBytes, usedBytes, load, same.map(GpuDevice::mig).orElse(mig), same.map(GpuDevice::sick).orElse(FALLEN), users);
     }
 }

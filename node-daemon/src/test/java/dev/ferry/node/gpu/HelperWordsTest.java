@@ -2,6 +2,7 @@ package dev.ferry.node.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
@@ -19,6 +20,39 @@ class HelperWordsTest {
     @Test
     void errorsOfTheMemoryMakeAGpuSick() {
         assertThat(GpuDevice.of(HelperWords.parse("ok gpu=GPU-1 uncorrected=2")).getFirst().sick()).startsWith("2 uncorrected memory errors");
+    }
+
+    private static GpuDevice one(String more) {
+        return GpuDevice.of(HelperWords.parse("ok gpu=GPU-1 name=L4" + more)).getFirst();
+    }
+
+    @Test
+    void rowsThatCantBeRemappedMakeAGpuSick() {
+        assertThat(one(" remap=1").sick()).contains("could not be remapped");
+        assertThat(one(" remap=0").sick()).isEmpty();
+    }
+
+    @Test
+    void errorsOfTheCardMakeItSickAndThoseOfProgramsDont() {
+        assertThat(one(" xid=13 xid=31 xid=43 xid=45 xid=68 xid=109").sick()).as("a program's fault").isEmpty();
+        assertThat(one(" xid=63 xid=92 xid=94").sick()).as("mended, counted or contained").isEmpty();
+        assertThat(one(" xid=13 xid=79 xid=48 uncorrected=2").sick()).isEqualTo("Xid 79: it has fallen off the bus");
+        for (int xid : new int[] {48, 62, 64, 74, 79, 95, 119, 120}) {
+            assertThat(one(" xid=" + xid).sick()).startsWith("Xid " + xid + ": ");
+        }
+    }
+
+    @Test
+    void aGpuKeepsWhatItIsAndTakesTheHealthThatItHasNow() {
+        GpuDevice found = one(" minor=2 total=100");
+        GpuDevice failing = found.as(List.of(one(" uncorrected=1 mig=1")));
+        assertThat(failing.sick()).startsWith("1 uncorrected");
+        assertThat(failing.health()).isEqualTo(failing.sick());
+        assertThat(failing.minor()).isEqualTo(2);
+        assertThat(failing.memoryBytes()).isEqualTo(100);
+        assertThat(failing.as(List.of(one(" mig=1"))).health()).isEqualTo("it is in MIG mode");
+        assertThat(failing.as(List.of(one(""))).health()).isEmpty();
+        assertThat(found.as(GpuDevice.of(HelperWords.parse("ok gpu=GPU-2"))).sick()).as("nothing is said of it any more").contains("fallen off the bus");
     }
 
     @Test
