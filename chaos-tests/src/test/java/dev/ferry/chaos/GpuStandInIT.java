@@ -4,13 +4,18 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.GetNodeRequest;
+import dev.ferry.proto.v1.Gpu;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.ListNodesRequest;
 import dev.ferry.proto.v1.MigrateJobRequest;
 import dev.ferry.proto.v1.Mount;
+import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.RebalancePlan;
+import dev.ferry.proto.v1.RebalanceRequest;
 import dev.ferry.proto.v1.ResumeJobRequest;
 import dev.ferry.proto.v1.SuspendJobRequest;
 import java.io.IOException;
@@ -172,6 +177,44 @@ class GpuStandInIT {
         specify(2);
         assertThat(scene.succeed(stub -> stub.resumeJob(ResumeJobRequest.newBuilder().setJob(job.getId()).setNode("node-2").build())).getTargetNode()).isEqualTo("node-2");
         scene.cancel(job.getId());
+    }
+
+    private Node node(String name) {
+        return scene.ask(stub -> stub.getNode(GetNodeRequest.newBuilder().setNode(name).build()));
+    }
+
+    /** Nothing is started anew in all of it. */
+    @Test
+    void aGpuThatBeginsToFailGetsNoJobsUntilItIsWellAndARebalanceMovesTheOneOnItAway() throws Exception {
+        Job job = scene.run(job(1, "/jobs/train", "100000", "1", "1"));
+        String from = job.getNode();
+        int number = Integer.parseInt(from.replace("node-", ""));
+        int minor = node(from).getFacts().getGpusList().stream().filter(gpu -> gpu.getUuid().equals(job.getGpus(0))).findFirst().orElseThrow().getMinor();
+        assertThat(scene.cluster.gpus(number).control("health " + minor + " 0 2 0")).isEqualTo("ok\n");
+        await().atMost(Scene.SOON).until(() -> node(from).getCapacity().getGpus() == 1);
+        assertThat(node(from).getFacts().getGpusList()).filteredOn(gpu -> gpu.getSick().startsWith("2 uncorrected")).extracting(Gpu::getUuid).containsExactly(job.getGpus(0));
+        int lines = scene.log(job.getId()).size();
+        await().atMost(Scene.SOON).until(() -> scene.log(job.getId()).size() > lines);
+        Job waits = scene.submit(job(2, "/jobs/train", "100000", "1", "1").setNode(from));
+        await().atMost(Scene.SOON).until(() -> scene.job(waits.getId()).getReason().contains("2 uncorrected"));
+        RebalancePlan plan = scene.decisions(stub -> stub.rebalance(RebalanceRequest.getDefaultInstance()));
+        assertThat(plan.getLeavingList()).singleElement().satisfies(move -> {
+            assertThat(move.getJob()).isEqualTo(job.getId());
+            assertThat(move.getWhy()).contains(job.getGpus(0) + " is failing: 2 uncorrected");
+        });
+        await().atMost(Scene.SOON).until(() -> !scene.job(job.getId()).getNode().equals(from) && scene.job(job.getId()).getState() == JobState.RUNNING);
+        assertThat(scene.job(waits.getId()).getState()).isEqualTo(JobState.PENDING);
+        // The driver says that the other one is off the bus, and then the first one is well.
+        assertThat(scene.cluster.gpus(number).control("xid " + (1 - minor) + " 79")).isEqualTo("ok\n");
+        await().atMost(Scene.SOON).until(() -> node(from).getCapacity().getGpus() == 0);
+        assertThat(scene.cluster.gpus(number).control("health " + minor + " 0 0 0")).isEqualTo("ok\n");
+        await().atMost(Scene.SOON).until(() -> node(from).getCapacity().getGpus() == 1);
+        assertThat(node(from).getFacts().getGpusList()).extracting(Gpu::getSick).containsExactlyInAnyOrder("", "Xid 79: it has fallen off the bus");
+        Job next = scene.run(job(1, "/jobs/train", "100000", "1", "1").setNode(from));
+        assertThat(next.getGpusList()).isEqualTo(job.getGpusList());
+        for (Job one : List.of(job, waits, next)) {
+            scene.cancel(one.getId());
+        }
     }
 
     @Test

@@ -5,6 +5,7 @@ import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.ErrorDetail;
 import dev.ferry.proto.v1.FromNode;
+import dev.ferry.proto.v1.GpuHealth;
 import dev.ferry.proto.v1.GpuSample;
 import dev.ferry.proto.v1.Heartbeat;
 import dev.ferry.proto.v1.Hello;
@@ -133,6 +134,11 @@ public final class FakeNode implements AutoCloseable {
     /** As a daemon says what a job does with its GPUs. */
     public void sample(GpuSample sample) {
         say(FromNode.newBuilder().setGpuSample(sample).build());
+    }
+
+    /** As a daemon says how its GPUs are. */
+    public void say(GpuHealth health) {
+        say(FromNode.newBuilder().setGpuHealth(health).build());
     }
 
     public synchronized void disconnect() {

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.ferry.common.Places;
+import dev.ferry.proto.v1.CancelJobRequest;
 import dev.ferry.proto.v1.CheckJob;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
@@ -14,14 +15,17 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Gpu;
 import dev.ferry.proto.v1.GpuFile;
 import dev.ferry.proto.v1.GpuFiles;
+import dev.ferry.proto.v1.GpuHealth;
 import dev.ferry.proto.v1.GpuSample;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.JobUse;
 import dev.ferry.proto.v1.ListJobsRequest;
+import dev.ferry.proto.v1.ListNodesRequest;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.proto.v1.MigrateJobRequest;
+import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.ResumeJobRequest;
@@ -187,6 +191,46 @@ class GpuOperationsTest {
                         .build();
         scene.add(new FakeNode("node-1", facts, 16, 64L << 30), "node-1");
         assertThat(running(1).getGpusList()).isEqualTo(List.of("GPU-well"));
+    }
+
+    private static GpuHealth health(String node, String firstIs) {
+        NodeFacts.Builder facts = facts(node, "NVIDIA H100", 2, true);
+        facts.getGpusBuilder(0).setSick(firstIs);
+        return GpuHealth.newBuilder().addAllGpus(facts.getGpusList()).build();
+    }
+
+    private Node only() {
+        return scene.stub().listNodes(ListNodesRequest.getDefaultInstance()).getNodes(0);
+    }
+
+    @Test
+    void aGpuThatBeginsToFailGetsNoJobUntilItIsWellAgainAndTheOneOnItRunsOn() {
+        FakeNode node = node("node-1", "NVIDIA H100", 2, true);
+        Job first = running(1);
+        assertThat(first.getGpusList()).containsExactly("GPU-node-1-0");
+        node.say(health("node-1", "Xid 79: it has fallen off the bus"));
+        await().atMost(CoordinatorScene.SOON).until(() -> only().getCapacity().getGpus() == 1);
+        assertThat(only().getFacts().getGpus(0).getSick()).startsWith("Xid 79");
+        assertThat(only().getAllocated().getGpus()).as("what it has is none of those that are left").isZero();
+        assertThat(running(1).getGpusList()).as("the other one is free all the same").containsExactly("GPU-node-1-1");
+        assertThat(scene.job(first.getId()).getState()).isEqualTo(JobState.RUNNING);
+        assertSucceeded(scene.awaitEnd(scene.stub().cancelJob(CancelJobRequest.newBuilder().setJob(first.getId()).build())));
+        Job waits = scene.run(JobSpec.newBuilder().setGpus(1));
+        assertThat(scene.awaitJob(waits.getId(), job -> !job.getReason().isEmpty()).getReason()).contains("0 of 1 free", "GPU-node-1-0: Xid 79");
+        node.say(health("node-1", ""));
+        assertThat(scene.awaitState(waits.getId(), JobState.RUNNING).getGpusList()).containsExactly("GPU-node-1-0");
+        assertThat(only().getCapacity().getGpus()).isEqualTo(2);
+    }
+
+    @Test
+    void whatFitsAgainWhenAGpuIsWellWaitsAndIsNotRefused() {
+        FakeNode node = node("node-1", "NVIDIA H100", 2, true);
+        node.say(health("node-1", "2 uncorrected memory errors"));
+        await().atMost(CoordinatorScene.SOON).until(() -> only().getCapacity().getGpus() == 1);
+        Job waits = scene.run(JobSpec.newBuilder().setGpus(2));
+        assertThat(refusal(() -> scene.run(JobSpec.newBuilder().setGpus(3)))).isEqualTo(ErrorCode.NEVER_FITS);
+        node.say(health("node-1", ""));
+        assertThat(scene.awaitState(waits.getId(), JobState.RUNNING).getGpusList()).hasSize(2);
     }
 
     @Test

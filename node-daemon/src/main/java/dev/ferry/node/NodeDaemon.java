@@ -8,6 +8,7 @@ import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.criu.CriuBinary;
 import dev.ferry.node.doctor.Machine;
 import dev.ferry.node.gpu.GpuNode;
+import dev.ferry.node.gpu.GpuWatch;
 import dev.ferry.node.hooks.EvacuationHooks;
 import dev.ferry.node.hooks.Hooks;
 import dev.ferry.node.jobs.DumpSpeeds;
@@ -62,9 +63,11 @@ public final class NodeDaemon implements AutoCloseable {
     private final Hooks hooks;
     private final EvacuationHooks evacuations;
     private final Optional<GpuMeter> meter;
+    private final Optional<GpuWatch> watch;
 
-    private NodeDaemon(Locks locks, ObjectStore store, JobRegistry registry, CoordinatorLink link, GpuNode gpu, NoticeWatch notices, NodeLease lease, Optional<Renewal> renewal, Hooks hooks, EvacuationHooks evacuations, Optional<GpuMeter> meter) {
+    private NodeDaemon(Locks locks, ObjectStore store, JobRegistry registry, CoordinatorLink link, GpuNode gpu, NoticeWatch notices, NodeLease lease, Optional<Renewal> renewal, Hooks hooks, EvacuationHooks evacuations, Optional<GpuMeter> meter, Optional<GpuWatch> watch) {
         this.meter = meter;
+        this.watch = watch;
         this.hooks = hooks;
         this.evacuations = evacuations;
         this.lease = lease;
@@ -130,10 +133,13 @@ public final class NodeDaemon implements AutoCloseable {
             NoticeWatch notices = NoticeWatch.start(config.notices(), config.name(), link::noticesChanged);
             link.carry(notices::standing, notices::settled);
             link.onEvacuation(evacuations::told);
+            link.carryGpus(gpu::health);
+            gpu.onHealth(link::gpusChanged);
             link.start(registry);
             Optional<GpuMeter> meter = GpuMeter.start(registry, context);
+            Optional<GpuWatch> watch = GpuWatch.start(gpu);
             Optional<Renewal> renewal = membership.map(held -> new Renewal(held, config.name(), config.coordinator()));
-            return new NodeDaemon(locks, store, registry, link, gpu, notices, lease, renewal, hooks, evacuations, meter);
+            return new NodeDaemon(locks, store, registry, link, gpu, notices, lease, renewal, hooks, evacuations, meter, watch);
         } catch (InterruptedException stopped) {
             locks.close();
             Thread.currentThread().interrupt();
@@ -200,6 +206,7 @@ public final class NodeDaemon implements AutoCloseable {
         renewal.ifPresent(Renewal::close);
         notices.close();
         meter.ifPresent(GpuMeter::close);
+        watch.ifPresent(GpuWatch::close);
         link.close();
         registry.close();
         evacuations.close();

@@ -94,7 +94,7 @@ public final class NodeVerb implements Callable<Integer> {
         }
     }
 
-    /** What GPUs a node has and whether their state can be saved; empty: it has none. */
+    /** What GPUs a node has, whether their state can be saved, and which are failing; empty: it has none. */
     private static String gpus(Node node) {
         NodeFacts facts = node.getFacts();
         if (facts.getGpusCount() == 0) {
@@ -102,9 +102,9 @@ public final class NodeVerb implements Callable<Integer> {
         }
         Map<String, Long> models = facts.getGpusList().stream().collect(Collectors.groupingBy(Gpu::getModel, TreeMap::new, Collectors.counting()));
         String all = models.entrySet().stream().map(entry -> entry.getValue() + " " + entry.getKey()).collect(Collectors.joining(", "));
-        long sick = facts.getGpusList().stream().filter(gpu -> !gpu.getSick().isEmpty()).count();
+        String failing = facts.getGpusList().stream().filter(gpu -> !gpu.getSick().isEmpty()).map(Gpu::getUuid).collect(Collectors.joining(", "));
         String can = facts.getGpuCanMap() ? "can move" : facts.getGpuCanSave() ? "can be saved, not moved" : "can't be saved";
-        return (facts.getGpuStandIn() ? "gpu: stand-in, " : "") + all + ", driver " + facts.getGpuDriver() + ", " + can + (sick == 0 ? "" : ", " + sick + " sick");
+        return (facts.getGpuStandIn() ? "gpu: stand-in, " : "") + all + ", driver " + facts.getGpuDriver() + ", " + can + (failing.isEmpty() ? "" : ", failing: " + failing);
     }
 
     /** {@code ferry node show}. */
@@ -136,6 +136,10 @@ public final class NodeVerb implements Callable<Integer> {
             line(text, "kernel", node.getFacts().getKernel() + " " + node.getFacts().getArchitecture() + ", control groups " + node.getFacts().getCgroupLayout());
             line(text, "tools", "CRIU " + node.getFacts().getCriuVersion() + ", runc " + node.getFacts().getRuncVersion() + ", Ferry " + node.getFacts().getFerryVersion());
             line(text, "gpu", gpus(node));
+            for (Gpu gpu : node.getFacts().getGpusList()) {
+                String why = gpu.getSick().isEmpty() && gpu.getMig() ? "it is in MIG mode" : gpu.getSick();
+                line(text, gpu.getSick().isEmpty() ? "no jobs" : "failing", why.isEmpty() ? "" : gpu.getUuid() + " (/dev/nvidia" + gpu.getMinor() + "): " + why);
+            }
             return text.toString();
         }
 

@@ -2,6 +2,7 @@ package dev.ferry.coordinator.nodes;
 
 import dev.ferry.common.Strand;
 import dev.ferry.proto.v1.FromNode;
+import dev.ferry.proto.v1.GpuHealth;
 import dev.ferry.proto.v1.Hello;
 import dev.ferry.proto.v1.Welcome;
 import org.jspecify.annotations.Nullable;
@@ -87,7 +88,15 @@ public final class NodeStream {
             case JOB_REPORT -> later(() -> all.reconciler().report(open.node(), message.getJobReport()));
             case NOTICES -> later(() -> all.noticed(open.node(), message.getNotices()));
             case GPU_SAMPLE -> later(() -> all.sampled(open.node(), message.getGpuSample()));
+            case GPU_HEALTH -> later(() -> healthOf(open, message.getGpuHealth()));
             case HELLO, MESSAGE_NOT_SET -> LOG.warn("node {} says something this Ferry does not know", open.node());
+        }
+    }
+
+    private void healthOf(NodeSession open, GpuHealth health) {
+        // Of a stream that was overtaken it is what was: the other one's Hello, and what follows it, holds.
+        if (all.desk().session(open.node()).filter(open::equals).isPresent()) {
+            all.gpus().are(open.node(), health);
         }
     }
 

@@ -14,6 +14,7 @@ public final class NodeStreams {
     private final CommandDesk desk;
     private final NodeDirectory directory;
     private final Reconciler reconciler;
+    private final NodeGpus gpus;
     private final LogRelay logs;
     private final Terms terms;
     private final Leads leads;
@@ -39,6 +40,7 @@ public final class NodeStreams {
         this.clock = clock;
         this.scheduler = scheduler;
         reconciler = new Reconciler(store, desk);
+        gpus = new NodeGpus(store);
         desk.onLastWord(
                 (node, result) -> {
                     if (result.hasJob()) {
@@ -80,6 +82,10 @@ public final class NodeStreams {
 
     Reconciler reconciler() {
         return reconciler;
+    }
+
+    NodeGpus gpus() {
+        return gpus;
     }
 
     LogRelay logs() {

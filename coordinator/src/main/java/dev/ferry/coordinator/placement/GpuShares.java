@@ -78,6 +78,16 @@ public final class GpuShares {
         return chosen;
     }
 
+    /** Whether a GPU may get jobs: it is well, and whole. */
+    public static boolean isUsable(Gpu gpu) {
+        return gpu.getSick().isEmpty() && !gpu.getMig();
+    }
+
+    /** GPUs of a node that get no jobs because they are failing: reset or replaced they will. */
+    static List<Gpu> failing(Node node) {
+        return node.getFacts().getGpusList().stream().filter(gpu -> !gpu.getSick().isEmpty() && !gpu.getMig()).toList();
+    }
+
     /** Memory of the GPUs that a job has on its node, in bytes. */
     public static long memory(Job job, Node node) {
         return node.getFacts().getGpusList().stream().filter(gpu -> job.getGpusList().contains(gpu.getUuid())).mapToLong(Gpu::getMemoryBytes).sum();

@@ -13,6 +13,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /** Chooses the node for a job: one that has room and what the job's image needs; of several the emptiest. */
 public final class Placement {
@@ -51,7 +52,7 @@ public final class Placement {
                 reasons.add(node.getName() + ": the job is or was there");
                 continue;
             }
-            couldEver |= Usage.lack(Usage.wanted(request.spec()), node.getCapacity(), Resources.getDefaultInstance()).isEmpty();
+            couldEver |= Usage.lack(Usage.wanted(request.spec()), Usage.ever(node), Resources.getDefaultInstance()).isEmpty();
             Optional<Refusal> refusal = refusal(state, node, request, usage);
             if (refusal.isEmpty()) {
                 fitting.add(node);
@@ -85,12 +86,14 @@ public final class Placement {
             return Optional.of(new Refusal(ErrorCode.NODE_INCOMPATIBLE, unfit.get()));
         }
         Resources wanted = Usage.wanted(request.spec());
-        String never = Usage.lack(wanted, node.getCapacity(), Resources.getDefaultInstance());
+        String never = Usage.lack(wanted, Usage.ever(node), Resources.getDefaultInstance());
         if (!never.isEmpty()) {
             return Optional.of(new Refusal(ErrorCode.NEVER_FITS, never));
         }
         String now = Usage.lack(wanted, node.getCapacity(), usage.of(node.getName()));
-        if (now.isEmpty()) {
+        if (!now.isEmpty() && wanted.getGpus() > 0) {
+            now += GpuShares.failing(node).stream().map(gpu -> "; " + gpu.getUuid() + ": " + gpu.getSick()).collect(Collectors.joining());
+        } else if (now.isEmpty()) {
             now = GpuShares.lack(state, node, request.spec(), request.image(), request.operation());
         }
         return now.isEmpty() ? Optional.empty() : Optional.of(new Refusal(ErrorCode.NO_CAPACITY, now));

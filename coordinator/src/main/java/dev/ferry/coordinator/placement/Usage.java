@@ -5,11 +5,15 @@ import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.Resources;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /** What is taken of each node: by the jobs on it, and by those that an operation brings there. */
 public final class Usage {
@@ -17,8 +21,15 @@ public final class Usage {
     private static final long DEFAULT_MEMORY = 1L << 30;
 
     private final Map<String, Resources> byNode = new HashMap<>();
+    /** GPUs that are no part of what their node has for jobs. */
+    private final Set<Place> unusable;
 
-    private Usage() {}
+    /** A GPU where it is: it may be known of a node that is gone, too. */
+    private record Place(String node, String gpu) {}
+
+    private Usage(Set<Place> unusable) {
+        this.unusable = unusable;
+    }
 
     public static Usage of(Transaction state) {
         return of(state, "");
@@ -28,10 +39,11 @@ public final class Usage {
      * @param but an operation whose own reservation does not count
      */
     static Usage of(Transaction state, String but) {
-        Usage usage = new Usage();
-        for (Job job : state.liveJobs()) {
+        List<Job> jobs = state.liveJobs();
+        Usage usage = new Usage(jobs.stream().anyMatch(job -> job.getGpusCount() > 0) ? unusable(state) : Set.of());
+        for (Job job : jobs) {
             if (JobStates.isOnNode(job.getState())) {
-                usage.add(job.getNode(), job.getState() == JobState.PARKED ? job.getSpec().toBuilder().clearGpus().build() : job.getSpec());
+                usage.add(job.getNode(), wanted(job.getSpec()).toBuilder().setGpus(usage.held(job)).build());
             }
         }
         for (Operation operation : state.openOperations()) {
@@ -49,6 +61,18 @@ public final class Usage {
             }
         }
         return usage;
+    }
+
+    private static Set<Place> unusable(Transaction state) {
+        return state.nodes().stream().flatMap(node -> node.getFacts().getGpusList().stream().filter(gpu -> !GpuShares.isUsable(gpu)).map(gpu -> new Place(node.getName(), gpu.getUuid()))).collect(Collectors.toSet());
+    }
+
+    /** How many of a node's usable GPUs a job on it has: one that began to fail under its job is not in the node's capacity any more. */
+    private int held(Job job) {
+        if (job.getState() == JobState.PARKED) {
+            return 0;
+        }
+        return job.getSpec().getGpus() - (int) job.getGpusList().stream().filter(gpu -> unusable.contains(new Place(job.getNode(), gpu))).count();
     }
 
     private void add(String node, JobSpec spec) {
@@ -77,6 +101,11 @@ public final class Usage {
                 .setMemoryBytes(spec.getMemoryBytes() == 0 ? DEFAULT_MEMORY : spec.getMemoryBytes())
                 .setGpus(spec.getGpus())
                 .build();
+    }
+
+    /** What a node has, and has again when its failing GPUs are well: what no node ever has is refused, what it has not now is waited for. */
+    static Resources ever(Node node) {
+        return node.getCapacity().toBuilder().setGpus(Math.max(node.getCapacity().getGpus(), (int) node.getFacts().getGpusList().stream().filter(gpu -> !gpu.getMig()).count())).build();
     }
 
     /** What does not fit, for people; empty: it fits. */

@@ -64,7 +64,7 @@ public final class GpuDriver {
             }
             // The helper looks for one at a time: the meter's look must not fail a job's dump.
             if (!words.refusal().startsWith("busy") || System.nanoTime() > end) {
-                throw new FerryException(ErrorCode.GPU_UNAVAILABLE, "The GPUs can't be looked at: NVML " + words.refusal());
+                throw new FerryException(ErrorCode.GPU_UNAVAILABLE, "The GPUs can't be looked at: " + (words.refusal().startsWith("busy") ? "NVML does not answer an earlier look" : "NVML " + words.refusal()));
             }
             LockSupport.parkNanos(LOOK_NANOS);
         }

@@ -7,6 +7,7 @@ import dev.ferry.common.Sizes;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Gpu;
+import dev.ferry.proto.v1.GpuHealth;
 import dev.ferry.proto.v1.GpuPlaces;
 import dev.ferry.proto.v1.GpuUse;
 import dev.ferry.proto.v1.NodeFacts;
@@ -34,8 +35,10 @@ public final class GpuNode implements AutoCloseable {
     private final @Nullable GpuHelper helper;
     private final @Nullable GpuDriver driver;
     private final String why;
-    private final List<GpuDevice> found;
     private final GpuDriver.@Nullable Facts facts;
+    /** Which GPUs there are stays as it was at the start; how they are is as it was last seen. */
+    private volatile List<GpuDevice> found;
+    private volatile Runnable onHealth = () -> {};
 
     private GpuNode(GpuConfig config, @Nullable GpuHelper helper, @Nullable GpuDriver driver, GpuDriver.@Nullable Facts facts, List<GpuDevice> found, String why) {
         this.config = config;
@@ -213,12 +216,38 @@ public final class GpuNode implements AutoCloseable {
         return Optional.of(Durations.parse(config.sampleEvery())).filter(every -> isThere() && !every.isZero());
     }
 
-    /** The GPUs as they are now. */
-    public List<GpuDevice> devices() throws IOException, InterruptedException {
-        return GpuDevice.of(driver().devices());
+    /** Sets who is told when a GPU begins to fail, is well again, or comes to MIG mode or out of it; it must not wait for anything. */
+    public void onHealth(Runnable listener) {
+        onHealth = listener;
     }
 
-    /** The GPUs as they were found at the start. */
+    /** The GPUs as they are now; whoever looks has their health noted. */
+    public List<GpuDevice> devices() throws IOException, InterruptedException {
+        HelperWords words = driver().devices();
+        List<GpuDevice> now = GpuDevice.of(words);
+        // An NVML that tells of nothing says nothing about any of them.
+        if (words.text("missing").isEmpty() && note(now)) {
+            onHealth.run();
+        }
+        return now;
+    }
+
+    private synchronized boolean note(List<GpuDevice> now) {
+        List<GpuDevice> noted = new ArrayList<>();
+        boolean changed = false;
+        for (GpuDevice was : found) {
+            GpuDevice is = was.as(now);
+            if (!is.health().equals(was.health())) {
+                changed = true;
+                LOG.warn("GPU {} (/dev/nvidia{}) {}", is.uuid(), is.minor(), is.health().isEmpty() ? "may get jobs again" : "gets no new jobs, those on it run on: " + is.health());
+            }
+            noted.add(is);
+        }
+        found = List.copyOf(noted);
+        return changed;
+    }
+
+    /** The GPUs that were found at the start, and how they were when somebody last looked. */
     public List<GpuDevice> found() {
         return found;
     }
@@ -247,18 +276,22 @@ public final class GpuNode implements AutoCloseable {
             return;
         }
         node.setGpuDriver(facts.version()).setGpuStandIn(isStandIn()).setGpuCanSave(facts.canSave()).setGpuCanMap(canMap()).setGpuNote(describe());
-        node.clearGpuModels();
-        List<Gpu> gpus = new ArrayList<>();
+        node.clearGpuModels().addAllGpuModels(found.stream().map(GpuDevice::model).toList());
+        node.clearGpus().addAllGpus(health().getGpusList()).setGpuPlaces(places());
+    }
+
+    /** How the GPUs were when somebody last looked; without any where there are none. */
+    public GpuHealth health() {
+        GpuHealth.Builder health = GpuHealth.newBuilder();
         for (GpuDevice device : found) {
-            node.addGpuModels(device.model());
-            gpus.add(Gpu.newBuilder().setUuid(device.uuid()).setModel(device.model()).setMemoryBytes(device.memoryBytes()).setMinor(device.minor()).setMig(device.mig()).setSick(device.sick()).build());
+            health.addGpus(Gpu.newBuilder().setUuid(device.uuid()).setModel(device.model()).setMemoryBytes(device.memoryBytes()).setMinor(device.minor()).setMig(device.mig()).setSick(device.sick()));
         }
-        node.addAllGpus(gpus).setGpuPlaces(places());
+        return health.build();
     }
 
     /** GPUs that may get jobs. */
     public int usable() {
-        return (int) found.stream().filter(device -> device.sick().isEmpty() && !device.mig()).count();
+        return (int) found.stream().filter(device -> device.health().isEmpty()).count();
     }
 
     /** The helper lives on: it may have calls in flight. */

@@ -7,14 +7,17 @@ import dev.ferry.proto.v1.CommandProgress;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.EvacuationWord;
 import dev.ferry.proto.v1.FromNode;
-import dev.ferry.proto.v1.Hello;
+import dev.ferry.proto.v1.Gpu;
+import dev.ferry.proto.v1.GpuHealth;
 import dev.ferry.proto.v1.GpuSample;
+import dev.ferry.proto.v1.Hello;
 import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.NodeNotices;
 import dev.ferry.proto.v1.Resources;
 import io.grpc.ManagedChannel;
 import java.time.Duration;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ThreadLocalRandom;
@@ -50,6 +53,7 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
     private volatile @Nullable LinkSession session;
     private volatile String lastTrouble = "";
     private volatile Supplier<NodeNotices> notices = NodeNotices::getDefaultInstance;
+    private volatile Supplier<GpuHealth> gpus = GpuHealth::getDefaultInstance;
     private volatile Consumer<String> onSettled = notice -> {};
     private volatile Consumer<EvacuationWord> onEvacuation = word -> {};
 
@@ -85,6 +89,20 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
         NodeNotices standing = notices.get();
         if (standing.getSourcesCount() > 0) {
             send(FromNode.newBuilder().setNotices(standing).build());
+        }
+    }
+
+    /** Sets who knows how the node's GPUs are, to be told on each new stream. */
+    public void carryGpus(Supplier<GpuHealth> health) {
+        gpus = health;
+    }
+
+    /** The GPUs are not what they were. Whoever has no stream now tells it on the next. One at a time: what is said last is what is last known. */
+    public synchronized void gpusChanged() {
+        GpuHealth now = gpus.get();
+        LinkSession open = session;
+        if (open != null && now.getGpusCount() > 0) {
+            open.sendAfterWelcome(FromNode.newBuilder().setGpuHealth(now).build());
         }
     }
 
@@ -130,10 +148,17 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
     }
 
     private Hello hello(JobRegistry jobs) {
+        NodeFacts.Builder is = facts.toBuilder();
+        Resources.Builder has = capacity.toBuilder();
+        List<Gpu> now = gpus.get().getGpusList();
+        if (!now.isEmpty()) {
+            is.clearGpus().addAllGpus(now);
+            has.setGpus((int) now.stream().filter(gpu -> gpu.getSick().isEmpty() && !gpu.getMig()).count());
+        }
         return Hello.newBuilder()
                 .setNode(node)
-                .setFacts(facts)
-                .setCapacity(capacity)
+                .setFacts(is)
+                .setCapacity(has)
                 .setPool(pool)
                 .setKeepsLease(true)
                 .addAllJobs(jobs.reports())
@@ -146,6 +171,7 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
         lastTrouble = "";
         welcomed.countDown();
         noticesChanged();
+        gpusChanged();
     }
 
     /** Says the same trouble once, not at every try. */

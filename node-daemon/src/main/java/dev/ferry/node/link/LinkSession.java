@@ -149,6 +149,13 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
         return stands;
     }
 
+    /** Says what is said again after each Welcome; before that it is dropped. */
+    void sendAfterWelcome(FromNode message) {
+        if (welcome.getCount() == 0) {
+            send(message);
+        }
+    }
+
     /** Says a message, or drops it when the stream is at its end. */
     void send(FromNode message) {
         ClientCallStreamObserver<FromNode> open = stream;

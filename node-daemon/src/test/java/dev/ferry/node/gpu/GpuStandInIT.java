@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.ferry.common.Places;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Gpu;
 import dev.ferry.proto.v1.GpuFile;
 import dev.ferry.proto.v1.GpuFiles;
 import dev.ferry.proto.v1.GpuSample;
@@ -24,6 +25,7 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -150,6 +152,78 @@ class GpuStandInIT {
         one.look();
         assertThat(one.samples.getLast().getSampledMillis()).as("the time in which it was parked is not its").isZero();
         assertThat(one.samples.getLast().getIncarnation()).isEqualTo(1);
+    }
+
+    private String sick(int minor) {
+        return one.gpu.health().getGpusList().stream().filter(gpu -> gpu.getMinor() == minor).findFirst().orElseThrow().getSick();
+    }
+
+    private void play(String command) throws Exception {
+        assertThat(one.cards.control(command)).isEqualTo("ok\n");
+    }
+
+    @Test
+    void howTheGpusAreIsSeenWhileTheDaemonRuns() throws Exception {
+        AtomicInteger told = new AtomicInteger();
+        one.gpu.onHealth(told::incrementAndGet);
+        GpuJobs job = new GpuJobs(one, 2, "train", "100000", "2", "1");
+        job.start(one, one.uuids());
+        job.awaitSteps(one, 3);
+        try (GpuWatch watch = GpuWatch.start(one.gpu, Duration.ofMillis(50)).orElseThrow()) {
+            assertThat(watch).isNotNull();
+            play("health 0 0 3 0");
+            await().atMost(TestingGpuNode.SOON).until(() -> told.get() == 1);
+            assertThat(sick(0)).startsWith("3 uncorrected memory errors");
+            assertThat(one.gpu.usable()).isEqualTo(1);
+            job.awaitSteps(one, 3);
+            play("health 0 0 0 1");
+            await().atMost(TestingGpuNode.SOON).until(() -> sick(0).contains("fallen off the bus"));
+            play("health 0 0 0 0 1");
+            await().atMost(TestingGpuNode.SOON).until(() -> sick(0).contains("remapped"));
+            play("health 0 0 0 0 0");
+            await().atMost(TestingGpuNode.SOON).until(() -> one.gpu.usable() == 2);
+            play("mig 1 1");
+            await().atMost(TestingGpuNode.SOON).until(() -> one.gpu.usable() == 1);
+            assertThat(one.gpu.health().getGpusList()).filteredOn(Gpu::getMig).extracting(Gpu::getMinor).containsExactly(1);
+            play("mig 1 0");
+            await().atMost(TestingGpuNode.SOON).until(() -> one.gpu.usable() == 2);
+        }
+        job.awaitSteps(one, 3);
+    }
+
+    @Test
+    void errorsOfTheDriverAreHeardAndKeptByTheHelper() throws Exception {
+        try (GpuWatch watch = GpuWatch.start(one.gpu, Duration.ofMillis(50)).orElseThrow()) {
+            assertThat(watch).isNotNull();
+            play("xid 1 31");
+            play("xid 0 13");
+            play("xid 0 119");
+            await().atMost(TestingGpuNode.SOON).until(() -> !sick(0).isEmpty());
+            assertThat(sick(0)).startsWith("Xid 119: ");
+            assertThat(sick(1)).as("a page fault is a program's").isEmpty();
+        }
+        try (GpuNode next = one.openAgain()) {
+            assertThat(next.usable()).as("for a daemon that was started anew").isEqualTo(1);
+        }
+    }
+
+    @Test
+    void anNvmlThatHangsHoldsUpNobody() throws Exception {
+        AtomicInteger told = new AtomicInteger();
+        one.gpu.onHealth(told::incrementAndGet);
+        try (GpuWatch watch = GpuWatch.start(one.gpu, Duration.ofMillis(50)).orElseThrow()) {
+            assertThat(watch).isNotNull();
+            play("mute 1");
+            play("health 0 0 3 0");
+            GpuJobs job = new GpuJobs(one, 2, "train", "100000", "1", "1");
+            job.start(one, one.uuids());
+            job.awaitSteps(one, 3);
+            one.succeed(job.kill());
+            assertThat(one.gpu.usable()).as("what was seen last holds").isEqualTo(2);
+            assertThat(told).hasValue(0);
+            play("mute 0");
+            await().atMost(TestingGpuNode.SOON).until(() -> told.get() == 1);
+        }
     }
 
     /** Writes a specification of all GPUs of a node, with one file of its own that is seen at some places. */

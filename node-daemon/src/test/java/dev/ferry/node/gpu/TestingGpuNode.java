@@ -42,6 +42,7 @@ final class TestingGpuNode implements AutoCloseable {
 
     final StandIn cards;
     final GpuNode gpu;
+    private final GpuConfig config;
     private final String group = "ferrytest-" + Ids.random(6);
     private final CgroupLayout layout = CgroupLayout.ofThisMachine();
     private final Path folder;
@@ -57,7 +58,7 @@ final class TestingGpuNode implements AutoCloseable {
         folder = Files.createDirectories(base.resolve(name));
         cards = StandIn.start(folder.resolve("cards"), StandInSpec.parse(spec), name);
         GpuConfig told = cards.config();
-        GpuConfig config = new GpuConfig(told.library(), told.nvml(), told.program(), told.standIn(), lockTimeout, callTimeout, "0s", List.of(folder.resolve("cdi").toString()));
+        config = new GpuConfig(told.library(), told.nvml(), told.program(), told.standIn(), lockTimeout, callTimeout, "0s", List.of(folder.resolve("cdi").toString()));
         gpu = GpuNode.open(config, folder.resolve("gpu"));
         NodeFacts.Builder facts = NodeFacts.newBuilder().setArchitecture("amd64");
         gpu.addTo(facts);
@@ -77,6 +78,11 @@ final class TestingGpuNode implements AutoCloseable {
         registry = new JobRegistry(context);
         registry.recover();
         meter = new GpuMeter(registry, context, Duration.ofMinutes(1));
+    }
+
+    /** The GPUs as a daemon finds them that was started anew beside the same helper. */
+    GpuNode openAgain() throws InterruptedException {
+        return GpuNode.open(config, folder.resolve("gpu"));
     }
 
     private Outbox collect() {

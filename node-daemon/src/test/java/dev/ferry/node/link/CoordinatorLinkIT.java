@@ -10,6 +10,8 @@ import dev.ferry.node.jobs.JobRegistry;
 import dev.ferry.node.jobs.NodeContext;
 import dev.ferry.node.lease.NodeLease;
 import dev.ferry.proto.v1.FromNode;
+import dev.ferry.proto.v1.Gpu;
+import dev.ferry.proto.v1.GpuHealth;
 import dev.ferry.proto.v1.Hello;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.NodeLinkGrpc;
@@ -30,6 +32,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -50,6 +53,7 @@ class CoordinatorLinkIT {
     /** Keeps the streams that were opened, and answers as it is told. */
     private static final class Played extends NodeLinkGrpc.NodeLinkImplBase {
         private final List<StreamObserver<ToNode>> streams = new CopyOnWriteArrayList<>();
+        private final List<FromNode> heard = new CopyOnWriteArrayList<>();
         private volatile boolean welcomes = true;
 
         @Override
@@ -58,6 +62,7 @@ class CoordinatorLinkIT {
             return new StreamObserver<>() {
                 @Override
                 public void onNext(FromNode message) {
+                    heard.add(message);
                     if (message.hasHello() && welcomes) {
                         answers.onNext(ToNode.newBuilder().setWelcome(WELCOME).build());
                     }
@@ -106,6 +111,29 @@ class CoordinatorLinkIT {
         CoordinatorLink link = new CoordinatorLink("node-1", coordinators, CoordinatorLinkIT::channel, NodeFacts.getDefaultInstance(), Resources.getDefaultInstance(), "", lease);
         link.start(jobs);
         return link;
+    }
+
+    private static GpuHealth gpus(String sick) {
+        return GpuHealth.newBuilder().addGpus(Gpu.newBuilder().setUuid("GPU-1").setSick(sick)).addGpus(Gpu.newBuilder().setUuid("GPU-2")).build();
+    }
+
+    @Test
+    void howTheGpusAreIsToldWhenItChangesAndOnEachStream() throws Exception {
+        AtomicReference<GpuHealth> now = new AtomicReference<>(gpus(""));
+        try (CoordinatorLink link = new CoordinatorLink("node-1", address(), CoordinatorLinkIT::channel, NodeFacts.getDefaultInstance(), Resources.getDefaultInstance(), "", lease)) {
+            link.carryGpus(now::get);
+            link.start(jobs);
+            await().atMost(SOON).until(() -> played.heard.contains(FromNode.newBuilder().setGpuHealth(gpus("")).build()));
+            now.set(gpus("Xid 79"));
+            link.gpusChanged();
+            await().atMost(SOON).until(() -> played.heard.contains(FromNode.newBuilder().setGpuHealth(gpus("Xid 79")).build()));
+            played.heard.clear();
+            played.streams.getFirst().onCompleted();
+            await().atMost(SOON).until(() -> played.heard.contains(FromNode.newBuilder().setGpuHealth(gpus("Xid 79")).build()));
+            Hello hello = played.heard.stream().filter(FromNode::hasHello).findFirst().orElseThrow().getHello();
+            assertThat(hello.getFacts().getGpusList()).isEqualTo(gpus("Xid 79").getGpusList());
+            assertThat(hello.getCapacity().getGpus()).isEqualTo(1);
+        }
     }
 
     /** As the machine of a leader does that stands still: the kernel takes connections, and nobody answers. */
