@@ -15,7 +15,7 @@ import org.slf4j.LoggerFactory;
  */
 public final class GpuWatch implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(GpuWatch.class);
-    private static final Duration EVERY = Duration.ofSeconds(10);
+    private static final Duration EVERY = Duration.ofSeconds(4);
 
     private final GpuNode gpu;
     private final CountDownLatch closing = new CountDownLatch(1);
