@@ -41,6 +41,8 @@ final class WitnessedJob {
                         .addAllCommand(List.of("/usr/bin/python3", "/chaos/witness.py", "/witness/" + name, Integer.toString(mebibytes)))
                         .setMemoryBytes((long) (mebibytes + BESIDE_MEBIBYTES) << 20)
                         .setCpuMillis(100)
+                        // Whatever becomes of the machines, only what the run itself orders is done to it.
+                        .setCheckpointEvery("never")
                         .addMounts(Mount.newBuilder().setSource(programs.toString()).setDestination("/chaos").setReadOnly(true))
                         .addMounts(Mount.newBuilder().setSource(witnesses.toString()).setDestination("/witness"))
                         .build();

@@ -131,7 +131,7 @@ public final class Defaults {
         MEANING.put("node.runc", "Path of runc; empty: looked for.");
         MEANING.put("node.freezeTimeout", "How long the kernel may take to stop a job's processes.");
         MEANING.put("node.gpu", "The GPUs' driver; a node without one takes jobs without GPUs.");
-        MEANING.put("evacuation.checkpoint", "How often images are made of jobs that say nothing themselves, while they run: auto, never, or a time such as 10m.");
+        MEANING.put("evacuation.checkpoint", "How often images are made of jobs that say nothing themselves, while they run: auto; exposed, which is auto on nodes of pools that lose machines often, for jobs that run long; never; or a time such as 10m.");
         MEANING.put("evacuation.mostFrozen", "Which share of its time a job may stand still for such images.");
         MEANING.put("node.pool", "Name of the pool of machines like this one, which are taken away as often, for example the zone and the machine's type; empty: of none.");
         MEANING.put("node.notices", "Where to look for the word that the machine goes away; see spot.md.");

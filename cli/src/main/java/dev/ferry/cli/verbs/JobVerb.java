@@ -67,7 +67,7 @@ public final class JobVerb implements Runnable {
         @Parameters(paramLabel = "JOB", description = "Name, id or begin of an id.")
         private String job = "";
 
-        @Option(names = "--checkpoint-every", paramLabel = "TIME|auto|never", description = "How often; auto: by what an image costs and how often machines like the job's are taken away.", defaultValue = "")
+        @Option(names = "--checkpoint-every", paramLabel = "TIME|auto|exposed|never", description = "How often; auto: by what an image costs and how often machines like the job's are taken away; exposed: auto where that is often, else never.", defaultValue = "")
         private String every = "";
 
         @Option(names = "--most-frozen", paramLabel = "SHARE", description = "Which share of its time the job may stand still for images, for example 0.01.", defaultValue = "0")

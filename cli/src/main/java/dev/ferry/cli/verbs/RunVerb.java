@@ -85,7 +85,7 @@ public final class RunVerb implements Callable<Integer> {
 
     @Mixin private final NotifyOptions notify = new NotifyOptions();
 
-    @Option(names = "--checkpoint-every", paramLabel = "TIME|auto|never", description = "How often an image is made while it runs; default evacuation.checkpoint of the coordinator.", defaultValue = "")
+    @Option(names = "--checkpoint-every", paramLabel = "TIME|auto|exposed|never", description = "How often an image is made while it runs; exposed: auto where machines are lost often, else never; default evacuation.checkpoint of the coordinator.", defaultValue = "")
     private String checkpointEvery = "";
 
     @Option(

@@ -19,7 +19,7 @@ import java.util.function.Consumer;
  * @param link what a node is taken to send in a second, until dumps have been measured
  * @param scan what one dump is taken to read in a second, until dumps have been measured
  * @param parallel how many dumps at most a node makes at the same time
- * @param checkpoint how often images of jobs are made that say nothing themselves: auto, never, or a time
+ * @param checkpoint how often images of jobs are made that say nothing themselves: auto, exposed, never, or a time
  * @param mostFrozen which share of its time a job may stand still for such images
  */
 public record EvacuationConfig(String margin, String finalNotice, String maintenanceLead, String link, String scan, int parallel, String checkpoint, double mostFrozen) implements Configs.Checked {
@@ -27,7 +27,7 @@ public record EvacuationConfig(String margin, String finalNotice, String mainten
     private static final int MOST_PARALLEL = 16;
 
     public static EvacuationConfig defaults() {
-        return new EvacuationConfig("2s", "2m", "15m", "100MiB", "400MiB", 2, "never", FreshPolicy.USUAL_SHARE);
+        return new EvacuationConfig("2s", "2m", "15m", "100MiB", "400MiB", 2, Policies.EXPOSED, FreshPolicy.USUAL_SHARE);
     }
 
     @Override

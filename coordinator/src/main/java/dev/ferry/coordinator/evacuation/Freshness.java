@@ -80,10 +80,11 @@ public final class Freshness implements AutoCloseable {
                 state.openOperations().stream().filter(operation -> operation.getKind() == OperationKind.CHECKPOINT).map(Operation::getSourceNode).collect(Collectors.toCollection(HashSet::new));
         // What is moved away anyway gets its image by that.
         Evacuations.open(state).stream().map(evacuation -> evacuation.getNode()).forEach(busy::add);
+        PolicyLook look = policies.look(state);
         List<String> due = new ArrayList<>();
         for (Job job : state.liveJobs()) {
             boolean can = job.getState() == JobState.RUNNING && job.getOperation().isEmpty() && !busy.contains(job.getNode());
-            if (can && isDue(state, job)) {
+            if (can && look.makesImages(job) && isDue(state, look, job)) {
                 due.add(job.getId());
                 busy.add(job.getNode());
             }
@@ -91,8 +92,8 @@ public final class Freshness implements AutoCloseable {
         return due;
     }
 
-    private boolean isDue(Transaction state, Job job) {
-        JobPolicy policy = policies.show(state, job);
+    private static boolean isDue(Transaction state, PolicyLook look, Job job) {
+        JobPolicy policy = look.show(job);
         return policy.getIntervalMillis() > 0 && policy.getNextAt() <= state.now() && new JobHistory(state, job, CAUSE).mayTryAfter(state.now(), AFTER_FAILURE);
     }
 

@@ -8,11 +8,8 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobPolicy;
-import dev.ferry.proto.v1.JobState;
-import dev.ferry.proto.v1.Node;
 import dev.ferry.scheduling.fresh.FreshPolicy;
 import dev.ferry.scheduling.fresh.FreshPolicy.Facts;
-import dev.ferry.scheduling.fresh.FreshPolicy.Interval;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -21,6 +18,9 @@ import java.util.Optional;
 public final class Policies {
     /** What was changed after the job's submission; its parent is the job. */
     static final RecordKind<JobPolicy> KIND = new RecordKind<>("job-policy", JobPolicy.parser(), JobPolicy::getJob, JobPolicy::getJob, policy -> 0);
+
+    /** Auto on a node of a pool that loses machines often, for a job that runs long; never elsewhere. */
+    static final String EXPOSED = "exposed";
 
     /** What a cloud that says something says at least. */
     private static final Duration SHORTEST_NOTICE = Duration.ofSeconds(30);
@@ -32,18 +32,19 @@ public final class Policies {
     }
 
     /**
-     * Reads auto, never, or a time.
+     * Reads auto, exposed, never, or a time.
      *
+     * @return of exposed what it is where no machines are lost: never
      * @throws FerryException INVALID_ARGUMENT
      */
     public static FreshPolicy parse(String text) {
         return switch (text) {
             case "auto" -> FreshPolicy.auto();
-            case "never" -> FreshPolicy.never();
+            case "never", EXPOSED -> FreshPolicy.never();
             default -> {
                 Duration every = Durations.parse(text);
                 if (every.isZero()) {
-                    throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Images can't be made every " + text + "; write auto, never, or a time such as 10m");
+                    throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Images can't be made every " + text + "; write auto, exposed, never, or a time such as 10m");
                 }
                 yield FreshPolicy.every(every);
             }
@@ -51,7 +52,7 @@ public final class Policies {
     }
 
     /** What holds for a job, without what follows from it. */
-    private JobPolicy asked(Transaction state, Job job) {
+    JobPolicy asked(Transaction state, Job job) {
         JobPolicy changed = state.record(KIND, job.getId()).orElse(JobPolicy.getDefaultInstance());
         String submitted = job.getSpec().getCheckpointEvery().isEmpty() ? config.checkpoint() : job.getSpec().getCheckpointEvery();
         return JobPolicy.newBuilder()
@@ -63,28 +64,12 @@ public final class Policies {
 
     /** What holds for a job, and what follows from it now. */
     public JobPolicy show(Transaction state, Job job) {
-        JobPolicy asked = asked(state, job);
-        FreshPolicy parsed = parse(asked.getCheckpoint());
-        FreshPolicy policy = new FreshPolicy(parsed.mode(), parsed.every(), asked.getMostFrozen());
-        Optional<Node> node = state.node(job.getNode());
-        Optional<Image> image = job.getLatestImage().isEmpty() ? Optional.empty() : state.image(job.getLatestImage());
-        JobPolicy.Builder shown = asked.toBuilder().setPool(node.map(Node::getPool).orElse(""));
-        if (node.isEmpty() || job.getState() != JobState.RUNNING) {
-            return shown.setWhy("the job does not run").build();
-        }
-        Facts facts = facts(state, job, node.get(), image);
-        shown.setCostMicros(facts.cost().toNanos() / 1000).setMeanTimeMillis(facts.meanTime().toMillis());
-        Optional<Interval> interval = policy.interval(facts);
-        if (interval.isEmpty()) {
-            return shown.setWhy("no images are made").build();
-        }
-        Duration unsaved = Situation.unsaved(state, job, image, new JobHistory(state, job, Freshness.CAUSE));
-        return shown.setIntervalMillis(interval.get().interval().toMillis()).setWhy(interval.get().why()).setNextAt(state.now() + interval.get().interval().minus(unsaved).toMillis()).build();
+        return look(state).show(job);
     }
 
-    private Facts facts(Transaction state, Job job, Node node, Optional<Image> image) {
-        int beside = (int) state.liveJobs().stream().filter(one -> Situation.isThere(one, node.getName())).count();
-        return facts(image, state.images(job.getId()), Pools.meanTimeUncovered(state, node.getPool()), Situation.pace(state, node.getName(), config), Math.max(1, beside), config);
+    /** For all jobs at one time: what is the same for many is read once. */
+    PolicyLook look(Transaction state) {
+        return new PolicyLook(state, this, config);
     }
 
     /**

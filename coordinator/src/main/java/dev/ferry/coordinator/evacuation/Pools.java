@@ -73,24 +73,24 @@ public final class Pools {
             return Hazard.PRIOR.after(interruptions, Duration.ofMillis(livedMillis));
         }
 
+        /** Whether its machines are taken away more often than is believed of one of which nothing is known. */
+        boolean isRaised() {
+            return hazard().isRaisedAbove(Hazard.PRIOR);
+        }
+
         /** Mean time between interruptions of one machine that cost work. */
         Duration meanTimeUncovered() {
             return hazard().meanTimeUncovered(interruptions, uncovered);
         }
     }
 
-    private static Map<String, Seen> seen(Transaction state) {
+    /** What was seen of each pool that had a machine. */
+    static Map<String, Seen> seen(Transaction state) {
         Map<String, Seen> seen = new TreeMap<>();
         for (NodeLife life : state.records(LIFE, RecordQuery.all().from(state.now() - LOOKED_BACK.toMillis()))) {
             seen.put(life.getPool(), seen.getOrDefault(life.getPool(), Seen.NOTHING).and(life, state.now()));
         }
         return seen;
-    }
-
-    /** Mean time between interruptions of one machine of a pool that cost work. */
-    static Duration meanTimeUncovered(Transaction state, String pool) {
-        Seen of = seen(state).getOrDefault(pool, Seen.NOTHING);
-        return of.meanTimeUncovered();
     }
 
     /** Every pool. */
@@ -109,7 +109,7 @@ public final class Pools {
                                     .setLivedMillis(of.livedMillis())
                                     .setHazardPerHour(of.hazard().perHour())
                                     .setMeanTimeMillis(of.hazard().meanTime().toMillis())
-                                    .setRaised(of.hazard().isRaisedAbove(Hazard.PRIOR))
+                                    .setRaised(of.isRaised())
                                     .setSaved(savedAndLost[0])
                                     .setLost(savedAndLost[1])
                                     .build();

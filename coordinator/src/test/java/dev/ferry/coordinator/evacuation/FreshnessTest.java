@@ -24,6 +24,7 @@ import dev.ferry.proto.v1.Pool;
 import dev.ferry.proto.v1.SetJobPolicyRequest;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -74,7 +75,8 @@ class FreshnessTest {
         scene.stub().setJobPolicy(SetJobPolicyRequest.newBuilder().setJob(often.getId()).setMostFrozen(1).build());
         await().atMost(SOON).until(() -> images(often) >= 3);
         assertThat(images(never)).isZero();
-        assertThat(images(silent)).as("the configuration says never").isZero();
+        assertThat(images(silent)).as("no machine was taken away").isZero();
+        assertThat(policy(silent).getWhy()).contains("not taken away so often");
         assertThat(operations(often)).filteredOn(operation -> operation.getKind() == OperationKind.CHECKPOINT).allSatisfy(operation -> assertThat(operation.getCause()).isEqualTo("background image"));
         JobPolicy policy = policy(often);
         assertThat(policy.getIntervalMillis()).isEqualTo(1000);
@@ -91,6 +93,27 @@ class FreshnessTest {
         assertThat(CoordinatorScene.refusal(() -> scene.stub().setJobPolicy(SetJobPolicyRequest.newBuilder().setJob(job.getId()).setCheckpoint("often").build()))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
         assertThat(CoordinatorScene.refusal(() -> scene.stub().setJobPolicy(SetJobPolicyRequest.newBuilder().setJob(job.getId()).setMostFrozen(2).build()))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
         assertThat(CoordinatorScene.refusal(() -> scene.run(JobSpec.newBuilder().setCheckpointEvery("sometimes")))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+    }
+
+    /** Nobody asked for images, and nobody said that there shall be none. */
+    @Test
+    void aLongJobOfAPoolThatLosesMachinesOftenIsNotWithoutImages() {
+        Job silent = running("");
+        Job never = running("never");
+        Job brief = scene.awaitState(scene.run(JobSpec.newBuilder().setTimeLimitSeconds(60)).getId(), JobState.RUNNING);
+        List<FakeNode> others = new ArrayList<>();
+        for (int number = 2; number <= 9; number++) {
+            others.add(scene.add("node-" + number));
+        }
+        await().atMost(SOON).until(() -> scene.stub().listPools(ListPoolsRequest.getDefaultInstance()).getPools(0).getNodes() == 9);
+        for (int number = 2; number <= 9; number++) {
+            others.get(number - 2).disconnect();
+            scene.stub().confirmNodeGone(ConfirmGoneRequest.newBuilder().setNode("node-" + number).setSource("aws").setEvidence("terminated").build());
+        }
+        await().atMost(SOON).until(() -> policy(silent).getIntervalMillis() > 0);
+        assertThat(policy(silent).getWhy()).contains("taken away often");
+        assertThat(policy(never).getIntervalMillis()).isZero();
+        assertThat(policy(brief).getIntervalMillis()).as("a minute").isZero();
     }
 
     @Test
