@@ -77,7 +77,7 @@ end:
     :: atomic { up[n] && link[n] != 0 && hello[n] == RECONCILED && welcome[n] == 0 && asked[n] ->
         lease[n] = 1; asked[n] = 0
     }
-    /* @ JobAgent.execute, JobAgent.awaitLease, Fence.check, JobAgent.begin, JobAgent.open */
+    /* @ JobAgent.execute, JobAgent.awaitLease, Fence.check, JobAgent.begin, OrderActs.open */
     :: atomic { up[n] && queued[n] != 0 && open[n] == 0 && welcome[n] == 0 && (lease[n] || queuedStep[n] == KILL || queuedStep[n] == THAW) ->
         if
         :: queuedLife[n] < highestLife[n] && !(queuedStep[n] == KILL && journalLife[n] <= queuedLife[n]) -> refuse(n)
