@@ -70,7 +70,7 @@ public final class GrpcPorts {
     }
 
     /** Ends a server: calls have so long to come to their end by themselves. */
-    static void end(Server server, long orderlySeconds) throws InterruptedException {
+    public static void end(Server server, long orderlySeconds) throws InterruptedException {
         server.shutdown();
         if (!server.awaitTermination(orderlySeconds, TimeUnit.SECONDS)) {
             server.shutdownNow();

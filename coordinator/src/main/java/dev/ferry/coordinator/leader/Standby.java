@@ -1,6 +1,7 @@
 package dev.ferry.coordinator.leader;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.GrpcPorts;
 import dev.ferry.coordinator.access.ServerTls;
 import dev.ferry.coordinator.api.ErrorTransport;
 import dev.ferry.coordinator.api.HttpServer;
@@ -19,7 +20,6 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -71,10 +71,10 @@ final class Standby implements AutoCloseable {
         }
     }
 
+    /** Who is being refused at this moment is still told why: a call that is cut off could not be asked again elsewhere, for all that its caller knows. */
     @Override
     public void close() throws InterruptedException {
-        grpc.shutdownNow();
-        boolean ignored = grpc.awaitTermination(ORDERLY_SECONDS, TimeUnit.SECONDS);
+        GrpcPorts.end(grpc, ORDERLY_SECONDS);
         closeHttp(http);
     }
 
