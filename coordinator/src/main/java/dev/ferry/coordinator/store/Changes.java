@@ -7,7 +7,7 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 
-/** Lets threads wait for the next change of a job, an operation or a node. */
+/** Lets threads wait for the next change of a job, an operation or a node. Whoever tells of one waits for nobody's look. */
 public final class Changes {
     private final Map<String, Waiters> waiters = new ConcurrentHashMap<>();
 
@@ -15,6 +15,7 @@ public final class Changes {
         final ReentrantLock lock = new ReentrantLock();
         final Condition changed = lock.newCondition();
         int count;
+        long told;
     }
 
     /** Those who wait for one of these look again. */
@@ -24,6 +25,7 @@ public final class Changes {
             if (of != null) {
                 of.lock.lock();
                 try {
+                    of.told++;
                     of.changed.signalAll();
                 } finally {
                     of.lock.unlock();
@@ -33,8 +35,9 @@ public final class Changes {
     }
 
     /**
-     * Waits until something is so, looking after each change of a key.
+     * Waits until something is so, looking after each change of a key, and a last time at the end.
      *
+     * @param condition may take long, as a look into the store does
      * @return whether it is so; false when the time is over
      */
     public boolean await(String key, Duration atMost, BooleanSupplier condition) throws InterruptedException {
@@ -46,20 +49,49 @@ public final class Changes {
                             of.count++;
                             return of;
                         });
-        long left = atMost.toNanos();
+        long end = System.nanoTime() + atMost.toNanos();
+        try {
+            while (true) {
+                // Read before the look: a change that comes during it is seen by the next.
+                long before = told(mine);
+                if (condition.getAsBoolean()) {
+                    return true;
+                }
+                if (!awaitNews(mine, before, end)) {
+                    return condition.getAsBoolean();
+                }
+            }
+        } finally {
+            Object ignored = waiters.computeIfPresent(key, (name, of) -> --of.count == 0 ? null : of);
+        }
+    }
+
+    private static long told(Waiters mine) {
         mine.lock.lock();
         try {
-            while (!condition.getAsBoolean()) {
+            return mine.told;
+        } finally {
+            mine.lock.unlock();
+        }
+    }
+
+    /**
+     * @param end on the clock of {@link System#nanoTime}
+     * @return false when the time is over
+     */
+    private static boolean awaitNews(Waiters mine, long before, long end) throws InterruptedException {
+        mine.lock.lock();
+        try {
+            while (mine.told == before) {
+                long left = end - System.nanoTime();
                 if (left <= 0) {
                     return false;
                 }
-                // A change between the look and the wait can't be missed: it needs the lock to be told.
-                left = mine.changed.awaitNanos(left);
+                long unused = mine.changed.awaitNanos(left);
             }
             return true;
         } finally {
             mine.lock.unlock();
-            Object ignored = waiters.computeIfPresent(key, (name, of) -> --of.count == 0 ? null : of);
         }
     }
 }
