@@ -14,6 +14,8 @@ import io.grpc.Status;
 import io.grpc.stub.ClientCallStreamObserver;
 import io.grpc.stub.ClientResponseObserver;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
@@ -46,6 +48,9 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
     private final CountDownLatch welcome = new CountDownLatch(1);
     private final AtomicLong answered = new AtomicLong();
     private final Object sending = new Object();
+    /** What was to be said before the Hello; guarded, as whether that was said, by {@link #sending}. */
+    private final List<FromNode> early = new ArrayList<>();
+    private boolean greeted;
     private volatile @Nullable ClientCallStreamObserver<FromNode> stream;
     private volatile long heartbeatMillis = 1000;
     private volatile long orders;
@@ -76,7 +81,12 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
                             orders = number;
                             return hello.get();
                         });
-        requests.onNext(FromNode.newBuilder().setHello(first).build());
+        synchronized (sending) {
+            requests.onNext(FromNode.newBuilder().setHello(first).build());
+            greeted = true;
+            early.forEach(this::send);
+            early.clear();
+        }
         jobs.unacknowledged().forEach(result -> send(FromNode.newBuilder().setResult(result).build()));
     }
 
@@ -156,13 +166,17 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
         }
     }
 
-    /** Says a message, or drops it when the stream is at its end. */
+    /** Says a message, or drops it when the stream is at its end. One that comes while the Hello is made follows it: the coordinator ends a stream that begins otherwise. */
     void send(FromNode message) {
         ClientCallStreamObserver<FromNode> open = stream;
         if (open == null || ended.getCount() == 0) {
             return;
         }
         synchronized (sending) {
+            if (!greeted) {
+                early.add(message);
+                return;
+            }
             try {
                 open.onNext(message);
             } catch (IllegalStateException over) {

@@ -13,6 +13,7 @@ import dev.ferry.proto.v1.FromNode;
 import dev.ferry.proto.v1.Gpu;
 import dev.ferry.proto.v1.GpuHealth;
 import dev.ferry.proto.v1.Hello;
+import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.NodeLinkGrpc;
 import dev.ferry.proto.v1.Resources;
@@ -182,6 +183,25 @@ class CoordinatorLinkIT {
         } finally {
             first.shutdownNow();
             second.shutdownNow();
+        }
+    }
+
+    /** Jobs go on meanwhile; a coordinator ends a stream that does not begin with Hello. */
+    @Test
+    void whatIsSaidWhileTheHelloIsMadeFollowsIt() {
+        ManagedChannel channel = channel(address());
+        try {
+            LinkSession session = session(new AtomicInteger());
+            session.open(
+                    channel,
+                    () -> {
+                        session.send(FromNode.newBuilder().setJobReport(JobReport.newBuilder().setJob("job-1")).build());
+                        return Hello.getDefaultInstance();
+                    });
+            await().atMost(SOON).until(() -> played.heard.size() == 2);
+            assertThat(played.heard).extracting(FromNode::getMessageCase).containsExactly(FromNode.MessageCase.HELLO, FromNode.MessageCase.JOB_REPORT);
+        } finally {
+            channel.shutdownNow();
         }
     }
 
