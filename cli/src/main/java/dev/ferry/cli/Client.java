@@ -11,8 +11,10 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetServerRequest;
 import dev.ferry.proto.v1.Server;
 import io.grpc.Channel;
+import io.grpc.ConnectivityState;
 import io.grpc.ManagedChannel;
 import io.grpc.Metadata;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
@@ -40,6 +42,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
@@ -54,6 +57,9 @@ public final class Client implements AutoCloseable {
 
     /** After how long without a word of one of several coordinators it is asked for a sign of life; gRPC takes no less. */
     private static final Duration SILENCE = Duration.ofSeconds(10);
+
+    /** How long a connection to one of several coordinators may take; gRPC would wait for it as long as for the answer, which a machine that is off never gives. */
+    private static final Duration CONNECT = Duration.ofSeconds(3);
 
     private static final long END_MILLIS = 200;
     private static final Metadata.Key<String> AUTHORIZATION = Metadata.Key.of("authorization", Metadata.ASCII_STRING_MARSHALLER);
@@ -172,7 +178,7 @@ public final class Client implements AutoCloseable {
         long end = System.nanoTime() + TURNS.toNanos();
         while (true) {
             try {
-                return call.apply(channels.computeIfAbsent(server(), this::open));
+                return call.apply(connected(channels.computeIfAbsent(server(), this::open)));
             } catch (StatusRuntimeException failed) {
                 FerryException error = ErrorTransport.toError(failed, server());
                 boolean elsewhere = addresses.size() > 1 && (repeat == Repeat.ALWAYS ? isAway(error) : isNotDone(error, failed));
@@ -189,6 +195,37 @@ public final class Client implements AutoCloseable {
                 pauseAfterRound();
             }
         }
+    }
+
+    /**
+     * Waits for the connection, where there are others to ask. One that can't be made fails the call at once, with what is wrong.
+     *
+     * @throws StatusRuntimeException UNAVAILABLE when it takes too long: nothing was asked
+     */
+    private ManagedChannel connected(ManagedChannel channel) {
+        if (addresses.size() > 1 && !connects(channel)) {
+            throw Status.UNAVAILABLE.withCause(new ConnectException("no connection within " + CONNECT.toSeconds() + " s")).asRuntimeException();
+        }
+        return channel;
+    }
+
+    private static boolean connects(ManagedChannel channel) {
+        long end = System.nanoTime() + CONNECT.toNanos();
+        ConnectivityState now = channel.getState(true);
+        try {
+            while (now == ConnectivityState.IDLE || now == ConnectivityState.CONNECTING) {
+                CountDownLatch changed = new CountDownLatch(1);
+                channel.notifyWhenStateChanged(now, changed::countDown);
+                if (!changed.await(end - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+                    return false;
+                }
+                now = channel.getState(true);
+            }
+        } catch (InterruptedException interrupted) {
+            // The call says it.
+            Thread.currentThread().interrupt();
+        }
+        return true;
     }
 
     private static boolean isAway(FerryException error) {
