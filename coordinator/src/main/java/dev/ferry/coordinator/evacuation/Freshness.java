@@ -29,6 +29,9 @@ public final class Freshness implements AutoCloseable {
     /** A job that could not be saved is not frozen for nothing again and again. */
     private static final Duration AFTER_FAILURE = Duration.ofMinutes(10);
 
+    /** Of the nodes, those that make images at a time that nobody has asked for: a pool that turns out to lose machines must not send all of its jobs at once. */
+    private static final double UNASKED_PART = 0.1;
+
     private final StateStore store;
     private final Verbs verbs;
     private final Policies policies;
@@ -81,11 +84,14 @@ public final class Freshness implements AutoCloseable {
         // What is moved away anyway gets its image by that.
         Evacuations.open(state).stream().map(evacuation -> evacuation.getNode()).forEach(busy::add);
         PolicyLook look = policies.look(state);
+        long most = Math.max(1, Math.round(UNASKED_PART * state.nodes().size()));
+        long unasked = state.openOperations().stream().filter(operation -> operation.getKind() == OperationKind.CHECKPOINT && operation.getCause().equals(CAUSE)).count();
         List<String> due = new ArrayList<>();
         for (Job job : state.liveJobs()) {
             boolean can = job.getState() == JobState.RUNNING && job.getOperation().isEmpty() && !busy.contains(job.getNode());
-            if (can && look.makesImages(job) && isDue(state, look, job)) {
+            if (can && look.makesImages(job) && (unasked < most || !look.isUnasked(job)) && isDue(state, look, job)) {
                 due.add(job.getId());
+                unasked++;
                 busy.add(job.getNode());
             }
         }

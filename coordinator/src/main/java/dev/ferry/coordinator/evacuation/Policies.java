@@ -51,9 +51,12 @@ public final class Policies {
         };
     }
 
-    /** What holds for a job, without what follows from it. */
-    JobPolicy asked(Transaction state, Job job) {
-        JobPolicy changed = state.record(KIND, job.getId()).orElse(JobPolicy.getDefaultInstance());
+    /**
+     * What holds for a job, without what follows from it.
+     *
+     * @param changed after its submission; default: nothing was
+     */
+    JobPolicy asked(Job job, JobPolicy changed) {
         String submitted = job.getSpec().getCheckpointEvery().isEmpty() ? config.checkpoint() : job.getSpec().getCheckpointEvery();
         return JobPolicy.newBuilder()
                 .setJob(job.getId())

@@ -1,6 +1,7 @@
 package dev.ferry.coordinator.evacuation;
 
 import dev.ferry.coordinator.evacuation.Pools.Seen;
+import dev.ferry.coordinator.store.RecordQuery;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
@@ -11,6 +12,7 @@ import dev.ferry.scheduling.fresh.FreshPolicy;
 import dev.ferry.scheduling.fresh.FreshPolicy.Facts;
 import dev.ferry.scheduling.fresh.FreshPolicy.Interval;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
@@ -25,8 +27,11 @@ final class PolicyLook {
     private final Transaction state;
     private final Policies policies;
     private final EvacuationConfig config;
+    private final Map<String, Pace> paces = new HashMap<>();
     private @Nullable Map<String, Seen> pools;
+    private @Nullable Map<String, Node> nodes;
     private @Nullable Map<String, Long> jobsByNode;
+    private @Nullable Map<String, JobPolicy> changed;
 
     PolicyLook(Transaction state, Policies policies, EvacuationConfig config) {
         this.state = state;
@@ -36,14 +41,33 @@ final class PolicyLook {
 
     /** Whether images of a job may be due at all; most jobs have none, and cost no more than this. */
     boolean makesImages(Job job) {
-        return job.getState() == JobState.RUNNING && policy(job, policies.asked(state, job)).mode() != FreshPolicy.Mode.NEVER;
+        return job.getState() == JobState.RUNNING && policy(job, asked(job)).mode() != FreshPolicy.Mode.NEVER;
+    }
+
+    /** Whether images of a job are made without anybody's asking, because of what happens to machines like its own. */
+    boolean isUnasked(Job job) {
+        return asked(job).getCheckpoint().equals(Policies.EXPOSED);
+    }
+
+    private JobPolicy asked(Job job) {
+        if (changed == null) {
+            changed = state.records(Policies.KIND, RecordQuery.all()).stream().collect(Collectors.toMap(JobPolicy::getJob, one -> one));
+        }
+        return policies.asked(job, changed.getOrDefault(job.getId(), JobPolicy.getDefaultInstance()));
+    }
+
+    private Optional<Node> node(Job job) {
+        if (nodes == null) {
+            nodes = state.nodes().stream().collect(Collectors.toMap(Node::getName, one -> one));
+        }
+        return Optional.ofNullable(nodes.get(job.getNode()));
     }
 
     /** What holds for a job, and what follows from it now. */
     JobPolicy show(Job job) {
-        JobPolicy asked = policies.asked(state, job);
+        JobPolicy asked = asked(job);
         FreshPolicy policy = policy(job, asked);
-        Optional<Node> node = state.node(job.getNode());
+        Optional<Node> node = node(job);
         Optional<Image> image = job.getLatestImage().isEmpty() ? Optional.empty() : state.image(job.getLatestImage());
         JobPolicy.Builder shown = asked.toBuilder().setPool(node.map(Node::getPool).orElse(""));
         if (node.isEmpty() || job.getState() != JobState.RUNNING) {
@@ -56,7 +80,7 @@ final class PolicyLook {
         if (interval.isEmpty()) {
             return shown.setWhy("no images are made" + (exposed ? ": its machine is not taken away so often that it pays" : "")).build();
         }
-        String because = exposed ? String.format(Locale.ROOT, "machines of its pool are taken away often (%.3f/h); ", seen(node.get()).hazard().perHour()) : "";
+        String because = exposed ? String.format(Locale.ROOT, "machines like its own are taken away often (%.3f/h); ", seen(node.get()).hazard().perHour()) : "";
         Duration unsaved = Situation.unsaved(state, job, image, new JobHistory(state, job, Freshness.CAUSE));
         return shown.setIntervalMillis(interval.get().interval().toMillis()).setWhy(because + interval.get().why()).setNextAt(state.now() + interval.get().interval().minus(unsaved).toMillis()).build();
     }
@@ -68,7 +92,7 @@ final class PolicyLook {
 
     /** Whether the job's machine may well be taken away while it runs, by what was seen of its pool. */
     private boolean isExposed(Job job) {
-        Optional<Seen> pool = state.node(job.getNode()).map(this::seen);
+        Optional<Seen> pool = node(job).map(this::seen);
         long limit = job.getSpec().getTimeLimitSeconds();
         return pool.isPresent() && pool.get().isRaised() && (limit == 0 || limit > LONG * pool.get().hazard().meanTime().toSeconds());
     }
@@ -81,7 +105,7 @@ final class PolicyLook {
     }
 
     private Facts facts(Job job, Node node, Optional<Image> image) {
-        return Policies.facts(image, state.images(job.getId()), seen(node).meanTimeUncovered(), Situation.pace(state, node.getName(), config), Math.max(1, besides(node)), config);
+        return Policies.facts(image, state.images(job.getId()), seen(node).meanTimeUncovered(), paces.computeIfAbsent(node.getName(), name -> Situation.pace(state, name, config)), Math.max(1, besides(node)), config);
     }
 
     private int besides(Node node) {

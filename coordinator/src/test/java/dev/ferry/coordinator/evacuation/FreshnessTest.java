@@ -111,7 +111,7 @@ class FreshnessTest {
             scene.stub().confirmNodeGone(ConfirmGoneRequest.newBuilder().setNode("node-" + number).setSource("aws").setEvidence("terminated").build());
         }
         await().atMost(SOON).until(() -> policy(silent).getIntervalMillis() > 0);
-        assertThat(policy(silent).getWhy()).contains("taken away often");
+        assertThat(policy(silent).getWhy()).contains("machines like its own are taken away often");
         assertThat(policy(never).getIntervalMillis()).isZero();
         assertThat(policy(brief).getIntervalMillis()).as("a minute").isZero();
     }

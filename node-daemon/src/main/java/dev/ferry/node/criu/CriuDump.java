@@ -100,7 +100,11 @@ public final class CriuDump implements AutoCloseable {
             status = process.await(Duration.ofNanos(Math.max(1, end - System.nanoTime())));
         } catch (InterruptedException stopped) {
             // The daemon ends, and criu was killed: what it left in the job must not go on with it.
-            undo(KILLED);
+            try {
+                undo(KILLED);
+            } catch (IOException failed) {
+                stopped.addSuppressed(failed);
+            }
             throw stopped;
         }
         return outcome(status, atMost);

@@ -55,6 +55,7 @@ final class NetworkLock {
             if (status != 0) {
                 throw new IOException("The packets of the job's connections may still be dropped: " + HELPER + " ended with status " + status + ": " + process.outputLines());
             }
+            Files.deleteIfExists(runFolder.resolve(LOCKED));
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
             LOG.warn("the packets of the job's connections may still be dropped: the daemon ends");

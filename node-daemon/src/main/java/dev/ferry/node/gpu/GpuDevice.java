@@ -16,6 +16,7 @@ import java.util.Optional;
  */
 public record GpuDevice(String uuid, String model, int minor, long memoryBytes, long usedBytes, int load, boolean mig, String sick, Map<Integer, Long> users) {
     private static final int LOST = 15;
+    private static final String UNREAD = "NVML can't read it";
     private static final String FALLEN = "it has fallen off the bus (NVML: GPU is lost)";
 
     static List<GpuDevice> of(HelperWords words) {
@@ -52,7 +53,7 @@ public record GpuDevice(String uuid, String model, int minor, long memoryBytes, 
             return FALLEN;
         }
         if (one.number("error") != 0) {
-            return "NVML can't read it (error " + one.number("error") + ")";
+            return UNREAD + " (error " + one.number("error") + ")";
         }
         Optional<String> xid = one.words().stream().filter(word -> word.key().equals("xid")).flatMap(word -> Xids.failure(HelperWords.number(word)).stream()).findFirst();
         if (xid.isPresent()) {
@@ -67,6 +68,11 @@ public record GpuDevice(String uuid, String model, int minor, long memoryBytes, 
     /** Why it gets no new jobs now, for people; empty: it may get some. */
     String health() {
         return sick.isEmpty() && mig ? "it is in MIG mode" : sick;
+    }
+
+    /** Whether a look tells how this GPU is: one that could not be read, or that nothing was said of, may be well at the next. */
+    boolean isTold(List<GpuDevice> now) {
+        return now.stream().anyMatch(one -> one.uuid().equals(uuid) && !one.sick().startsWith(UNREAD));
     }
 
     /** This GPU with the health that it has now. One that nothing is said of any more is lost. */

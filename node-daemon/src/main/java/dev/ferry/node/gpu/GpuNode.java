@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -38,6 +39,8 @@ public final class GpuNode implements AutoCloseable {
     private final GpuDriver.@Nullable Facts facts;
     /** Which GPUs there are stays as it was at the start; how they are is as it was last seen. */
     private volatile List<GpuDevice> found;
+    /** GPUs of which the last look told nothing; guarded by this. */
+    private Set<String> inDoubt = Set.of();
     private volatile Runnable onHealth = () -> {};
 
     private GpuNode(GpuConfig config, @Nullable GpuHelper helper, @Nullable GpuDriver driver, GpuDriver.@Nullable Facts facts, List<GpuDevice> found, String why) {
@@ -234,15 +237,22 @@ public final class GpuNode implements AutoCloseable {
 
     private synchronized boolean note(List<GpuDevice> now) {
         List<GpuDevice> noted = new ArrayList<>();
+        Set<String> doubted = new HashSet<>();
         boolean changed = false;
         for (GpuDevice was : found) {
-            GpuDevice is = was.as(now);
+            boolean told = was.isTold(now);
+            if (!told) {
+                doubted.add(was.uuid());
+            }
+            // Jobs are moved off a GPU that fails: one look that told nothing of it is not enough.
+            GpuDevice is = told || inDoubt.contains(was.uuid()) ? was.as(now) : was;
             if (!is.health().equals(was.health())) {
                 changed = true;
                 LOG.warn("GPU {} (/dev/nvidia{}) {}", is.uuid(), is.minor(), is.health().isEmpty() ? "may get jobs again" : "gets no new jobs, those on it run on: " + is.health());
             }
             noted.add(is);
         }
+        inDoubt = Set.copyOf(doubted);
         found = List.copyOf(noted);
         return changed;
     }
