@@ -78,7 +78,7 @@ public final class ErrorTransport {
         return switch (failure.getStatus().getCode()) {
             case UNAVAILABLE -> new FerryException(ErrorCode.COORDINATOR_UNREACHABLE, "No coordinator answers at " + server + ": " + cause(failure, said), failure);
             case DEADLINE_EXCEEDED -> new FerryException(ErrorCode.DEADLINE_EXCEEDED, "The coordinator at " + server + " did not answer in time", failure);
-            // One that the other end has reset came to its deadline there a moment earlier than here, or whoever worked on it was ended.
+            // One that the other end has reset: whoever worked on it was ended, or it came to its deadline there a moment earlier than here.
             case CANCELLED -> said.contains(RESET)
                     ? new FerryException(ErrorCode.COORDINATOR_UNREACHABLE, "The coordinator at " + server + " dropped the call: " + said, failure)
                     : new FerryException(ErrorCode.CANCELLED, "The call to " + server + " was cancelled: " + said, failure);
