@@ -5,7 +5,6 @@ import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.sandbox.JobFolder;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.node.sandbox.RootPlan;
-import dev.ferry.node.sandbox.ToolProcess;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.storage.ImageWriter;
 import java.io.IOException;
@@ -13,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.Map;
 
 /**
  * One dump of a job into an image. CRIU runs with -R: the job is in its frozen control group before and
@@ -24,16 +24,14 @@ public final class CriuDump implements AutoCloseable {
     private final Path runFolder;
     private final JobCgroup cgroup;
     private final CaptureSession session;
-    private final CriuGate gate;
-    private final ToolProcess process;
+    private final GatedCriu criu;
     private boolean touched;
 
-    private CriuDump(Path runFolder, JobCgroup cgroup, CaptureSession session, CriuGate gate, ToolProcess process) {
+    private CriuDump(Path runFolder, JobCgroup cgroup, CaptureSession session, GatedCriu criu) {
         this.runFolder = runFolder;
         this.cgroup = cgroup;
         this.session = session;
-        this.gate = gate;
-        this.process = process;
+        this.criu = criu;
     }
 
     /**
@@ -52,24 +50,12 @@ public final class CriuDump implements AutoCloseable {
         }
         command.addAll(NetworkLock.script(runFolder));
         CaptureSession session = new CaptureSession(runFolder, image);
-        CriuGate gate = null;
-        try {
-            gate = CriuGate.in(runFolder);
-            session.start();
-            ToolProcess process = ToolProcess.start(command, runFolder, runFolder.resolve("dump.out"), CriuAftermath.mark(runFolder));
-            return new CriuDump(runFolder, cgroup, session, gate, process);
-        } catch (IOException | RuntimeException failed) {
-            if (gate != null) {
-                gate.close();
-            }
-            session.close();
-            throw failed;
-        }
+        return new CriuDump(runFolder, cgroup, session, GatedCriu.start(runFolder, session, command, "dump.out", Map.of()));
     }
 
     /** Of criu. */
     public long pid() {
-        return process.pid();
+        return criu.process().pid();
     }
 
     /**
@@ -78,8 +64,8 @@ public final class CriuDump implements AutoCloseable {
      * @throws FerryException DUMP_*: it has ended, or was not ready in time and was killed; it did not touch the job
      */
     public void awaitReady(Duration atMost) throws IOException, InterruptedException {
-        if (!gate.awaitReady(process, atMost)) {
-            List<String> none = outcome(process.await(Duration.ofMillis(1)), atMost);
+        if (!criu.awaitReady(atMost)) {
+            List<String> none = outcome(criu.process().await(Duration.ofMillis(1)), atMost);
         }
     }
 
@@ -94,10 +80,10 @@ public final class CriuDump implements AutoCloseable {
         long end = System.nanoTime() + atMost.toNanos();
         awaitReady(atMost);
         touched = true;
-        gate.open();
+        criu.open();
         int status;
         try {
-            status = process.await(Duration.ofNanos(Math.max(1, end - System.nanoTime())));
+            status = criu.process().await(Duration.ofNanos(Math.max(1, end - System.nanoTime())));
         } catch (InterruptedException stopped) {
             // The daemon ends, and criu was killed: what it left in the job must not go on with it.
             try {
@@ -127,7 +113,7 @@ public final class CriuDump implements AutoCloseable {
             throw new FerryException(ErrorCode.DUMP_TIMEOUT, "CRIU did not dump the job within " + atMost.toSeconds() + " s and was killed");
         }
         if (status != 0) {
-            throw CriuLog.read(runFolder.resolve("dump.log"), process.outputLines()).dumpFailure(status);
+            throw CriuLog.read(runFolder.resolve("dump.log"), criu.process().outputLines()).dumpFailure(status);
         }
         if (ours != null) {
             throw new FerryException(ErrorCode.DUMP_FAILED, "The dump could not be taken from CRIU's pipes: " + ours, ours);
@@ -150,16 +136,6 @@ public final class CriuDump implements AutoCloseable {
     /** Ends a criu that was not let through the gate. */
     @Override
     public void close() throws IOException {
-        gate.close();
-        try {
-            if (process.isAlive()) {
-                process.kill();
-                CriuAftermath.killLeftovers(runFolder);
-            }
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-        } finally {
-            session.close();
-        }
+        criu.close();
     }
 }

@@ -7,7 +7,6 @@ import dev.ferry.node.sandbox.JobFolder;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.node.sandbox.NativeHelper;
 import dev.ferry.node.sandbox.RootPlan;
-import dev.ferry.node.sandbox.ToolProcess;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.storage.ImageReader;
@@ -16,9 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 
 /**
  * One restore of a job from an image, into a control group and a folder that are there already. CRIU is started before the job's volumes are restored, looks at the kernel meanwhile, and
@@ -28,15 +25,13 @@ public final class CriuRestore implements AutoCloseable {
     private final Path runFolder;
     private final JobCgroup cgroup;
     private final ServeSession session;
-    private final CriuGate gate;
-    private final ToolProcess process;
+    private final GatedCriu criu;
 
-    private CriuRestore(Path runFolder, JobCgroup cgroup, ServeSession session, CriuGate gate, ToolProcess process) {
+    private CriuRestore(Path runFolder, JobCgroup cgroup, ServeSession session, GatedCriu criu) {
         this.runFolder = runFolder;
         this.cgroup = cgroup;
         this.session = session;
-        this.gate = gate;
-        this.process = process;
+        this.criu = criu;
     }
 
     /**
@@ -96,21 +91,8 @@ public final class CriuRestore implements AutoCloseable {
         for (RootPlan.Bind bind : plan.externals()) {
             command.addAll(List.of("--external", "mnt[" + bind.key() + "]:" + bind.source()));
         }
-        Map<String, String> environment = new HashMap<>(NetworkLock.environment(image.manifest()));
-        environment.putAll(CriuAftermath.mark(runFolder));
         ServeSession session = new ServeSession(runFolder, image);
-        CriuGate gate = null;
-        try {
-            gate = CriuGate.in(runFolder);
-            session.start();
-            return new CriuRestore(runFolder, cgroup, session, gate, ToolProcess.start(command, runFolder, runFolder.resolve("restore.out"), environment));
-        } catch (IOException | RuntimeException failed) {
-            if (gate != null) {
-                gate.close();
-            }
-            session.close();
-            throw failed;
-        }
+        return new CriuRestore(runFolder, cgroup, session, GatedCriu.start(runFolder, session, command, "restore.out", NetworkLock.environment(image.manifest())));
     }
 
     private static Path pidFile(Path runFolder) {
@@ -126,11 +108,11 @@ public final class CriuRestore implements AutoCloseable {
         long end = System.nanoTime() + atMost.toNanos();
         boolean alive = false;
         try {
-            boolean ready = gate.awaitReady(process, atMost);
+            boolean ready = criu.awaitReady(atMost);
             if (ready) {
-                gate.open();
+                criu.open();
             }
-            int status = process.await(ready ? Duration.ofNanos(Math.max(1, end - System.nanoTime())) : Duration.ofMillis(1));
+            int status = criu.process().await(ready ? Duration.ofNanos(Math.max(1, end - System.nanoTime())) : Duration.ofMillis(1));
             Restored restored = outcome(status, atMost);
             alive = true;
             return restored;
@@ -160,14 +142,14 @@ public final class CriuRestore implements AutoCloseable {
             throw new FerryException(
                     ErrorCode.RESTORE_FAILED,
                     "The kernel killed the restore for want of memory: the job does not fit into its limit here",
-                    CriuLog.read(runFolder.resolve("restore.log"), process.outputLines()).evidence(),
+                    CriuLog.read(runFolder.resolve("restore.log"), criu.process().outputLines()).evidence(),
                     null);
         }
-        if (process.outputLines().stream().anyMatch(line -> line.startsWith("ferry-init: cover "))) {
-            throw new FerryException(ErrorCode.MOUNT_REFUSED, "A folder from outside can't be kept from being written: " + String.join("; ", process.outputLines()));
+        if (criu.process().outputLines().stream().anyMatch(line -> line.startsWith("ferry-init: cover "))) {
+            throw new FerryException(ErrorCode.MOUNT_REFUSED, "A folder from outside can't be kept from being written: " + String.join("; ", criu.process().outputLines()));
         }
         if (status != 0) {
-            throw CriuLog.read(runFolder.resolve("restore.log"), process.outputLines()).restoreFailure(status);
+            throw CriuLog.read(runFolder.resolve("restore.log"), criu.process().outputLines()).restoreFailure(status);
         }
         if (ours != null) {
             throw new FerryException(ErrorCode.RESTORE_FAILED, "The image could not be given to CRIU: " + ours, ours);
@@ -178,17 +160,7 @@ public final class CriuRestore implements AutoCloseable {
     /** Ends a criu that was not let through the gate. */
     @Override
     public void close() throws IOException {
-        gate.close();
-        try {
-            if (process.isAlive()) {
-                process.kill();
-                CriuAftermath.killLeftovers(runFolder);
-            }
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-        } finally {
-            session.close();
-        }
+        criu.close();
     }
 
     /** Half a job must not live: everything that CRIU made is in the control group. */
