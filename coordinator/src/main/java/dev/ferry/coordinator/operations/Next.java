@@ -20,11 +20,8 @@ sealed interface Next {
     /** The open step waits for a change in the cluster. */
     record Wait() implements Next {}
 
-    /** The operation has ended with this event. */
+    /** The operation has ended: with this event or before it. A commit whose answer was lost makes the one look like the other. */
     record Ended(Operation operation) implements Next {}
-
-    /** The operation had ended before. */
-    record Over() implements Next {}
 
     /** The event is of a step that is over. */
     record Nothing() implements Next {}

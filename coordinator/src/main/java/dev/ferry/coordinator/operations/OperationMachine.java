@@ -37,7 +37,7 @@ final class OperationMachine {
     Next apply(Transaction state, String id, Event event) {
         Operation operation = state.operation(id).orElseThrow();
         if (operation.getState() != OperationState.OPEN) {
-            return new Next.Over();
+            return new Next.Ended(operation);
         }
         if (operation.getStepsCount() == 0) {
             Operation.Builder begun = operation.toBuilder();

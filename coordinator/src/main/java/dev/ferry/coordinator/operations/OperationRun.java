@@ -23,6 +23,7 @@ final class OperationRun {
     private Optional<Ordered> ordered = Optional.empty();
     /** Orders whose answer is here and not yet written, because the database failed: they are not silent. */
     private final Set<String> answered = new HashSet<>();
+    private boolean announced;
     private long changesBefore;
     private Duration pause = Pauses.FIRST;
 
@@ -79,7 +80,7 @@ final class OperationRun {
         settle(event);
         if (event instanceof Event.Answer answer) {
             answered.remove(answer.result().getId());
-            if (next instanceof Next.Nothing || next instanceof Next.Over || next instanceof Next.Ended) {
+            if (next instanceof Next.Nothing || next instanceof Next.Ended) {
                 engine.desk().lastWord(answer.node(), answer.result());
             }
         }
@@ -118,9 +119,11 @@ final class OperationRun {
             case Next.Wait wait -> engine.waitingRoom().enter(id, changesBefore);
             case Next.Ended ended -> {
                 end();
-                engine.announce(ended.operation());
+                if (!announced) {
+                    announced = true;
+                    engine.announce(ended.operation());
+                }
             }
-            case Next.Over over -> end();
             case Next.Nothing nothing -> {}
             case Next.Go go -> throw new IllegalStateException("an event was passed over: " + go);
         }
