@@ -228,7 +228,7 @@ public final class Bench {
         figures.add(Figure.compared("outage of a full migration, memory new", "s", full, "criu dump + restore on tmpfs", criu, 1.1, ""));
         figures.add(Figure.compared("outage of a full migration, memory new, against a file", "s", full, "criu + tar + zstd + cp", packed, 1.0, ""));
         if (!podmans.isEmpty()) {
-            figures.add(Figure.compared("outage of a full migration, memory new, against podman", "s", full, "podman checkpoint --export + restore --import", podmans, 1.0, "their file is not copied"));
+            figures.add(Figure.compared("outage of a full migration, memory new, against podman", "s", full, "podman checkpoint --export + restore --import", podmans, 0.2, "their file is not copied"));
         }
         figures.add(Figure.compared("outage of a live migration, 1 % written a second", "s", live, "full migration", full, 0.35, ""));
         figures.add(Figure.compared("restore, memory warm", "s", restores, "criu restore from tmpfs", criuRestores, 1.2, "all of the step RESTORE"));
