@@ -13,9 +13,9 @@ final class DeviceRules {
     private DeviceRules() {}
 
     static void apply(Path group) throws IOException {
-        JobCgroup.write(group.resolve("devices.deny"), "a");
+        GroupFiles.write(group.resolve("devices.deny"), "a");
         for (String rule : ALLOWED) {
-            JobCgroup.write(group.resolve("devices.allow"), rule);
+            GroupFiles.write(group.resolve("devices.allow"), rule);
         }
     }
 }

@@ -1,31 +1,27 @@
 package dev.ferry.node.cgroup;
 
+import static dev.ferry.node.cgroup.GroupFiles.await;
+import static dev.ferry.node.cgroup.GroupFiles.below;
+import static dev.ferry.node.cgroup.GroupFiles.pids;
+import static dev.ferry.node.cgroup.GroupFiles.read;
+import static dev.ferry.node.cgroup.GroupFiles.withAllBelow;
+import static dev.ferry.node.cgroup.GroupFiles.write;
+
 import dev.ferry.common.FerryException;
 import dev.ferry.node.posix.Posix;
 import dev.ferry.proto.v1.ErrorCode;
 import java.io.IOException;
-import java.nio.file.DirectoryIteratorException;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
-import java.util.stream.Stream;
 
 /**
  * The control group of one job, under the same relative path in every hierarchy. The daemon makes
  * it, freezes and thaws it and removes it; runc and CRIU only put processes into it.
  */
 public final class JobCgroup {
-    private static final long CPU_PERIOD_MICROS = 100_000;
-    private static final long LOOK_NANOS = 500_000;
     private static final int SIGKILL = 9;
-    private static final Duration REMOVAL = Duration.ofSeconds(5);
     private static final Duration ROUND = Duration.ofMillis(50);
     /** A group in a held one, empty: the kernel's own record of the hold, which is gone when the processes are and does not age as files do. */
     private static final String HELD = "ferry-held";
@@ -66,66 +62,22 @@ public final class JobCgroup {
     public void create(long cpuMillis, long memoryBytes) throws IOException {
         createFolders();
         letGo();
-        long quota = Math.max(1000, cpuMillis * CPU_PERIOD_MICROS / 1000);
-        if (layout.controllers().isEmpty()) {
-            Path group = layout.unified().orElseThrow().resolve(path);
-            write(group.resolve("cpu.max"), quota + " " + CPU_PERIOD_MICROS);
-            write(group.resolve("memory.max"), Long.toString(memoryBytes));
-            return;
-        }
-        Optional<Path> cpu = inController("cpu");
-        if (cpu.isPresent()) {
-            write(cpu.get().resolve("cpu.cfs_period_us"), Long.toString(CPU_PERIOD_MICROS));
-            write(cpu.get().resolve("cpu.cfs_quota_us"), Long.toString(quota));
-        }
-        Optional<Path> memory = inController("memory");
-        if (memory.isPresent()) {
-            write(memory.get().resolve("memory.limit_in_bytes"), Long.toString(memoryBytes));
-        }
-        Optional<Path> devices = inController("devices");
-        if (devices.isPresent()) {
-            DeviceRules.apply(devices.get());
-        }
+        limits().set(cpuMillis, memoryBytes);
     }
 
     /** Makes the group, without limits; one that is there stays as it is. */
     public void createFolders() throws IOException {
-        for (Path hierarchy : layout.hierarchies()) {
-            makeFolders(hierarchy);
-        }
+        new GroupFolders(layout, path).create();
     }
 
-    /** The limit as it is now, in bytes; 0: not known, or none. */
-    public long memoryLimit() {
-        Path file = layout.controllers().isEmpty() ? freezerFolder().resolve("memory.max") : inController("memory").map(group -> group.resolve("memory.limit_in_bytes")).orElse(freezerFolder().resolve("memory.max"));
-        String limit = read(file).trim();
-        return limit.matches("\\d{1,18}") ? Long.parseLong(limit) : 0;
+    /** Removes the empty group from every hierarchy, with groups that the job made below it. */
+    public void remove() throws IOException {
+        new GroupFolders(layout, path).remove();
     }
 
-    /** Changes the limit of a group that is there. */
-    public void limitMemory(long bytes) throws IOException {
-        if (layout.controllers().isEmpty()) {
-            write(freezerFolder().resolve("memory.max"), Long.toString(bytes));
-            return;
-        }
-        Optional<Path> memory = inController("memory");
-        if (memory.isPresent()) {
-            write(memory.get().resolve("memory.limit_in_bytes"), Long.toString(bytes));
-        }
-    }
-
-    /**
-     * Lets the group use more devices than every job may. In v2 runc does it by the rules of its configuration.
-     *
-     * @param rules in the language of the v1 controller, for example {@code c 195:0 rw}
-     */
-    public void allowDevices(List<String> rules) throws IOException {
-        Optional<Path> devices = inController("devices");
-        if (devices.isPresent() && Files.isDirectory(devices.get())) {
-            for (String rule : rules) {
-                write(devices.get().resolve("devices.allow"), rule);
-            }
-        }
+    /** What the group may use. */
+    public GroupLimits limits() {
+        return new GroupLimits(layout, path);
     }
 
     /** The files a process writes "0" to in order to join the group in every hierarchy. */
@@ -135,7 +87,7 @@ public final class JobCgroup {
 
     /** The folder that CRIU's --freeze-cgroup wants. */
     public Path freezerFolder() {
-        return layout.unified().map(root -> root.resolve(path)).orElseGet(() -> inController("freezer").orElseThrow());
+        return layout.unified().map(root -> root.resolve(path)).orElseGet(() -> layout.controller("freezer").orElseThrow().resolve(path));
     }
 
     /**
@@ -302,45 +254,6 @@ public final class JobCgroup {
         }
     }
 
-    /** How often the kernel killed a process of the group for want of memory. */
-    public long outOfMemoryKills() {
-        Path file =
-                layout.controllers().isEmpty()
-                        ? freezerFolder().resolve("memory.events")
-                        : inController("memory").map(group -> group.resolve("memory.oom_control")).orElse(freezerFolder().resolve("memory.events"));
-        return read(file).lines().filter(line -> line.startsWith("oom_kill ")).mapToLong(line -> Long.parseLong(line.substring(9).trim())).sum();
-    }
-
-    /** Removes the empty group from every hierarchy, with groups that the job made below it. */
-    public void remove() throws IOException {
-        List<IOException> failures = new ArrayList<>();
-        for (Path hierarchy : layout.hierarchies()) {
-            try {
-                removeTree(hierarchy.resolve(path));
-            } catch (IOException failed) {
-                failures.add(failed);
-            }
-        }
-        if (!failures.isEmpty()) {
-            throw failures.getFirst();
-        }
-    }
-
-    private static void removeTree(Path group) throws IOException {
-        // Most have none below them: to look through a group's files takes longer than to remove it.
-        if (!Files.isDirectory(group) || group.toFile().delete()) {
-            return;
-        }
-        for (Path child : below(group)) {
-            removeTree(child);
-        }
-        // A v1 group is busy for a moment after its last process was reaped.
-        boolean gone = await(REMOVAL, () -> !Files.isDirectory(group) || group.toFile().delete());
-        if (!gone) {
-            throw new IOException("control group " + group + " can't be removed; processes: " + read(group.resolve("cgroup.procs")).lines().toList());
-        }
-    }
-
     private static void thaw(Path v1Freezer) throws IOException {
         Path state = v1Freezer.resolve("freezer.state");
         try {
@@ -362,90 +275,4 @@ public final class JobCgroup {
         }
     }
 
-    /** Each level must pass on what the next needs: v2 controllers, v1 cpusets. */
-    private void makeFolders(Path hierarchy) throws IOException {
-        Path parent = hierarchy;
-        for (Path name : Path.of(path)) {
-            Path group = parent.resolve(name);
-            if (layout.controllers().isEmpty()) {
-                for (String controller : List.of("cpu", "memory", "pids")) {
-                    enable(parent, controller);
-                }
-            }
-            try {
-                Files.createDirectory(group);
-            } catch (FileAlreadyExistsException there) {
-                // Another job's, or ours from before.
-            }
-            for (String cpuset : List.of("cpuset.cpus", "cpuset.mems")) {
-                Path file = group.resolve(cpuset);
-                if (Files.exists(group.resolve("cgroup.clone_children")) && Files.exists(file) && read(file).isBlank()) {
-                    write(file, read(parent.resolve(cpuset)).trim());
-                }
-            }
-            parent = group;
-        }
-    }
-
-    private static void enable(Path group, String controller) throws IOException {
-        if (read(group.resolve("cgroup.controllers")).contains(controller)
-                && !read(group.resolve("cgroup.subtree_control")).contains(controller)) {
-            write(group.resolve("cgroup.subtree_control"), "+" + controller);
-        }
-    }
-
-    private Optional<Path> inController(String name) {
-        return layout.controller(name).map(root -> root.resolve(path));
-    }
-
-    private static boolean await(Duration atMost, BooleanSupplier condition) {
-        long end = System.nanoTime() + atMost.toNanos();
-        while (!condition.getAsBoolean()) {
-            if (System.nanoTime() > end) {
-                return false;
-            }
-            LockSupport.parkNanos(LOOK_NANOS);
-        }
-        return true;
-    }
-
-    /** A group and those below it; one that is removed meanwhile may be missing, as its processes are. */
-    private static Stream<Path> withAllBelow(Path group) {
-        return Stream.concat(Stream.of(group), below(group).stream().flatMap(JobCgroup::withAllBelow));
-    }
-
-    /** The groups in a group; none when it is gone. */
-    private static List<Path> below(Path group) {
-        List<Path> children = new ArrayList<>();
-        try (var entries = Files.newDirectoryStream(group, Files::isDirectory)) {
-            entries.forEach(children::add);
-        } catch (IOException | DirectoryIteratorException gone) {
-            // Removed between two looks: its last process has ended, so nothing below it is left to be found.
-        }
-        return children;
-    }
-
-    private static List<Integer> pids(Path group) {
-        return read(group.resolve("cgroup.procs")).lines().map(Integer::valueOf).toList();
-    }
-
-    /** Empty when the file is not there: the group is gone. */
-    private static String read(Path file) {
-        try {
-            return Files.readString(file);
-        } catch (NoSuchFileException gone) {
-            return "";
-        } catch (IOException raced) {
-            // ENODEV: the group was removed between open and read.
-            return "";
-        }
-    }
-
-    static void write(Path file, String value) throws IOException {
-        try {
-            Files.writeString(file, value);
-        } catch (IOException failed) {
-            throw new IOException("can't write '" + value + "' to " + file + ": " + failed.getMessage(), failed);
-        }
-    }
 }

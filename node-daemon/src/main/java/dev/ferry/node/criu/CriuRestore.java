@@ -138,7 +138,7 @@ public final class CriuRestore implements AutoCloseable {
         if (status == -1) {
             throw new FerryException(ErrorCode.RESTORE_TIMEOUT, "CRIU did not restore the job within " + atMost.toSeconds() + " s and was killed");
         }
-        if (status != 0 && cgroup.outOfMemoryKills() > 0) {
+        if (status != 0 && cgroup.limits().outOfMemoryKills() > 0) {
             throw new FerryException(
                     ErrorCode.RESTORE_FAILED,
                     "The kernel killed the restore for want of memory: the job does not fit into its limit here",

@@ -116,7 +116,7 @@ final class EndActions {
     /** The job's first process is gone: finds out how it ended and frees what it held. */
     static void ended(LocalJob job) throws IOException, InterruptedException {
         OptionalInt status = JobProcess.exitStatus(job.folder().control());
-        long memoryKills = job.cgroup().exists() ? job.cgroup().outOfMemoryKills() : 0;
+        long memoryKills = job.cgroup().exists() ? job.cgroup().limits().outOfMemoryKills() : 0;
         String detail = memoryKills > 0 ? "the kernel killed " + memoryKills + " of its processes: memory limit reached" : "";
         killGroup(job, SOON);
         job.releaseKernel();

@@ -69,7 +69,7 @@ final class GpuPhase {
     /** Allows the job's control group, which is there by now, to use what it was given. */
     static List<RootPlan.DeviceNode> allow(LocalJob job, GpuAccess access) throws IOException {
         List<RootPlan.DeviceNode> nodes = access.nodes();
-        job.cgroup().allowDevices(nodes.stream().map(node -> "c " + node.major() + ":" + node.minor() + " rw").toList());
+        job.cgroup().limits().allowDevices(nodes.stream().map(node -> "c " + node.major() + ":" + node.minor() + " rw").toList());
         return nodes;
     }
 
@@ -150,10 +150,10 @@ final class GpuPhase {
         List<GpuUse> uses = job.context().gpu().given(uuids).stream().map(device -> use(device, used)).toList();
         job.change(record -> record.clearGpuUses().addAllGpuUses(uses).clearGpuProcesses().addAllGpuProcesses(holders.stream().map(CudaProcess::innerPid).toList()));
         // The bytes come into the job's own memory: under its old limit the kernel would kill it in the middle.
-        long limit = job.cgroup().memoryLimit();
+        long limit = job.cgroup().limits().memory();
         if (limit > 0) {
             job.change(record -> record.setGpuMemoryLimit(limit));
-            job.cgroup().limitMemory(limit + bytes + PARK_ROOM);
+            job.cgroup().limits().setMemory(limit + bytes + PARK_ROOM);
         }
         return used;
     }
@@ -238,7 +238,7 @@ final class GpuPhase {
 
     private void lowerLimit(long limit) {
         try {
-            job.cgroup().limitMemory(limit);
+            job.cgroup().limits().setMemory(limit);
         } catch (IOException busy) {
             // A higher limit harms nobody as much as a job that is killed for it.
             LOG.warn("job {}: its memory limit stays as it was raised: {}", job.id(), busy.getMessage());

@@ -97,13 +97,13 @@ class GpuStandInIT {
         GpuJobs job = new GpuJobs(two, 1, "train.py", "200", "8");
         job.start(two, two.uuids().subList(0, 1));
         job.awaitSteps(two, 10);
-        long limit = two.cgroup(job.id).memoryLimit();
+        long limit = two.cgroup(job.id).limits().memory();
         CommandResult parked = two.succeed(job.park());
         assertThat(parked.getJob().getState()).isEqualTo(LocalState.LOCAL_PARKED);
         assertThat(parked.getGpuFreeAt()).isPositive();
         assertThat(two.cards.used()).isZero();
         assertThat(two.cgroup(job.id).isFrozen()).isTrue();
-        assertThat(two.cgroup(job.id).memoryLimit()).isGreaterThan(limit);
+        assertThat(two.cgroup(job.id).limits().memory()).isGreaterThan(limit);
         GpuJobs other = new GpuJobs(two, 1, "train", training);
         other.start(two, two.uuids().subList(0, 1));
         other.awaitSteps(two, 10);
@@ -112,7 +112,7 @@ class GpuStandInIT {
         assertThat(stored.getJob().getState()).isEqualTo(LocalState.LOCAL_PARKED);
         assertThat(two.cgroup(job.id).isFrozen()).isTrue();
         two.succeed(job.unpark(two.uuids().subList(2, 3)));
-        assertThat(two.cgroup(job.id).memoryLimit()).isEqualTo(limit);
+        assertThat(two.cgroup(job.id).limits().memory()).isEqualTo(limit);
         job.awaitEnd(two);
         other.awaitEnd(two);
         assertThat(two.log(job.id)).isEqualTo(reference);

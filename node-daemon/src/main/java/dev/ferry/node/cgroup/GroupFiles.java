@@ -1,0 +1,74 @@
+package dev.ferry.node.cgroup;
+
+import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import java.util.stream.Stream;
+
+/** Files of control groups, any of which may vanish between two looks: a group is gone as soon as somebody removes it. */
+final class GroupFiles {
+    private static final long LOOK_NANOS = 500_000;
+
+    private GroupFiles() {}
+
+    /** A group and those below it; one that is removed meanwhile may be missing, as its processes are. */
+    static Stream<Path> withAllBelow(Path group) {
+        return Stream.concat(Stream.of(group), below(group).stream().flatMap(GroupFiles::withAllBelow));
+    }
+
+    /** The groups in a group; none when it is gone. */
+    static List<Path> below(Path group) {
+        List<Path> children = new ArrayList<>();
+        try (var entries = Files.newDirectoryStream(group, Files::isDirectory)) {
+            entries.forEach(children::add);
+        } catch (IOException | DirectoryIteratorException gone) {
+            // Removed between two looks: its last process has ended, so nothing below it is left to be found.
+        }
+        return children;
+    }
+
+    /** Host pids of a group's own processes. */
+    static List<Integer> pids(Path group) {
+        return read(group.resolve("cgroup.procs")).lines().map(Integer::valueOf).toList();
+    }
+
+    /** Empty when the file is not there: the group is gone. */
+    static String read(Path file) {
+        try {
+            return Files.readString(file);
+        } catch (NoSuchFileException gone) {
+            return "";
+        } catch (IOException raced) {
+            // ENODEV: the group was removed between open and read.
+            return "";
+        }
+    }
+
+    /** Writes a value, and names both where the kernel refuses it. */
+    static void write(Path file, String value) throws IOException {
+        try {
+            Files.writeString(file, value);
+        } catch (IOException failed) {
+            throw new IOException("can't write '" + value + "' to " + file + ": " + failed.getMessage(), failed);
+        }
+    }
+
+    /** Looks every half millisecond until a condition holds; false: it did not in time. */
+    static boolean await(Duration atMost, BooleanSupplier condition) {
+        long end = System.nanoTime() + atMost.toNanos();
+        while (!condition.getAsBoolean()) {
+            if (System.nanoTime() > end) {
+                return false;
+            }
+            LockSupport.parkNanos(LOOK_NANOS);
+        }
+        return true;
+    }
+}

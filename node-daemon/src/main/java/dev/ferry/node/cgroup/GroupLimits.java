@@ -1,0 +1,93 @@
+package dev.ferry.node.cgroup;
+
+import static dev.ferry.node.cgroup.GroupFiles.read;
+import static dev.ferry.node.cgroup.GroupFiles.write;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What a group may use: CPU, memory and devices, by the v1 controllers or by v2.
+ *
+ * @param path relative to each hierarchy's root
+ */
+public record GroupLimits(CgroupLayout layout, String path) {
+    private static final long CPU_PERIOD_MICROS = 100_000;
+
+    /**
+     * Sets the limits of a group that is there; its devices become those that every job may use.
+     *
+     * @param cpuMillis thousandths of a CPU
+     */
+    void set(long cpuMillis, long memoryBytes) throws IOException {
+        long quota = Math.max(1000, cpuMillis * CPU_PERIOD_MICROS / 1000);
+        setMemory(memoryBytes);
+        if (isV2()) {
+            write(inV2("cpu.max"), quota + " " + CPU_PERIOD_MICROS);
+            return;
+        }
+        Optional<Path> cpu = inController("cpu");
+        if (cpu.isPresent()) {
+            write(cpu.get().resolve("cpu.cfs_period_us"), Long.toString(CPU_PERIOD_MICROS));
+            write(cpu.get().resolve("cpu.cfs_quota_us"), Long.toString(quota));
+        }
+        Optional<Path> devices = inController("devices");
+        if (devices.isPresent()) {
+            DeviceRules.apply(devices.get());
+        }
+    }
+
+    /** The limit of memory as it is now, in bytes; 0: not known, or none. */
+    public long memory() {
+        String limit = memoryFile("memory.max", "memory.limit_in_bytes").map(GroupFiles::read).orElse("").trim();
+        return limit.matches("\\d{1,18}") ? Long.parseLong(limit) : 0;
+    }
+
+    /** Changes the limit of memory of a group that is there. */
+    public void setMemory(long bytes) throws IOException {
+        Optional<Path> file = memoryFile("memory.max", "memory.limit_in_bytes");
+        if (file.isPresent()) {
+            write(file.get(), Long.toString(bytes));
+        }
+    }
+
+    /** How often the kernel killed a process of the group for want of memory. */
+    public long outOfMemoryKills() {
+        String events = memoryFile("memory.events", "memory.oom_control").map(GroupFiles::read).orElse("");
+        return events.lines().filter(line -> line.startsWith("oom_kill ")).mapToLong(line -> Long.parseLong(line.substring(9).trim())).sum();
+    }
+
+    /**
+     * Lets the group use more devices than every job may. In v2 runc does it by the rules of its configuration.
+     *
+     * @param rules in the language of the v1 controller, for example {@code c 195:0 rw}
+     */
+    public void allowDevices(List<String> rules) throws IOException {
+        Optional<Path> devices = inController("devices");
+        if (devices.isPresent() && Files.isDirectory(devices.get())) {
+            for (String rule : rules) {
+                write(devices.get().resolve("devices.allow"), rule);
+            }
+        }
+    }
+
+    private boolean isV2() {
+        return layout.controllers().isEmpty();
+    }
+
+    private Path inV2(String file) {
+        return layout.unified().orElseThrow().resolve(path).resolve(file);
+    }
+
+    /** Empty: a v1 machine without the memory controller. */
+    private Optional<Path> memoryFile(String v2, String v1) {
+        return isV2() ? Optional.of(inV2(v2)) : inController("memory").map(group -> group.resolve(v1));
+    }
+
+    private Optional<Path> inController(String name) {
+        return layout.controller(name).map(root -> root.resolve(path));
+    }
+}
