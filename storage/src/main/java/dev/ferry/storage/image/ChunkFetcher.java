@@ -54,7 +54,7 @@ public final class ChunkFetcher implements AutoCloseable {
     record Wanted(ChunkName name, long check, int length, ChunkPlace place) {
         /** The n-th of a list, which is stored. */
         static Wanted of(Manifest manifest, ChunkList list, int index) {
-            ChunkPlace place = new ChunkPlace(manifest.getPacks(list.getPack(index)), list.getOffset(index), list.getStored(index));
+            ChunkPlace place = ChunkPlace.of(manifest, list, index);
             return new Wanted(ChunkName.of(list.getHashes(), index), ChunkCheck.of(list.getChecks(), index), list.getLengths(index), place);
         }
     }

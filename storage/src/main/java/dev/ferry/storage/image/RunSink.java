@@ -33,7 +33,7 @@ final class RunSink implements ByteSink {
             writer.buffers().give(owned);
             throw failed;
         }
-        writer.takesIn(owned.remaining());
+        writer.counts().takesIn(owned.remaining());
         if (owned.remaining() > SMALL) {
             writer.begin(0);
             add(Waiting.of(writer, owned));

@@ -62,7 +62,7 @@ public final class StoredImageReader implements ImageReader {
     @Override
     public void prefetch() {
         manifest.getFilesList().stream()
-                .filter(file -> file.getName().startsWith(StoredImageWriter.MEMORY))
+                .filter(file -> ManifestDraft.isMemory(file.getName()))
                 .limit(MOST_BEGUN)
                 .forEach(
                         file -> {

@@ -6,8 +6,6 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Manifest;
-import dev.ferry.proto.v1.StoredFile;
-import dev.ferry.proto.v1.StoredVolume;
 import dev.ferry.proto.v1.VolumeEntry;
 import dev.ferry.storage.BufferPool;
 import dev.ferry.storage.ByteSink;
@@ -15,16 +13,11 @@ import dev.ferry.storage.ImageWriter;
 import dev.ferry.storage.ObjectStore;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.LinkedHashMap;
-import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -39,8 +32,6 @@ public final class StoredImageWriter implements ImageWriter {
     private static final Logger LOG = LoggerFactory.getLogger(StoredImageWriter.class);
     /** How long whoever gives an image up waits for the threads behind it. */
     private static final Duration CLOSING = Duration.ofSeconds(10);
-    /** How the names of CRIU's files that hold memory pages begin. */
-    static final String MEMORY = "pages-";
 
     /** How the manifest is put: once and for all for an image, again and again for a pre-copy. */
     public enum Kind {
@@ -55,26 +46,14 @@ public final class StoredImageWriter implements ImageWriter {
     private final Workers workers;
     private final Hold hold;
     private final PackWriter packs;
-    private final Map<String, ChunkRun> files = new LinkedHashMap<>();
-    private final Map<String, List<Entry>> volumes = new LinkedHashMap<>();
+    private final ManifestDraft draft = new ManifestDraft();
+    private final ImageCounts counts = new ImageCounts();
     private final PendingWork pending = new PendingWork();
     private final Set<RunSink> openRuns = ConcurrentHashMap.newKeySet();
     private final AtomicReference<@Nullable FerryException> failure = new AtomicReference<>();
     private final AtomicBoolean holdsBack = new AtomicBoolean();
-    private final AtomicLong bytesIn = new AtomicLong();
-    private final AtomicLong chunks = new AtomicLong();
-    private final AtomicLong knownChunks = new AtomicLong();
-    private final AtomicLong zeroBytes = new AtomicLong();
-    private final AtomicLong memoryBytes = new AtomicLong();
-    private final AtomicLong diskBytes = new AtomicLong();
-    private final AtomicLong waitedNanos = new AtomicLong();
     private volatile JobSpec spec = JobSpec.getDefaultInstance();
     private boolean closed;
-
-    /**
-     * @param run null for what has no content, or whose chunks are known
-     */
-    private record Entry(VolumeEntry entry, @Nullable ChunkRun run) {}
 
     /** An image for which nothing was copied ahead. */
     public StoredImageWriter(ObjectStore store, String image, Optional<Manifest> before, BufferPool buffers, PackBuffers packBuffers, Workers workers) {
@@ -106,7 +85,7 @@ public final class StoredImageWriter implements ImageWriter {
     private void learn(Manifest manifest, ChunkList list) {
         for (int i = 0; i < list.getLengthsCount(); i++) {
             if (list.getStored(i) > 0 && mayUse(manifest.getPacks(list.getPack(i)))) {
-                packs.learn(ChunkName.of(list.getHashes(), i), place(manifest, list, i));
+                packs.learn(ChunkName.of(list.getHashes(), i), ChunkPlace.of(manifest, list, i));
             }
         }
     }
@@ -119,10 +98,6 @@ public final class StoredImageWriter implements ImageWriter {
     /** See {@link Hold#releaseRounds}. */
     public static void releaseRounds(ObjectStore store, String image) {
         Hold.releaseRounds(store, image);
-    }
-
-    private static ChunkPlace place(Manifest manifest, ChunkList list, int index) {
-        return new ChunkPlace(manifest.getPacks(list.getPack(index)), list.getOffset(index), list.getStored(index));
     }
 
     @Override
@@ -146,48 +121,38 @@ public final class StoredImageWriter implements ImageWriter {
         try {
             return buffers.take();
         } finally {
-            waitedNanos.addAndGet(System.nanoTime() - start);
+            counts.waited(System.nanoTime() - start);
         }
     }
 
     @Override
     public Spooled spooled() {
-        return new Spooled(memoryBytes.get(), diskBytes.get(), waitedNanos.get());
+        return counts.spooled();
     }
 
-    void takesIn(int bytes) {
-        bytesIn.addAndGet(bytes);
-    }
-
-    void waitsInMemory(int bytes) {
-        memoryBytes.addAndGet(bytes);
-    }
-
-    void waitsOnDisk(int bytes) {
-        diskBytes.addAndGet(bytes);
+    ImageCounts counts() {
+        return counts;
     }
 
     @Override
     public ByteSink file(String name) {
         ChunkRun run = new ChunkRun();
-        synchronized (files) {
-            if (files.put(name, run) != null) {
-                fail(new FerryException(ErrorCode.INTERNAL, "file " + name + " came twice for image " + image));
-            }
+        if (!draft.addFile(name, run)) {
+            fail(new FerryException(ErrorCode.INTERNAL, "file " + name + " came twice for image " + image));
         }
-        return sink(run, name.startsWith(MEMORY));
+        return sink(run, ManifestDraft.isMemory(name));
     }
 
     @Override
     public void entry(String volume, VolumeEntry entry) {
         check();
-        add(volume, new Entry(entry, null));
+        draft.addEntry(volume, entry);
     }
 
     @Override
     public ByteSink regular(String volume, VolumeEntry entry) {
         ChunkRun run = new ChunkRun();
-        add(volume, new Entry(entry, run));
+        draft.addRegular(volume, entry, run);
         return sink(run, false);
     }
 
@@ -205,18 +170,16 @@ public final class StoredImageWriter implements ImageWriter {
         for (int i = 0; i < list.getLengthsCount(); i++) {
             int length = list.getLengths(i);
             boolean zero = list.getStored(i) == 0;
-            run.set(run.next(length), ChunkName.of(list.getHashes(), i), ChunkCheck.of(list.getChecks(), i), length, zero ? null : place(manifest, list, i));
-            count(length, zero, true);
-            takesIn(length);
+            run.set(run.next(length), ChunkName.of(list.getHashes(), i), ChunkCheck.of(list.getChecks(), i), length, zero ? null : ChunkPlace.of(manifest, list, i));
+            if (zero) {
+                counts.zeros(length);
+            } else {
+                counts.chunk(true);
+            }
+            counts.takesIn(length);
         }
-        add(volume, new Entry(unchanged, run));
+        draft.addRegular(volume, unchanged, run);
         return true;
-    }
-
-    private void add(String volume, Entry entry) {
-        synchronized (volumes) {
-            volumes.computeIfAbsent(volume, name -> new ArrayList<>()).add(entry);
-        }
     }
 
     private ByteSink sink(ChunkRun run, boolean memory) {
@@ -263,7 +226,7 @@ public final class StoredImageWriter implements ImageWriter {
         @Override
         public void zeros(int bytes) {
             run.set(run.next(bytes), ChunkName.ZERO, ChunkCheck.UNKNOWN, bytes, null);
-            count(bytes, true, false);
+            counts.zeros(bytes);
         }
 
         @Override
@@ -291,29 +254,18 @@ public final class StoredImageWriter implements ImageWriter {
         int length = window.length();
         if (window.isZero()) {
             run.set(index, ChunkName.ZERO, ChunkCheck.UNKNOWN, length, null);
-            count(length, true, false);
+            counts.zeros(length);
             return;
         }
         ChunkWorker worker = ChunkWorker.ofThread();
         ChunkName name = worker.name(window);
         long check = worker.check(window);
         ChunkPlace place = packs.find(name);
-        count(length, false, place != null);
+        counts.chunk(place != null);
         if (place == null) {
             place = packs.add(name, worker.stored(window));
         }
         run.set(index, name, check, length, place);
-    }
-
-    private void count(int length, boolean zero, boolean known) {
-        if (zero) {
-            zeroBytes.addAndGet(length);
-        } else {
-            chunks.incrementAndGet();
-            if (known) {
-                knownChunks.incrementAndGet();
-            }
-        }
     }
 
     @Override
@@ -361,7 +313,7 @@ public final class StoredImageWriter implements ImageWriter {
 
     @Override
     public long bytesIn() {
-        return bytesIn.get();
+        return counts.bytesIn();
     }
 
     @Override
@@ -411,40 +363,11 @@ public final class StoredImageWriter implements ImageWriter {
     }
 
     private Manifest manifest(Image facts) {
-        Map<String, Integer> index = new LinkedHashMap<>();
-        Manifest.Builder manifest = Manifest.newBuilder().setFormatVersion(ManifestFormat.VERSION);
-        long memory = 0;
-        for (Map.Entry<String, ChunkRun> file : files.entrySet()) {
-            manifest.addFiles(StoredFile.newBuilder().setName(file.getKey()).setSize(file.getValue().bytes()).setChunks(list(file.getValue(), index)));
-            if (file.getKey().startsWith(MEMORY)) {
-                memory += file.getValue().bytes();
-            }
-        }
-        for (Map.Entry<String, List<Entry>> volume : volumes.entrySet()) {
-            StoredVolume.Builder stored = StoredVolume.newBuilder().setName(volume.getKey());
-            for (Entry entry : volume.getValue()) {
-                ChunkRun run = entry.run();
-                stored.addEntries(run == null ? entry.entry() : entry.entry().toBuilder().setSize(run.bytes()).setChunks(list(run, index)).build());
-            }
-            manifest.addVolumes(stored);
-        }
-        return manifest.setSpec(spec)
-                .setWriter(hold.writer())
-                .addAllPacks(index.keySet())
-                .setImage(
-                        facts.toBuilder()
-                                .setId(image)
-                                .setBytes(bytesIn.get())
-                                .setMemoryBytes(memory)
-                                .setSentBytes(packs.sentBytes())
-                                .setChunks(chunks.get())
-                                .setKnownChunks(knownChunks.get())
-                                .setZeroBytes(zeroBytes.get()))
-                .build();
-    }
-
-    private static ChunkList list(ChunkRun run, Map<String, Integer> index) {
-        return run.toList(pack -> index.computeIfAbsent(pack, key -> index.size()));
+        Image.Builder all = facts.toBuilder().setId(image).setMemoryBytes(draft.memoryBytes()).setSentBytes(packs.sentBytes());
+        counts.writeTo(all);
+        Manifest.Builder manifest = Manifest.newBuilder().setFormatVersion(ManifestFormat.VERSION).setSpec(spec).setWriter(hold.writer()).setImage(all);
+        draft.writeTo(manifest);
+        return manifest.build();
     }
 
     @Override

@@ -55,10 +55,10 @@ sealed interface Waiting {
         OptionalInt slot = disk == null ? OptionalInt.empty() : disk.put(owned);
         if (disk != null && slot.isPresent()) {
             writer.buffers().give(owned);
-            writer.waitsOnDisk(length);
+            writer.counts().waitsOnDisk(length);
             return new OnDisk(disk, slot.getAsInt(), length);
         }
-        writer.waitsInMemory(length);
+        writer.counts().waitsInMemory(length);
         return new InMemory(new Piece(owned, () -> {
             writer.buffers().give(owned);
             writer.end(0);
