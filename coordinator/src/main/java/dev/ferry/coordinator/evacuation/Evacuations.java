@@ -18,20 +18,16 @@ import dev.ferry.proto.v1.Evacuation;
 import dev.ferry.proto.v1.EvacuationState;
 import dev.ferry.proto.v1.EvacuationWord;
 import dev.ferry.proto.v1.Evacuee;
-import dev.ferry.proto.v1.GoneWord;
 import dev.ferry.proto.v1.Notice;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.NoticeKind;
 import dev.ferry.proto.v1.NoticeState;
 import dev.ferry.proto.v1.Operation;
-import dev.ferry.proto.v1.ProofKind;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
@@ -45,14 +41,9 @@ public final class Evacuations implements AutoCloseable {
     /** The record of one evacuation; its parent is the node. */
     public static final RecordKind<Evacuation> KIND = new RecordKind<>("evacuation", Evacuation.parser(), Evacuation::getId, Evacuation::getNode, Evacuation::getBeganAt);
 
-    /** A cloud's word that waits until the node's stream is over. */
-    static final RecordKind<GoneWord> GONE = RecordKind.of("gone-word", GoneWord.parser(), GoneWord::getNode);
-
     private static final Logger LOG = LoggerFactory.getLogger(Evacuations.class);
     private static final Duration LOOK = Duration.ofSeconds(1);
     private static final Duration GATHERING = Duration.ofMillis(20);
-    /** What is heard later than this after a cloud's word that the machine is gone was said by a machine that is not: the word was wrong. */
-    private static final Duration LAST_WORDS = Duration.ofSeconds(5);
     private static final String OPERATOR = "operator";
     private static final int MOST_LISTED = 200;
     /** Between two plans that differ only by the time that has passed. */
@@ -65,8 +56,7 @@ public final class Evacuations implements AutoCloseable {
     private final EvacuationConfig config;
     private final Clock clock;
     private final Scheduler scheduler;
-    /** Since when words about nodes wait here, on the monotonic clock. */
-    private final Map<String, Long> wordsSince = new ConcurrentHashMap<>();
+    private final GoneWords words;
     private final Evacuator evacuator;
     private final Strand strand;
     private final AtomicBoolean due = new AtomicBoolean();
@@ -83,6 +73,7 @@ public final class Evacuations implements AutoCloseable {
         this.config = config;
         this.clock = clock;
         this.scheduler = scheduler;
+        words = new GoneWords(store, directory, desk, clock);
         evacuator = new Evacuator(config);
         strand = new Strand(scheduler);
         store.onChange(this::changed);
@@ -147,8 +138,7 @@ public final class Evacuations implements AutoCloseable {
 
     private void lookAtAll() {
         due.set(false);
-        List<GoneWord> words = store.transact(state -> state.records(GONE, RecordQuery.all()));
-        words.forEach(this::takeTheWord);
+        boolean wait = words.look();
         List<Evacuation> open = store.transact(Evacuations::open);
         Set<String> keys = new HashSet<>();
         for (Evacuation evacuation : open) {
@@ -157,7 +147,7 @@ public final class Evacuations implements AutoCloseable {
             evacuation.getJobsList().stream().map(Evacuee::getJob).forEach(keys::add);
         }
         watched = Set.copyOf(keys);
-        if (!open.isEmpty() || !words.isEmpty()) {
+        if (!open.isEmpty() || wait) {
             tick();
         }
     }
@@ -255,59 +245,13 @@ public final class Evacuations implements AutoCloseable {
         }
     }
 
-    /** A cloud has said that a machine does not exist any more: as soon as its stream is over too, what ran there may go on elsewhere. */
-    private void takeTheWord(GoneWord word) {
-        if (desk.isConnected(word.getNode())) {
-            Duration waited = clock.since(wordsSince.computeIfAbsent(word.getNode(), node -> clock.nanos()));
-            boolean wrong = desk.silence(word.getNode()).filter(silence -> waited.minus(silence).compareTo(LAST_WORDS) > 0).isPresent();
-            if (wrong) {
-                LOG.error("{} has said that the machine of node {} is gone ({}), and its daemon answers: the word is passed over", word.getSource(), word.getNode(), word.getEvidence());
-                forget(word);
-            }
-            return;
-        }
-        String said = word.getSource() + ": " + word.getEvidence();
-        try {
-            var unused = directory.declareDead(word.getNode(), ProofKind.PROOF_CLOUD, said);
-            wordsSince.remove(word.getNode());
-            LOG.warn("node {} is gone, by the word of {}", word.getNode(), said);
-            store.transact(
-                    state -> {
-                        open(state).stream().filter(one -> one.getNode().equals(word.getNode())).forEach(one -> state.put(KIND, one.toBuilder().setGone(said).build()));
-                        // Nobody is left there who could take it back.
-                        state.records(Notices.KIND, RecordQuery.of(word.getNode())).forEach(one -> state.put(Notices.KIND, one.toBuilder().setState(NoticeState.WITHDRAWN).setChangedAt(state.now()).build()));
-                        state.delete(GONE, word.getNode());
-                        return true;
-                    });
-        } catch (FerryException refused) {
-            LOG.info("node {} is not declared dead yet: {}", word.getNode(), refused.getMessage());
-        }
-    }
-
-    private void forget(GoneWord word) {
-        wordsSince.remove(word.getNode());
-        store.transact(
-                state -> {
-                    state.delete(GONE, word.getNode());
-                    return true;
-                });
-    }
-
     /**
      * Takes down a cloud's word that a node's machine is gone.
      *
      * @throws FerryException NODE_NOT_FOUND, INVALID_ARGUMENT
      */
     public void confirmGone(String node, String source, String evidence) {
-        if (source.isBlank() || evidence.isBlank()) {
-            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Say who says that the machine is gone (source) and what it says (evidence): it is the proof on which its jobs start elsewhere");
-        }
-        store.transact(
-                state -> {
-                    String known = NodeDirectory.node(state, node).getName();
-                    state.put(GONE, GoneWord.newBuilder().setNode(known).setSource(source).setEvidence(evidence).setToldAt(state.now()).build());
-                    return true;
-                });
+        words.takeDown(node, source, evidence);
         wake();
     }
 
