@@ -1,5 +1,5 @@
 /*
- * ferry-init: two small jobs that must not depend on anything but the kernel.
+ * ferry-init: three small jobs that must not depend on anything but the kernel.
  *
  *   ferry-init run CMD ARG...
  *     First process of a job's sandbox. Sends the job's output to the log, starts the command,
@@ -11,6 +11,10 @@
  *     has nothing mounted below it, what is written to one of --cover stays in memory, for which the empty
  *     DIR of --cover-in is used, and that of --bind-root is a read-only mount point, and becomes
  *     PROGRAM (runc, criu restore).
+ *
+ *   ferry-init mounts LIST ROOT
+ *     Called by runc when all is mounted below ROOT and nothing of the job runs: fails if something of
+ *     LIST is not what was judged (ferry-mounts.h), and the job is not started.
  *
  * Static, no allocation after start: it is in every image, so it must be small and never change
  * its behaviour under a running job.
@@ -27,6 +31,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "ferry-mounts.h"
 
 #define CONTROL "/.ferry/ctl"
 #define LOG "/.ferry/log/output.log"
@@ -230,6 +236,8 @@ int main(int count, char **argument)
 		return run(argument + 2);
 	if (count >= 4 && strcmp(argument[1], "enter") == 0)
 		return enter(count - 2, argument + 2);
-	dprintf(2, "usage: ferry-init run CMD ARG... | enter [--cgroup FILE]... [--flatten DIR]... [--cover-in DIR [--cover DIR]...] [--bind-root DIR] -- PROGRAM ARG...\n");
+	if (count == 4 && strcmp(argument[1], "mounts") == 0)
+		return mounts_differ(argument[2], argument[3]);
+	dprintf(2, "usage: ferry-init run CMD ARG... | mounts LIST ROOT | enter [--cgroup FILE]... [--flatten DIR]... [--cover-in DIR [--cover DIR]...] [--bind-root DIR] -- PROGRAM ARG...\n");
 	return 2;
 }

@@ -12,10 +12,11 @@
  *   CRTOOLS_SCRIPT_ACTION=pre-dump, pre-restore  before anything is touched: waits at gate.sock for the daemon's word
  *   CRTOOLS_SCRIPT_ACTION=network-lock           a dump: packets dropped, if the job has connections
  *   CRTOOLS_SCRIPT_ACTION=post-setup-namespaces  a restore: loopback up, packets dropped unless FERRY_NO_CONNECTIONS is set
+ *   CRTOOLS_SCRIPT_ACTION=post-restore           a restore: all is there and nothing runs; the mounts of `mounts`, if there is one, are compared (ferry-mounts.h)
  *   CRTOOLS_SCRIPT_ACTION=network-unlock         either: packets pass
  *   ferry-network unlock PID                     packets pass, whether or not they were dropped
  *
- * gate.sock, and `locked`, which is there from before packets are dropped until they pass, lie beside this program, which the daemon puts into a folder
+ * gate.sock, `mounts`, and `locked`, which is there from before packets are dropped until they pass, lie beside this program, which the daemon puts into a folder
  * of the run's own.
  *
  * All other steps are left alone. A status that is not 0 ends the dump or the restore.
@@ -33,6 +34,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "ferry-mounts.h"
 
 /* SOCCR_MARK of CRIU's soccr/soccr.h */
 #define LOCK \
@@ -197,6 +200,11 @@ int main(int argc, char **argv)
 			return 0;
 		mark_locked();
 		become_nft(LOCK);
+	}
+	if (strcmp(action, "post-restore") == 0) {
+		char root[64];
+		snprintf(root, sizeof root, "/proc/%s/root", pid ? pid : "none");
+		return mounts_differ(beside("mounts"), root);
 	}
 	if (pid != NULL && strcmp(action, "network-lock") == 0 && has_connections(pid)) {
 		mark_locked();

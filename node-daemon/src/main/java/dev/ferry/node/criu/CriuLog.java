@@ -75,6 +75,11 @@ final class CriuLog {
         return new CriuLog(errors, lines);
     }
 
+    /** All of them. */
+    List<String> lines() {
+        return all;
+    }
+
     FerryException dumpFailure(int status) {
         return failure(DUMP_CAUSES, ErrorCode.DUMP_FAILED, "CRIU could not save the job (exit status " + status + ")");
     }

@@ -5,6 +5,7 @@ import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.sandbox.EnterCommand;
 import dev.ferry.node.sandbox.JobFolder;
 import dev.ferry.node.sandbox.JobProcess;
+import dev.ferry.node.sandbox.MountList;
 import dev.ferry.node.sandbox.NativeHelper;
 import dev.ferry.node.sandbox.RootPlan;
 import dev.ferry.proto.v1.ErrorCode;
@@ -16,6 +17,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * One restore of a job from an image, into a control group and a folder that are there already. CRIU is started before the job's volumes are restored, looks at the kernel meanwhile, and
@@ -23,12 +25,14 @@ import java.util.List;
  */
 public final class CriuRestore implements AutoCloseable {
     private final Path runFolder;
+    private final RootPlan plan;
     private final JobCgroup cgroup;
     private final ServeSession session;
     private final GatedCriu criu;
 
-    private CriuRestore(Path runFolder, JobCgroup cgroup, ServeSession session, GatedCriu criu) {
+    private CriuRestore(Path runFolder, RootPlan plan, JobCgroup cgroup, ServeSession session, GatedCriu criu) {
         this.runFolder = runFolder;
+        this.plan = plan;
         this.cgroup = cgroup;
         this.session = session;
         this.criu = criu;
@@ -47,7 +51,7 @@ public final class CriuRestore implements AutoCloseable {
      * @param run name of the folder for this run's sockets and log
      */
     public static CriuRestore start(CriuBinary criu, String run, JobSpec spec, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageReader image) throws IOException {
-        return start(criu, run, spec, cgroup, folder, plan, image, List.of(), List.of());
+        return start(criu, run, spec, cgroup, folder, plan, image, List.of(), List.of(), List.of());
     }
 
     /**
@@ -63,17 +67,20 @@ public final class CriuRestore implements AutoCloseable {
             options.addAll(List.of("--cover-in", memory.toString()));
             covered.forEach(one -> options.addAll(List.of("--cover", one.toString())));
         }
-        return start(criu, run, spec, cgroup, folder, plan, image, options, List.of("--leave-stopped"));
+        return start(criu, run, spec, cgroup, folder, plan, image, covered, options, List.of("--leave-stopped"));
     }
 
     private static CriuRestore start(
-            CriuBinary criu, String run, JobSpec spec, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageReader image, List<String> enterOptions, List<String> criuOptions)
+            CriuBinary criu, String run, JobSpec spec, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageReader image, List<Path> covered, List<String> enterOptions,
+            List<String> criuOptions)
             throws IOException {
         Path runFolder = folder.criu(run);
         Files.createDirectories(runFolder);
+        // ferry-network finds it beside itself.
+        Optional<Path> ignored = MountList.write(runFolder, plan, covered);
         // What lies in it may come later: it is seen through the mount.
         Files.createDirectories(folder.root());
-        Path helper = folder.path().resolve("ferry-init");
+        Path helper = folder.helper();
         NativeHelper.install(helper);
         Path pidFile = pidFile(runFolder);
         Files.deleteIfExists(pidFile);
@@ -92,7 +99,7 @@ public final class CriuRestore implements AutoCloseable {
             command.addAll(List.of("--external", "mnt[" + bind.key() + "]:" + bind.source()));
         }
         ServeSession session = new ServeSession(runFolder, image);
-        return new CriuRestore(runFolder, cgroup, session, GatedCriu.start(runFolder, session, command, "restore.out", NetworkLock.environment(image.manifest())));
+        return new CriuRestore(runFolder, plan, cgroup, session, GatedCriu.start(runFolder, session, command, "restore.out", NetworkLock.environment(image.manifest())));
     }
 
     private static Path pidFile(Path runFolder) {
@@ -102,7 +109,7 @@ public final class CriuRestore implements AutoCloseable {
     /**
      * Restores the job, whose volumes and skeleton are in its folder by now; it runs when this returns.
      *
-     * @throws FerryException RESTORE_*, or the image's own error (CHUNK_CORRUPT ...); MOUNT_REFUSED when a folder can't be covered; no process of the job is left then
+     * @throws FerryException RESTORE_*, or the image's own error (CHUNK_CORRUPT ...); MOUNT_REFUSED when a folder can't be covered, or when something else was mounted than was judged; no process of the job is left then
      */
     public Restored restore(Duration atMost) throws IOException, InterruptedException {
         long end = System.nanoTime() + atMost.toNanos();
@@ -149,7 +156,9 @@ public final class CriuRestore implements AutoCloseable {
             throw new FerryException(ErrorCode.MOUNT_REFUSED, "A folder from outside can't be kept from being written: " + String.join("; ", criu.process().outputLines()));
         }
         if (status != 0) {
-            throw CriuLog.read(runFolder.resolve("restore.log"), criu.process().outputLines()).restoreFailure(status);
+            CriuLog log = CriuLog.read(runFolder.resolve("restore.log"), criu.process().outputLines());
+            // CRIU itself refuses a source that has become a symlink.
+            throw MountList.refusal(log.lines()).or(() -> MountList.exchanged(plan)).orElseGet(() -> log.restoreFailure(status));
         }
         if (ours != null) {
             throw new FerryException(ErrorCode.RESTORE_FAILED, "The image could not be given to CRIU: " + ours, ours);

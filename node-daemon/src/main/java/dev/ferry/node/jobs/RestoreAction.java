@@ -71,6 +71,7 @@ final class RestoreAction {
             GpuPhase.give(job, spec, access, mounted, false);
             GpuPhase.remember(job, image.manifest().getImage());
             RootPlan plan = job.plan(spec);
+            job.context().policy().check(plan);
             Limits.of(spec).fitting(image.manifest().getImage().getMemoryBytes()).apply(job.cgroup());
             RootPlan root = plan.withDevices(GpuPhase.allow(job, access));
             CriuRestore.Restored restored;

@@ -108,6 +108,7 @@ final class RestoreTrials {
         try {
             context.policy().check(spec);
             RootPlan plan = RootPlan.of(spec, own, context.policy().hidden());
+            context.policy().check(plan);
             return restore(command, own, group, plan, covered(plan, own));
         } catch (FerryException unfit) {
             if (isFull(unfit)) {

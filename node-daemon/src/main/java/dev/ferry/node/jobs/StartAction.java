@@ -48,6 +48,7 @@ final class StartAction {
         GpuAccess gpus = GpuAccess.of(job.context().gpu(), command.getStart().getGpusList());
         GpuPhase.give(job, spec, gpus, Optional.empty(), true);
         RootPlan root = job.plan(spec);
+        job.context().policy().check(root);
         job.folder().createVolumes(spec.getUid(), spec.getGid());
         root.makeSkeleton(job.folder().root());
         Limits.of(spec).apply(job.cgroup());

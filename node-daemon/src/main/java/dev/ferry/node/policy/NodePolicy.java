@@ -1,6 +1,7 @@
 package dev.ferry.node.policy;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.node.sandbox.RootPlan;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Mount;
@@ -14,7 +15,8 @@ import java.util.stream.Stream;
 
 /**
  * Refuses what a job may not have on this node, before anything is made for it. Paths are judged by where they lead once
- * every symlink on them is followed: what is judged is what is mounted.
+ * every symlink on them is followed. They may lead elsewhere a moment later, so what is to be mounted is judged again as the plan has it,
+ * which knows its sources by what they are; whoever mounts them compares.
  */
 public final class NodePolicy {
     /** The kernel's own file systems, devices, and the sockets of services: by each of them a job could have the node. */
@@ -65,6 +67,18 @@ public final class NodePolicy {
         }
     }
 
+    /**
+     * Judges what is to be mounted.
+     *
+     * @throws FerryException POLICY_REFUSED
+     */
+    public void check(RootPlan plan) {
+        for (RootPlan.Outside outside : plan.outside()) {
+            RootPlan.Bind bind = outside.bind();
+            requireAllowed("mount source " + bind.source(), bind.source(), bind.readOnly());
+        }
+    }
+
     private void requireUser(String what, int id) {
         if (config.ranges().stream().noneMatch(range -> range.holds(Integer.toUnsignedLong(id)))) {
             throw refused("jobs may not run as " + what + " " + Integer.toUnsignedString(id) + ", only as " + String.join(", ", config.users()));
@@ -73,7 +87,10 @@ public final class NodePolicy {
 
     private void requireAllowed(String what, String named, boolean readOnly) {
         Path real = real(what, named);
-        String shown = what + " " + named + (real.toString().equals(named) ? "" : " (which is " + real + ")");
+        requireAllowed(what + " " + named + (real.toString().equals(named) ? "" : " (which is " + real + ")"), real, readOnly);
+    }
+
+    private void requireAllowed(String shown, Path real, boolean readOnly) {
         for (Path folder : Stream.concat(NEVER.stream(), own.stream()).toList()) {
             if (meets(real, folder)) {
                 throw refused(shown + " lies in or holds " + folder + ", which no job may have");

@@ -54,6 +54,10 @@ final class Native {
     static final MethodHandle PIDFD_GETFD =
             handle("syscall", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT), Linker.Option.firstVariadicArg(1));
 
+    /** long syscall(long number, int folder, const char *path, struct open_how *how, size_t size): openat2 */
+    static final MethodHandle OPENAT2 =
+            handle("syscall", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG), Linker.Option.firstVariadicArg(1));
+
     /** int getsockopt(int socket, int level, int name, void *value, socklen_t *length) */
     static final MethodHandle GETSOCKOPT =
             handle("getsockopt", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, ADDRESS));

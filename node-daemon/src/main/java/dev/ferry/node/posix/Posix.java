@@ -18,6 +18,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
+import jnr.constants.platform.Errno;
+import jnr.posix.FileStat;
 import jnr.posix.POSIX;
 import jnr.posix.POSIXFactory;
 
@@ -40,6 +42,12 @@ public final class Posix {
     private static final int O_PATH = 0x200000;
     private static final int O_NOFOLLOW = 0x20000;
     private static final int O_CLOEXEC = 0x80000;
+    private static final int O_DIRECTORY = 0x10000;
+    private static final int AT_FDCWD = -100;
+    private static final long RESOLVE_NO_SYMLINKS = 4;
+    /** Bytes of a struct open_how: flags, mode, resolve. */
+    private static final int OPEN_HOW = 24;
+    private static final long SYS_OPENAT2 = 437;
     private static final int ENOENT = 2;
     private static final int SMALL = 64 << 10;
     private static final short POLLIN = 1;
@@ -77,6 +85,43 @@ public final class Posix {
         } finally {
             int ignored = LIBC.close(descriptor);
         }
+    }
+
+    /**
+     * What lies at a path on which there is no symlink.
+     *
+     * @param real as {@link Path#toRealPath} gave it
+     * @throws PosixException ELOOP: there is a symlink on it by now; ENOENT
+     */
+    public static FileIdentity identity(Path real) throws PosixException {
+        int descriptor;
+        try {
+            // As a folder first: only so what is mounted when it is asked for (autofs) is there.
+            descriptor = openPlain(real, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        } catch (PosixException failed) {
+            if (!failed.is(Errno.ENOTDIR)) {
+                throw failed;
+            }
+            descriptor = openPlain(real, O_PATH | O_CLOEXEC);
+        }
+        try {
+            FileStat found = LIBC.fstat(descriptor);
+            return new FileIdentity(found.dev(), found.ino());
+        } finally {
+            close(descriptor);
+        }
+    }
+
+    private static int openPlain(Path path, long flags) throws PosixException {
+        return (int)
+                Native.check(
+                        "openat2 " + path,
+                        (state, arena) -> {
+                            MemorySegment how = arena.allocate(OPEN_HOW, 8);
+                            how.set(ValueLayout.JAVA_LONG, 0, flags);
+                            how.set(ValueLayout.JAVA_LONG, 16, RESOLVE_NO_SYMLINKS);
+                            return (long) Native.OPENAT2.invokeExact(state, SYS_OPENAT2, AT_FDCWD, arena.allocateFrom(path.toString()), how, (long) OPEN_HOW);
+                        });
     }
 
     /**
@@ -361,7 +406,7 @@ public final class Posix {
                                 return (long) Native.PROCESS_VM_READV.invokeExact(state, pid, local, 1L, remote, (long) ranges.size(), 0L);
                             });
         } catch (PosixException failed) {
-            if (!failed.is(jnr.constants.platform.Errno.EFAULT)) {
+            if (!failed.is(Errno.EFAULT)) {
                 throw failed;
             }
             read = 0;

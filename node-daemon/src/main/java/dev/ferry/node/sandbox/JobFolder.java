@@ -22,6 +22,11 @@ public record JobFolder(Path path) {
         return path.resolve("bundle");
     }
 
+    /** The daemon's own copy of ferry-init: the one in the sandbox lies where the job's user may exchange it. */
+    public Path helper() {
+        return path.resolve("ferry-init");
+    }
+
     /** Where CRIU's socket and logs of one run lie. */
     public Path criu(String run) {
         return path.resolve("criu-" + run);

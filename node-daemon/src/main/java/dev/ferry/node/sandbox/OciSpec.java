@@ -31,15 +31,21 @@ final class OciSpec {
     /**
      * @param environment what the daemon adds to the job's own environment
      */
-    static byte[] toJson(JobSpec spec, RootPlan plan, Path root, String cgroupPath, Map<String, String> environment) throws IOException {
+    static byte[] toJson(JobSpec spec, RootPlan plan, JobFolder folder, String cgroupPath, Map<String, String> environment) throws IOException {
         Map<String, Object> document = new LinkedHashMap<>();
         document.put("ociVersion", "1.0.2");
         document.put("process", process(spec, environment));
-        document.put("root", Map.of("path", root.toString(), "readonly", true));
+        document.put("root", Map.of("path", folder.root().toString(), "readonly", true));
         document.put("hostname", hostName(spec));
         document.put("mounts", mounts(plan));
         document.put("linux", linux(spec, plan, cgroupPath));
+        MountList.write(folder.bundle(), plan, List.of()).ifPresent(list -> document.put("hooks", comparison(folder, list)));
         return JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(document);
+    }
+
+    /** Called when all is mounted and nothing of the job runs. */
+    private static Map<String, Object> comparison(JobFolder folder, Path list) {
+        return Map.of("createContainer", List.of(Map.of("path", folder.helper().toString(), "args", List.of("ferry-init", "mounts", list.toString(), folder.root().toString()))));
     }
 
     private static Map<String, Object> process(JobSpec spec, Map<String, String> environment) {

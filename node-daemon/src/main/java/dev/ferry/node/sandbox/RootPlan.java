@@ -1,6 +1,9 @@
 package dev.ferry.node.sandbox;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.node.posix.FileIdentity;
+import dev.ferry.node.posix.Posix;
+import dev.ferry.node.posix.PosixException;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Mount;
@@ -30,8 +33,9 @@ import java.util.stream.Stream;
  * @param runtimeBinds what runc binds by itself in a user namespace, where it may not make device nodes
  * @param masks paths in the sandbox that are hidden by an empty folder
  * @param devices nodes of devices beside those that every sandbox has
+ * @param outside those of the binds that the job asked for, with what lay there when the plan was made
  */
-public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> runtimeBinds, List<String> masks, List<DeviceNode> devices) {
+public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> runtimeBinds, List<String> masks, List<DeviceNode> devices, List<Outside> outside) {
     private static final Set<String> NOT_SHOWN = Set.of("dev", "proc", "sys", "run", "tmp", "boot", "lost+found", ".ferry", "scratch");
 
     /** Where a stand-in's GPUs are seen in a sandbox. */
@@ -49,6 +53,14 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
             return "ferry" + destination.replace('/', ':');
         }
     }
+
+    /**
+     * A mount that the job asked for: a folder, a file, or one of the folders of its --rootfs.
+     *
+     * @param bind with a source on which there was no symlink
+     * @param identity of the source: who mounts it finds it by its name, and compares
+     */
+    public record Outside(Bind bind, FileIdentity identity) {}
 
     /**
      * One device of the machine.
@@ -82,7 +94,7 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
      * @param nodes of devices, where runc binds them
      */
     public RootPlan withPlaced(List<Bind> files, List<Bind> nodes) {
-        return new RootPlan(links, Stream.concat(binds.stream(), files.stream()).toList(), Stream.concat(runtimeBinds.stream(), nodes.stream()).toList(), masks, devices);
+        return new RootPlan(links, Stream.concat(binds.stream(), files.stream()).toList(), Stream.concat(runtimeBinds.stream(), nodes.stream()).toList(), masks, devices, outside);
     }
 
     /** Not what is hidden, nor a folder that holds it, nor the kernel's own files; a link counts as what it leads to. */
@@ -124,7 +136,7 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
 
     /** The same with devices. */
     public RootPlan withDevices(List<DeviceNode> nodes) {
-        return new RootPlan(links, binds, runtimeBinds, masks, nodes);
+        return new RootPlan(links, binds, runtimeBinds, masks, nodes, outside);
     }
 
     /**
@@ -132,10 +144,11 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
      * @throws FerryException MOUNT_REFUSED when a source is missing or a destination can't be mounted on
      */
     public static RootPlan of(JobSpec spec, JobFolder folder, List<Path> hidden) throws IOException {
-        Path base = spec.getRootfs().isEmpty() ? Path.of("/") : Path.of(spec.getRootfs());
-        if (!Files.isDirectory(base)) {
-            throw refused("--rootfs " + base + " is not a folder on this node");
+        boolean ownRoot = !spec.getRootfs().isEmpty();
+        if (ownRoot && !Files.isDirectory(Path.of(spec.getRootfs()))) {
+            throw refused("--rootfs " + spec.getRootfs() + " is not a folder on this node");
         }
+        Path base = ownRoot ? Path.of(spec.getRootfs()).toRealPath() : Path.of("/");
         Map<String, String> links = new LinkedHashMap<>();
         Map<String, Bind> binds = new TreeMap<>(Comparator.comparingLong(RootPlan::depth).thenComparing(Comparator.naturalOrder()));
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(base)) {
@@ -155,14 +168,14 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
         if (Files.isDirectory(folder.gpu())) {
             binds.put(STAND_IN_GPUS, new Bind(folder.gpu(), STAND_IN_GPUS, true));
         }
-        List<Mount> outside = new ArrayList<>(spec.getMountsList());
+        List<Mount> mounts = new ArrayList<>(spec.getMountsList());
         if (!spec.getWorkdir().isEmpty()) {
-            outside.add(Mount.newBuilder().setSource(spec.getWorkdir()).setDestination(spec.getWorkdir()).build());
+            mounts.add(Mount.newBuilder().setSource(spec.getWorkdir()).setDestination(spec.getWorkdir()).build());
         }
         Set<String> own = folder.volumes().keySet();
         Set<String> taken = new HashSet<>();
         // Whatever lies above another mount comes before it.
-        for (Bind bind : outside.stream().map(RootPlan::outside).distinct().sorted(Comparator.comparingLong(bind -> depth(bind.destination()))).toList()) {
+        for (Bind bind : mounts.stream().map(RootPlan::bind).distinct().sorted(Comparator.comparingLong(bind -> depth(bind.destination()))).toList()) {
             checkDestination(bind, own, links);
             checkMountPoint(bind, binds.values(), own);
             if (!taken.add(bind.destination())) {
@@ -170,7 +183,21 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
             }
             binds.put(bind.destination(), bind);
         }
-        return new RootPlan(links, List.copyOf(binds.values()), OciSpec.runtimeBinds(spec), masks(base, hidden, binds), List.of());
+        List<Outside> outside = new ArrayList<>();
+        for (Bind bind : binds.values()) {
+            if (taken.contains(bind.destination()) || ownRoot && base.equals(bind.source().getParent())) {
+                outside.add(new Outside(bind, identity(bind)));
+            }
+        }
+        return new RootPlan(links, List.copyOf(binds.values()), OciSpec.runtimeBinds(spec), masks(base, hidden, binds), List.of(), List.copyOf(outside));
+    }
+
+    private static FileIdentity identity(Bind bind) {
+        try {
+            return Posix.identity(bind.source());
+        } catch (PosixException exchanged) {
+            throw new FerryException(ErrorCode.MOUNT_REFUSED, "mount source " + bind.source() + " was exchanged or removed while it was looked at: " + exchanged.getMessage(), exchanged);
+        }
     }
 
     /** Every mount whose source lies outside the sandbox: what CRIU must be told of at the dump and at the restore. */
@@ -222,7 +249,7 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
         return binds.stream().anyMatch(other -> destination.startsWith(other.destination() + "/"));
     }
 
-    private static Bind outside(Mount mount) {
+    private static Bind bind(Mount mount) {
         Path source = Path.of(mount.getSource());
         String destination = Path.of(mount.getDestination()).normalize().toString();
         if (!source.isAbsolute() || !destination.startsWith("/") || destination.equals("/")) {
@@ -257,12 +284,26 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
                 .filter(other -> bind.destination().startsWith(other.destination() + "/"))
                 .max(Comparator.comparingLong(other -> depth(other.destination())))
                 .filter(above -> !volumes.contains(above.destination()))
-                .filter(above -> !Files.exists(above.source().resolve(bind.destination().substring(above.destination().length() + 1))))
                 .ifPresent(above -> {
-                    throw refused(
-                            "mount destination " + bind.destination() + " does not exist in " + above.source() + ", which is " + above.destination()
-                                    + " in the sandbox; create it there, or use a destination under a new top-level folder");
+                    Path place = above.source().resolve(bind.destination().substring(above.destination().length() + 1));
+                    if (!Files.exists(place)) {
+                        throw refused(
+                                "mount destination " + bind.destination() + " does not exist in " + above.source() + ", which is " + above.destination()
+                                        + " in the sandbox; create it there, or use a destination under a new top-level folder");
+                    }
+                    if (!isPlain(place)) {
+                        throw refused("mount destination " + bind.destination() + ": there is a symlink on the way to it in " + above.source() + ", which is " + above.destination() + " in the sandbox; name the folder that it leads to");
+                    }
                 });
+    }
+
+    /** Whether no symlink lies on a path. */
+    private static boolean isPlain(Path path) {
+        try {
+            return path.toRealPath().equals(path);
+        } catch (IOException unreadable) {
+            return false;
+        }
     }
 
     private static List<String> masks(Path base, List<Path> hidden, Map<String, Bind> binds) {

@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -40,7 +41,7 @@ public final class Sandbox {
      * @param id unique on this node
      * @param environment what the daemon adds to the job's environment
      * @throws FerryException START_FAILED with runc's lines, COMMAND_NOT_FOUND when the command can't be
-     *     executed; nothing of the job is alive then
+     *     executed, MOUNT_REFUSED when something else was mounted than was judged; nothing of the job is alive then
      */
     public JobProcess start(
             String id, JobSpec spec, JobFolder folder, RootPlan plan, JobCgroup cgroup, Map<String, String> environment, Duration atMost)
@@ -48,15 +49,14 @@ public final class Sandbox {
         Files.createDirectories(folder.bundle());
         PrivateFolder.close(runcState);
         NativeHelper.install(folder.control().resolve("ferry-init"));
-        // The daemon's own copy: the one in the sandbox lies where the job's user may exchange it.
-        NativeHelper.install(folder.path().resolve("ferry-init"));
+        NativeHelper.install(folder.helper());
         // It holds the job's environment.
         Files.setPosixFilePermissions(folder.bundle(), PosixFilePermissions.fromString("rwx------"));
-        Files.write(folder.bundle().resolve("config.json"), OciSpec.toJson(spec, plan, folder.root(), cgroup.path(), environment));
+        Files.write(folder.bundle().resolve("config.json"), OciSpec.toJson(spec, plan, folder, cgroup.path(), environment));
         Path pidFile = folder.path().resolve("runc.pid");
         Path output = folder.path().resolve("runc.log");
         long end = System.nanoTime() + atMost.toNanos();
-        List<String> command = new ArrayList<>(EnterCommand.flatten(folder.path().resolve("ferry-init"), spec, plan));
+        List<String> command = new ArrayList<>(EnterCommand.flatten(folder.helper(), spec, plan));
         command.addAll(
                 List.of(runc.toString(), "--root", runcState.toString(), "run", "--detach", "--bundle", folder.bundle().toString(), "--pid-file", pidFile.toString(), id));
         ToolProcess run = ToolProcess.start(command, folder.path(), output, Map.of());
@@ -64,6 +64,10 @@ public final class Sandbox {
         if (status != 0) {
             List<String> lines = run.outputLines();
             destroy(id, folder, cgroup);
+            Optional<FerryException> exchanged = MountList.refusal(lines).or(() -> MountList.exchanged(plan));
+            if (exchanged.isPresent()) {
+                throw exchanged.get();
+            }
             throw new FerryException(
                     ErrorCode.START_FAILED,
                     status == -1 ? "runc did not make the sandbox within " + atMost.toSeconds() + " s" : "runc could not make the sandbox (exit status " + status + ")",

@@ -119,6 +119,10 @@ final class TestingSandbox implements AutoCloseable {
     @Override
     public void close() throws IOException {
         for (Life life : lives) {
+            // A start that failed has left nothing.
+            if (!life.cgroup().exists()) {
+                continue;
+            }
             for (int pid : life.cgroup().processes()) {
                 dev.ferry.node.posix.Posix.kill(pid, 9);
             }

@@ -7,6 +7,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import dev.ferry.common.Configs;
 import dev.ferry.common.FerryException;
 import dev.ferry.node.NodeConfig;
+import dev.ferry.node.sandbox.JobFolder;
+import dev.ferry.node.sandbox.RootPlan;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Mount;
@@ -73,6 +75,29 @@ class NodePolicyTest {
         refuses(policy, mounting(toData.toString(), true), data.toString());
         refuses(policy, mounting(toEtc.resolve("hosts").toString(), true), "which is /etc/hosts");
         takes(policy, mounting(within.toString(), false));
+    }
+
+    /** A symlink may lead elsewhere after the first look: what the plan has found counts. */
+    @Test
+    void whatIsMountedIsJudgedAsItWasFound() throws IOException {
+        NodePolicy policy = policy("allowedMounts: [" + folder.resolve("projects") + "], readOnlyMounts: [" + projects + "]");
+        Path other = Files.createDirectories(folder.resolve("projects/bob"));
+        Path link = Files.createSymbolicLink(folder.resolve("projects/link"), other);
+        JobSpec spec = mounting(link.toString(), false);
+        takes(policy, spec);
+        policy.check(plan(spec));
+        for (Path elsewhere : List.of(projects, Path.of("/usr"), data)) {
+            Files.delete(link);
+            Files.createSymbolicLink(link, elsewhere);
+            RootPlan plan = plan(spec);
+            assertThatThrownBy(() -> policy.check(plan))
+                    .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.POLICY_REFUSED))
+                    .hasMessageContaining(elsewhere.toString());
+        }
+    }
+
+    private RootPlan plan(JobSpec spec) throws IOException {
+        return RootPlan.of(spec, new JobFolder(folder.resolve("job")), List.of());
     }
 
     @Test

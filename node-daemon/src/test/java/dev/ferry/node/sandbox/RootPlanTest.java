@@ -55,6 +55,15 @@ class RootPlanTest {
         refused("mount destination /usr/no does not exist in " + base.resolve("usr"), "/usr/no");
     }
 
+    /** CRIU would not find such a mount again, and who compares what is mounted follows no symlinks. */
+    @Test
+    void noSymlinkLiesOnTheWayToADestination() throws IOException {
+        Files.createDirectories(outside.resolve("real/in"));
+        Files.createSymbolicLink(outside.resolve("link"), Path.of("real"));
+        refused("mount destination /data/link/in: there is a symlink on the way to it", "/data", "/data/link/in");
+        assertThat(plan("/data", "/data/real/in").binds()).extracting(RootPlan.Bind::destination).contains("/data/real/in");
+    }
+
     @Test
     void placesInTheSandboxsOwnVolumesAndNewTopFoldersNeedNotBeThere() throws IOException {
         assertThat(plan("/tmp/cache", "/scratch/cache", "/new/folder", "/data/in/base").binds()).extracting(RootPlan.Bind::destination).contains("/tmp/cache", "/scratch/cache", "/new/folder", "/data/in/base");
