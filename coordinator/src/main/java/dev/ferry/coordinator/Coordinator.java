@@ -146,6 +146,7 @@ public final class Coordinator implements AutoCloseable {
             grpcPort = GrpcPorts.port(grpc, config);
             LocalSocket.open(Path.of(config.data()).resolve(LocalFolder.NAME), services).ifPresent(this::add);
             add(() -> endGrpc(grpc, desk));
+            directory.onConfirmed(leads::lives);
             directory.start();
             scheduling.start();
             rebalancing.start();

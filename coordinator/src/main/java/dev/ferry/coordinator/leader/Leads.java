@@ -21,4 +21,7 @@ public interface Leads {
 
     /** Whether it surely leads now. If not, it may promise nothing any more: another one may have promised otherwise. */
     boolean holds();
+
+    /** A sign of life of the coordinator that leads: one whose threads hang must not lead on the word of one thread that does not. */
+    default void lives() {}
 }

@@ -12,12 +12,17 @@ import org.slf4j.LoggerFactory;
 /**
  * The time in which this coordinator may take itself for the leader. It is counted on this machine's monotonic clock from
  * before the renewal was asked for, so it ends before the database lets another one lead; a renewal that is not answered
- * counts as none.
+ * counts as none. It is not renewed any more when the coordinator has given no sign of life for a while: this thread would go on
+ * for ever, also where all others hang, and nobody else would lead.
  */
 public final class Term implements Leads, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Term.class);
     /** Clocks of two machines may run apart by this part of the time; 1 in 100 is far more than any that works. */
     private static final int DRIFT = 100;
+    /** A coordinator that starts takes up all open operations before it gives its first sign. */
+    private static final Duration START = Duration.ofMinutes(5);
+    /** After how many lengths of a term without a sign of life it hangs. */
+    private static final int SILENT_TERMS = 4;
 
     private final LeaderRow row;
     private final long epoch;
@@ -27,6 +32,7 @@ public final class Term implements Leads, AutoCloseable {
     private final CountDownLatch over = new CountDownLatch(1);
     private final Thread renewal;
     private volatile long end;
+    private volatile long hangsAt;
 
     /**
      * @param askedNanos the clock before the epoch was asked for
@@ -37,6 +43,7 @@ public final class Term implements Leads, AutoCloseable {
         this.length = length;
         this.clock = clock;
         end = endOf(askedNanos);
+        hangsAt = askedNanos + START.toNanos();
         renewal = Thread.ofPlatform().daemon().name("term").start(this::renew);
     }
 
@@ -54,11 +61,20 @@ public final class Term implements Leads, AutoCloseable {
         return over.getCount() > 0 && clock.nanos() - end < 0;
     }
 
+    @Override
+    public void lives() {
+        hangsAt = clock.nanos() + length.multipliedBy(SILENT_TERMS).toNanos();
+    }
+
     private void renew() {
         long pauseMillis = Math.max(10, length.toMillis() / 5);
         try {
             while (!closed.await(pauseMillis, TimeUnit.MILLISECONDS)) {
                 long asked = clock.nanos();
+                if (asked - hangsAt > 0) {
+                    LOG.error("epoch {} is given up: this coordinator has not been able to look at its nodes for {} s", epoch, length.multipliedBy(SILENT_TERMS).toSeconds());
+                    break;
+                }
                 try {
                     if (!row.renew(epoch, length)) {
                         LOG.warn("epoch {} is over: another coordinator leads", epoch);

@@ -37,6 +37,7 @@ public final class NodeDirectory implements AutoCloseable {
     /** A node of which we have heard nothing yet counts as silent from here on. */
     private volatile long startedNanos;
     private volatile long lookedNanos;
+    private volatile Runnable confirmed = () -> {};
     private volatile boolean closed;
 
     /**
@@ -56,6 +57,11 @@ public final class NodeDirectory implements AutoCloseable {
 
     Leases leases() {
         return leases;
+    }
+
+    /** Is told each time that timers, threads and the store have worked together, and the store has said that this coordinator leads. */
+    public void onConfirmed(Runnable listener) {
+        confirmed = listener;
     }
 
     public void start() {
@@ -140,13 +146,14 @@ public final class NodeDirectory implements AutoCloseable {
                                 return state.nodes();
                             });
             leases.confirmed(began);
+            confirmed.run();
             for (Node node : nodes) {
                 if (isGone(node)) {
                     down(node.getName());
                 }
             }
             lost.look(nodes);
-        } catch (RuntimeException failed) {
+        } catch (RuntimeException | Error failed) {
             LOG.error("nodes could not be looked at", failed);
         }
     }

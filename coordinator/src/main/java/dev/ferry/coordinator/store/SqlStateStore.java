@@ -1,18 +1,30 @@
 package dev.ferry.coordinator.store;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.StateRow;
+import java.time.Duration;
+import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.function.Function;
 import org.jdbi.v3.core.Handle;
 import org.jdbi.v3.core.JdbiException;
+import org.jspecify.annotations.Nullable;
 
 /** What both databases have in common: transactions of this process run one after the other. */
 public abstract class SqlStateStore implements StateStore {
+    /** Longer than all statements of a transaction that the database lets go on, and than a backup keeps the others waiting. */
+    private static final Duration TURN = Duration.ofSeconds(60);
+    /** Of the stack of whoever hangs. */
+    private static final int MOST_FRAMES = 20;
+
     private final ReentrantLock turn = new ReentrantLock(true);
+    private volatile @Nullable Thread holder;
+    private volatile Duration patience = TURN;
     private final List<Consumer<Iterable<String>>> listeners = new CopyOnWriteArrayList<>();
 
     /** A connection for one transaction, which has begun on it; given back by {@link #release}. */
@@ -77,7 +89,7 @@ public abstract class SqlStateStore implements StateStore {
         }
         SqlTransaction transaction;
         T result;
-        turn.lock();
+        takeTurn();
         try {
             Handle handle = begin();
             try {
@@ -93,12 +105,53 @@ public abstract class SqlStateStore implements StateStore {
         } catch (JdbiException failed) {
             throw translate(failed);
         } finally {
-            turn.unlock();
+            endTurn();
         }
         if (!transaction.changed().isEmpty()) {
             listeners.forEach(listener -> listener.accept(transaction.changed()));
         }
         return result;
+    }
+
+    /** For how long a transaction waits for those before it. */
+    final void waitAtMost(Duration time) {
+        patience = time;
+    }
+
+    /** Whoever keeps the turn for so long hangs: the others are told, and don't hang with it one after the other. */
+    private void takeTurn() {
+        boolean interrupted = false;
+        long end = System.nanoTime() + patience.toNanos();
+        try {
+            while (true) {
+                try {
+                    if (turn.tryLock(end - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+                        holder = Thread.currentThread();
+                        return;
+                    }
+                    throw hangs();
+                } catch (InterruptedException later) {
+                    // Who waits for his turn has it: an interrupt is for what comes after the transaction.
+                    interrupted = true;
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    private void endTurn() {
+        holder = null;
+        turn.unlock();
+    }
+
+    private FerryException hangs() {
+        Thread now = holder;
+        List<String> where = now == null ? List.of() : Arrays.stream(now.getStackTrace()).map(frame -> "at " + frame).limit(MOST_FRAMES).toList();
+        String who = now == null ? "" : " (thread '" + now.getName() + "')";
+        return new FerryException(ErrorCode.DATABASE_UNREACHABLE, "Nothing can be read or written: a transaction" + who + " has not ended for " + patience.toSeconds() + " s", where, null);
     }
 
     private static void rollBack(Handle handle, Throwable cause) {
@@ -111,11 +164,11 @@ public abstract class SqlStateStore implements StateStore {
 
     /** Runs something between two transactions. */
     final void alone(Runnable work) {
-        turn.lock();
+        takeTurn();
         try {
             work.run();
         } finally {
-            turn.unlock();
+            endTurn();
         }
     }
 

@@ -20,10 +20,12 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -375,5 +377,54 @@ abstract class StateStoreContract {
             }
         }
         assertThat(refused).isGreaterThan(whole.length * 9 / 10);
+    }
+
+    /** All threads of a coordinator would come to hang behind one that does, and nobody would know where. */
+    @Test
+    void whoWaitsBehindATransactionThatHangsIsToldWhichOneItIs() throws Exception {
+        ((SqlStateStore) store).waitAtMost(Duration.ofMillis(200));
+        CountDownLatch begun = new CountDownLatch(1);
+        CountDownLatch end = new CountDownLatch(1);
+        Thread hanging =
+                Thread.ofVirtual()
+                        .name("one that hangs")
+                        .start(
+                                () ->
+                                        store.transact(
+                                                state -> {
+                                                    begun.countDown();
+                                                    return awaited(end);
+                                                }));
+        begun.await();
+        assertThatThrownBy(() -> store.transact(state -> true))
+                .isInstanceOfSatisfying(
+                        FerryException.class,
+                        told -> {
+                            assertThat(told.code()).isEqualTo(ErrorCode.DATABASE_UNREACHABLE);
+                            assertThat(told).hasMessageContaining("'one that hangs'");
+                            assertThat(told.detail().getEvidenceList()).anyMatch(frame -> frame.contains("CountDownLatch"));
+                        });
+        end.countDown();
+        hanging.join();
+        assertThat(store.<Boolean>transact(state -> true)).isTrue();
+    }
+
+    private static boolean awaited(CountDownLatch end) {
+        try {
+            end.await();
+            return true;
+        } catch (InterruptedException interrupted) {
+            throw new IllegalStateException(interrupted);
+        }
+    }
+
+    @Test
+    void anInterruptIsForWhatComesAfterATransaction() {
+        Thread.currentThread().interrupt();
+        try {
+            assertThat(store.<Boolean>transact(state -> true)).isTrue();
+        } finally {
+            assertThat(Thread.interrupted()).isTrue();
+        }
     }
 }
