@@ -41,7 +41,7 @@ public final class SystemScheduler implements Scheduler, AutoCloseable {
     private static void guarded(Runnable work) {
         try {
             work.run();
-        } catch (RuntimeException failed) {
+        } catch (RuntimeException | Error failed) {
             LOG.error("a piece of work failed", failed);
         }
     }

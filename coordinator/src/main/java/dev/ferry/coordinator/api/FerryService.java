@@ -39,7 +39,7 @@ public final class FerryService extends FerryGrpc.FerryImplBase {
             T answer = work.get();
             to.onNext(answer);
             to.onCompleted();
-        } catch (RuntimeException failed) {
+        } catch (RuntimeException | Error failed) {
             to.onError(status(failed));
         }
     }
@@ -346,7 +346,7 @@ public final class FerryService extends FerryGrpc.FerryImplBase {
             }
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
-        } catch (IOException | RuntimeException failed) {
+        } catch (IOException | RuntimeException | Error failed) {
             if (isOpen(to)) {
                 to.onError(status(failed));
             }

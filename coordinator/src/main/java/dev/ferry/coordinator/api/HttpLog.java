@@ -45,7 +45,7 @@ final class HttpLog {
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
             answer.cut();
-        } catch (RuntimeException failed) {
+        } catch (RuntimeException | Error failed) {
             if (!answer.begun) {
                 throw failed;
             }

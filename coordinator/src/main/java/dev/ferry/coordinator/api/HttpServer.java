@@ -139,7 +139,8 @@ public final class HttpServer implements AutoCloseable {
                         () -> {
                             try {
                                 work.run();
-                            } catch (RuntimeException failed) {
+                            } catch (RuntimeException | Error failed) {
+                                // Whoever has asked hears of it, whatever it is: nobody else answers him.
                                 ErrorDetail detail = Errors.detailOf(failed);
                                 if (!(failed instanceof FerryException)) {
                                     LOG.error("a call failed", failed);
@@ -163,7 +164,7 @@ public final class HttpServer implements AutoCloseable {
                 () -> {
                     try {
                         Caller ignored = caller(context, VerbRules.of("GetServer"), gate);
-                    } catch (RuntimeException refused) {
+                    } catch (RuntimeException | Error refused) {
                         // What was not read is not waited for: nobody would hear that the other side has gone.
                         context.response().putHeader("connection", "close").endHandler(ended -> loop.runOnContext(now -> context.request().connection().close()));
                         throw refused;
@@ -208,7 +209,7 @@ public final class HttpServer implements AutoCloseable {
         try {
             Message admitted = gate.request(caller, rule, request);
             answer = caller.call(() -> route.call().apply(admitted));
-        } catch (RuntimeException failed) {
+        } catch (RuntimeException | Error failed) {
             gate.failed(caller, rule, request, failed);
             throw failed;
         }

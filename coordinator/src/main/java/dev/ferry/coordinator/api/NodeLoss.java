@@ -56,7 +56,7 @@ public final class NodeLoss implements AutoCloseable {
         }
         try {
             store.transact(NodeLoss::restorable).stream().filter(this::isDue).forEach(this::restore);
-        } catch (RuntimeException trouble) {
+        } catch (RuntimeException | Error trouble) {
             LOG.error("jobs of lost nodes could not be looked at", trouble);
         }
         start();

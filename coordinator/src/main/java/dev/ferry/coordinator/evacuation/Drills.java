@@ -74,7 +74,7 @@ public final class Drills implements AutoCloseable {
         boolean busy = false;
         try {
             busy = !closed && look();
-        } catch (RuntimeException failed) {
+        } catch (RuntimeException | Error failed) {
             LOG.error("drills could not be looked at", failed);
         }
         if (!closed) {

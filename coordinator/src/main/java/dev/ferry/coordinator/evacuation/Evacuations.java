@@ -110,7 +110,7 @@ public final class Evacuations implements AutoCloseable {
             if (!closed) {
                 work.run();
             }
-        } catch (RuntimeException failed) {
+        } catch (RuntimeException | Error failed) {
             LOG.error("evacuations could not be looked at; they are again in {} s", LOOK.toSeconds(), failed);
             tick();
         }

@@ -55,7 +55,7 @@ public final class Freshness implements AutoCloseable {
         }
         try {
             look();
-        } catch (RuntimeException failed) {
+        } catch (RuntimeException | Error failed) {
             LOG.error("jobs could not be looked at for images that are due", failed);
         }
         start();

@@ -105,7 +105,7 @@ public final class NodeStream {
                 () -> {
                     try {
                         work.run();
-                    } catch (RuntimeException failed) {
+                    } catch (RuntimeException | Error failed) {
                         // It would be forgotten here and never said again: the next stream begins with all that the daemon knows.
                         LOG.error("a message of a node could not be dealt with; its stream is ended", failed);
                         line.refuse("the coordinator could not deal with a message: say Hello again");

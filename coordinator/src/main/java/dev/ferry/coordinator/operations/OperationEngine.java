@@ -143,7 +143,7 @@ public final class OperationEngine implements AutoCloseable {
             Optional<Job> unknown = store.transact(state -> state.job(job)).filter(record -> record.getState() == JobState.UNREACHABLE);
             unknown.ifPresent(record -> desk.askAgain(record.getNode()));
             desk.operationEnded(job);
-        } catch (RuntimeException failed) {
+        } catch (RuntimeException | Error failed) {
             LOG.error("job {} can't be accounted for now; tried again in {} s", job, pause.toSeconds(), failed);
             Scheduler.Timer ignored = scheduler.after(pause, () -> account(job, Pauses.after(pause)));
         }

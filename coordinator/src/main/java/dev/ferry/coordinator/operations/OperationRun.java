@@ -66,7 +66,7 @@ final class OperationRun {
                 next = write(now);
             }
             act(next);
-        } catch (RuntimeException failed) {
+        } catch (RuntimeException | Error failed) {
             if (!engine.isClosed()) {
                 tryAgain(now, failed);
             }
@@ -88,7 +88,7 @@ final class OperationRun {
     }
 
     /** A database that fails ends nothing: what could not be written is written when it works again. */
-    private void tryAgain(Event event, RuntimeException failed) {
+    private void tryAgain(Event event, Throwable failed) {
         LOG.error("operation {} can't be driven now; it stays open and is tried again in {} s", id, pause.toSeconds(), failed);
         Scheduler.Timer ignored = engine.scheduler().after(pause, () -> tell(event));
         pause = Pauses.after(pause);

@@ -67,7 +67,7 @@ public final class RebalanceTimer implements AutoCloseable {
                 plan.getLeavingList().forEach(move -> LOG.info("job {} moves to node {}: {}", move.getJob(), move.getTo(), move.getWhy()));
                 plan.getGainsList().forEach(gain -> LOG.info("{} jobs move so that job {} fits on node {}", gain.getMovesCount(), gain.getJob(), gain.getNode()));
             }
-        } catch (RuntimeException failed) {
+        } catch (RuntimeException | Error failed) {
             LOG.error("jobs could not be moved together; it is tried again in {} s", LOOK.toSeconds(), failed);
         }
     }

@@ -114,7 +114,7 @@ public final class SchedulingLoop implements AutoCloseable {
                 // Some reasons to wait end by themselves: delays, minimum run times, pauses.
                 Scheduler.Timer ignored = scheduler.after(rest.compareTo(WAITING) > 0 ? rest : WAITING, this::call);
             }
-        } catch (RuntimeException failed) {
+        } catch (RuntimeException | Error failed) {
             // The database fails for a while: what was seen is seen again.
             LOG.error("the queue could not be looked at; it is tried again in {} s", AGAIN.toSeconds(), failed);
             Scheduler.Timer ignored = scheduler.after(AGAIN, () -> strand.execute(() -> look(isTick)));

@@ -65,6 +65,8 @@ public final class StoreUpkeep {
             LOG.info("collected garbage: {} images expired, {} bytes of {} packs freed, {} packs wait for their grace, {} dumps given up", done.getExpiredCount(), done.getFreedBytes(), done.getFreedPacks(), done.getCondemnedPacks(), done.getGivenUpCount());
         } catch (FerryException failed) {
             LOG.warn("garbage was not collected: {}", failed.getMessage());
+        } catch (RuntimeException | Error failed) {
+            LOG.error("garbage was not collected", failed);
         } finally {
             start();
         }

@@ -55,7 +55,7 @@ public final class GpuWatch implements AutoCloseable {
             LOG.debug("looked at {} GPUs", noted.size());
         } catch (IOException | FerryException failed) {
             now = String.valueOf(failed.getMessage());
-        } catch (RuntimeException failed) {
+        } catch (RuntimeException | Error failed) {
             // Of the link to the coordinator, say: the next look must come all the same.
             LOG.error("a look at the GPUs went wrong", failed);
         }

@@ -93,6 +93,9 @@ final class JobAgent {
                 work.take().run();
             } catch (InterruptedException end) {
                 return;
+            } catch (RuntimeException | Error failed) {
+                // Orders that come later, and the job's end, must find somebody here.
+                LOG.error("job {}: a piece of work went wrong", job.id(), failed);
             }
         }
     }
@@ -186,7 +189,7 @@ final class JobAgent {
                 LOG.info("job {}: {} begins", job.id(), command.getId());
                 OrderActs.act(job, command, phases, result);
                 watch();
-            } catch (Exception | LinkageError failed) {
+            } catch (Exception | Error failed) {
                 if (closed && failed instanceof InterruptedException) {
                     // What became of it is not said here: the order stays open in the journal, and the next daemon finds out.
                     LOG.info("job {}: {} is left to the next daemon", job.id(), command.getId());
@@ -354,7 +357,7 @@ final class JobAgent {
     private void guarded(String what, Act act) {
         try {
             act.run();
-        } catch (Exception failed) {
+        } catch (Exception | Error failed) {
             LOG.error("job {}: {} failed", job.id(), what, failed);
         }
     }

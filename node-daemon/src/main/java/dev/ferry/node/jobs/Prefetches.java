@@ -34,7 +34,7 @@ final class Prefetches {
             result.addAllPhases(phases.done());
         } catch (FerryException failed) {
             result.setError(failed.detail());
-        } catch (RuntimeException | LinkageError failed) {
+        } catch (RuntimeException | Error failed) {
             result.setError(Failures.detail(failed, ErrorCode.INTERNAL));
         }
         underWay.remove(command.getId());

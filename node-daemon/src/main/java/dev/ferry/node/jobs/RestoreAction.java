@@ -89,7 +89,7 @@ final class RestoreAction {
             job.enter(LocalState.LOCAL_RUNNING, record -> LocalJob.setProcess(record, restored.process()));
             new JobNotify(job).goesOn(JobNotify.RESTORED);
             Trees.delete(job.folder().criu(runFolder(command)));
-        } catch (Exception failed) {
+        } catch (Exception | Error failed) {
             if (job.cgroup().exists()) {
                 // Also what CRIU brought back: without its GPU state it must not live.
                 EndActions.killGroup(job, EndActions.SOON);

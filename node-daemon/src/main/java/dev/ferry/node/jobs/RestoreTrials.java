@@ -90,7 +90,7 @@ final class RestoreTrials {
         try (Phases phases = new Phases(command.getId(), context.outbox())) {
             try {
                 result.setTried(phases.measure("trial", () -> 0, 0, () -> tryOut(command)));
-            } catch (Exception | LinkageError failed) {
+            } catch (Exception | Error failed) {
                 LOG.warn("image {} could not be restored for trial", command.getTryRestore().getImage(), failed);
                 result.setError(Failures.detail(failed, ErrorCode.RESTORE_FAILED));
             }

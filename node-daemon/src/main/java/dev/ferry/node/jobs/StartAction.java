@@ -32,7 +32,7 @@ final class StartAction {
                                             .sandbox()
                                             .start(job.runName(), spec, job.folder(), prepared.plan(), job.cgroup(), environment(job, command, prepared.gpus()),
                                                     Duration.ofMillis(command.getDeadlineMillis())));
-        } catch (Exception failed) {
+        } catch (Exception | Error failed) {
             job.releaseKernel();
             job.clearFolder();
             throw failed;

@@ -115,7 +115,7 @@ public final class NodeLease implements AutoCloseable {
                 said = true;
                 LOG.warn("the lease has ended before it was renewed: the jobs are frozen until the coordinator answers again");
             }
-        } catch (IOException | RuntimeException failed) {
+        } catch (IOException | RuntimeException | Error failed) {
             LOG.error("the watchdog could not be looked after; the jobs are frozen at the lease's end by the daemon itself", failed);
             freezeByOurselves();
         }

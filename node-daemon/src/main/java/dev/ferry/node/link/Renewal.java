@@ -44,7 +44,7 @@ public final class Renewal implements AutoCloseable {
         try {
             Joining.renew(membership, node, coordinator);
             LOG.info("node {} has a new certificate, until {}", node, membership.end());
-        } catch (IOException | RuntimeException failed) {
+        } catch (IOException | RuntimeException | Error failed) {
             String consequence = Instant.now().isAfter(membership.end()) ? "it has expired: the node must join again, with a new join token" : "it is tried again until it expires at " + membership.end();
             LOG.warn("the certificate of node {} could not be renewed, {}: {}", node, consequence, failed.getMessage());
         }

@@ -133,7 +133,7 @@ public final class NoticeWatch implements AutoCloseable {
                     if (board.looked(source, announced)) {
                         onChange.run();
                     }
-                } catch (IOException | RuntimeException failed) {
+                } catch (IOException | RuntimeException | Error failed) {
                     // Whatever it is: a source that ends is one that nobody hears any more.
                     String now = failed.getMessage() == null ? "does not answer (" + failed.getClass().getSimpleName() + ")" : failed.getMessage();
                     // The same trouble is said once, not at every look.
