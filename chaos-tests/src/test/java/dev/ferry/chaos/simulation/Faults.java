@@ -204,6 +204,11 @@ final class Faults {
         return simulation.now() < databaseFailsUntil && simulation.chance(0.5);
     }
 
+    /** Whether what a transaction has written is not answered. */
+    boolean answerIsLost() {
+        return simulation.now() < databaseFailsUntil && simulation.chance(0.2);
+    }
+
     private void failStore() {
         storeFailsUntil = simulation.now() + simulation.between(100, 30_000);
         simulation.trace(() -> "the store of images fails");

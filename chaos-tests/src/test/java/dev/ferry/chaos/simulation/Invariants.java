@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /** Looks at the whole world, as nobody in it can. */
 final class Invariants {
@@ -19,6 +20,7 @@ final class Invariants {
     private final MemoryTables tables;
     private final Map<String, Begun> lastBegun = new HashMap<>();
     private final Set<String> runningNow = new HashSet<>();
+    private @Nullable Violation first;
 
     /**
      * A life that began.
@@ -32,13 +34,25 @@ final class Invariants {
         this.tables = tables;
     }
 
+    /** Kept as well as thrown: in the middle of a transaction it comes through the product's own code, which goes on after an Error. */
+    private Violation broken(Invariant invariant, String what) {
+        Violation found = new Violation(invariant, what);
+        if (first == null) {
+            first = found;
+        }
+        return found;
+    }
+
     /** After each event. */
     void check() {
+        if (first != null) {
+            throw first;
+        }
         runningNow.clear();
         for (SimNode node : world.nodes()) {
             for (SimNode.Copy copy : node.copies()) {
                 if (copy.runs() && !runningNow.add(copy.job)) {
-                    throw new Violation(Invariant.AT_MOST_ONE_RUNNING_COPY, String.join(" and ", runningCopies(copy.job).stream().map(SimNode.Copy::toString).toList()));
+                    throw broken(Invariant.AT_MOST_ONE_RUNNING_COPY, String.join(" and ", runningCopies(copy.job).stream().map(SimNode.Copy::toString).toList()));
                 }
                 if (copy.runs() && copy.keepsLease) {
                     checkLease(node, copy);
@@ -49,11 +63,11 @@ final class Invariants {
 
     private void checkLease(SimNode node, SimNode.Copy copy) {
         if (node.lease().hasEnded()) {
-            throw new Violation(Invariant.NO_COPY_RUNS_AFTER_ITS_LEASE, copy + ", whose lease has ended");
+            throw broken(Invariant.NO_COPY_RUNS_AFTER_ITS_LEASE, copy + ", whose lease has ended");
         }
         Node record = tables.nodes.get(node.name());
         if (record != null && record.getProof().getKind() == ProofKind.PROOF_LEASE) {
-            throw new Violation(Invariant.NO_COPY_RUNS_AFTER_ITS_LEASE, copy + ", and the store says: " + record.getProof().getDetail());
+            throw broken(Invariant.NO_COPY_RUNS_AFTER_ITS_LEASE, copy + ", and the store says: " + record.getProof().getDetail());
         }
     }
 
@@ -66,11 +80,11 @@ final class Invariants {
         world.simulation().trace(() -> copy + " begins at step " + copy.progress());
         Begun before = lastBegun.put(copy.job, new Begun(copy.incarnation, copy.node().name(), false));
         if (before != null && (before.incarnation() > copy.incarnation || (before.incarnation() == copy.incarnation && !before.forgotten()))) {
-            throw new Violation(Invariant.NO_LOWER_INCARNATION_ACTS, copy + " begins after life " + before.incarnation());
+            throw broken(Invariant.NO_LOWER_INCARNATION_ACTS, copy + " begins after life " + before.incarnation());
         }
         Optional<SimImages.Stored> latest = Optional.ofNullable(tables.jobs.get(copy.job)).flatMap(job -> world.images().get(job.getLatestImage()));
         if (latest.isPresent() && latest.get().progress() > copy.progress()) {
-            throw new Violation(Invariant.PROGRESS_NEVER_BEHIND_THE_COMMITTED_IMAGE, copy + " begins at step " + copy.progress() + ", its latest image is at " + latest.get().progress());
+            throw broken(Invariant.PROGRESS_NEVER_BEHIND_THE_COMMITTED_IMAGE, copy + " begins at step " + copy.progress() + ", its latest image is at " + latest.get().progress());
         }
     }
 
@@ -82,12 +96,12 @@ final class Invariants {
     /** A coordinator is about to write. */
     void beforeCommit(long epoch, MemoryTransaction transaction) {
         if (epoch != tables.epoch) {
-            throw new Violation(Invariant.NO_WRITE_OF_A_DEPOSED_LEADER, "the leader of epoch " + epoch + " writes " + transaction.changed + " in epoch " + tables.epoch);
+            throw broken(Invariant.NO_WRITE_OF_A_DEPOSED_LEADER, "the leader of epoch " + epoch + " writes " + transaction.changed + " in epoch " + tables.epoch);
         }
         for (Job job : transaction.jobs.values()) {
             Job before = tables.jobs.getOrDefault(job.getId(), Job.getDefaultInstance());
             if (job.getIncarnation() < before.getIncarnation()) {
-                throw new Violation(Invariant.NO_LOWER_INCARNATION_ACTS, job.getId() + " goes from life " + before.getIncarnation() + " back to " + job.getIncarnation());
+                throw broken(Invariant.NO_LOWER_INCARNATION_ACTS, job.getId() + " goes from life " + before.getIncarnation() + " back to " + job.getIncarnation());
             }
             if (!job.getLatestImage().equals(before.getLatestImage())) {
                 checkLatest(before, job, transaction);
@@ -98,14 +112,14 @@ final class Invariants {
     private void checkLatest(Job before, Job job, MemoryTransaction transaction) {
         Optional<SimImages.Stored> stored = world.images().get(job.getLatestImage());
         if (stored.isEmpty() || transaction.image(job.getLatestImage()).isEmpty()) {
-            throw new Violation(Invariant.NO_COMMITTED_IMAGE_LOST, "image " + job.getLatestImage() + " is the latest of its job and not whole");
+            throw broken(Invariant.NO_COMMITTED_IMAGE_LOST, "image " + job.getLatestImage() + " is the latest of its job and not whole");
         }
         long progress = world.images().get(before.getLatestImage()).map(SimImages.Stored::progress).orElse(0L);
         if (stored.get().progress() < progress) {
-            throw new Violation(Invariant.PROGRESS_NEVER_BEHIND_THE_COMMITTED_IMAGE, "image " + job.getLatestImage() + " is at step " + stored.get().progress() + ", the latest before at " + progress);
+            throw broken(Invariant.PROGRESS_NEVER_BEHIND_THE_COMMITTED_IMAGE, "image " + job.getLatestImage() + " is at step " + stored.get().progress() + ", the latest before at " + progress);
         }
         if (stored.get().incarnation() != before.getIncarnation()) {
-            throw new Violation(Invariant.NO_COMMITTED_IMAGE_LOST, "image " + job.getLatestImage() + " of life " + stored.get().incarnation() + " becomes the latest in life " + before.getIncarnation());
+            throw broken(Invariant.NO_COMMITTED_IMAGE_LOST, "image " + job.getLatestImage() + " of life " + stored.get().incarnation() + " becomes the latest in life " + before.getIncarnation());
         }
     }
 
@@ -119,13 +133,13 @@ final class Invariants {
         Optional<Operation> open = Optional.ofNullable(tables.operations.get(job.getOperation()));
         boolean cancelled = open.filter(operation -> operation.getKind() == OperationKind.CANCEL).isPresent();
         if (job.getIncarnation() == copy.incarnation && mayRun(job.getState()) && !cancelled) {
-            throw new Violation(Invariant.NOTHING_KILLED_BEFORE_THE_COMMIT, copy + " is killed by " + order + ", and the store says that it lives: " + job.getState());
+            throw broken(Invariant.NOTHING_KILLED_BEFORE_THE_COMMIT, copy + " is killed by " + order + ", and the store says that it lives: " + job.getState());
         }
         Optional<Operation> move = Optional.ofNullable(tables.operations.get(order.split("/", 2)[0])).filter(Invariants::isMove);
         long inImage = move.flatMap(operation -> world.images().get(operation.getImage())).map(SimImages.Stored::progress).orElse(copy.progress());
         boolean nodeWasLost = lastBegun.containsKey(copy.job) && lastBegun.get(copy.job).forgotten();
         if (move.filter(operation -> operation.getIncarnation() == copy.incarnation).isPresent() && !nodeWasLost && inImage != copy.progress()) {
-            throw new Violation(Invariant.NOTHING_KILLED_BEFORE_THE_COMMIT, copy + " is killed at step " + copy.progress() + ", its image is at " + inImage);
+            throw broken(Invariant.NOTHING_KILLED_BEFORE_THE_COMMIT, copy + " is killed at step " + copy.progress() + ", its image is at " + inImage);
         }
     }
 

@@ -47,6 +47,10 @@ class MemoryStateStore implements StateStore {
         world.simulation().trace(() -> process + " writes " + transaction.changed);
         world.afterCommit(process);
         listeners.forEach(listener -> listener.accept(transaction.changed));
+        if (world.faults().answerIsLost()) {
+            world.simulation().trace(() -> "the database does not say so");
+            throw new FerryException(ErrorCode.DATABASE_UNREACHABLE, "The database was cut off before it said what became of it");
+        }
         return result;
     }
 

@@ -1,6 +1,6 @@
 package dev.ferry.chaos.simulation;
 
-/** An invariant does not hold. An Error, so that nothing of the product takes it for a failure of its own. */
+/** An invariant does not hold. */
 final class Violation extends AssertionError {
     private static final long serialVersionUID = 1;
 

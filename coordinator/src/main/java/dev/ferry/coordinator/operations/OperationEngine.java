@@ -15,14 +15,17 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** Drives every open operation; after a restart from where it stands in the store. None holds a thread while it waits. */
 public final class OperationEngine implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(OperationEngine.class);
+    private static final Duration SWEEP = Duration.ofSeconds(5);
 
     private final StateStore store;
     private final CommandDesk desk;
@@ -34,6 +37,8 @@ public final class OperationEngine implements AutoCloseable {
     /** Operations whose open step is ordered from a node, by the node's name. */
     private final Map<String, Map<String, OperationRun>> onNode = new ConcurrentHashMap<>();
     private final Map<String, CommandProgress> progress = new ConcurrentHashMap<>();
+    /** Open operations that nobody drove at the last look: {@link #sweep}. */
+    private Set<String> undriven = Set.of();
     private volatile Consumer<Operation> onEnd = ended -> {};
     private volatile boolean closed;
 
@@ -60,6 +65,28 @@ public final class OperationEngine implements AutoCloseable {
             LOG.info("operation {} ({} of job {}) goes on", operation.getId(), operation.getKind(), operation.getJob());
             drive(operation.getId());
         }
+        Scheduler.Timer ignored = scheduler.after(SWEEP, this::sweep);
+    }
+
+    /**
+     * Drives what is open and in nobody's hands. A transaction that opened an operation may have been written and not answered: whoever
+     * asked for it was told of a failure and drives nothing. Twice in a row, because one that was just opened is in nobody's hands either.
+     */
+    private void sweep() {
+        if (closed) {
+            return;
+        }
+        try {
+            Set<String> left = store.transact(Transaction::openOperations).stream().map(Operation::getId).filter(id -> !running.containsKey(id)).collect(Collectors.toSet());
+            left.stream().filter(undriven::contains).forEach(id -> {
+                LOG.warn("operation {} is open and was in nobody's hands: it goes on", id);
+                drive(id);
+            });
+            undriven = left;
+        } catch (RuntimeException | Error failed) {
+            LOG.error("open operations could not be looked at; they are again in {} s", SWEEP.toSeconds(), failed);
+        }
+        Scheduler.Timer ignored = scheduler.after(SWEEP, this::sweep);
     }
 
     /** Begins to drive an operation that is in the store. */

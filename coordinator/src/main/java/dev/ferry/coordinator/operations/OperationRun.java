@@ -87,10 +87,16 @@ final class OperationRun {
         return next;
     }
 
-    /** A database that fails ends nothing: what could not be written is written when it works again. */
+    /**
+     * A database that fails ends nothing: what could not be written is written when it works again. What was written and not answered is of a
+     * step that is over by then, so whatever step is open now is looked at as well.
+     */
     private void tryAgain(Event event, Throwable failed) {
         LOG.error("operation {} can't be driven now; it stays open and is tried again in {} s", id, pause.toSeconds(), failed);
-        Scheduler.Timer ignored = engine.scheduler().after(pause, () -> tell(event));
+        Scheduler.Timer ignored = engine.scheduler().after(pause, () -> {
+            tell(event);
+            tell(new Event.Look());
+        });
         pause = Pauses.after(pause);
     }
 

@@ -5,7 +5,9 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.StateRow;
 import java.time.Duration;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
@@ -87,15 +89,30 @@ public abstract class SqlStateStore implements StateStore {
         if (turn.isHeldByCurrentThread()) {
             throw new IllegalStateException("a transaction in a transaction");
         }
-        SqlTransaction transaction;
-        T result;
+        Set<String> written = new HashSet<>();
+        try {
+            return inTurn(work, written);
+        } finally {
+            // Also of a commit that was not answered, for it may be written: to look once too often harms nobody.
+            if (!written.isEmpty()) {
+                listeners.forEach(listener -> listener.accept(written));
+            }
+        }
+    }
+
+    /**
+     * @param written is told the keys that the transaction changes, from when they may be in the database
+     */
+    private <T> T inTurn(Function<SqlTransaction, T> work, Set<String> written) {
         takeTurn();
         try {
             Handle handle = begin();
             try {
-                transaction = new SqlTransaction(handle, this::fence);
-                result = work.apply(transaction);
+                SqlTransaction transaction = new SqlTransaction(handle, this::fence);
+                T result = work.apply(transaction);
+                written.addAll(transaction.changed());
                 handle.commit();
+                return result;
             } catch (RuntimeException | Error failed) {
                 rollBack(handle, failed);
                 throw failed;
@@ -107,10 +124,6 @@ public abstract class SqlStateStore implements StateStore {
         } finally {
             endTurn();
         }
-        if (!transaction.changed().isEmpty()) {
-            listeners.forEach(listener -> listener.accept(transaction.changed()));
-        }
-        return result;
     }
 
     /** For how long a transaction waits for those before it. */
