@@ -143,6 +143,10 @@ public final class AuditLog implements AutoCloseable {
     }
 
     private void append(List<Line> batch) throws IOException {
+        if (!channel.isOpen()) {
+            // The last rotation failed half way.
+            channel = open();
+        }
         if (channel.size() >= mostBytes) {
             rotate();
         }

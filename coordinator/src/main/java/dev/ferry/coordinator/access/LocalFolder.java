@@ -4,7 +4,9 @@ import dev.ferry.common.DurableFile;
 import dev.ferry.common.PrivateFolder;
 import dev.ferry.common.tls.Pem;
 import dev.ferry.proto.v1.CreateTokenRequest;
+import dev.ferry.proto.v1.CreateTokenResponse;
 import dev.ferry.proto.v1.Role;
+import dev.ferry.proto.v1.Token;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -36,8 +38,14 @@ public final class LocalFolder {
         Path folder = data.resolve(NAME);
         PrivateFolder.make(folder);
         if (!tokens.hasAdministrator()) {
-            String secret = tokens.create(CreateTokenRequest.newBuilder().setRole(Role.ROLE_ADMIN).setNote("made at the first start").build()).getSecret();
-            DurableFile.writePrivate(folder.resolve(TOKEN), (secret + "\n").getBytes(StandardCharsets.US_ASCII));
+            CreateTokenResponse made = tokens.create(CreateTokenRequest.newBuilder().setRole(Role.ROLE_ADMIN).setNote("made at the first start").build());
+            try {
+                DurableFile.writePrivate(folder.resolve(TOKEN), (made.getSecret() + "\n").getBytes(StandardCharsets.US_ASCII));
+            } catch (IOException failed) {
+                // Nobody knows it: it must not keep the next start from making one.
+                Token ignored = tokens.revoke(made.getToken().getId());
+                throw failed;
+            }
         }
         if (authority.isPresent()) {
             Pem.writeCertificates(folder.resolve(AUTHORITY), List.of(authority.get()));

@@ -56,10 +56,14 @@ public final class ServerTls implements AutoCloseable {
                 scheduler.after(
                         RENEWED_AFTER,
                         () -> {
-                            if (!closed) {
+                            if (closed) {
+                                return;
+                            }
+                            try {
                                 KeyPair pair = Keys.generate();
                                 identity.replace(pair.getPrivate(), authority.server(pair.getPublic(), names, LIFETIME));
                                 LOG.info("the coordinator's certificate was renewed");
+                            } finally {
                                 renewLater();
                             }
                         });

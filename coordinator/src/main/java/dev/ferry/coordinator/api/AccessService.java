@@ -85,9 +85,12 @@ public final class AccessService extends AccessGrpc.AccessImplBase {
         FerryService.answer(
                 to,
                 () -> {
-                    NodeIdentity revoked = nodes().revoke(request.getNode());
-                    expel.accept(revoked.getNode());
-                    return revoked;
+                    try {
+                        return nodes().revoke(request.getNode());
+                    } finally {
+                        // Also when the database has written it and not said so: who comes again is looked up there.
+                        expel.accept(request.getNode());
+                    }
                 });
     }
 

@@ -3,7 +3,7 @@ package dev.ferry.coordinator.api;
 import dev.ferry.common.Clock;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Scheduler;
-import dev.ferry.coordinator.evacuation.Evacuations;
+import dev.ferry.coordinator.evacuation.EvacuationRecords;
 import dev.ferry.coordinator.operations.Proofs;
 import dev.ferry.coordinator.placement.Placement;
 import dev.ferry.coordinator.store.StateStore;
@@ -55,16 +55,12 @@ public final class NodeLoss implements AutoCloseable {
             return;
         }
         try {
-            store.transact(NodeLoss::restorable).stream().filter(this::isDue).forEach(this::restore);
+            triedNanos.values().removeIf(tried -> clock.since(tried).compareTo(PAUSE) > 0);
+            store.transact(NodeLoss::restorable).stream().filter(job -> !triedNanos.containsKey(job.getId())).forEach(this::restore);
         } catch (RuntimeException | Error trouble) {
             LOG.error("jobs of lost nodes could not be looked at", trouble);
         }
         start();
-    }
-
-    private boolean isDue(Job job) {
-        Long tried = triedNanos.get(job.getId());
-        return tried == null || clock.since(tried).compareTo(PAUSE) > 0;
     }
 
     private void restore(Job job) {
@@ -91,7 +87,7 @@ public final class NodeLoss implements AutoCloseable {
 
     /** What an operator declares dead is an operator's to restore; a cloud has nobody. An evacuation that was begun brings its jobs back itself. */
     private static boolean isGoneByTheCloudsWord(Transaction state, Job job) {
-        return job.getState() == JobState.LOST && job.getProof().getKind() == ProofKind.PROOF_CLOUD && !Evacuations.bringsBack(state, job);
+        return job.getState() == JobState.LOST && job.getProof().getKind() == ProofKind.PROOF_CLOUD && !EvacuationRecords.bringsBack(state, job);
     }
 
     /** Looked for before an operation is begun, so that a job that waits for room does not leave one failed operation after the other. */

@@ -9,7 +9,6 @@ import dev.ferry.common.Strand;
 import dev.ferry.coordinator.api.Verbs;
 import dev.ferry.coordinator.nodes.CommandDesk;
 import dev.ferry.coordinator.nodes.NodeDirectory;
-import dev.ferry.coordinator.store.RecordKind;
 import dev.ferry.coordinator.store.RecordQuery;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
@@ -19,7 +18,6 @@ import dev.ferry.proto.v1.EvacuationState;
 import dev.ferry.proto.v1.EvacuationWord;
 import dev.ferry.proto.v1.Evacuee;
 import dev.ferry.proto.v1.Notice;
-import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.NoticeKind;
 import dev.ferry.proto.v1.NoticeState;
 import dev.ferry.proto.v1.Operation;
@@ -28,8 +26,10 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -38,9 +38,6 @@ import org.slf4j.LoggerFactory;
  * outlive this process is in the store; what to do next is found there at every look. One look at a time.
  */
 public final class Evacuations implements AutoCloseable {
-    /** The record of one evacuation; its parent is the node. */
-    public static final RecordKind<Evacuation> KIND = new RecordKind<>("evacuation", Evacuation.parser(), Evacuation::getId, Evacuation::getNode, Evacuation::getBeganAt);
-
     private static final Logger LOG = LoggerFactory.getLogger(Evacuations.class);
     private static final Duration LOOK = Duration.ofSeconds(1);
     private static final Duration GATHERING = Duration.ofMillis(20);
@@ -60,8 +57,11 @@ public final class Evacuations implements AutoCloseable {
     private final Evacuator evacuator;
     private final Strand strand;
     private final AtomicBoolean due = new AtomicBoolean();
+    /** Nodes whose notices are to be looked at. */
+    private final Set<String> announced = ConcurrentHashMap.newKeySet();
     /** Ids of jobs, operations and nodes that an open evacuation looks at. */
     private volatile Set<String> watched = Set.of();
+    private boolean tookUpAll;
     private volatile boolean ticking;
     private volatile boolean closed;
 
@@ -79,14 +79,15 @@ public final class Evacuations implements AutoCloseable {
         store.onChange(this::changed);
     }
 
-    /** Goes on with what an earlier coordinator left. */
+    /** Goes on with what an earlier coordinator left, also with what was announced and is no evacuation yet. */
     public void start() {
         wake();
     }
 
-    /** Something else is announced about a node than before. */
+    /** A node's daemon has said what is announced about its machine. */
     public void noticed(String node) {
-        strand.execute(() -> guarded(() -> takeUp(node)));
+        announced.add(node);
+        wake();
     }
 
     private void changed(Iterable<String> keys) {
@@ -129,17 +130,39 @@ public final class Evacuations implements AutoCloseable {
         }
     }
 
+    /** What an earlier coordinator was told and did not come to. */
+    private void takeUpAll() {
+        announced.addAll(
+                store.transact(
+                        state -> {
+                            boolean ignored = EvacuationRecords.tidy(state);
+                            return Stream.concat(Notices.standing(state).stream().map(Notice::getNode), EvacuationRecords.open(state).stream().map(Evacuation::getNode)).collect(Collectors.toSet());
+                        }));
+    }
+
     /** Makes of all that stands on a node one evacuation, the most urgent. */
     private void takeUp(String node) {
-        Optional<Evacuation> closes = store.transact(state -> NoticesToEvacuations.takeUp(state, node, config));
-        closes.ifPresent(evacuation -> LOG.warn("evacuation {} of node {}: {} ({})", evacuation.getId(), node, evacuation.getReason(), evacuation.getKind()));
-        wake();
+        announced.remove(node);
+        try {
+            Optional<Evacuation> closes = store.transact(state -> NoticesToEvacuations.takeUp(state, node, config));
+            closes.ifPresent(evacuation -> LOG.warn("evacuation {} of node {}: {} ({})", evacuation.getId(), node, evacuation.getReason(), evacuation.getKind()));
+            // Said before, maybe: but nobody has surely heard it while the notice stands.
+            store.transact(state -> NoticesToEvacuations.dealtWith(state, node)).forEach(this::sayEmpty);
+        } catch (RuntimeException | Error failed) {
+            announced.add(node);
+            throw failed;
+        }
     }
 
     private void lookAtAll() {
         due.set(false);
+        if (!tookUpAll) {
+            takeUpAll();
+            tookUpAll = true;
+        }
+        List.copyOf(announced).forEach(this::takeUp);
         boolean wait = words.look();
-        List<Evacuation> open = store.transact(Evacuations::open);
+        List<Evacuation> open = store.transact(EvacuationRecords::open);
         Set<String> keys = new HashSet<>();
         for (Evacuation evacuation : open) {
             look(evacuation);
@@ -152,48 +175,48 @@ public final class Evacuations implements AutoCloseable {
         }
     }
 
-    static List<Evacuation> open(Transaction state) {
-        return state.records(KIND, RecordQuery.all().newestFirst().atMost(MOST_LISTED)).stream().filter(Evacuations::isOpen).toList();
-    }
-
-    /** Whether an evacuation of its node is at work that has this job among its own. */
-    public static boolean bringsBack(Transaction state, Job job) {
-        return open(state).stream()
-                .filter(one -> one.getNode().equals(job.getNode()) && one.getState() == EvacuationState.EVACUATING)
-                .anyMatch(one -> one.getJobsList().stream().anyMatch(evacuee -> evacuee.getJob().equals(job.getId())));
-    }
-
-    static boolean isOpen(Evacuation evacuation) {
-        return evacuation.getState() == EvacuationState.AWAITED || evacuation.getState() == EvacuationState.EVACUATING;
-    }
-
     private void look(Evacuation listed) {
         Evacuator.Decision decision =
                 store.transact(
                         state -> {
-                            Evacuation before = state.record(KIND, listed.getId()).orElseThrow();
+                            Evacuation before = state.record(EvacuationRecords.KIND, listed.getId()).orElseThrow();
                             Evacuator.Decision decided = evacuator.decide(state, before);
                             decided.queue().forEach(state::put);
                             if (isNews(before, decided.after())) {
-                                state.put(KIND, decided.after());
+                                EvacuationRecords.put(state, decided.after());
                             }
+                            closeNode(state, decided.after());
                             return decided;
                         });
         Evacuation now = decision.after();
-        if (now.getState() == EvacuationState.EVACUATING && !now.getTakenBack()) {
-            directory.close(now.getNode(), closingReason(now));
-        }
         tellNode(now);
         for (Evacuator.Begin begin : decision.begin()) {
             begin(now, begin);
         }
-        boolean empty = now.getKind() != NoticeKind.ADVISORY && now.getState() == EvacuationState.EVACUATED && now.getGone().isEmpty();
-        if (empty) {
+        if (isEmptied(now)) {
             desk.settled(now.getNode(), now.getNotice());
         }
-        if (!isOpen(now)) {
+        if (!EvacuationRecords.isOpen(now)) {
             LOG.info("evacuation {} of node {} is over: {}", now.getId(), now.getNode(), now.getState());
         }
+    }
+
+    /** Nothing new comes to a machine that goes away, also when there is nothing on it that would have to leave. */
+    private static void closeNode(Transaction state, Evacuation evacuation) {
+        boolean goesAway = evacuation.getState() == EvacuationState.EVACUATING || evacuation.getState() == EvacuationState.EVACUATED;
+        if (goesAway && !evacuation.getTakenBack() && evacuation.getGone().isEmpty()) {
+            NodeDirectory.close(state, evacuation.getNode(), closingReason(evacuation));
+        }
+    }
+
+    /** Whether an evacuation has left nothing on a machine that is still there. */
+    static boolean isEmptied(Evacuation evacuation) {
+        return evacuation.getKind() != NoticeKind.ADVISORY && evacuation.getState() == EvacuationState.EVACUATED && evacuation.getGone().isEmpty();
+    }
+
+    private void sayEmpty(Evacuation evacuation) {
+        tellNode(evacuation);
+        desk.settled(evacuation.getNode(), evacuation.getNotice());
     }
 
     /** Before the orders that follow from it: its hooks go first. */
@@ -251,8 +274,12 @@ public final class Evacuations implements AutoCloseable {
      * @throws FerryException NODE_NOT_FOUND, INVALID_ARGUMENT
      */
     public void confirmGone(String node, String source, String evidence) {
-        words.takeDown(node, source, evidence);
-        wake();
+        try {
+            words.takeDown(node, source, evidence);
+        } finally {
+            // Also when the database has written it and not said so.
+            wake();
+        }
     }
 
     /** An operator's word, or that of a hook, that a machine goes away: told twice under one name, it is one evacuation. */
@@ -280,30 +307,38 @@ public final class Evacuations implements AutoCloseable {
                             state.put(Notices.KIND, first);
                             return first;
                         });
-        // Here and not on the strand: whoever asks is told what was made of it.
-        Evacuation made = store.transact(state -> {
-            Optional<Evacuation> ignored = NoticesToEvacuations.takeUp(state, notice.getNode(), config);
-            Evacuation found = NoticesToEvacuations.of(state, notice);
-            Evacuation planned = evacuator.decide(state, found).after();
-            state.put(KIND, planned);
-            return planned;
-        });
-        wake();
-        return made;
+        announced.add(notice.getNode());
+        try {
+            // Here and not on the strand: whoever asks is told what was made of it.
+            return store.transact(state -> {
+                Optional<Evacuation> ignored = NoticesToEvacuations.takeUp(state, notice.getNode(), config);
+                Evacuation found = NoticesToEvacuations.of(state, notice);
+                Evacuation planned = evacuator.decide(state, found).after();
+                EvacuationRecords.put(state, planned);
+                closeNode(state, planned);
+                return planned;
+            });
+        } finally {
+            wake();
+        }
     }
 
     /** An operator takes back what operators and hooks have said of a node; what its cloud says stands. */
     public void takeBack(String node) {
-        store.transact(
-                state -> {
-                    for (Notice notice : state.records(Notices.KIND, RecordQuery.of(node))) {
-                        if (notice.getSource().equals(OPERATOR) && notice.getState() == NoticeState.STANDING) {
-                            state.put(Notices.KIND, notice.toBuilder().setState(NoticeState.WITHDRAWN).setChangedAt(state.now()).build());
+        announced.add(node);
+        try {
+            store.transact(
+                    state -> {
+                        for (Notice notice : state.records(Notices.KIND, RecordQuery.of(node))) {
+                            if (notice.getSource().equals(OPERATOR) && notice.getState() == NoticeState.STANDING) {
+                                state.put(Notices.KIND, notice.toBuilder().setState(NoticeState.WITHDRAWN).setChangedAt(state.now()).build());
+                            }
                         }
-                    }
-                    return NoticesToEvacuations.takeUp(state, node, config);
-                });
-        wake();
+                        return NoticesToEvacuations.takeUp(state, node, config);
+                    });
+        } finally {
+            wake();
+        }
     }
 
     /** What would be done if a machine went away. */
@@ -323,7 +358,7 @@ public final class Evacuations implements AutoCloseable {
      */
     public List<Evacuation> list(String node, boolean openOnly) {
         RecordQuery wanted = (node.isEmpty() ? RecordQuery.all() : RecordQuery.of(node)).newestFirst().atMost(MOST_LISTED);
-        return store.transact(state -> state.records(KIND, wanted).stream().filter(one -> !openOnly || isOpen(one)).toList());
+        return store.transact(state -> state.records(EvacuationRecords.KIND, wanted).stream().filter(one -> !openOnly || EvacuationRecords.isOpen(one)).toList());
     }
 
     /**
@@ -331,12 +366,12 @@ public final class Evacuations implements AutoCloseable {
      * @throws FerryException OPERATION_NOT_FOUND
      */
     public Evacuation one(String what) {
-        return store.transact(state -> state.record(KIND, what).or(() -> state.records(KIND, RecordQuery.of(what).newestFirst().atMost(1)).stream().findFirst()))
+        return store.transact(state -> state.record(EvacuationRecords.KIND, what).or(() -> state.records(EvacuationRecords.KIND, RecordQuery.of(what).newestFirst().atMost(1)).stream().findFirst()))
                 .orElseThrow(
                         () ->
                                 new FerryException(
                                         ErrorCode.EVACUATION_NOT_FOUND,
-                                        "There is no evacuation '" + what + "', and none of a node of that name" + store.transact(Evacuations::open).stream().map(Evacuation::getId).collect(Collectors.joining(", ", "; open are: ", ""))));
+                                        "There is no evacuation '" + what + "', and none of a node of that name" + store.transact(EvacuationRecords::open).stream().map(Evacuation::getId).collect(Collectors.joining(", ", "; open are: ", ""))));
     }
 
     /** How long until a machine goes away when nobody says so. */

@@ -66,7 +66,7 @@ final class GoneWords {
             LOG.warn("node {} is gone, by the word of {}", word.getNode(), said);
             store.transact(
                     state -> {
-                        Evacuations.open(state).stream().filter(one -> one.getNode().equals(word.getNode())).forEach(one -> state.put(Evacuations.KIND, one.toBuilder().setGone(said).build()));
+                        EvacuationRecords.open(state).stream().filter(one -> one.getNode().equals(word.getNode())).forEach(one -> EvacuationRecords.put(state, one.toBuilder().setGone(said).build()));
                         // Nobody is left there who could take it back.
                         state.records(Notices.KIND, RecordQuery.of(word.getNode())).forEach(one -> state.put(Notices.KIND, one.toBuilder().setState(NoticeState.WITHDRAWN).setChangedAt(state.now()).build()));
                         state.delete(KIND, word.getNode());

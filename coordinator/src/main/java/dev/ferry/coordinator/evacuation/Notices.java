@@ -39,17 +39,20 @@ public final class Notices {
         this.store = store;
     }
 
-    /** Sets who is told the node about which something else is announced than before. */
+    /** Sets who is told the node whose daemon has said what is announced. */
     public void onChange(Consumer<String> listener) {
         onChange = listener;
     }
 
     /** What a node's daemon says of its machine. */
     public void reported(String node, NodeNotices told) {
-        boolean changed = store.transact(state -> write(state, node, told));
-        if (changed) {
-            onChange.accept(node);
-        }
+        boolean ignored = store.transact(state -> write(state, node, told));
+        // Also when it is told again: it may have been written before, and whoever wrote it ended before anybody was told.
+        onChange.accept(node);
+    }
+
+    static List<Notice> standing(Transaction state) {
+        return state.records(KIND, RecordQuery.all()).stream().filter(notice -> notice.getState() == NoticeState.STANDING).toList();
     }
 
     private static boolean write(Transaction state, String node, NodeNotices told) {

@@ -28,32 +28,40 @@ final class NoticesToEvacuations {
      */
     static Optional<Evacuation> takeUp(Transaction state, String node, EvacuationConfig config) {
         List<Notice> notices = state.records(Notices.KIND, RecordQuery.of(node));
-        List<Evacuation> evacuations = state.records(Evacuations.KIND, RecordQuery.of(node).newestFirst());
-        Optional<Evacuation> open = evacuations.stream().filter(Evacuations::isOpen).findFirst();
+        List<Evacuation> evacuations = state.records(EvacuationRecords.KIND, RecordQuery.of(node).newestFirst());
+        Optional<Evacuation> open = evacuations.stream().filter(EvacuationRecords::isOpen).findFirst();
         Optional<Notice> urgent = notices.stream().filter(notice -> notice.getState() == NoticeState.STANDING && !isDealtWith(notice, evacuations)).min(mostUrgentFirst(config));
         if (urgent.isEmpty()) {
             open.filter(one -> isTakenBack(notices, one)).ifPresent(one -> takeBack(state, one));
             // It was emptied, and lives on: its machine came back, or never went.
-            evacuations.stream().filter(one -> !Evacuations.isOpen(one) && isTakenBack(notices, one)).forEach(one -> NodeDirectory.reopen(state, node, Evacuations.closingReason(one)));
+            evacuations.stream().filter(one -> !EvacuationRecords.isOpen(one) && isTakenBack(notices, one)).forEach(one -> NodeDirectory.reopen(state, node, Evacuations.closingReason(one)));
             return Optional.empty();
         }
         Evacuation wanted = evacuation(state, urgent.get(), open, config);
         if (open.filter(wanted::equals).isPresent()) {
             return Optional.empty();
         }
-        state.put(Evacuations.KIND, wanted);
+        EvacuationRecords.put(state, wanted);
         return Optional.of(wanted);
     }
 
     /** The evacuation that a notice came to, of its own or together with others. */
     static Evacuation of(Transaction state, Notice notice) {
-        List<Evacuation> all = state.records(Evacuations.KIND, RecordQuery.of(notice.getNode()).newestFirst());
-        return all.stream().filter(one -> one.getNotice().equals(notice.getId())).findFirst().or(() -> all.stream().filter(Evacuations::isOpen).findFirst()).orElseThrow();
+        List<Evacuation> all = state.records(EvacuationRecords.KIND, RecordQuery.of(notice.getNode()).newestFirst());
+        return all.stream().filter(one -> one.getNotice().equals(notice.getId())).findFirst().or(() -> all.stream().filter(EvacuationRecords::isOpen).findFirst()).orElseThrow();
+    }
+
+    /** Those of a node that have left nothing on it, and whose notice stands. */
+    static List<Evacuation> dealtWith(Transaction state, String node) {
+        List<String> standing = state.records(Notices.KIND, RecordQuery.of(node)).stream().filter(notice -> notice.getState() == NoticeState.STANDING).map(Notice::getId).toList();
+        return standing.isEmpty()
+                ? List.of()
+                : state.records(EvacuationRecords.KIND, RecordQuery.of(node)).stream().filter(one -> standing.contains(one.getNotice()) && Evacuations.isEmptied(one)).toList();
     }
 
     /** An evacuation that has ended needs no second one, however often its notice is told. */
     private static boolean isDealtWith(Notice notice, List<Evacuation> evacuations) {
-        return evacuations.stream().anyMatch(one -> one.getNotice().equals(notice.getId()) && !Evacuations.isOpen(one));
+        return evacuations.stream().anyMatch(one -> one.getNotice().equals(notice.getId()) && !EvacuationRecords.isOpen(one));
     }
 
     private static Comparator<Notice> mostUrgentFirst(EvacuationConfig config) {
@@ -85,7 +93,7 @@ final class NoticesToEvacuations {
     }
 
     private static void takeBack(Transaction state, Evacuation open) {
-        state.put(Evacuations.KIND, open.toBuilder().setTakenBack(true).build());
+        EvacuationRecords.put(state, open.toBuilder().setTakenBack(true).build());
         NodeDirectory.reopen(state, open.getNode(), Evacuations.closingReason(open));
     }
 }

@@ -42,7 +42,7 @@ public final class Pools {
 
     private static void end(Transaction state, Node node, NodeLife life) {
         Optional<Evacuation> taken =
-                state.records(Evacuations.KIND, RecordQuery.of(node.getName()).from(life.getBeganAt()).newestFirst()).stream().filter(Pools::isInterruption).findFirst();
+                state.records(EvacuationRecords.KIND, RecordQuery.of(node.getName()).from(life.getBeganAt()).newestFirst()).stream().filter(Pools::isInterruption).findFirst();
         if (taken.isPresent()) {
             state.put(LIFE, life.toBuilder().setEndedAt(taken.get().getEndedAt()).setInterrupted(true).setUncovered(taken.get().getJobsList().stream().anyMatch(Pools::hasLost)).build());
         } else if (node.getState() == NodeState.DEAD) {
@@ -120,7 +120,7 @@ public final class Pools {
     /** CPU seconds that evacuations saved and that were lost, by pool. */
     private static Map<String, double[]> work(Transaction state) {
         Map<String, double[]> work = new TreeMap<>();
-        for (Evacuation evacuation : state.records(Evacuations.KIND, RecordQuery.all().from(state.now() - LOOKED_BACK.toMillis()))) {
+        for (Evacuation evacuation : state.records(EvacuationRecords.KIND, RecordQuery.all().from(state.now() - LOOKED_BACK.toMillis()))) {
             double[] sums = work.computeIfAbsent(state.node(evacuation.getNode()).map(Node::getPool).orElse(""), pool -> new double[2]);
             for (Evacuee evacuee : evacuation.getJobsList()) {
                 if (hasLost(evacuee)) {

@@ -196,12 +196,8 @@ public final class NodeDirectory implements AutoCloseable {
     }
 
     /** A node takes no new jobs from now on, for a reason that is not an operator's; one that takes none already stays as it is. */
-    public void close(String name, String why) {
-        store.transact(
-                state -> {
-                    state.node(name).filter(node -> node.getState() == NodeState.READY).ifPresent(node -> state.put(node.toBuilder().setState(NodeState.DRAINING).setReason(closedFor(why)).build()));
-                    return true;
-                });
+    public static void close(Transaction state, String name, String why) {
+        state.node(name).filter(node -> node.getState() == NodeState.READY).ifPresent(node -> state.put(node.toBuilder().setState(NodeState.DRAINING).setReason(closedFor(why)).build()));
     }
 
     /** Opens a node again that was closed for a reason, and for no other. */

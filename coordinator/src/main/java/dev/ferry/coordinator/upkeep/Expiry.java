@@ -66,11 +66,12 @@ final class Expiry {
     private List<Image> due(Transaction state) {
         List<Image> due = new ArrayList<>();
         for (Job job : state.allJobs()) {
+            boolean succeeded = job.getState() == JobState.EXITED && job.getExitStatus() == 0;
+            Retention rules = RetentionRules.merge(job.getSpec().getRetention(), defaults);
             // Whatever the operation is for: it may read any image of the job, or make one that builds on it.
-            if (job.getOperation().isEmpty()) {
+            if (job.getOperation().isEmpty() && !RetentionRules.keepAll(rules, succeeded)) {
                 List<Image> all = state.images(job.getId());
-                boolean succeeded = job.getState() == JobState.EXITED && job.getExitStatus() == 0;
-                List<String> expired = RetentionRules.expired(RetentionRules.merge(job.getSpec().getRetention(), defaults), all, succeeded);
+                List<String> expired = RetentionRules.expired(rules, all, succeeded);
                 all.stream().filter(image -> expired.contains(image.getId()) && !isNeeded(job, image)).forEach(due::add);
             }
         }

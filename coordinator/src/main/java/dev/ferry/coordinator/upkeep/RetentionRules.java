@@ -21,6 +21,12 @@ final class RetentionRules {
         return coordinator.toBuilder().mergeFrom(job).build();
     }
 
+    /** Whether every image of a job is kept, so that they need not be looked at. */
+    static boolean keepAll(Retention rules, boolean succeeded) {
+        boolean byEnd = succeeded && rules.hasAfterSuccess() && rules.getAfterSuccess() >= 0;
+        return !byEnd && rules.getLast() == 0 && rules.getHourly() == 0 && rules.getDaily() == 0;
+    }
+
     /**
      * @param images of one job, in any order
      * @param succeeded whether the job has ended with success
@@ -30,10 +36,10 @@ final class RetentionRules {
         List<Image> newestFirst = new ArrayList<>(images);
         newestFirst.sort(Comparator.comparingLong(Image::getSequence).reversed());
         Set<String> kept = new HashSet<>();
-        if (succeeded && rules.hasAfterSuccess() && rules.getAfterSuccess() >= 0) {
-            keepLast(newestFirst, rules.getAfterSuccess(), kept);
-        } else if (rules.getLast() == 0 && rules.getHourly() == 0 && rules.getDaily() == 0) {
+        if (keepAll(rules, succeeded)) {
             return List.of();
+        } else if (succeeded && rules.hasAfterSuccess() && rules.getAfterSuccess() >= 0) {
+            keepLast(newestFirst, rules.getAfterSuccess(), kept);
         } else {
             keepLast(newestFirst, rules.getLast(), kept);
             keepOneOfEach(newestFirst, HOUR_MILLIS, rules.getHourly(), kept);

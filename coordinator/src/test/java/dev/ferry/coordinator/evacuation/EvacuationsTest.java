@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.ferry.coordinator.CoordinatorScene;
 import dev.ferry.coordinator.FakeNode;
+import dev.ferry.coordinator.store.SqliteStateStore;
 import dev.ferry.proto.v1.AccountingChange;
 import dev.ferry.proto.v1.AccountsGrpc;
 import dev.ferry.proto.v1.CancelJobRequest;
@@ -37,6 +38,7 @@ import dev.ferry.proto.v1.NodeNotices;
 import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.Notice;
 import dev.ferry.proto.v1.NoticeKind;
+import dev.ferry.proto.v1.NoticeState;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
 import dev.ferry.proto.v1.PassNode;
@@ -124,6 +126,59 @@ class EvacuationsTest {
         }
         assertThat(node("node-1").getState()).isEqualTo(NodeState.DRAINED);
         assertThat(scene.awaitState(scene.run(JobSpec.newBuilder()).getId(), JobState.RUNNING).getNode()).as("no new jobs there").isEqualTo("node-2");
+    }
+
+    /** With nothing on it, its evacuation is over as soon as it begins. */
+    @Test
+    void anEmptyMachineThatGoesAwayTakesNoNewJobs() {
+        announce(notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofSeconds(120)));
+        Evacuation done = awaitEnd();
+        assertThat(done.getJobsList()).isEmpty();
+        assertThat(node("node-1").getState()).isEqualTo(NodeState.DRAINED);
+        announce();
+        await().atMost(SOON).until(() -> node("node-1").getState() == NodeState.READY);
+        scene.stub().evacuateNode(EvacuateNodeRequest.newBuilder().setNode("node-1").setDeadlineMillis(60_000).build());
+        assertThat(node("node-1").getState()).isEqualTo(NodeState.DRAINED);
+    }
+
+    /** The store as one leaves it that was told of a notice and ended before it did anything. */
+    @Test
+    void whatWasAnnouncedToAnEarlierCoordinatorIsTakenUp() throws Exception {
+        Job job = scene.running();
+        scene.add("node-2");
+        scene.stop();
+        try (SqliteStateStore store = SqliteStateStore.open(folder.resolve("data"))) {
+            store.transact(
+                    state -> {
+                        Notice told = notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofSeconds(120)).clearRemainingMillis().setDeadline(state.now() + 120_000).setFirstSeenAt(state.now()).setState(NoticeState.STANDING).build();
+                        state.put(Notices.KIND, told);
+                        return told;
+                    });
+        }
+        scene.start();
+        Evacuation begun = awaitEvacuation(evacuation -> evacuation.getNode().equals("node-1"));
+        assertThat(begun.getKind()).isEqualTo(NoticeKind.FINAL);
+        assertThat(of(awaitEvacuation(evacuation -> evacuation.getJobsCount() > 0), job).getJob()).isEqualTo(job.getId());
+    }
+
+    /** One that is announced for in two weeks, and as many as a large fleet has until then. */
+    @Test
+    void anOldEvacuationIsOpenHoweverManyBeganSince() throws Exception {
+        try (SqliteStateStore store = SqliteStateStore.open(folder.resolve("another"))) {
+            List<Evacuation> open =
+                    store.transact(
+                            state -> {
+                                Evacuation.Builder one = Evacuation.newBuilder().setNode("node-1").setBeganAt(state.now());
+                                EvacuationRecords.put(state, one.setId("ev-early").setState(EvacuationState.AWAITED).build());
+                                for (int i = 0; i < 1200; i++) {
+                                    EvacuationRecords.put(state, one.setId("ev-" + i).setState(EvacuationState.EVACUATING).setBeganAt(state.now() + i).build());
+                                    EvacuationRecords.put(state, one.setState(EvacuationState.EVACUATED).build());
+                                }
+                                boolean ignored = EvacuationRecords.tidy(state);
+                                return EvacuationRecords.open(state);
+                            });
+            assertThat(open).extracting(Evacuation::getId).containsExactly("ev-early");
+        }
     }
 
     @Test

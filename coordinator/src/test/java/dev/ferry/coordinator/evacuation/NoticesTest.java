@@ -54,14 +54,16 @@ class NoticesTest {
     void oneThatIsToldAgainIsOneRecordWithItsFirstDeadline() {
         notices.reported("node-1", told(notice("node-1", "aws-spot", "e1")));
         long deadline = standing().getFirst().getDeadline();
+        long written = standing().getFirst().getChangedAt();
         notices.reported("node-1", told(notice("node-1", "aws-spot", "e1").setRemainingMillis(29_500)));
         notices.reported("node-1", told(notice("node-1", "aws-spot", "e1").setRemainingMillis(30_400)));
         assertThat(standing()).hasSize(1);
         assertThat(standing().getFirst().getDeadline()).isEqualTo(deadline);
-        assertThat(changed).containsExactly("node-1");
+        assertThat(standing().getFirst().getChangedAt()).isEqualTo(written);
         notices.reported("node-1", told(notice("node-1", "aws-spot", "e1").setRemainingMillis(60_000)));
         assertThat(standing().getFirst().getDeadline()).isGreaterThan(deadline);
-        assertThat(changed).hasSize(2);
+        // Each time: whoever heard it the last time may have ended before it was dealt with.
+        assertThat(changed).hasSize(4);
     }
 
     @Test
@@ -90,7 +92,6 @@ class NoticesTest {
         notices.reported("node-1", told(notice("node-1", "aws-spot", "e1").setConfidence(Double.NaN)));
         notices.reported("node-1", told(notice("node-1", "aws-spot", "e".repeat(600))));
         assertThat(standing()).isEmpty();
-        assertThat(changed).isEmpty();
     }
 
     @Test

@@ -1,0 +1,60 @@
+package dev.ferry.coordinator.evacuation;
+
+import dev.ferry.coordinator.store.RecordKind;
+import dev.ferry.coordinator.store.RecordQuery;
+import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.Evacuation;
+import dev.ferry.proto.v1.EvacuationState;
+import dev.ferry.proto.v1.Job;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/** The records of evacuations. Which are open is a list of its own: one may be announced weeks ahead, and thousands begin and end meanwhile. */
+public final class EvacuationRecords {
+    /** The record of one evacuation; its parent is the node. */
+    public static final RecordKind<Evacuation> KIND = new RecordKind<>("evacuation", Evacuation.parser(), Evacuation::getId, Evacuation::getNode, Evacuation::getBeganAt);
+
+    /** Only the ids of those that are open. */
+    private static final RecordKind<Evacuation> OPEN = RecordKind.of("evacuation-open", Evacuation.parser(), Evacuation::getId);
+    /** Those of a state that was written before there was the list of open ones. */
+    private static final int MOST_LISTED_ANEW = 1000;
+    /** Twice as long as what pools look back to. */
+    private static final Duration KEPT = Pools.LOOKED_BACK.multipliedBy(2);
+
+    private EvacuationRecords() {}
+
+    static void put(Transaction state, Evacuation evacuation) {
+        state.put(KIND, evacuation);
+        if (isOpen(evacuation)) {
+            state.put(OPEN, Evacuation.newBuilder().setId(evacuation.getId()).build());
+        } else {
+            state.delete(OPEN, evacuation.getId());
+        }
+    }
+
+    static boolean isOpen(Evacuation evacuation) {
+        return evacuation.getState() == EvacuationState.AWAITED || evacuation.getState() == EvacuationState.EVACUATING;
+    }
+
+    /** All that are open, in no order. */
+    static List<Evacuation> open(Transaction state) {
+        return state.records(OPEN, RecordQuery.all()).stream().map(one -> state.record(KIND, one.getId())).flatMap(Optional::stream).filter(EvacuationRecords::isOpen).toList();
+    }
+
+    /** Lists the open ones anew, and lets go what ended long ago. */
+    static boolean tidy(Transaction state) {
+        state.records(KIND, RecordQuery.all().newestFirst().atMost(MOST_LISTED_ANEW)).stream().filter(EvacuationRecords::isOpen).forEach(one -> put(state, one));
+        List<Evacuation> open = open(state);
+        int ignored = state.deleteBefore(KIND, state.now() - KEPT.toMillis());
+        open.forEach(one -> put(state, one));
+        return true;
+    }
+
+    /** Whether an evacuation of its node is at work that has this job among its own. */
+    public static boolean bringsBack(Transaction state, Job job) {
+        return open(state).stream()
+                .filter(one -> one.getNode().equals(job.getNode()) && one.getState() == EvacuationState.EVACUATING)
+                .anyMatch(one -> one.getJobsList().stream().anyMatch(evacuee -> evacuee.getJob().equals(job.getId())));
+    }
+}
