@@ -63,7 +63,7 @@ public final class ChaosRun {
             Map<String, String> settings = new HashMap<>(Map.of("heartbeat", "250ms", "nodeTimeout", "2s", "lease", LEASE.toSeconds() + "s"));
             settings.putAll(more);
             String through = proxy.map(between -> store.replace(StoreConfig.ofUrl(store).endpoint(), between.endpoint())).orElse("");
-            return new LocalCluster.Plan(folder.resolve("cluster"), nodes, through, "127.0.0.1:0", "127.0.0.1:0", settings).withClocks();
+            return new LocalCluster.Plan(folder.resolve(OwnedFolder.CLUSTER), nodes, through, "127.0.0.1:0", "127.0.0.1:0", settings).withClocks();
         }
     }
 

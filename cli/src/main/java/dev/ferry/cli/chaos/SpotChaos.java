@@ -61,6 +61,6 @@ public final class SpotChaos {
     /** One whose nodes are of a cloud, and that finds soon what became of them. */
     static LocalCluster cluster(Path folder, int nodes, Cloud cloud) throws IOException {
         Map<String, String> quick = Map.of("heartbeat", "250ms", "nodeTimeout", "2s", "lease", "20s");
-        return LocalCluster.start(new LocalCluster.Plan(folder.resolve("cluster"), nodes, "", "127.0.0.1:0", "127.0.0.1:0", quick, "", Optional.of(cloud)));
+        return LocalCluster.start(new LocalCluster.Plan(folder.resolve(OwnedFolder.CLUSTER), nodes, "", "127.0.0.1:0", "127.0.0.1:0", quick, "", Optional.of(cloud)));
     }
 }

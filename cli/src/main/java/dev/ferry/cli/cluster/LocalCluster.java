@@ -31,6 +31,9 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -161,11 +164,51 @@ public final class LocalCluster implements AutoCloseable {
 
     /** Daemons that an earlier cluster of this folder left when it was killed. */
     private void killStrays() {
-        String mark = plan.data().resolve("conf").toString();
-        ProcessHandle.allProcesses()
+        processesOf(plan.data().resolve("conf")).forEach(ProcessHandle::destroyForcibly);
+    }
+
+    /** Those that were started with something in a folder. */
+    private static List<ProcessHandle> processesOf(Path folder) {
+        return ProcessHandle.allProcesses()
                 .filter(process -> process.pid() != ProcessHandle.current().pid())
-                .filter(process -> commandLine(process.pid()).contains(mark + "/"))
-                .forEach(ProcessHandle::destroyForcibly);
+                .filter(process -> commandLine(process.pid()).contains(folder + "/"))
+                .toList();
+    }
+
+    /**
+     * Removes what a cluster of nodes that are apart has left whose owner was killed: daemons and what they started, jobs, network and control groups; the folder stays.
+     *
+     * @param data its folder
+     * @param most how many nodes it had at most
+     */
+    public static void removeLeftovers(Path data, int most) throws IOException {
+        LocalCluster left = new LocalCluster(Plan.of(data, most));
+        // The daemons first, which would bring up what is killed behind them; then jobs, then the watchdogs and tools that are left.
+        left.killStrays();
+        JobCgroup all = new JobCgroup(left.layout, left.cgroup());
+        all.killAll();
+        left.stopGpus();
+        List<ProcessHandle> tools = processesOf(data);
+        tools.forEach(ProcessHandle::destroyForcibly);
+        for (ProcessHandle tool : tools) {
+            try {
+                var unused = tool.onExit().get(ORDERLY.toSeconds(), TimeUnit.SECONDS);
+            } catch (ExecutionException | TimeoutException stays) {
+                throw new FerryException(ErrorCode.INTERNAL, "Process " + tool.pid() + " of " + data + ", whose owner is gone, does not end", stays);
+            } catch (InterruptedException interrupted) {
+                Thread.currentThread().interrupt();
+                throw new FerryException(ErrorCode.CANCELLED, "The removal of what is left in " + data + " was interrupted", interrupted);
+            }
+        }
+        left.network.ifPresent(ClusterNetwork::remove);
+        all.remove();
+        // Some fault may have lain over the store.
+        for (String line : Files.readAllLines(Path.of("/proc/self/mountinfo"))) {
+            String point = line.split(" ", 6)[4];
+            if (point.startsWith(data + "/")) {
+                Tool.must("umount", "--lazy", point);
+            }
+        }
     }
 
     private static String commandLine(long pid) {

@@ -1,15 +1,14 @@
 package dev.ferry.cli.verbs;
 
+import dev.ferry.cli.chaos.OwnedFolder;
 import dev.ferry.cli.chaos.SpotChaos;
 import dev.ferry.cli.chaos.SpotReport;
 import dev.ferry.cli.cluster.CleanEnd;
 import dev.ferry.cli.cluster.LocalCluster;
 import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
-import dev.ferry.common.Ids;
 import dev.ferry.node.jobs.Trees;
 import dev.ferry.proto.v1.ErrorCode;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -76,11 +75,12 @@ final class ChaosSpotVerb implements Callable<Integer> {
         }
         LocalCluster.requireRoot();
         long chosen = seed == null ? new SecureRandom().nextInt(LEAST_SEED) : seed;
-        Path folder = Files.createDirectories(data.toAbsolutePath().normalize().resolve("ferry-spot-" + Ids.random(6)));
-        System.err.println("seed " + chosen + ", " + told + " machines told and " + untold + " untold, in " + folder);
-        SpotChaos.Plan plan = new SpotChaos.Plan(told, untold, chosen, jobs, smallest, largest, least, most, folder);
         AtomicBoolean asked = new AtomicBoolean();
-        try (CleanEnd end = CleanEnd.telling(() -> asked.set(true))) {
+        try (CleanEnd end = CleanEnd.telling(() -> asked.set(true));
+                OwnedFolder own = OwnedFolder.make(data, "ferry-spot-", System.err)) {
+            Path folder = own.path();
+            System.err.println("seed " + chosen + ", " + told + " machines told and " + untold + " untold, in " + folder);
+            SpotChaos.Plan plan = new SpotChaos.Plan(told, untold, chosen, jobs, smallest, largest, least, most, folder);
             SpotReport report = SpotChaos.run(plan, asked::get, System.err);
             System.out.print(output == ServerOption.Output.json ? report.json() + "\n" : report.table());
             System.out.flush();
@@ -88,8 +88,8 @@ final class ChaosSpotVerb implements Callable<Integer> {
                 Trees.delete(folder);
                 return 0;
             }
+            System.err.println("ferry: logs, witnesses and the coordinators' states are left in " + folder);
+            return VIOLATED;
         }
-        System.err.println("ferry: logs, witnesses and the coordinators' states are left in " + folder);
-        return VIOLATED;
     }
 }

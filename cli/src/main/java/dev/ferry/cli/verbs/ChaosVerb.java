@@ -2,13 +2,12 @@ package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.chaos.ChaosReport;
 import dev.ferry.cli.chaos.ChaosRun;
+import dev.ferry.cli.chaos.OwnedFolder;
 import dev.ferry.cli.cluster.CleanEnd;
 import dev.ferry.cli.cluster.LocalCluster;
 import dev.ferry.common.FerryException;
-import dev.ferry.common.Ids;
 import dev.ferry.node.jobs.Trees;
 import dev.ferry.proto.v1.ErrorCode;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
@@ -50,7 +49,6 @@ public final class ChaosVerb implements Runnable {
             footer = {"", "Examples:", "  ferry chaos run --minutes 10", "  ferry chaos run --migrations 1000 --minutes 180 --seed 7 -o json"})
     static final class Run implements Callable<Integer> {
         private static final int VIOLATED = 1;
-        private static final int MOST_NODES = 9;
         private static final int MOST_COORDINATORS = 5;
         private static final int LEAST_SEED = 1_000_000;
 
@@ -100,17 +98,18 @@ public final class ChaosVerb implements Runnable {
 
         @Override
         public Integer call() throws Exception {
-            if (minutes < 1 || migrations < 1 || jobs < 1 || memory < 0 || nodes < 2 || nodes > MOST_NODES || coordinators < 1 || coordinators > MOST_COORDINATORS) {
+            if (minutes < 1 || migrations < 1 || jobs < 1 || memory < 0 || nodes < 2 || nodes > OwnedFolder.MOST_NODES || coordinators < 1 || coordinators > MOST_COORDINATORS) {
                 throw new FerryException(
-                        ErrorCode.INVALID_ARGUMENT, "--minutes, --migrations and --jobs must be 1 or more, --nodes between 2 and " + MOST_NODES + ", --coordinators between 1 and " + MOST_COORDINATORS);
+                        ErrorCode.INVALID_ARGUMENT, "--minutes, --migrations and --jobs must be 1 or more, --nodes between 2 and " + OwnedFolder.MOST_NODES + ", --coordinators between 1 and " + MOST_COORDINATORS);
             }
             LocalCluster.requireRoot();
             long chosen = seed == null ? new SecureRandom().nextInt(LEAST_SEED) : seed;
-            Path folder = Files.createDirectories(data.toAbsolutePath().normalize().resolve("ferry-chaos-" + Ids.random(6)));
-            System.err.println("seed " + chosen + ", " + nodes + " nodes and " + jobs + " jobs in " + folder);
-            ChaosRun.Plan plan = new ChaosRun.Plan(Duration.ofMinutes(minutes), migrations, chosen, nodes, jobs, memory, coordinators, store, folder);
             AtomicBoolean asked = new AtomicBoolean();
-            try (CleanEnd end = CleanEnd.telling(() -> asked.set(true))) {
+            try (CleanEnd end = CleanEnd.telling(() -> asked.set(true));
+                    OwnedFolder own = OwnedFolder.make(data, "ferry-chaos-", System.err)) {
+                Path folder = own.path();
+                System.err.println("seed " + chosen + ", " + nodes + " nodes and " + jobs + " jobs in " + folder);
+                ChaosRun.Plan plan = new ChaosRun.Plan(Duration.ofMinutes(minutes), migrations, chosen, nodes, jobs, memory, coordinators, store, folder);
                 ChaosReport report = ChaosRun.run(plan, asked::get, System.err);
                 System.out.print(output == ServerOption.Output.json ? report.json() + "\n" : report.table());
                 System.out.flush();
@@ -118,9 +117,9 @@ public final class ChaosVerb implements Runnable {
                     Trees.delete(folder);
                     return 0;
                 }
+                System.err.println("ferry: logs, witnesses and the coordinator's state are left in " + folder);
+                return VIOLATED;
             }
-            System.err.println("ferry: logs, witnesses and the coordinator's state are left in " + folder);
-            return VIOLATED;
         }
     }
 }

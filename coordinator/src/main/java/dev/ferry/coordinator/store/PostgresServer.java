@@ -74,6 +74,14 @@ public final class PostgresServer implements AutoCloseable {
     }
 
     /** Ends and removes servers whose owners were killed. */
+    public static void removeLeftovers() throws IOException, InterruptedException {
+        removeLeftovers(where());
+    }
+
+    private static Path where() {
+        return Path.of(System.getProperty("java.io.tmpdir", "/tmp"));
+    }
+
     static void removeLeftovers(Path where) throws IOException, InterruptedException {
         try (DirectoryStream<Path> folders = Files.newDirectoryStream(where, FOLDER + "*")) {
             for (Path folder : folders) {
@@ -129,9 +137,8 @@ public final class PostgresServer implements AutoCloseable {
      */
     public static PostgresServer start() throws IOException, InterruptedException {
         Path binaries = binaries();
-        Path where = Path.of(System.getProperty("java.io.tmpdir", "/tmp"));
-        removeLeftovers(where);
-        Path folder = Files.createTempDirectory(where, FOLDER, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        removeLeftovers();
+        Path folder = Files.createTempDirectory(where(), FOLDER, PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         try {
             Files.writeString(folder.resolve(OWNER), identity(ProcessHandle.current().pid()));
             return new PostgresServer(folder, binaries);
