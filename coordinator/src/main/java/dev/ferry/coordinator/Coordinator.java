@@ -117,13 +117,13 @@ public final class Coordinator implements AutoCloseable {
             streams.onNotices(notices::reported);
             streams.onSamples((node, sample) -> GpuSamples.take(store, node, sample));
             LogReader logs = new LogReader(store, changes, relay, images);
-            FerryService service = new FerryService(api, store, changes, logs, new ImageStreams(store, images, config.imageFiles()));
             AccountsApi accounts = new AccountsApi(store, config.scheduling());
             Tokens tokens = new Tokens(store);
             LocalFolder.ensure(tokens, Path.of(config.data()), authority.map(CertificateAuthority::certificate));
             Optional<NodeIdentities> nodes = authority.map(signer -> new NodeIdentities(store, signer, Durations.parse(config.security().nodeCertificate())));
             AuditLog audit = add(new AuditLog(Path.of(config.data()), Sizes.parse(config.security().auditFileSize()), config.security().auditFiles()));
             Gate gate = new Gate(new Credentials(config.security().tokens() ? Optional.of(tokens) : Optional.empty(), nodes), store, new Auditor(audit));
+            FerryService service = new FerryService(api, store, changes, logs, new ImageStreams(store, images, gate, config.imageFiles()));
             DecisionsApi decisions = DecisionsService.api(store, config.scheduling(), verbs);
             RebalanceTimer rebalancing = add(new RebalanceTimer(store, config.scheduling(), decisions::rebalance, scheduler));
             SchedulingLoop scheduling = add(new SchedulingLoop(store, engine, config.scheduling(), Clock.SYSTEM, scheduler));

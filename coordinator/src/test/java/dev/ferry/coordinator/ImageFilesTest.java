@@ -7,6 +7,8 @@ import com.google.protobuf.ByteString;
 import dev.ferry.coordinator.api.ErrorTransport;
 import dev.ferry.proto.v1.AuditEntry;
 import dev.ferry.proto.v1.CancelJobRequest;
+import dev.ferry.proto.v1.CreateTokenRequest;
+import dev.ferry.proto.v1.CreateTokenResponse;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FerryGrpc;
 import dev.ferry.proto.v1.GetImageRequest;
@@ -24,6 +26,7 @@ import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.ReadAuditRequest;
 import dev.ferry.proto.v1.Requirements;
 import dev.ferry.proto.v1.ResumeJobRequest;
+import dev.ferry.proto.v1.RevokeTokenRequest;
 import dev.ferry.proto.v1.Role;
 import dev.ferry.storage.BufferPool;
 import dev.ferry.storage.ByteSink;
@@ -53,6 +56,8 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Images go out and come in as files, by whoever may, and what comes in touches nothing that is there. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
@@ -251,6 +256,34 @@ class ImageFilesTest {
             sender.join();
             slow.forEach(call -> call.cancel("enough", null));
         }
+    }
+
+    /** Whether he goes on sending, or has sent all but the end. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void whoIsPutOutMeanwhileTakesNothingIn(boolean sends) throws Exception {
+        String name = "put-out-" + sends;
+        CreateTokenResponse created = scene.access().createToken(CreateTokenRequest.newBuilder().setRole(Role.ROLE_OPERATOR).build());
+        BlockingClientCall<ImportImageRequest, ImportImageResponse> call = begin(created.getSecret(), name);
+        int most = sends ? file.length / 2 : file.length - 1;
+        for (int at = 0; at < most; at += PIECE) {
+            assertThat(call.write(ImportImageRequest.newBuilder().setContent(ByteString.copyFrom(file, at, Math.min(PIECE, most - at))).build())).isTrue();
+        }
+        var unused = scene.access().revokeToken(RevokeTokenRequest.newBuilder().setId(created.getToken().getId()).build());
+        AtomicBoolean enough = new AtomicBoolean();
+        Thread sender = Thread.ofPlatform().daemon().start(() -> {
+            if (sends) {
+                trickle(List.of(call), enough);
+            }
+        });
+        if (!sends) {
+            boolean ignored = call.write(ImportImageRequest.newBuilder().setContent(ByteString.copyFrom(file, most, 1)).build());
+            call.halfClose();
+        }
+        assertThat(end(call)).isEqualTo(ErrorCode.UNAUTHENTICATED);
+        enough.set(true);
+        sender.join();
+        assertThat(scene.stub().listJobs(ListJobsRequest.newBuilder().setAll(true).build()).getJobsList()).noneMatch(job -> job.getSpec().getName().equals(name));
     }
 
     private BlockingClientCall<ImportImageRequest, ImportImageResponse> begin(String token, String name) throws Exception {

@@ -87,7 +87,7 @@ public final class CallGuard implements ServerInterceptor {
     private final class Guarded<Q, A> extends SimpleForwardingServerCall<Q, A> {
         private final Caller caller;
         private final VerbRule rule;
-        private long lookedNanos;
+        private volatile long lookedNanos;
         private boolean answered;
         private @Nullable Message asked;
         private volatile boolean refused;
@@ -99,9 +99,10 @@ public final class CallGuard implements ServerInterceptor {
         }
 
         Q request(Q message) {
-            if (asked == null) {
-                // A stream may have been opened long before its first word, and whoever opened it be put out since.
+            if (asked == null || System.nanoTime() - lookedNanos > LOOK_AGAIN.toNanos()) {
+                // A stream may have been opened long before its first word, and may go on for long; whoever opened it may be put out since.
                 gate.again(caller);
+                lookedNanos = System.nanoTime();
             }
             asked = (Message) message;
             Message admitted = gate.request(caller, rule, asked);

@@ -45,6 +45,7 @@ final class ImageFiles {
 
     private final StateStore store;
     private final Images images;
+    private final Gate gate;
     private final long largest;
     private final int parallel;
     private final Duration silence;
@@ -55,9 +56,10 @@ final class ImageFiles {
     private final int memoryKibibytes;
     private final Semaphore memory;
 
-    ImageFiles(StateStore store, Images images, ImageFilesConfig config) {
+    ImageFiles(StateStore store, Images images, Gate gate, ImageFilesConfig config) {
         this.store = store;
         this.images = images;
+        this.gate = gate;
         largest = Sizes.parse(config.largest());
         parallel = config.parallel();
         silence = Durations.parse(config.silence());
@@ -129,7 +131,7 @@ final class ImageFiles {
     }
 
     /**
-     * @throws FerryException IMAGE_FILE_CORRUPT, FORMAT_UNKNOWN, INVALID_ARGUMENT, FORBIDDEN, NAME_TAKEN, ACCOUNT_NOT_FOUND,
+     * @throws FerryException IMAGE_FILE_CORRUPT, FORMAT_UNKNOWN, INVALID_ARGUMENT, UNAUTHENTICATED, FORBIDDEN, NAME_TAKEN, ACCOUNT_NOT_FOUND,
      *     QOS_NOT_FOUND, PARTITION_NOT_FOUND, STORE_*, DEADLINE_EXCEEDED; then there is neither job nor image
      */
     ImportImageResponse load(ImportTerms terms, InputStream from) throws IOException, InterruptedException {
@@ -149,6 +151,8 @@ final class ImageFiles {
         Image facts = was.toBuilder().setJob(id).setIncarnation(FIRST).setSequence(FIRST).clearOperation().build();
         Image image = images.forTenant(Tenants.of(spec)).importFile(file, Ids.image(id, FIRST), facts, spec);
         try {
+            // Hours may have passed, in which whoever sends was put out.
+            gate.again(Caller.current());
             Job job =
                     store.transact(
                             state -> {

@@ -17,8 +17,8 @@ import io.grpc.stub.StreamObserver;
 public final class ImageStreams {
     private final ImageFiles files;
 
-    public ImageStreams(StateStore store, Images images, ImageFilesConfig config) {
-        files = new ImageFiles(store, images, config);
+    public ImageStreams(StateStore store, Images images, Gate gate, ImageFilesConfig config) {
+        files = new ImageFiles(store, images, gate, config);
     }
 
     void export(GetImageRequest request, StreamObserver<ImagePiece> to) {
