@@ -67,6 +67,11 @@ public record ClusterFile(int nodes, int gpus, int cpus, String memory, Map<Stri
         return Room.of(nodes, cpus * 1000L, memoryMib(), gpus);
     }
 
+    /** The same machines for other accounts. */
+    ClusterFile withShares(Map<String, Integer> others) {
+        return new ClusterFile(nodes, gpus, cpus, memory, others);
+    }
+
     /** One user in each account, named all. */
     AccountTree tree(Set<String> accounts) {
         Set<String> names = new LinkedHashSet<>(shares.keySet());

@@ -6,6 +6,7 @@ import dev.ferry.scheduling.accounts.AccountTree;
 import dev.ferry.scheduling.pass.Demand;
 import dev.ferry.scheduling.simulate.SimulatedJob;
 import dev.ferry.scheduling.simulate.TraceGenerator;
+import dev.ferry.scheduling.simulate.TraceProfile;
 import dev.ferry.scheduling.tres.Tres;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -20,7 +21,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
 import java.util.stream.IntStream;
 
 /**
@@ -35,13 +35,14 @@ public record Trace(AccountTree tree, List<SimulatedJob> jobs, int left) {
     /** A row of a file: who, when, for how long, what. */
     private record Row(String account, long submitted, long seconds, Demand demand) {}
 
-    /** Made up; {@link TraceGenerator}. */
+    /** Made up as Philly's jobs are; {@link TraceGenerator}. Accounts are those of the cluster, or Philly's. */
     public static Trace generated(ClusterFile cluster, long seed, int jobs, long seconds, double load) {
-        Set<String> names = cluster.shares().isEmpty() ? Set.of("a", "b", "c", "d") : Set.of();
-        AccountTree tree = cluster.tree(new TreeSet<>(names));
+        TraceProfile profile = TraceProfile.philly();
+        AccountTree tree = (cluster.shares().isEmpty() ? cluster.withShares(profile.accounts()) : cluster).tree(Set.of());
         int[] users = IntStream.range(0, tree.size()).filter(at -> tree.get(at).isUser()).toArray();
+        double[] shares = IntStream.of(users).mapToDouble(user -> tree.get(tree.findAccount(tree.get(user).account()).orElseThrow()).shares()).toArray();
         double capacity = (double) cluster.nodes() * cluster.gpus();
-        List<SimulatedJob> made = TraceGenerator.make(seed, jobs, users, seconds, capacity, load).stream().filter(job -> cluster.couldHold(job.demand())).toList();
+        List<SimulatedJob> made = TraceGenerator.make(profile, seed, jobs, users, shares, seconds, capacity, load).stream().filter(job -> cluster.couldHold(job.demand())).toList();
         return new Trace(tree, made, jobs - made.size());
     }
 

@@ -22,10 +22,10 @@ import picocli.CommandLine.Option;
         subcommands = SimulateSpotVerb.class,
         footer = {"", "Example:", "  ferry simulate --jobs 10000 --seed 1 --plots plots", "  ferry simulate --trace jobs.csv --cluster cluster.yaml --policy policy.yaml"})
 public final class SimulateVerb implements Callable<Integer> {
-    @Option(names = "--trace", paramLabel = "FILE", description = "Jobs: a CSV with timestamp, duration, num_gpus and cluster (as Philly's), or what sacct --parsable2 prints; else they are made up.")
+    @Option(names = "--trace", paramLabel = "FILE", description = "Jobs: a CSV with timestamp, duration, num_gpus and cluster (as Philly's), or what sacct --parsable2 prints; else they are made up, as those of Philly were.")
     private @Nullable Path trace;
 
-    @Option(names = "--cluster", paramLabel = "FILE", description = "YAML: nodes, and gpus, cpus, memory of each, shares by account; else 64 nodes with 8 GPUs.")
+    @Option(names = "--cluster", paramLabel = "FILE", description = "YAML: nodes, and gpus, cpus, memory of each, shares by account; else 64 nodes with 8 GPUs, and for jobs that are made up Philly's accounts.")
     private @Nullable Path cluster;
 
     @Option(names = "--policy", paramLabel = "FILE", description = "YAML: halfLife, tick, dump, restore, packing, and the guards delay, hysteresis, minimumRun, spacing, mostPerHour, mostMoving, worth, horizon, interruption, moves, dueFirst.")
@@ -40,7 +40,7 @@ public final class SimulateVerb implements Callable<Integer> {
     @Option(names = "--time", paramLabel = "TIME", description = "In which they are submitted.", defaultValue = "7d")
     private String time = "";
 
-    @Option(names = "--load", paramLabel = "PART", description = "All their work as a part of what the cluster can do in that time.", defaultValue = "0.9")
+    @Option(names = "--load", paramLabel = "PART", description = "Their work, so far as it could be done in that time, as a part of what the cluster can do in it; run times are multiplied to fit.", defaultValue = "0.9")
     private double load;
 
     @Option(names = "--causes", description = "Also find out why what accounts are due is not met; takes several times as long.")

@@ -67,8 +67,8 @@ class SimulatorTest {
     @Test
     void aMadeUpDayIsTheSameEachTimeAndLosesNothingWhenJobsAreSaved() {
         int[] users = {X, Y};
-        List<SimulatedJob> trace = TraceGenerator.make(7, 300, users, 86_400, 32, 1.0);
-        assertThat(TraceGenerator.make(7, 300, users, 86_400, 32, 1.0)).isEqualTo(trace);
+        List<SimulatedJob> trace = TraceGenerator.make(TraceProfile.philly(), 7, 300, users, new double[] {1, 1}, 86_400, 32, 1.0);
+        assertThat(TraceGenerator.make(TraceProfile.philly(), 7, 300, users, new double[] {1, 1}, 86_400, 32, 1.0)).isEqualTo(trace);
         List<SimulatedJob> fitting = trace.stream().filter(job -> job.demand().nodes() <= 4).toList();
         Report saved = Simulator.run(TREE, Room.of(4, 96_000, 1 << 20, 8), fitting, policy(PreemptionPolicy.gentle(), true));
         Report again = Simulator.run(TREE, Room.of(4, 96_000, 1 << 20, 8), fitting, policy(PreemptionPolicy.gentle(), true));
