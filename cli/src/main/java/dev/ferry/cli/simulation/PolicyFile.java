@@ -21,10 +21,10 @@ import org.jspecify.annotations.Nullable;
  * @param restore for how long it holds them again before it goes on
  */
 public record PolicyFile(
-        String halfLife, String tick, String dump, String restore, Packing packing, String delay, double hysteresis, String minimumRun, String spacing, int mostPerHour, double mostMoving, double worth, String horizon, String interruption, boolean moves, boolean dueFirst)
+        String halfLife, String tick, String dump, String restore, Packing packing, String delay, double hysteresis, String minimumRun, String spacing, int mostPerHour, double mostMoving, double worth, String horizon, String interruption, boolean moves, boolean dueFirst, boolean ageing)
         implements Configs.Checked {
     public static PolicyFile defaults() {
-        return new PolicyFile("7d", "1m", "20s", "30s", Packing.ALIGN, "2m", 0.05, "10m", "1h", 1000, 0.05, 0.5, "1h", "20m", true, true);
+        return new PolicyFile("7d", "1m", "20s", "30s", Packing.ALIGN, "2m", 0.05, "10m", "1h", 1000, 0.05, 0.5, "1h", "20m", true, true, true);
     }
 
     @Override
@@ -71,7 +71,7 @@ public record PolicyFile(
 
     /** Those that are compared, by what each has more than the one before. */
     List<SimulationPolicy> compared() {
-        PreemptionPolicy guarded = new PreemptionPolicy(seconds(delay), hysteresis, seconds(minimumRun), seconds(spacing), mostPerHour, mostMoving, worth, seconds(horizon), seconds(interruption), true, moves, dueFirst);
+        PreemptionPolicy guarded = new PreemptionPolicy(seconds(delay), hysteresis, seconds(minimumRun), seconds(spacing), mostPerHour, mostMoving, worth, seconds(horizon), seconds(interruption), true, moves, dueFirst, ageing);
         return List.of(
                 policy("fifo", false, null, true),
                 policy("fair", true, null, true),

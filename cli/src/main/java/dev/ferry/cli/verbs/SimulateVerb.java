@@ -28,7 +28,7 @@ public final class SimulateVerb implements Callable<Integer> {
     @Option(names = "--cluster", paramLabel = "FILE", description = "YAML: nodes, and gpus, cpus, memory of each, shares by account; else 64 nodes with 8 GPUs, and for jobs that are made up Philly's accounts.")
     private @Nullable Path cluster;
 
-    @Option(names = "--policy", paramLabel = "FILE", description = "YAML: halfLife, tick, dump, restore, packing, and the guards delay, hysteresis, minimumRun, spacing, mostPerHour, mostMoving, worth, horizon, interruption, moves, dueFirst.")
+    @Option(names = "--policy", paramLabel = "FILE", description = "YAML: halfLife, tick, dump, restore, packing, and the guards delay, hysteresis, minimumRun, spacing, mostPerHour, mostMoving, worth, horizon, interruption, moves, dueFirst, ageing.")
     private @Nullable Path policy;
 
     @Option(names = "--jobs", paramLabel = "COUNT", description = "How many jobs to make up.", defaultValue = "10000")

@@ -99,7 +99,8 @@ final class PassPreemption {
                 policy.getInterruption(),
                 policy.getForesight(),
                 policy.getMoves(),
-                policy.getDueFirst());
+                policy.getDueFirst(),
+                policy.getAgeing());
     }
 
     private PassRunning of(RunningJob job) {

@@ -138,6 +138,7 @@ final class PassReader {
                 .setForesight(guards.foresight())
                 .setMoves(guards.moves())
                 .setDueFirst(guards.dueFirst())
+                .setAgeing(guards.ageing())
                 .build();
     }
 

@@ -180,6 +180,6 @@ public record SchedulingConfig(
 
     public PreemptionPolicy preemptionPolicy() {
         return new PreemptionPolicy(
-                seconds(delay), hysteresis, seconds(minimumRun), seconds(spacing), mostPerHour, mostMoving, worth, seconds(horizon), seconds(interruption), true, moves, dueFirst);
+                seconds(delay), hysteresis, seconds(minimumRun), seconds(spacing), mostPerHour, mostMoving, worth, seconds(horizon), seconds(interruption), true, moves, dueFirst, true);
     }
 }

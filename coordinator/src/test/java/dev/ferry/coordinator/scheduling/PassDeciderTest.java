@@ -272,7 +272,7 @@ class PassDeciderTest {
         Random random = new Random(7);
         for (int round = 0; round < 500; round++) {
             PassInput.Builder input = cluster(1 + random.nextInt(4), 8, random.nextInt(2) * 4);
-            input.getPolicyBuilder().setMoves(random.nextBoolean()).setAlign(random.nextBoolean()).setDueFirst(random.nextBoolean()).setForesight(random.nextBoolean()).setInterruption(random.nextInt(3) * 100);
+            input.getPolicyBuilder().setMoves(random.nextBoolean()).setAlign(random.nextBoolean()).setDueFirst(random.nextBoolean()).setForesight(random.nextBoolean()).setAgeing(random.nextBoolean()).setInterruption(random.nextInt(3) * 100);
             input.addQos(PassQos.newBuilder().setName("urgent").addPreempts("normal"));
             for (int at = 0; at < 6; at++) {
                 int gpus = input.getGpus() > 0 ? random.nextInt(3) : 0;

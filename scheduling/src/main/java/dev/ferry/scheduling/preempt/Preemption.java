@@ -14,12 +14,15 @@ import java.util.Set;
  *
  * <p>A victim's account keeps its due; the taker's does not get more than its due; a job that is moved to another node is still held by its account. So each decision lowers {@link Balance#lack} by the size
  * of the taker, and there is no circle. Of those that may be taken the cheapest are: cost is size times the seconds that moving takes, and so much for each interruption, times the square of one more than
- * the hits so far, so that no job pays for all.
+ * the hits that still count, so that no job pays for all.
  *
  * <p>A function of its arguments: the same give the same decision, ties go by job id.
  */
 public final class Preemption {
     private static final long HOUR = 3600;
+
+    /** In each horizon, the time for which a job would wait comes to count so many times more often. */
+    private static final double TIMES_AN_HORIZON = 3;
 
     private final WaitingJob job;
     private final Room room;
@@ -96,15 +99,21 @@ public final class Preemption {
         return new Decision.Preempt(job, victims, moves, nodes, cost);
     }
 
-    /** Whether moving costs too much of the time for which the taker runs, or all of it too much of the time that it would wait for otherwise. */
+    /**
+     * Whether moving costs too much of the time for which the taker runs, or all of it too much of the time that it would wait for otherwise. With ageing, what it has waited counts too: a
+     * job that has waited for long has let others go before it for whom room was foreseen as well, so that it is believed less and less that it will be different this time.
+     */
     private boolean isTooDear(List<RunningJob> hit, double size, double cost, List<RunningJob> running) {
         double moved = hit.stream().mapToDouble(one -> often(one, moving(one))).sum();
-        if (moved > policy.worth() * size * Math.min(policy.horizon(), job.seconds())) {
+        long waited = policy.ageing() ? now - job.since() : 0;
+        // A part of the waiting is enough here: it is little that a short job gets.
+        if (moved > policy.worth() * size * Math.min(policy.horizon(), job.seconds() + waited / PreemptionPolicy.PATIENCE)) {
             return true;
         }
         // What did not come true in all that time is not believed any longer, and who has waited for so long disturbs whom he must.
         boolean believed = policy.foresight() && now - job.since() < policy.patience();
-        return believed && cost > policy.worth() * size * Foresight.of(job.demand(), room, running, now, policy.horizon());
+        double again = 1 + waited / (policy.horizon() / TIMES_AN_HORIZON);
+        return believed && cost > policy.worth() * size * again * Foresight.of(job.demand(), room, running, now, policy.horizon());
     }
 
     private boolean isAllowed(RunningJob one) {
@@ -172,8 +181,12 @@ public final class Preemption {
     }
 
     /** In this order, in which earlier records were rounded. */
-    private static double often(RunningJob one, double cost) {
-        return cost * (1 + one.hits()) * (1 + one.hits());
+    private double often(RunningJob one, double cost) {
+        double hits = one.hits();
+        if (policy.ageing()) {
+            hits *= Math.clamp(1 - (double) (now - one.lastHit()) / PreemptionPolicy.HITS_COUNT_FOR, 0, 1);
+        }
+        return cost * (1 + hits) * (1 + hits);
     }
 
     private double cost(RunningJob one, double wanted) {

@@ -84,7 +84,7 @@ class PreemptionPropertiesTest {
         private PreemptionPolicy guarded() {
             return new PreemptionPolicy(
                     random.nextInt(100), random.nextDouble() / 4, random.nextInt(100), random.nextInt(1000), 1 + random.nextInt(9), random.nextDouble(), 1, 3600, random.nextInt(3) * 100, random.nextBoolean(), random.nextInt(3) > 0,
-                    random.nextBoolean());
+                    random.nextBoolean(), random.nextBoolean());
         }
 
         private AccountTree tree() {

@@ -81,8 +81,8 @@ class PreemptionTest {
         assertThat(why(decide(new WaitingJob(100, Y, 0, NOW - 10, gpus(8), 3600), running, gentle, Spent.NOTHING))).isEqualTo(Decision.Why.TOO_SOON);
         assertThat(why(decide(waiting(8), running, gentle, new Spent(gentle.mostPerHour(), 0)))).isEqualTo(Decision.Why.OVER_BUDGET);
         assertThat(why(decide(waiting(8), running, gentle, new Spent(0, 16 * 3600)))).isEqualTo(Decision.Why.OVER_BUDGET);
-        // Moving 8 GPUs for 20 s to give 8 for 30 s.
-        assertThat(why(decide(new WaitingJob(100, Y, 0, 0, gpus(8), 30), running, gentle, Spent.NOTHING))).isEqualTo(Decision.Why.TOO_DEAR);
+        // Moving 8 GPUs for 20 s to give 8 for 10 s.
+        assertThat(why(decide(new WaitingJob(100, Y, 0, NOW - 120, gpus(8), 10), running, gentle, Spent.NOTHING))).isEqualTo(Decision.Why.TOO_DEAR);
         List<RunningJob> nearlyDone = List.of(running(1, 0, 8, 20, 0, NOW + 15), running(2, 1, 8, 20, 0, NOW + 15));
         assertThat(why(decide(waiting(8), nearlyDone, gentle, Spent.NOTHING))).isEqualTo(Decision.Why.NO_VICTIMS);
         assertThat(victims(decide(waiting(8), running, gentle, Spent.NOTHING))).containsExactly(1L);
@@ -115,6 +115,42 @@ class PreemptionTest {
         assertThat(victims(decide(forHours, running, PreemptionPolicy.gentle(), Spent.NOTHING))).hasSize(1);
         List<RunningJob> longer = List.of(running(1, 0, 8, 20, 0, NOW + 3000), running(2, 1, 8, 20, 0, 99_999));
         assertThat(victims(decide(waiting(8), longer, PreemptionPolicy.gentle(), Spent.NOTHING))).hasSize(1);
+    }
+
+    @Test
+    void whatWasWaitedMakesTheRestCountMore() {
+        // (8 * 20 + 1200) * 3.77 for one that was hit is half of what eight GPUs are in 12.8 times the 100 s that are left.
+        List<RunningJob> running = List.of(running(1, 0, 8, 20, 1, NOW + 100), running(2, 1, 8, 20, 1, 99_999));
+        WaitingJob shortly = new WaitingJob(100, Y, 0, NOW - 14_000, gpus(8), 3600);
+        WaitingJob longer = new WaitingJob(100, Y, 0, NOW - 14_400, gpus(8), 3600);
+        assertThat(why(decide(shortly, running, PreemptionPolicy.gentle(), Spent.NOTHING))).isEqualTo(Decision.Why.TOO_DEAR);
+        assertThat(victims(decide(longer, running, PreemptionPolicy.gentle(), Spent.NOTHING))).hasSize(1);
+        assertThat(why(decide(longer, running, withoutAgeing(PreemptionPolicy.gentle()), Spent.NOTHING))).isEqualTo(Decision.Why.TOO_DEAR);
+    }
+
+    @Test
+    void aShortJobDoesNotWaitForEverEither() {
+        // Moving 8 GPUs for 20 s is half of what they are for 10 s, and a sixth of the 180 s for which it has waited.
+        List<RunningJob> running = List.of(running(1, 0, 8, 20, 0, 99_999), running(2, 1, 8, 20, 0, 99_999));
+        assertThat(why(decide(new WaitingJob(100, Y, 0, NOW - 170, gpus(8), 10), running, PreemptionPolicy.gentle(), Spent.NOTHING))).isEqualTo(Decision.Why.TOO_DEAR);
+        WaitingJob longer = new WaitingJob(100, Y, 0, NOW - 180, gpus(8), 10);
+        assertThat(victims(decide(longer, running, PreemptionPolicy.gentle(), Spent.NOTHING))).hasSize(1);
+        assertThat(why(decide(longer, running, withoutAgeing(PreemptionPolicy.gentle()), Spent.NOTHING))).isEqualTo(Decision.Why.TOO_DEAR);
+    }
+
+    @Test
+    void aHitIsPaidOffInADay() {
+        RunningJob other = running(2, 1, 8, 60, 0, 99_999);
+        RunningJob lately = new RunningJob(1, X, gpus(8), new int[] {0}, 0, 99_999, 20, 2, NOW - 5000, true, true);
+        RunningJob longAgo = new RunningJob(1, X, gpus(8), new int[] {0}, 0, 99_999, 20, 2, NOW - PreemptionPolicy.HITS_COUNT_FOR, true, true);
+        assertThat(victims(decide(waiting(8), List.of(lately, other), PreemptionPolicy.gentle(), Spent.NOTHING))).containsExactly(2L);
+        assertThat(victims(decide(waiting(8), List.of(longAgo, other), PreemptionPolicy.gentle(), Spent.NOTHING))).containsExactly(1L);
+        assertThat(victims(decide(waiting(8), List.of(longAgo, other), withoutAgeing(PreemptionPolicy.gentle()), Spent.NOTHING))).containsExactly(2L);
+    }
+
+    private static PreemptionPolicy withoutAgeing(PreemptionPolicy policy) {
+        return new PreemptionPolicy(
+                policy.delay(), policy.hysteresis(), policy.minimumRun(), policy.spacing(), policy.mostPerHour(), policy.mostMoving(), policy.worth(), policy.horizon(), policy.interruption(), policy.foresight(), policy.moves(), policy.dueFirst(), false);
     }
 
     @Test
@@ -159,7 +195,7 @@ class PreemptionTest {
         for (int one = 0; one < 4; one++) {
             running.add(new RunningJob(one, X, gpus(4), new int[] {one % 2 == 0 ? 0 : 1}, 0, WaitingJob.UNKNOWN, 30, 3, 0, true));
         }
-        Decision soon = decide(new WaitingJob(9, Y, 0, NOW - 3600, gpus(8), 36_000), running, PreemptionPolicy.gentle(), Spent.NOTHING);
+        Decision soon = decide(new WaitingJob(9, Y, 0, NOW - 300, gpus(8), 36_000), running, PreemptionPolicy.gentle(), Spent.NOTHING);
         assertThat(soon).isInstanceOfSatisfying(Decision.Keep.class, keep -> assertThat(keep.why()).isEqualTo(Decision.Why.TOO_DEAR));
         Decision late = decide(new WaitingJob(9, Y, 0, NOW - 7 * 3600, gpus(8), 36_000), running, PreemptionPolicy.gentle(), Spent.NOTHING);
         assertThat(late).isInstanceOf(Decision.Preempt.class);
