@@ -192,14 +192,14 @@ final class CrashWorld extends World {
         strike();
         process.kill();
         simulation().schedule(nobody(), BACK_SOON, this::newLeaderIfNone);
-        throw new Simulation.Crash();
+        throw Simulation.crash();
     }
 
     private void killDaemon(SimDaemon daemon) {
         strike();
         daemon.node().killDaemon();
         simulation().schedule(nobody(), BACK_SOON, () -> restartDaemon(daemon.node()));
-        throw new Simulation.Crash();
+        throw Simulation.crash();
     }
 
     private void strike() {

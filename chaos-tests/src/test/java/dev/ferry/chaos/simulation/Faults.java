@@ -293,7 +293,7 @@ final class Faults {
         if (active && crashRate > 0 && simulation.chance(crashRate)) {
             simulation.trace(() -> process + " is killed " + where);
             world.crashed(process);
-            throw new Simulation.Crash();
+            throw Simulation.crash();
         }
     }
 }

@@ -30,7 +30,7 @@ class MemoryStateStore implements StateStore {
     @Override
     public <T> T transact(Function<Transaction, T> work) {
         if (process.isDead()) {
-            throw new Simulation.Crash();
+            throw Simulation.crash();
         }
         if (world.faults().databaseFails()) {
             throw new FerryException(ErrorCode.DISK_FULL, "The disk of the database is full");

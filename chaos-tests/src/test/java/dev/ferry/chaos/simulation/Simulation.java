@@ -21,12 +21,38 @@ final class Simulation {
     private long sequence;
     private long events;
 
-    /** A part of the coordinator or of a daemon ends in the middle of what it does, as by kill -9. */
-    static final class Crash extends Error {
+    /** A part of the coordinator or of a daemon ends in the middle of what it does, as by kill -9. Neither an exception nor an error, so that nothing of what is tried here catches it and goes on. */
+    private static final class Crash extends Throwable {
         private static final long serialVersionUID = 1;
 
         Crash() {
             super("killed", null, false, false);
+        }
+    }
+
+    /** Ends what is being done; nobody need declare it. */
+    static RuntimeException crash() {
+        return Simulation.<RuntimeException>unchecked(new Crash());
+    }
+
+    @SuppressWarnings("unchecked")
+    private static <E extends Throwable> RuntimeException unchecked(Throwable thrown) throws E {
+        throw (E) thrown;
+    }
+
+    /**
+     * Does a piece of work.
+     *
+     * @return false: it ended by {@link #crash}
+     */
+    static boolean survives(Runnable work) {
+        try {
+            work.run();
+            return true;
+        } catch (RuntimeException | Error failed) {
+            throw failed;
+        } catch (Throwable killed) {
+            return false;
         }
     }
 
@@ -97,9 +123,9 @@ final class Simulation {
         }
         events++;
         try {
-            event.work.run();
-        } catch (Crash killed) {
-            trace(() -> event.owner + " is killed in the middle of a write");
+            if (!survives(event.work)) {
+                trace(() -> event.owner + " is killed in the middle of a write");
+            }
         } catch (FerryException failed) {
             // As SystemScheduler does: what failed is in the log, and whoever waits for it tries again.
             trace(() -> event.owner + ": " + failed.getMessage());

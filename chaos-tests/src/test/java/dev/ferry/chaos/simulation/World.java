@@ -182,9 +182,9 @@ class World extends Moments {
         SimProcess process = new SimProcess(new SimMachine(simulation), "coordinator " + tables.epoch);
         simulation.trace(() -> process + " leads");
         try {
-            coordinators.add(new SimCoordinator(this, process, open(process, tables.epoch), tables.epoch));
-        } catch (Simulation.Crash killed) {
-            simulation.trace(() -> process + " is killed at its start");
+            if (!Simulation.survives(() -> coordinators.add(new SimCoordinator(this, process, open(process, tables.epoch), tables.epoch)))) {
+                simulation.trace(() -> process + " is killed at its start");
+            }
         } catch (FerryException failed) {
             simulation.trace(() -> process + " can't start: " + failed.getMessage());
             process.kill();
