@@ -131,7 +131,7 @@ final class DumpAction {
                 EndActions.lose(job, lost.get().getMessage());
             }
             released = order.getPreCopied();
-        } catch (Exception failed) {
+        } catch (Exception | Error failed) {
             if (job.state() == LocalState.LOCAL_LOST) {
                 throw failed;
             }
@@ -256,7 +256,7 @@ final class DumpAction {
         try {
             job.cgroup().thaw(job.context().freezeTimeout());
             gpu.goOn(List.of());
-        } catch (Exception failed) {
+        } catch (Exception | Error failed) {
             LOG.error("job {} could not be thawed after a failed dump", job.id(), failed);
         }
     }

@@ -119,7 +119,7 @@ final class GpuPhase {
                 }
             }
             freeAt = System.currentTimeMillis();
-        } catch (Exception failed) {
+        } catch (Exception | Error failed) {
             undo(failed);
             throw failed;
         }
@@ -171,13 +171,13 @@ final class GpuPhase {
         }
     }
 
-    private void undo(Exception failure) {
+    private void undo(Throwable failure) {
         try {
             if (job.cgroup().isFrozen()) {
                 job.cgroup().thaw(job.context().freezeTimeout());
             }
             goOn(List.of());
-        } catch (Exception again) {
+        } catch (Exception | Error again) {
             LOG.error("job {}: its GPU state could not be brought back", job.id(), again);
             failure.addSuppressed(again);
             loseIfFinal(again);
@@ -185,7 +185,7 @@ final class GpuPhase {
     }
 
     /** A restore that failed twice is final; one that is stuck may still come back. */
-    private void loseIfFinal(Exception failure) {
+    private void loseIfFinal(Throwable failure) {
         if (failure instanceof FerryException known && known.code() == ErrorCode.GPU_RESTORE_FAILED) {
             try {
                 EndActions.lose(job, known.getMessage());

@@ -32,7 +32,7 @@ final class ParkActions {
             // The coordinator may have spoken while the hooks and the job were waited for.
             Holds.requireThatItStands(job);
             gpu.saveAndFreeze(left(end));
-        } catch (Exception failed) {
+        } catch (Exception | Error failed) {
             notify.goesOn(JobNotify.THAWED);
             throw failed;
         }
@@ -67,7 +67,7 @@ final class ParkActions {
         GpuPhase.enter(job.process().orElseThrow(), job.record().getSpec(), access);
         try {
             gpu.goOn(map);
-        } catch (FerryException failed) {
+        } catch (Exception | Error failed) {
             // As far as it came, it is not running: it waits for another try.
             job.cgroup().freeze(job.context().freezeTimeout());
             throw failed;

@@ -135,7 +135,7 @@ final class PackWriter {
                     try {
                         store.put(key, ByteBuffer.wrap(pack, 0, length));
                         sentBytes.addAndGet(length);
-                    } catch (RuntimeException | LinkageError | OutOfMemoryError failed) {
+                    } catch (RuntimeException | Error failed) {
                         onFailure.accept(failed);
                     } finally {
                         buffers.give(pack);

@@ -78,14 +78,14 @@ final class RunSink implements ByteSink {
         Piece piece;
         try {
             piece = next.piece(writer);
-        } catch (RuntimeException | LinkageError | OutOfMemoryError unexpected) {
+        } catch (RuntimeException | Error unexpected) {
             writer.fail(writer.translate(unexpected));
             writer.end(0);
             return;
         }
         try {
             cut(piece);
-        } catch (RuntimeException | LinkageError | OutOfMemoryError unexpected) {
+        } catch (RuntimeException | Error unexpected) {
             writer.fail(writer.translate(unexpected));
             cutter.drop();
         } finally {

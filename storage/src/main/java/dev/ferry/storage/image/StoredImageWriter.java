@@ -240,7 +240,7 @@ public final class StoredImageWriter implements ImageWriter {
                     }
                 } catch (FerryException known) {
                     fail(known);
-                } catch (Exception | LinkageError | OutOfMemoryError unexpected) {
+                } catch (Exception | Error unexpected) {
                     fail(translate(unexpected));
                 } finally {
                     window.release();
