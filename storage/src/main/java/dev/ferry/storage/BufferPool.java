@@ -76,6 +76,9 @@ public final class BufferPool {
      */
     public void prepare(long bytes) {
         long onDisk = bytes - (long) available() * bufferBytes;
+        if (disk != null) {
+            disk.tryAgain();
+        }
         if (disk != null && onDisk > 0) {
             disk.touch(onDisk);
         }

@@ -28,7 +28,9 @@ public final class DiskSpool implements AutoCloseable {
     private final int slotBytes;
     private final BufferPool back;
     private final Deque<Integer> used = new ArrayDeque<>();
+    private final int quota;
     private int slots;
+    private boolean told;
     private int touched;
     private int taken;
 
@@ -38,13 +40,23 @@ public final class DiskSpool implements AutoCloseable {
      * @param slotBytes the longest piece
      */
     public DiskSpool(Path folder, long bytes, int slotBytes) throws IOException {
+        this(unnamed(folder), bytes, slotBytes);
+    }
+
+    DiskSpool(FileChannel file, long bytes, int slotBytes) {
+        this.file = file;
+        this.slotBytes = slotBytes;
+        quota = (int) Math.min(Integer.MAX_VALUE, bytes / slotBytes);
+        slots = quota;
+        back = new BufferPool(BACK_BUFFERS, slotBytes);
+    }
+
+    private static FileChannel unnamed(Path folder) throws IOException {
         Files.createDirectories(folder);
         Path path = Files.createTempFile(folder, "spool", "");
-        file = FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
+        FileChannel file = FileChannel.open(path, StandardOpenOption.READ, StandardOpenOption.WRITE);
         Files.delete(path);
-        this.slotBytes = slotBytes;
-        slots = (int) Math.min(Integer.MAX_VALUE, bytes / slotBytes);
-        back = new BufferPool(BACK_BUFFERS, slotBytes);
+        return file;
     }
 
     /**
@@ -69,6 +81,12 @@ public final class DiskSpool implements AutoCloseable {
             refuse(slot, full);
             return OptionalInt.empty();
         }
+    }
+
+    /** A disk that was full may have room again. */
+    synchronized void tryAgain() {
+        slots = quota;
+        told = false;
     }
 
     /** Writes to slots that were never used until so many bytes can be taken by slots that were. */
@@ -123,11 +141,17 @@ public final class DiskSpool implements AutoCloseable {
         }
     }
 
-    /** A disk without room makes the spool smaller, not the dump fail: memory and back-pressure remain. */
+    /**
+     * A disk without room makes the spool smaller, not the dump fail: memory and back-pressure remain. It is tried again when nothing waits here any
+     * more, and before each dump.
+     */
     private synchronized void refuse(int slot, IOException why) {
         taken--;
         used.push(slot);
-        LOG.warn("the spool on the disk takes no more than {} MiB: {}", (long) taken * slotBytes >> 20, why.getMessage());
+        if (!told) {
+            LOG.warn("the spool on the disk takes no more than {} MiB now: {}", (long) taken * slotBytes >> 20, why.getMessage());
+            told = true;
+        }
         slots = taken;
     }
 
@@ -173,6 +197,9 @@ public final class DiskSpool implements AutoCloseable {
     public synchronized void free(int slot) {
         taken--;
         used.push(slot);
+        if (taken == 0) {
+            slots = quota;
+        }
     }
 
     /** Bytes that it can still take. */

@@ -3,8 +3,10 @@ package dev.ferry.storage;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalInt;
@@ -83,6 +85,46 @@ class DiskSpoolTest {
             for (int i = 0; i < 3; i++) {
                 assertThat(spool.put(bytes(i, SLOT))).isPresent();
             }
+        }
+    }
+
+    private FullableFile file() throws Exception {
+        return new FullableFile(FileChannel.open(folder.resolve("file"), StandardOpenOption.CREATE, StandardOpenOption.READ, StandardOpenOption.WRITE));
+    }
+
+    @Test
+    void aDiskThatWasFullIsTriedAgainWhenNothingWaitsThereAnyMore() throws Exception {
+        FullableFile file = file();
+        try (DiskSpool spool = new DiskSpool(file, 3 * SLOT, SLOT)) {
+            int first = spool.put(bytes(1, SLOT)).orElseThrow();
+            file.full(true);
+            assertThat(spool.put(bytes(2, SLOT))).isEmpty();
+            file.full(false);
+            // Not with each piece: it costs time, and a job stands still.
+            assertThat(spool.freeBytes()).isZero();
+            assertThat(spool.put(bytes(2, SLOT))).isEmpty();
+            ByteBuffer back = spool.take(first, SLOT);
+            assertThat(back).isEqualTo(bytes(1, SLOT));
+            spool.giveBack(back);
+            assertThat(spool.freeBytes()).isEqualTo(3 * SLOT);
+            for (int i = 0; i < 3; i++) {
+                assertThat(spool.put(bytes(i, SLOT))).isPresent();
+            }
+        }
+    }
+
+    @Test
+    void aDiskThatTookNothingIsTriedAgainBeforeTheNextDump() throws Exception {
+        FullableFile file = file();
+        try (DiskSpool spool = new DiskSpool(file, 3 * SLOT, SLOT)) {
+            BufferPool pool = new BufferPool(2, SLOT, spool);
+            file.full(true);
+            assertThat(spool.put(bytes(1, SLOT))).isEmpty();
+            file.full(false);
+            assertThat(pool.freeDiskBytes()).isZero();
+            pool.prepare(SLOT);
+            assertThat(pool.freeDiskBytes()).isEqualTo(3 * SLOT);
+            assertThat(spool.put(bytes(1, SLOT))).isPresent();
         }
     }
 
