@@ -7,9 +7,11 @@ import io.minio.errors.MinioException;
 import io.minio.errors.ServerException;
 import java.io.IOException;
 import java.security.GeneralSecurityException;
+import java.security.cert.CertificateException;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLPeerUnverifiedException;
 
 /**
  * Tries a request a few times when the server or the network may do better next time, and says in
@@ -24,7 +26,6 @@ final class S3Retry {
     private static final Set<String> FULL = Set.of("XMinioStorageFull", "QuotaExceeded", "EntityTooLarge", "InsufficientStorage");
 
     private final String store;
-    private final ThreadLocal<Boolean> retried = ThreadLocal.withInitial(() -> false);
 
     S3Retry(String store) {
         this.store = store;
@@ -34,17 +35,11 @@ final class S3Retry {
         return store;
     }
 
-    /** Whether this thread's last request needed more than one try. */
-    boolean lastWasRetried() {
-        return retried.get();
-    }
-
     interface Request<T> {
         T run() throws MinioException, IOException;
     }
 
     <T> T run(String verb, String key, Request<T> request) {
-        retried.set(false);
         for (int attempt = 1; ; attempt++) {
             try {
                 return request.run();
@@ -54,7 +49,6 @@ final class S3Retry {
                 if (!again) {
                     throw translate(verb, key, failed, attempt);
                 }
-                retried.set(true);
                 pause(attempt, verb, key, failed);
             }
         }
@@ -88,12 +82,22 @@ final class S3Retry {
                 && (MISSING.contains(String.valueOf(answer.errorResponse().code())) || answer.response().code() == 404 && !"NoSuchBucket".equals(answer.errorResponse().code()));
     }
 
+    /** A handshake fails also because the other side went away in its middle, which says nothing of certificates. */
+    private static boolean isUntrusted(Exception failed) {
+        for (Throwable cause = failed; cause != null; cause = cause.getCause()) {
+            if (cause instanceof CertificateException || cause instanceof SSLPeerUnverifiedException) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     private static boolean mayDoBetter(Exception failed) {
         if (failed instanceof ErrorResponseException answer) {
             int status = answer.response().code();
             return status >= 500 && status != 501 && status != 507 || status == 429 || TRANSIENT.contains(String.valueOf(answer.errorResponse().code()));
         }
-        return !(failed instanceof SSLException) && !Thread.currentThread().isInterrupted();
+        return !isUntrusted(failed) && !Thread.currentThread().isInterrupted();
     }
 
     private FerryException translate(String verb, String key, Exception failed, int tries) {
@@ -112,7 +116,7 @@ final class S3Retry {
         while (root.getCause() != null && !(failed instanceof ServerException)) {
             root = root.getCause();
         }
-        if (failed instanceof SSLException) {
+        if (isUntrusted(failed)) {
             return new FerryException(
                     ErrorCode.STORE_REFUSED, what + ": its certificate is not trusted here (store.caFile names the authority that signed it): " + root.getMessage(), failed);
         }

@@ -73,15 +73,22 @@ public final class S3Store implements ObjectStore {
                         return written;
                     });
         } catch (FerryException failed) {
-            // The answer to an earlier try may have been lost: then the object is our own.
-            if (failed.code() != ErrorCode.OBJECT_EXISTS || !retry.lastWasRetried() || !isOurs(key, content)) {
+            // The answer to an earlier try may have been lost: then the object is our own. The HTTP client tries by itself, too, and does not say so.
+            if (failed.code() != ErrorCode.OBJECT_EXISTS || !isOurs(key, content)) {
                 throw failed;
             }
         }
     }
 
     private boolean isOurs(String key, ByteBuffer content) {
-        return get(key).map(there -> ByteBuffer.wrap(there).equals(content.duplicate())).orElse(false);
+        try {
+            return get(key).map(there -> ByteBuffer.wrap(there).equals(content.duplicate())).orElse(false);
+        } catch (FerryException unread) {
+            if (unread.code() != ErrorCode.OBJECT_TOO_LARGE) {
+                throw unread;
+            }
+            return false;
+        }
     }
 
     private PutObjectArgs arguments(String key, ByteBuffer content, Map<String, String> headers) {
