@@ -8,10 +8,8 @@ import dev.ferry.storage.Images;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.atomic.LongAdder;
@@ -21,9 +19,11 @@ public final class ImageVerifier {
     private static final int MOST_DAMAGE = 100;
     private static final int GROUP = 8;
     private static final int MOST_AHEAD = 8;
+    /** Of the heap, what is kept of chunks that were read: 64 bits for each, of as many as fit. */
+    private static final int PARTS_OF_MEMORY = 16;
 
     private final ChunkFetcher fetcher;
-    private final Set<Long> read = new HashSet<>();
+    private final SeenNumbers read = new SeenNumbers(Runtime.getRuntime().maxMemory() / PARTS_OF_MEMORY);
 
     /**
      * @throws FerryException STORE_* when the store does not answer, which says nothing of the image
@@ -33,7 +33,7 @@ public final class ImageVerifier {
     }
 
     /**
-     * A verifier of several images, which reads each chunk once.
+     * A verifier of several images, which reads each chunk once, of a very large store some of them again.
      */
     public ImageVerifier(ChunkFetcher fetcher) {
         this.fetcher = fetcher;
