@@ -46,7 +46,6 @@ public final class Images {
     /** Length of the windows that runs of bytes are cut into, and of the buffers that carry them. */
     public static final int WINDOW_BYTES = 256 << 10;
 
-    private static final int MANIFEST_READERS = 8;
 
     private final ObjectStore store;
     private final PackBuffers packBuffers;
@@ -74,7 +73,7 @@ public final class Images {
         packBuffers = new PackBuffers();
         workers = new Workers(inWorker);
         fetcher = new ChunkFetcher(store, cache);
-        collector = new Collector(store, Clock.SYSTEM, Executors.newFixedThreadPool(MANIFEST_READERS, work -> Thread.ofVirtual().name("manifests").unstarted(work)));
+        collector = new Collector(store, Clock.SYSTEM, Executors.newFixedThreadPool(Collector.READERS, work -> Thread.ofVirtual().name("manifests").unstarted(work)));
     }
 
     /** A second sight of the same images. */
@@ -117,7 +116,7 @@ public final class Images {
     /** What was copied ahead for an image; empty: nothing. */
     private Optional<Manifest> preCopy(String image) {
         try {
-            return store.get(Keys.preCopy(image)).map(object -> ManifestFormat.read(image, object));
+            return store.get(Keys.preCopy(image)).map(object -> ManifestFormat.readOf(image, object));
         } catch (FerryException unreadable) {
             // It only saves work.
             return Optional.empty();
@@ -190,7 +189,7 @@ public final class Images {
         byte[] object =
                 store.get(Keys.manifest(image))
                         .orElseThrow(() -> new FerryException(ErrorCode.IMAGE_NOT_FOUND, "Image " + image + " is not in " + store.describe()));
-        return ManifestFormat.read(image, object);
+        return ManifestFormat.readOf(image, object);
     }
 
     /**

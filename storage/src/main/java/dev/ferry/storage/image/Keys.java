@@ -54,6 +54,11 @@ public final class Keys {
         return parts(image).group(1);
     }
 
+    /** The number of an image among its job's. */
+    public static long sequence(String image) {
+        return Long.parseLong(parts(image).group(2));
+    }
+
     /** A name that no other writer of this image, dead or alive, has used. */
     static String pack(String image, String writer, int number) {
         Matcher parts = parts(image);

@@ -6,6 +6,7 @@ import com.google.protobuf.Message;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ChunkList;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Manifest;
 import dev.ferry.proto.v1.ManifestHead;
 import dev.ferry.proto.v1.ManifestPart;
@@ -65,6 +66,31 @@ public final class ManifestFormat {
      */
     public static Manifest read(String image, byte[] object) {
         return read(image, object, ReadBudget.ofManifest(image));
+    }
+
+    /**
+     * As {@link #read}, of what lies at an image's place in a store: who exchanges two whole manifests must not bring back one job as another.
+     *
+     * @throws FerryException MANIFEST_CORRUPT also when it is that of another image; FORMAT_UNKNOWN, OBJECT_TOO_LARGE
+     */
+    public static Manifest readOf(String image, byte[] object) {
+        return readOf(image, object, ReadBudget.ofManifest(image));
+    }
+
+    static Manifest readOf(String image, byte[] object, ReadBudget budget) {
+        Manifest manifest = read(image, object, budget);
+        requireOf(image, manifest.getImage());
+        return manifest;
+    }
+
+    /**
+     * @throws FerryException MANIFEST_CORRUPT: what lies at the place of one image speaks of another
+     */
+    static void requireOf(String image, Image found) {
+        // An id may be written with zeros before its number.
+        if (!Keys.image(Keys.manifest(image)).equals(found.getId())) {
+            throw corrupt(image, "it is the manifest of image '" + found.getId() + "'");
+        }
     }
 
     static Manifest read(String image, byte[] object, ReadBudget budget) {

@@ -50,7 +50,14 @@ public final class ReadBudget {
     }
 
     static ReadBudget ofManifest(String image) {
-        return of("The manifest of image " + image);
+        return ofManifest(image, 1);
+    }
+
+    /**
+     * @param together so many manifests may be read at once, which have that half together
+     */
+    static ReadBudget ofManifest(String image, int together) {
+        return new ReadBudget("The manifest of image " + image, Runtime.getRuntime().maxMemory() / PARTS_OF_MEMORY / together);
     }
 
     /**

@@ -20,13 +20,15 @@ import org.jspecify.annotations.Nullable;
 public final class StoredManifest {
     private final ObjectStore store;
     private final String image;
+    private final int together;
     private final @Nullable ManifestHead head;
     private final long begin;
     private @Nullable Manifest tree;
 
-    private StoredManifest(ObjectStore store, String image, @Nullable ManifestHead head, long begin, @Nullable Manifest tree) {
+    private StoredManifest(ObjectStore store, String image, int together, @Nullable ManifestHead head, long begin, @Nullable Manifest tree) {
         this.store = store;
         this.image = image;
+        this.together = together;
         this.head = head;
         this.begin = begin;
         this.tree = tree;
@@ -35,9 +37,17 @@ public final class StoredManifest {
     /**
      * Reads the head.
      *
-     * @throws FerryException IMAGE_NOT_FOUND, MANIFEST_CORRUPT, FORMAT_UNKNOWN, OBJECT_TOO_LARGE, STORE_*
+     * @throws FerryException IMAGE_NOT_FOUND, MANIFEST_CORRUPT (also when it is that of another image), FORMAT_UNKNOWN, OBJECT_TOO_LARGE, STORE_*
      */
     public static StoredManifest open(ObjectStore store, String image) {
+        return open(store, image, 1);
+    }
+
+    /**
+     * @param together so many manifests may be read at once in this process, which have one's memory together
+     * @throws FerryException as {@link #open(ObjectStore, String)}; OBJECT_TOO_LARGE also of one that could be read alone
+     */
+    public static StoredManifest open(ObjectStore store, String image, int together) {
         String key = Keys.manifest(image);
         byte[] preamble = new byte[ManifestFormat.PREAMBLE];
         try {
@@ -45,8 +55,9 @@ public final class StoredManifest {
             if (!ManifestFormat.isFirstFormat(preamble)) {
                 byte[] bytes = new byte[ManifestFormat.headLength(image, preamble)];
                 store.read(key, ManifestFormat.PREAMBLE, ByteBuffer.wrap(bytes));
-                ManifestHead head = ManifestFormat.head(image, preamble, ByteBuffer.wrap(bytes), ReadBudget.ofManifest(image));
-                return new StoredManifest(store, image, head, ManifestFormat.PREAMBLE + (long) bytes.length, null);
+                ManifestHead head = ManifestFormat.head(image, preamble, ByteBuffer.wrap(bytes), ReadBudget.ofManifest(image, together));
+                ManifestFormat.requireOf(image, head.getImage());
+                return new StoredManifest(store, image, together, head, ManifestFormat.PREAMBLE + (long) bytes.length, null);
             }
         } catch (FerryException ends) {
             if (ends.code() != ErrorCode.CHUNK_MISSING) {
@@ -58,7 +69,7 @@ public final class StoredManifest {
         if (object.isEmpty()) {
             throw new FerryException(ErrorCode.IMAGE_NOT_FOUND, "Image " + image + " is not in " + store.describe());
         }
-        return new StoredManifest(store, image, null, 0, ManifestFormat.read(image, object.get()));
+        return new StoredManifest(store, image, together, null, 0, ManifestFormat.readOf(image, object.get(), ReadBudget.ofManifest(image, together)));
     }
 
     public Image image() {
@@ -78,7 +89,7 @@ public final class StoredManifest {
     public Manifest tree() {
         Manifest read = tree;
         if (read == null && head != null) {
-            ReadBudget budget = ReadBudget.ofManifest(image);
+            ReadBudget budget = ReadBudget.ofManifest(image, together);
             read = ManifestFormat.tree(image, head, part(head, 0, budget), budget);
             tree = read;
         }
@@ -97,7 +108,7 @@ public final class StoredManifest {
         if (head == null) {
             return ofTree;
         }
-        ReadBudget budget = ReadBudget.ofManifest(image);
+        ReadBudget budget = ReadBudget.ofManifest(image, together);
         return ManifestLists.whole(image, tree(), ofTree, index -> list(head, index, budget), budget);
     }
 
@@ -106,7 +117,7 @@ public final class StoredManifest {
         if (head == null) {
             return tree();
         }
-        ReadBudget budget = ReadBudget.ofManifest(image);
+        ReadBudget budget = ReadBudget.ofManifest(image, together);
         return ManifestLists.putBack(image, tree(), ManifestFormat.once(image, index -> list(head, index, budget)), budget);
     }
 

@@ -36,6 +36,9 @@ import java.util.function.Predicate;
  * <p>Why that is enough is in docs/store.md. A pack is kept until nothing of it is needed; it is never rewritten.
  */
 public final class Collector {
+    /** How many manifests may be read at once. */
+    public static final int READERS = 8;
+
     /** What is left of dumps that were given up, and what was tried out, is kept for so long. */
     private static final Duration FORGET = Duration.ofDays(30);
 
@@ -51,7 +54,7 @@ public final class Collector {
     public record Terms(Duration grace, Duration stale) {}
 
     /**
-     * @param readers where manifests are read, several at once
+     * @param readers where manifests are read, {@link #READERS} at once at most
      */
     public Collector(ObjectStore store, Clock clock, Executor readers) {
         this.store = store;

@@ -11,6 +11,7 @@ import dev.ferry.storage.image.StoredManifest;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -35,7 +36,7 @@ final class References {
     private record Named(String key, String writer, List<String> packs, Optional<GivenUp> givenUp) {}
 
     /**
-     * @param readers where manifests are read, several at once
+     * @param readers where manifests are read, {@link Collector#READERS} at once at most
      * @throws FerryException MANIFEST_CORRUPT, RECORD_CORRUPT, FORMAT_UNKNOWN: what something counts on is not known,
      *     so nothing may be removed; STORE_*
      */
@@ -44,11 +45,24 @@ final class References {
         for (String key : store.list(Keys.HOLDS)) {
             store.get(key).ifPresent(object -> references.add(key, Records.read(key, object).getHold()));
         }
-        List<CompletableFuture<Optional<Named>>> read = new ArrayList<>();
+        Map<String, CompletableFuture<Optional<Named>>> read = new LinkedHashMap<>();
         for (String key : store.list(Keys.manifests(Optional.empty()))) {
-            read.add(CompletableFuture.supplyAsync(() -> named(store, key), readers));
+            read.put(key, CompletableFuture.supplyAsync(() -> named(store, key, Collector.READERS), readers));
         }
-        read.forEach(each -> join(each).ifPresent(references::add));
+        List<String> large = new ArrayList<>();
+        read.forEach(
+                (key, each) -> {
+                    try {
+                        join(each).ifPresent(references::add);
+                    } catch (FerryException failed) {
+                        if (failed.code() != ErrorCode.OBJECT_TOO_LARGE) {
+                            throw failed;
+                        }
+                        large.add(key);
+                    }
+                });
+        // Those that want more than their share of memory have all of it, one after the other.
+        large.forEach(key -> named(store, key, 1).ifPresent(references::add));
         return references;
     }
 
@@ -60,9 +74,9 @@ final class References {
         }
     }
 
-    private static Optional<Named> named(ObjectStore store, String key) {
+    private static Optional<Named> named(ObjectStore store, String key, int together) {
         try {
-            StoredManifest manifest = StoredManifest.open(store, Keys.image(key));
+            StoredManifest manifest = StoredManifest.open(store, Keys.image(key), together);
             return Optional.of(new Named(key, manifest.writer(), manifest.tree().getPacksList(), Optional.empty()));
         } catch (FerryException failed) {
             if (failed.code() != ErrorCode.IMAGE_NOT_FOUND) {

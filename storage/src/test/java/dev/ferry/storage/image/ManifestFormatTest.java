@@ -14,6 +14,7 @@ import dev.ferry.proto.v1.Manifest;
 import dev.ferry.proto.v1.StoredFile;
 import dev.ferry.proto.v1.StoredVolume;
 import dev.ferry.proto.v1.VolumeEntry;
+import dev.ferry.storage.Images;
 import dev.ferry.storage.object.FolderStore;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -134,6 +135,22 @@ class ManifestFormatTest {
             store.put(Keys.manifest(IMAGE), ManifestFormat.write(manifest));
             assertThat(StoredManifest.open(store, IMAGE).whole()).isEqualTo(manifest);
             assertRefused(ErrorCode.IMAGE_NOT_FOUND, () -> StoredManifest.open(store, "j-aaaaaaaa.2"));
+        }
+    }
+
+    /** Who may write the store could bring back one job with another's memory, with checksums that are all right. */
+    @Test
+    void theManifestOfAnotherImageIsRefused(@TempDir Path folder) {
+        String other = "j-bbbbbbbb.7";
+        try (FolderStore store = new FolderStore(folder)) {
+            Manifest manifest = synthetic(GIB).build();
+            store.put(Keys.manifest(other), ManifestFormat.write(manifest));
+            assertRefused(ErrorCode.MANIFEST_CORRUPT, () -> StoredManifest.open(store, other));
+            assertRefused(ErrorCode.MANIFEST_CORRUPT, () -> new Images(store).manifest(other));
+            byte[] body = manifest.toBuilder().setFormatVersion(1).build().toByteArray();
+            ByteBuffer first = ByteBuffer.allocate(8 + ChunkName.BYTES + body.length);
+            store.put(Keys.manifest(other), first.put("FERRYIMG".getBytes(StandardCharsets.US_ASCII)).put(ChunkName.sha256().digest(body)).put(body).flip());
+            assertRefused(ErrorCode.MANIFEST_CORRUPT, () -> StoredManifest.open(store, other));
         }
     }
 

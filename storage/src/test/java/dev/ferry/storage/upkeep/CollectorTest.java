@@ -1,11 +1,15 @@
 package dev.ferry.storage.upkeep;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.google.protobuf.ByteString;
 import dev.ferry.common.Clock;
 import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.EntryKind;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.VolumeEntry;
 import dev.ferry.storage.BufferPool;
 import dev.ferry.storage.ByteSink;
 import dev.ferry.storage.ImageWriter;
@@ -14,6 +18,7 @@ import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.image.Keys;
 import dev.ferry.storage.image.PackBuffers;
 import dev.ferry.storage.image.StoredImageWriter;
+import dev.ferry.storage.image.StoredManifest;
 import dev.ferry.storage.image.Workers;
 import dev.ferry.storage.object.MemoryStore;
 import java.time.Duration;
@@ -280,5 +285,21 @@ class CollectorTest {
         assertThat(done.getFreedPacks()).isEqualTo(told.getFreedPacks());
         assertThat(done.getLiveBytes()).isEqualTo(told.getLiveBytes());
         assertThat(before.stream().mapToLong(ObjectStore.Entry::bytes).sum() - shared.entries("").stream().mapToLong(ObjectStore.Entry::bytes).sum()).isEqualTo(done.getFreedBytes());
+    }
+
+    /** Manifests that are read at once have one's memory together; one that wants more than its part of it is read after the others. */
+    @Test
+    void aTreeThatIsTooLargeToBeReadBesideOthersIsReadAlone() throws Exception {
+        makeWork();
+        long entries = Runtime.getRuntime().maxMemory() / 2 / Collector.READERS / 200;
+        try (ImageWriter image = images.write("j-large.1", Optional.empty(), new BufferPool(2, Images.WINDOW_BYTES))) {
+            for (long entry = 0; entry < entries; entry++) {
+                image.entry("work", VolumeEntry.newBuilder().setKind(EntryKind.DIRECTORY).setPath(ByteString.copyFromUtf8("folder-" + entry)).build());
+            }
+            Image ignored = image.commit(Image.newBuilder().setJob("j-large").build());
+        }
+        assertThatThrownBy(() -> StoredManifest.open(shared, "j-large.1", Collector.READERS).tree())
+                .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.OBJECT_TOO_LARGE));
+        assertThat(collector(shared).collect(KEEP_DUMPS, true).getImages()).isEqualTo(images.list(Optional.empty()).size());
     }
 }
