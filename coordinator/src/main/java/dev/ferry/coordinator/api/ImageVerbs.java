@@ -95,8 +95,9 @@ public final class ImageVerbs {
                     job.filter(user -> user.getLatestImage().equals(id))
                             .ifPresent(
                                     user -> {
-                                        List<Image> left = state.images(owner);
-                                        state.put(user.toBuilder().setLatestImage(left.isEmpty() ? "" : left.getLast().getId()).build());
+                                        // Of a job that went back there are later ones, whose way it did not go.
+                                        List<Image> earlier = state.images(owner).stream().filter(image -> image.getSequence() < Keys.sequence(id)).toList();
+                                        state.put(user.toBuilder().setLatestImage(earlier.isEmpty() ? "" : earlier.getLast().getId()).build());
                                     });
                     return true;
                 });

@@ -111,6 +111,20 @@ class StoreUpkeepTest {
         assertThat(objects.list("")).isEmpty();
     }
 
+    /** Images that were made after the one to which it went back are not its past. */
+    @Test
+    void aJobThatWentBackHasAnEarlierImageAsItsLatestWhenThatOneIsDeleted() throws Exception {
+        for (int sequence : new int[] {1, 2, 3, 5}) {
+            Image ignored = write("j-aaaaaaaa." + sequence, true);
+        }
+        put(Job.newBuilder().setId("j-aaaaaaaa").setState(JobState.RUNNING).setLatestImage("j-aaaaaaaa.2").build());
+        ImageVerbs verbs = new ImageVerbs(state, images, UpkeepConfig.ofCollections("0s", "0s", "1h").terms());
+        for (String[] then : new String[][] {{"j-aaaaaaaa.2", "j-aaaaaaaa.1"}, {"j-aaaaaaaa.1", ""}}) {
+            assertThat(verbs.delete(then[0]).getImage()).isEqualTo(then[0]);
+            assertThat(state.transact(tables -> tables.job("j-aaaaaaaa")).orElseThrow().getLatestImage()).isEqualTo(then[1]);
+        }
+    }
+
     private void put(Job job) {
         Job ignored = state.transact(tables -> tables.put(job));
     }
