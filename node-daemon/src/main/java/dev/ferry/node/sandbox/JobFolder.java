@@ -1,16 +1,21 @@
 package dev.ferry.node.sandbox;
 
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 
 /** The folder of one job on a node, and what lies where in it. */
 public record JobFolder(Path path) {
     /** Begin of the names of files that hold parts of logs that were cut off. */
     public static final String LOG_CUT = "log-cut-";
+
+    private static final List<String> VOLUMES = List.of("ctl", "log", "tmp", "work");
 
     /** Skeleton of the sandbox's root. */
     public Path root() {
@@ -52,10 +57,17 @@ public record JobFolder(Path path) {
 
     /** Names of the volumes that travel with the job, in the image and in this folder. */
     public static Iterable<String> volumeNames() {
-        return java.util.List.of("ctl", "log", "tmp", "work");
+        return VOLUMES;
     }
 
+    /**
+     * @param name also one that an image from the store names, which is believed nothing: another would lead anywhere on the node
+     * @throws FerryException MANIFEST_CORRUPT: it is none of {@link #volumeNames}
+     */
     public Path volume(String name) {
+        if (!VOLUMES.contains(name)) {
+            throw new FerryException(ErrorCode.MANIFEST_CORRUPT, "A job has the folders " + String.join(", ", VOLUMES) + ", and the image has one that is named '" + name + "'");
+        }
         return path.resolve(name);
     }
 
