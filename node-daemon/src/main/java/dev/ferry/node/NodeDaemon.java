@@ -83,7 +83,7 @@ public final class NodeDaemon implements AutoCloseable {
     /**
      * Returns as soon as the node's jobs are taken up; the coordinator may be out of reach.
      *
-     * @throws FerryException NOT_PRIVILEGED, TOOL_MISSING, WRONG_STATE when another daemon has the data
+     * @throws FerryException NOT_PRIVILEGED, TOOL_MISSING, CONFIG_INVALID when the spool does not fit into the process's memory, WRONG_STATE when another daemon has the data
      *     folder or the control group, STORE_* when the store's address is unusable
      */
     public static NodeDaemon start(NodeConfig config) throws IOException {
@@ -151,7 +151,9 @@ public final class NodeDaemon implements AutoCloseable {
     }
 
     private static BufferPool spool(NodeConfig config, Path data) throws IOException {
-        int buffers = (int) Math.max(8, Sizes.parse(config.spoolMemory()) / BUFFER_BYTES);
+        long memory = Sizes.parse(config.spoolMemory());
+        DirectMemory.requireRoom(memory);
+        int buffers = (int) Math.max(8, memory / BUFFER_BYTES);
         long disk = Sizes.parse(config.spoolDisk());
         Path folder = config.spoolFolder().isEmpty() ? data.resolve("spool") : Path.of(config.spoolFolder());
         return new BufferPool(buffers, BUFFER_BYTES, disk == 0 ? null : new DiskSpool(folder, disk, BUFFER_BYTES));

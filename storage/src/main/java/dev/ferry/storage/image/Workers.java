@@ -13,6 +13,12 @@ import java.util.concurrent.Executors;
 public final class Workers {
     /** Cutting is fast, and one run is cut by one thread: a second one is for a second run. */
     private static final int CUTTERS = 2;
+    /**
+     * Each thread keeps 0.8 MB outside the heap ({@link ChunkWorker}), of which a process may have little, and so many hash and compress faster than
+     * any store takes what they make: more of them, on a machine of hundreds of CPUs, would only be more memory.
+     */
+    static final int MOST_NAMERS = 32;
+
     private static final int FRAMES = 12;
     private static final Set<String> NAMES = Set.of("cut", "chunks", PackWriter.THREADS);
 
@@ -30,7 +36,11 @@ public final class Workers {
     Workers(Runnable first, int cores, Duration longestStandstill) {
         standstill = new Standstill(cores, longestStandstill);
         cutters = threads("cut", CUTTERS, first);
-        namers = threads("chunks", Math.max(2, cores), first);
+        namers = threads("chunks", namers(cores), first);
+    }
+
+    static int namers(int cores) {
+        return Math.clamp(cores, 2, MOST_NAMERS);
     }
 
     private static Executor threads(String name, int count, Runnable first) {
