@@ -83,10 +83,11 @@ final class DumpAction {
         Optional<FerryException> lost = Optional.empty();
         boolean parked = job.record().getParked();
         GpuPhase gpu = new GpuPhase(job, phases);
-        try (ImageWriter image = writer();
+        try (DumpHeap.Use heap = DumpHeap.OF_PROCESS.begin();
+                ImageWriter image = writer();
                 CriuDump criu = CriuDump.start(job.context().criu(), runFolder(command), process, job.cgroup(), job.folder(), job.plan(order.getSpec()), image)) {
             Manifest before = previous(image);
-            phases.measure("prepare", () -> job.context().buffers().prepare(JobMemory.of(job.cgroup().processes()).bytes()));
+            phases.measure("prepare", () -> prepare(heap));
             // Its start takes as long as all this; from here on it needs the job.
             phases.measure("criu", () -> criu.awaitReady(left()));
             if (!parked) {
@@ -148,6 +149,12 @@ final class DumpAction {
                 releasePreCopy();
             }
         }
+    }
+
+    private void prepare(DumpHeap.Use heap) throws IOException {
+        long bytes = JobMemory.of(job.cgroup().processes()).bytes();
+        heap.take(job.id(), bytes);
+        job.context().buffers().prepare(bytes);
     }
 
     private ImageWriter writer() {
