@@ -160,12 +160,13 @@ public final class Evacuations implements AutoCloseable {
             takeUpAll();
             tookUpAll = true;
         }
-        List.copyOf(announced).forEach(this::takeUp);
+        // Each by itself: what goes wrong with one must not keep the others from being looked at.
+        List.copyOf(announced).forEach(node -> guarded(() -> takeUp(node)));
         boolean wait = words.look();
         List<Evacuation> open = store.transact(EvacuationRecords::open);
         Set<String> keys = new HashSet<>();
         for (Evacuation evacuation : open) {
-            look(evacuation);
+            guarded(() -> look(evacuation));
             keys.add(evacuation.getNode());
             evacuation.getJobsList().stream().map(Evacuee::getJob).forEach(keys::add);
         }
