@@ -107,7 +107,8 @@ public final class Preemption {
         double moved = hit.stream().mapToDouble(one -> often(one, moving(one))).sum();
         long waited = policy.ageing() ? now - job.since() : 0;
         // A part of the waiting is enough here: it is little that a short job gets.
-        if (moved > policy.worth() * size * Math.min(policy.horizon(), job.seconds() + waited / PreemptionPolicy.PATIENCE)) {
+        double runs = Math.min(policy.horizon(), Math.min(policy.horizon(), job.seconds()) + waited / PreemptionPolicy.PATIENCE);
+        if (moved > policy.worth() * size * runs) {
             return true;
         }
         // What did not come true in all that time is not believed any longer, and who has waited for so long disturbs whom he must.

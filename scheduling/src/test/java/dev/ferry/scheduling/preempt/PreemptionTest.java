@@ -58,6 +58,17 @@ class PreemptionTest {
         assertThat(victims(decide(waiting(4), running, PreemptionPolicy.gentle(), Spent.NOTHING))).containsExactly(2L);
     }
 
+    /** Its time is not known: most jobs' limits are not. */
+    @Test
+    void aJobWithoutATimeLimitThatHasWaitedGetsRoom() {
+        List<RunningJob> running = List.of(running(1, 0, 8, 20, 0, WaitingJob.UNKNOWN), running(2, 1, 8, 60, 0, WaitingJob.UNKNOWN));
+        for (long waited : new long[] {0, 120, 3600, 1_000_000}) {
+            WaitingJob unlimited = new WaitingJob(100, Y, 0, NOW - waited, gpus(8), WaitingJob.UNKNOWN);
+            PreemptionPolicy noDelay = new PreemptionPolicy(0, 0.05, 0, 0, 1000, 0.05, 0.5, 3600, 1200, true, true, true, true);
+            assertThat(victims(decide(unlimited, running, noDelay, Spent.NOTHING))).as("waited %s s", waited).containsExactly(1L);
+        }
+    }
+
     @Test
     void oneThatWasHitIsDearerThanOneThatWasNot() {
         List<RunningJob> running = List.of(running(1, 0, 8, 20, 2, 99_999), running(2, 1, 8, 60, 0, 99_999));
