@@ -24,6 +24,8 @@ final class OperationRun {
     /** Orders whose answer is here and not yet written, because the database failed: they are not silent. */
     private final Set<String> answered = new HashSet<>();
     private boolean announced;
+    /** Whether an event that failed may be written all the same. */
+    private boolean written;
     private long changesBefore;
     private Duration pause = Pauses.FIRST;
 
@@ -77,6 +79,10 @@ final class OperationRun {
         changesBefore = engine.waitingRoom().changes();
         Next next = engine.apply(id, event);
         pause = Pauses.FIRST;
+        if (written) {
+            written = false;
+            tell(new Event.Look());
+        }
         settle(event);
         if (event instanceof Event.Answer answer) {
             answered.remove(answer.result().getId());
@@ -89,14 +95,12 @@ final class OperationRun {
 
     /**
      * A database that fails ends nothing: what could not be written is written when it works again. What was written and not answered is of a
-     * step that is over by then, so whatever step is open now is looked at as well.
+     * step that is over by then, so once the database answers, whatever step is open then is looked at as well.
      */
     private void tryAgain(Event event, Throwable failed) {
         LOG.error("operation {} can't be driven now; it stays open and is tried again in {} s", id, pause.toSeconds(), failed);
-        Scheduler.Timer ignored = engine.scheduler().after(pause, () -> {
-            tell(event);
-            tell(new Event.Look());
-        });
+        written = true;
+        Scheduler.Timer ignored = engine.scheduler().after(pause, () -> tell(event));
         pause = Pauses.after(pause);
     }
 

@@ -49,6 +49,8 @@ public final class SchedulingLoop implements AutoCloseable {
     private final AtomicBoolean called = new AtomicBoolean();
     private volatile Duration rest = GATHERING;
     private Scheduler.Timer limit = () -> {};
+    private boolean tried;
+    private boolean tickIsMissed;
     private volatile boolean closed;
 
     public SchedulingLoop(StateStore store, OperationEngine engine, SchedulingConfig config, Clock clock, Scheduler scheduler) {
@@ -117,10 +119,24 @@ public final class SchedulingLoop implements AutoCloseable {
         } catch (RuntimeException | Error failed) {
             // The database fails for a while: what was seen is seen again.
             LOG.error("the queue could not be looked at; it is tried again in {} s", AGAIN.toSeconds(), failed);
-            Scheduler.Timer ignored = scheduler.after(AGAIN, () -> strand.execute(() -> look(isTick)));
+            again(isTick);
         }
         Duration longer = clock.since(began).multipliedBy(REST);
         rest = longer.compareTo(GATHERING) > 0 ? longer : GATHERING;
+    }
+
+    /** At most one at a time, however many looks fail meanwhile. */
+    private void again(boolean isTick) {
+        tickIsMissed |= isTick;
+        if (!tried) {
+            tried = true;
+            Scheduler.Timer ignored = scheduler.after(AGAIN, () -> strand.execute(() -> {
+                boolean tick = tickIsMissed;
+                tried = false;
+                tickIsMissed = false;
+                look(tick);
+            }));
+        }
     }
 
     private void endOverTime() {

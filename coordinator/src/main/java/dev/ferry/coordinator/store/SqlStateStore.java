@@ -91,12 +91,21 @@ public abstract class SqlStateStore implements StateStore {
         }
         Set<String> written = new HashSet<>();
         try {
-            return inTurn(work, written);
-        } finally {
-            // Also of a commit that was not answered, for it may be written: to look once too often harms nobody.
-            if (!written.isEmpty()) {
-                listeners.forEach(listener -> listener.accept(written));
+            T result = inTurn(work, written);
+            tell(written);
+            return result;
+        } catch (FerryException failed) {
+            if (failed.code() == ErrorCode.DATABASE_UNREACHABLE) {
+                // The commit was not answered and may be written. One that was refused is not: who is told of it would try it again at once, for ever.
+                tell(written);
             }
+            throw failed;
+        }
+    }
+
+    private void tell(Set<String> written) {
+        if (!written.isEmpty()) {
+            listeners.forEach(listener -> listener.accept(written));
         }
     }
 
