@@ -99,7 +99,7 @@ final class DumpAction {
             }
             long frozenAt = System.nanoTime();
             if (!parked) {
-                gpu.saveAndFreeze(left());
+                gpu.saveAndFreeze(left(), bytes -> heap.take(job.id(), bytes));
                 result.setGpuFreeAt(gpu.freeAt());
                 hooks.frozen(order.getImage());
             }

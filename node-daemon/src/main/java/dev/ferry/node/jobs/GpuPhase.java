@@ -22,6 +22,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.function.LongConsumer;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -90,15 +91,16 @@ final class GpuPhase {
     /**
      * Takes the GPU state of all processes into main memory and freezes the job; the GPUs are free then.
      *
+     * @param room is told how many bytes come into main memory before anything is touched, and may refuse
      * @throws FerryException GPU_BLOCKED before anything was touched; GPU_SAVE_FAILED, GPU_STUCK and FREEZE_TIMEOUT after everything was brought back
      */
-    void saveAndFreeze(Duration atMost) throws Exception {
+    void saveAndFreeze(Duration atMost, LongConsumer room) throws Exception {
         if (isIdle()) {
             phases.measure("freeze", () -> job.cgroup().freeze(job.context().freezeTimeout()));
             return;
         }
         long end = System.nanoTime() + atMost.toNanos();
-        Map<String, Long> used = phases.measure("gpu look", () -> 0, 0, this::look);
+        Map<String, Long> used = phases.measure("gpu look", () -> 0, 0, () -> look(room));
         try {
             for (int round = 1; ; round++) {
                 List<CudaProcess> locked = phases.measure("gpu lock", () -> 0, 0, () -> tree.lockAll(Duration.ofNanos(Math.max(1, end - System.nanoTime()))));
@@ -141,12 +143,13 @@ final class GpuPhase {
         return freeAt;
     }
 
-    private Map<String, Long> look() throws IOException, InterruptedException {
+    private Map<String, Long> look(LongConsumer room) throws IOException, InterruptedException {
         List<String> uuids = job.record().getGpusList();
         List<CudaProcess> holders = tree.requireSaveable(uuids);
         Map<String, Long> used = tree.used(holders);
         long bytes = used.values().stream().mapToLong(Long::longValue).sum();
         requireHostMemory(bytes);
+        room.accept(bytes);
         List<GpuUse> uses = job.context().gpu().given(uuids).stream().map(device -> use(device, used)).toList();
         job.change(record -> record.clearGpuUses().addAllGpuUses(uses).clearGpuProcesses().addAllGpuProcesses(holders.stream().map(CudaProcess::innerPid).toList()));
         // The bytes come into the job's own memory: under its old limit the kernel would kill it in the middle.

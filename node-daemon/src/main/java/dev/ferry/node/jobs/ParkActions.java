@@ -31,7 +31,7 @@ final class ParkActions {
         try {
             // The coordinator may have spoken while the hooks and the job were waited for.
             Holds.requireThatItStands(job);
-            gpu.saveAndFreeze(left(end));
+            gpu.saveAndFreeze(left(end), bytes -> {});
         } catch (Exception | Error failed) {
             notify.goesOn(JobNotify.THAWED);
             throw failed;
