@@ -9,6 +9,7 @@ import dev.ferry.proto.v1.Job;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** The records of evacuations. Which are open is a list of its own: one may be announced weeks ahead, and thousands begin and end meanwhile. */
 public final class EvacuationRecords {
@@ -45,9 +46,11 @@ public final class EvacuationRecords {
     /** Lists the open ones anew, and lets go what ended long ago. */
     static boolean tidy(Transaction state) {
         state.records(KIND, RecordQuery.all().newestFirst().atMost(MOST_LISTED_ANEW)).stream().filter(EvacuationRecords::isOpen).forEach(one -> put(state, one));
-        List<Evacuation> open = open(state);
+        // One whose notice stands is what says that the notice was dealt with.
+        List<Evacuation> kept =
+                Stream.concat(open(state).stream(), Notices.standing(state).stream().flatMap(notice -> state.records(KIND, RecordQuery.of(notice.getNode())).stream().filter(one -> one.getNotice().equals(notice.getId())))).toList();
         int ignored = state.deleteBefore(KIND, state.now() - KEPT.toMillis());
-        open.forEach(one -> put(state, one));
+        kept.forEach(one -> put(state, one));
         return true;
     }
 

@@ -364,7 +364,7 @@ public final class Evacuations implements AutoCloseable {
 
     /**
      * @param what an id, or a node, whose last one is meant
-     * @throws FerryException OPERATION_NOT_FOUND
+     * @throws FerryException EVACUATION_NOT_FOUND
      */
     public Evacuation one(String what) {
         return store.transact(state -> state.record(EvacuationRecords.KIND, what).or(() -> state.records(EvacuationRecords.KIND, RecordQuery.of(what).newestFirst().atMost(1)).stream().findFirst()))
