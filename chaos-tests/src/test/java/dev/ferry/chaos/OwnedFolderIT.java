@@ -38,7 +38,7 @@ class OwnedFolderIT {
         Process ended = new ProcessBuilder("sleep", "60").start();
         JobProcess owner = JobProcess.of((int) ended.pid());
         ended.destroyForcibly().waitFor();
-        Files.writeString(owned.resolve("owner"), owner.pid() + " " + owner.startTime() + " " + owner.bootId());
+        Files.writeString(owned.resolve("owner"), owner.pid() + " " + owner.startTime() + " " + owner.bootId() + " " + Files.readSymbolicLink(Path.of("/proc/self/ns/pid")));
     }
 
     private static void must(String... command) throws Exception {

@@ -55,8 +55,13 @@ public final class OwnedFolder implements AutoCloseable {
         PostgresServer.removeLeftovers();
         Path mine = Files.createDirectory(all.resolve(prefix + Ids.random(6)));
         JobProcess self = JobProcess.of((int) ProcessHandle.current().pid());
-        Files.writeString(mine.resolve(OWNER), self.pid() + " " + self.startTime() + " " + self.bootId());
+        Files.writeString(mine.resolve(OWNER), self.pid() + " " + self.startTime() + " " + self.bootId() + " " + pids());
         return new OwnedFolder(mine);
+    }
+
+    /** The namespace in which process ids count: one of another container is not seen here, and not gone for that. */
+    private static String pids() throws IOException {
+        return Files.readSymbolicLink(Path.of("/proc/self/ns/pid")).toString();
     }
 
     private static List<Path> clusters(Path folder) throws IOException {
@@ -76,7 +81,7 @@ public final class OwnedFolder implements AutoCloseable {
         try {
             String[] words = Files.readString(owner).split(" ", -1);
             // One that is being written holds less.
-            return words.length == 3 && !new JobProcess(Integer.parseInt(words[0]), Long.parseLong(words[1]), words[2]).isAlive();
+            return words.length == 4 && words[3].equals(pids()) && !new JobProcess(Integer.parseInt(words[0]), Long.parseLong(words[1]), words[2]).isAlive();
         } catch (NoSuchFileException | NumberFormatException notOurs) {
             // Its owner ends at this moment, or it is none of ours.
             return false;
