@@ -9,6 +9,8 @@ import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -17,9 +19,14 @@ import org.slf4j.LoggerFactory;
  * What must be done after a criu that died in the middle of a dump: its own children live on and hold
  * pipes, the job's TCP connections are left in repair mode, and their packets are dropped. All is undone before the job may
  * go on. (The kernel lets the job run from the moment in which its tracer dies, so a job that receives
- * on a TCP connection within the next milliseconds may see EPERM: docs/sandbox.md.)
+ * on a TCP connection within the next milliseconds may see EPERM, and one whose thread was just running criu's code
+ * dies of it: docs/sandbox.md. So nobody kills a criu at work who could have waited for {@link #ROLL_BACK}.)
  */
 public final class CriuAftermath {
+    /** How long a criu that lost its streams may take to undo its work by itself before it is killed. */
+    public static final Duration ROLL_BACK = Duration.ofSeconds(3);
+
+    private static final Duration LOOK = Duration.ofMillis(10);
     private static final Logger LOG = LoggerFactory.getLogger(CriuAftermath.class);
     private static final String MARK = "FERRY_CRIU_RUN";
     private static final int SIGKILL = 9;
@@ -51,16 +58,40 @@ public final class CriuAftermath {
         LOG.warn("criu died in the middle of a run in {}; {} TCP connections of the job were taken out of repair mode", runFolder, mended);
     }
 
+    /**
+     * Waits for a criu whose daemon has died: its streams ended, so it undoes its work and ends.
+     *
+     * @return false: something of it is still there
+     */
+    public static boolean awaitEnd(Path runFolder, Duration atMost) throws IOException, InterruptedException {
+        long end = System.nanoTime() + atMost.toNanos();
+        while (!leftovers(runFolder).isEmpty()) {
+            if (System.nanoTime() >= end) {
+                return false;
+            }
+            Thread.sleep(LOOK);
+        }
+        return true;
+    }
+
     /** Kills every process that a run of criu left. */
     public static void killLeftovers(Path runFolder) throws IOException {
+        for (int pid : leftovers(runFolder)) {
+            Posix.kill(pid, SIGKILL);
+        }
+    }
+
+    private static List<Integer> leftovers(Path runFolder) throws IOException {
         byte[] mark = (MARK + "=" + runFolder).getBytes(StandardCharsets.UTF_8);
+        List<Integer> found = new ArrayList<>();
         try (DirectoryStream<Path> processes = Files.newDirectoryStream(Path.of("/proc"), "[0-9]*")) {
             for (Path process : processes) {
                 if (hasVariable(process, mark)) {
-                    Posix.kill(Integer.parseInt(process.getFileName().toString()), SIGKILL);
+                    found.add(Integer.parseInt(process.getFileName().toString()));
                 }
             }
         }
+        return found;
     }
 
     private static boolean hasVariable(Path process, byte[] wanted) {

@@ -5,6 +5,7 @@ import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.sandbox.JobFolder;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.node.sandbox.RootPlan;
+import dev.ferry.node.sandbox.ToolProcess;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.storage.ImageWriter;
 import java.io.IOException;
@@ -13,12 +14,16 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One dump of a job into an image. CRIU runs with -R: the job is in its frozen control group before and
  * after, and whether it lives or dies is decided elsewhere. CRIU is started while the job still runs, and touches it only in {@link #dump}.
  */
 public final class CriuDump implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(CriuDump.class);
     private static final int KILLED = -1;
 
     private final Path runFolder;
@@ -26,6 +31,7 @@ public final class CriuDump implements AutoCloseable {
     private final CaptureSession session;
     private final GatedCriu criu;
     private boolean touched;
+    private boolean interrupted;
 
     private CriuDump(Path runFolder, JobCgroup cgroup, CaptureSession session, GatedCriu criu) {
         this.runFolder = runFolder;
@@ -50,7 +56,18 @@ public final class CriuDump implements AutoCloseable {
         }
         command.addAll(NetworkLock.script(runFolder));
         CaptureSession session = new CaptureSession(runFolder, image);
-        return new CriuDump(runFolder, cgroup, session, GatedCriu.start(runFolder, session, command, "dump.out", Map.of()));
+        GatedCriu gated = GatedCriu.start(runFolder, session, command, "dump.out", Map.of());
+        spare(gated.process().pid());
+        return new CriuDump(runFolder, cgroup, session, gated);
+    }
+
+    /** The kernel, when memory is short, kills others: the death of a criu at work may be its job's. Nothing of the job inherits it. */
+    private static void spare(long pid) {
+        try {
+            Files.writeString(Path.of("/proc", Long.toString(pid), "oom_score_adj"), "-1000");
+        } catch (IOException refused) {
+            LOG.debug("criu {} is not kept from being killed for want of memory: {}", pid, refused.getMessage());
+        }
     }
 
     /** Of criu. */
@@ -65,13 +82,16 @@ public final class CriuDump implements AutoCloseable {
      */
     public void awaitReady(Duration atMost) throws IOException, InterruptedException {
         if (!criu.awaitReady(atMost)) {
-            List<String> none = outcome(criu.process().await(Duration.ofMillis(1)), atMost);
+            int status = criu.process().await(Duration.ofMillis(1));
+            undo(status);
+            List<String> none = outcome(status, atMost);
         }
     }
 
     /**
      * Dumps the job, which is frozen. When this returns, all of its memory and descriptors are with the image's
-     * writer; the job may be thawed.
+     * writer; the job may be thawed. A criu that is to end before it is done gets {@link CriuAftermath#ROLL_BACK} to undo its work by
+     * itself: who kills it while a thread of the job runs its code kills the job.
      *
      * @return the names of the files, in CRIU's order
      * @throws FerryException DUMP_*, or the image's own error; the job is as it was before
@@ -81,23 +101,61 @@ public final class CriuDump implements AutoCloseable {
         awaitReady(atMost);
         touched = true;
         criu.open();
-        int status;
+        OptionalInt status;
         try {
-            status = criu.process().await(Duration.ofNanos(Math.max(1, end - System.nanoTime())));
+            status = criu.process().awaitEnd(Duration.ofNanos(Math.max(1, end - System.nanoTime())));
         } catch (InterruptedException stopped) {
-            // The daemon ends, and criu was killed: what it left in the job must not go on with it.
+            // The daemon ends: what criu has in the job must not go on with it.
             try {
-                undo(KILLED);
+                undo(abort());
             } catch (IOException failed) {
                 stopped.addSuppressed(failed);
             }
             throw stopped;
         }
-        return outcome(status, atMost);
+        undo(status.isPresent() ? status.getAsInt() : abort());
+        if (interrupted) {
+            throw new InterruptedException("while criu undid its work");
+        }
+        return outcome(status.orElse(KILLED), atMost);
+    }
+
+    /**
+     * Ends a criu that works. An interrupt meanwhile must not shorten it, and is noted.
+     *
+     * @return its own exit status, or {@link #KILLED}
+     */
+    private int abort() {
+        hangUp();
+        ToolProcess process = criu.process();
+        long end = System.nanoTime() + CriuAftermath.ROLL_BACK.toNanos();
+        OptionalInt status = OptionalInt.empty();
+        long left;
+        while (status.isEmpty() && (left = end - System.nanoTime()) > 0) {
+            try {
+                status = process.awaitEnd(Duration.ofNanos(left));
+            } catch (InterruptedException again) {
+                interrupted = true;
+            }
+        }
+        if (status.isPresent()) {
+            return status.getAsInt();
+        }
+        LOG.warn("criu {} did not undo its work within {} s and is killed", process.pid(), CriuAftermath.ROLL_BACK.toSeconds());
+        try {
+            process.kill();
+        } catch (InterruptedException again) {
+            interrupted = true;
+        }
+        return KILLED;
+    }
+
+    /** What the end of this daemon does to criu: its streams end. */
+    void hangUp() {
+        session.abort();
     }
 
     private List<String> outcome(int status, Duration atMost) throws IOException, InterruptedException {
-        undo(status);
         List<String> names;
         try {
             names = session.finish(CriuRun.PIPES_END);
@@ -110,7 +168,7 @@ public final class CriuDump implements AutoCloseable {
             throw known;
         }
         if (status == KILLED) {
-            throw new FerryException(ErrorCode.DUMP_TIMEOUT, "CRIU did not dump the job within " + atMost.toSeconds() + " s and was killed");
+            throw new FerryException(ErrorCode.DUMP_TIMEOUT, "CRIU did not dump the job within " + atMost.toSeconds() + " s and was ended");
         }
         if (status != 0) {
             throw CriuLog.read(runFolder.resolve("dump.log"), criu.process().outputLines()).dumpFailure(status);

@@ -2,12 +2,15 @@ package dev.ferry.node.criu;
 
 import dev.ferry.node.posix.DescriptorSocket;
 import dev.ferry.node.posix.Posix;
+import dev.ferry.node.posix.PosixException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 
@@ -25,7 +28,10 @@ abstract class StreamerSession implements AutoCloseable {
     private final List<Thread> carriers = new ArrayList<>();
     private final List<String> names = new ArrayList<>();
     private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
+    /** Descriptors that carriers use. */
+    private final Set<Integer> pipes = new HashSet<>();
     private volatile boolean stopped;
+    private volatile boolean aborted;
     private volatile @Nullable DescriptorSocket connection;
 
     StreamerSession(Path socketFile, String threadName) throws IOException {
@@ -55,7 +61,8 @@ abstract class StreamerSession implements AutoCloseable {
             connection = socket;
             try (DescriptorSocket open = socket) {
                 String name;
-                while ((name = StreamerProtocol.readRequest(open)) != null) {
+                // abort() looks for the connection only after it has said so: one of both sees the other.
+                while (!aborted && (name = StreamerProtocol.readRequest(open)) != null) {
                     names.add(name);
                     handle(open, name);
                 }
@@ -71,6 +78,13 @@ abstract class StreamerSession implements AutoCloseable {
     }
 
     void carry(int descriptor, String name, Carrier carrier) {
+        synchronized (pipes) {
+            if (aborted) {
+                Posix.close(descriptor);
+                return;
+            }
+            pipes.add(descriptor);
+        }
         Thread thread =
                 Thread.ofPlatform()
                         .daemon()
@@ -84,11 +98,36 @@ abstract class StreamerSession implements AutoCloseable {
                                     } catch (Exception failed) {
                                         fail(failed);
                                     } finally {
-                                        Posix.close(descriptor);
+                                        synchronized (pipes) {
+                                            pipes.remove(descriptor);
+                                            Posix.close(descriptor);
+                                        }
                                     }
                                 });
         carriers.add(thread);
         thread.start();
+    }
+
+    /**
+     * Hangs up and gives up every pipe, as our death would: criu fails at its next request or write, and undoes what it has done.
+     * A carrier sees the end of its pipe, even while it waits for a buffer.
+     */
+    void abort() {
+        stopped = true;
+        synchronized (pipes) {
+            aborted = true;
+            for (int pipe : pipes) {
+                try {
+                    Posix.empty(pipe);
+                } catch (PosixException failed) {
+                    fail(failed);
+                }
+            }
+        }
+        DescriptorSocket open = connection;
+        if (open != null) {
+            open.shutdown();
+        }
     }
 
     void fail(Throwable cause) {

@@ -164,6 +164,10 @@ final class Recovery {
             return;
         }
         Path run = job.folder().criu(DumpAction.runFolder(open));
+        // Before anything is frozen or killed: criu cures the job's threads and freezes the group again as it found it.
+        if (!CriuAftermath.awaitEnd(run, CriuAftermath.ROLL_BACK)) {
+            LOG.warn("job {}: the criu of {} did not end by itself and is killed", job.id(), open.getId());
+        }
         boolean stoodStill = job.isAlive() && job.cgroup().isFrozen();
         Optional<Image> image = wholeImage();
         if (image.isPresent() && (stoodStill || !open.getDump().getStayFrozen())) {

@@ -153,8 +153,11 @@ public final class DescriptorSocket implements AutoCloseable {
         throw new PosixException("recvmsg: " + (received.length == 0 && !cut ? "no descriptor came" : "more than one descriptor came"), EPROTO);
     }
 
-    /** Ends both directions: a thread that waits on this socket wakes up. */
-    public void shutdown() {
+    /** Ends both directions: a thread that waits on this socket wakes up. Nothing is done to one that is closed: its number may be another's by now. */
+    public synchronized void shutdown() {
+        if (closed) {
+            return;
+        }
         try {
             long ignored = Native.check("shutdown", (state, arena) -> (int) Native.SHUTDOWN.invokeExact(state, descriptor, SHUT_RDWR));
         } catch (PosixException alreadyGone) {

@@ -43,6 +43,9 @@ final class Native {
     /** ssize_t recvmsg(int socket, struct msghdr *message, int flags) */
     static final MethodHandle RECVMSG = handle("recvmsg", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT));
 
+    /** int dup3(int from, int to, int flags) */
+    static final MethodHandle DUP3 = handle("dup3", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT));
+
     /** int shutdown(int socket, int how) */
     static final MethodHandle SHUTDOWN = handle("shutdown", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT));
 

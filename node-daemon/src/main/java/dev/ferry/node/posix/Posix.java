@@ -196,6 +196,22 @@ public final class Posix {
         int ignored = LIBC.close(descriptor);
     }
 
+    /**
+     * Lets a descriptor that is in use name /dev/null from now on: what it named before is given up as if it was closed, but the
+     * number is not free for others. A call that waits on the old file keeps it until it returns.
+     */
+    public static void empty(int descriptor) throws PosixException {
+        int nothing = LIBC.open("/dev/null", O_CLOEXEC, 0);
+        if (nothing < 0) {
+            throw new PosixException("open /dev/null", LIBC.errno());
+        }
+        try {
+            long ignored = Native.check("dup3", (state, arena) -> (int) Native.DUP3.invokeExact(state, nothing, descriptor, O_CLOEXEC));
+        } finally {
+            close(nothing);
+        }
+    }
+
     /** Asks for a pipe of so many bytes; the kernel's limits may give less, which is not an error. */
     public static void growPipe(int descriptor, int bytes) {
         try {

@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -65,6 +66,15 @@ public final class ToolProcess {
             }
         }
         return -1;
+    }
+
+    /**
+     * Waits for the end, and leaves the tool alone when none comes, or when the thread is interrupted.
+     *
+     * @return the exit status; empty: the time is over
+     */
+    public OptionalInt awaitEnd(Duration atMost) throws InterruptedException {
+        return process.waitFor(atMost.toNanos(), TimeUnit.NANOSECONDS) ? OptionalInt.of(process.exitValue()) : OptionalInt.empty();
     }
 
     public boolean isAlive() {

@@ -20,6 +20,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
@@ -28,12 +29,24 @@ final class TestingImage {
     private final BufferPool buffers = new BufferPool(16, 1 << 20);
     private final Map<String, ByteArrayOutputStream> files = new ConcurrentHashMap<>();
     private final AtomicLong bytes = new AtomicLong();
+    private final CountDownLatch goesOn = new CountDownLatch(1);
     private volatile long failAfterBytes = Long.MAX_VALUE;
+    private volatile long stallAfterBytes = Long.MAX_VALUE;
     private volatile @Nullable String damaged;
 
     TestingImage failAfter(long count) {
         failAfterBytes = count;
         return this;
+    }
+
+    /** The store takes nothing more from there on until {@link #goOn}. */
+    TestingImage stallAfter(long count) {
+        stallAfterBytes = count;
+        return this;
+    }
+
+    void goOn() {
+        goesOn.countDown();
     }
 
     /** Reading this file fails as a corrupt chunk does. */
@@ -75,6 +88,14 @@ final class TestingImage {
             return new Spooled(bytes.get(), 0, 0);
         }
 
+        private void awaitGoOn() {
+            try {
+                goesOn.await();
+            } catch (InterruptedException interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+
         @Override
         public ByteSink file(String name) {
             ByteArrayOutputStream content = new ByteArrayOutputStream();
@@ -85,7 +106,11 @@ final class TestingImage {
                     byte[] copy = new byte[owned.remaining()];
                     owned.get(copy);
                     buffers.give(owned);
-                    if (bytes.addAndGet(copy.length) > failAfterBytes) {
+                    long taken = bytes.addAndGet(copy.length);
+                    if (taken > stallAfterBytes) {
+                        awaitGoOn();
+                    }
+                    if (taken > failAfterBytes) {
                         throw new FerryException(ErrorCode.STORE_UNREACHABLE, "the test's store is gone");
                     }
                     content.writeBytes(copy);

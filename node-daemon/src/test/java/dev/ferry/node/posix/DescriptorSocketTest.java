@@ -63,6 +63,38 @@ class DescriptorSocketTest {
         }
     }
 
+    /** The number of a closed socket is soon another's. */
+    @Test
+    void shutdownOfAClosedSocketDoesNotMeetAnother() throws Exception {
+        Path path = folder.resolve("socket");
+        try (DescriptorSocket listener = DescriptorSocket.listen(path)) {
+            DescriptorSocket closed = peer(listener, path, "s.recv(1)\n");
+            closed.close();
+            try (DescriptorSocket next = peer(listener, path, "s.recv(1)\ns.send(b'y')\n")) {
+                closed.shutdown();
+                next.write(ByteBuffer.allocateDirect(1));
+                assertThat(next.readFully(ByteBuffer.allocateDirect(1))).isTrue();
+            }
+        }
+    }
+
+    @Test
+    void whatIsEmptiedIsAtItsEndAndTheOtherSideIsTold() throws Exception {
+        Path path = folder.resolve("socket");
+        String lines = "r, w = os.pipe()\nsocket.send_fds(s, [b'x'], [r])\nos.close(r)\ns.recv(1)\ntry:\n os.write(w, b'z')\nexcept BrokenPipeError: s.send(b'b')\n";
+        try (DescriptorSocket listener = DescriptorSocket.listen(path);
+                DescriptorSocket socket = peer(listener, path, lines)) {
+            int pipe = socket.receiveDescriptor();
+            Posix.empty(pipe);
+            assertThat(Posix.read(pipe, ByteBuffer.allocateDirect(1))).isZero();
+            socket.write(ByteBuffer.allocateDirect(1));
+            ByteBuffer answer = ByteBuffer.allocateDirect(1);
+            assertThat(socket.readFully(answer)).isTrue();
+            assertThat(answer.get(0)).isEqualTo((byte) 'b');
+            Posix.close(pipe);
+        }
+    }
+
     private static long descriptors() throws Exception {
         try (var all = Files.list(Path.of("/proc/self/fd"))) {
             return all.count();
