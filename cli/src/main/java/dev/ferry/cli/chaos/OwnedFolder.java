@@ -73,12 +73,12 @@ public final class OwnedFolder implements AutoCloseable {
     /** Whether the folder is one of ours, and the process that works in it is gone. */
     private static boolean wasKilled(Path folder) throws IOException {
         Path owner = folder.resolve(OWNER);
-        // Anybody may make a folder of that name there, with anything in it.
-        boolean ours = Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS) && Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS).equals(Files.getOwner(Path.of("/proc/self")));
-        if (!ours || !Files.isRegularFile(owner, LinkOption.NOFOLLOW_LINKS)) {
-            return false;
-        }
         try {
+            // Anybody may make a folder of that name there, with anything in it.
+            boolean ours = Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS) && Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS).equals(Files.getOwner(Path.of("/proc/self")));
+            if (!ours || !Files.isRegularFile(owner, LinkOption.NOFOLLOW_LINKS)) {
+                return false;
+            }
             String[] words = Files.readString(owner).split(" ", -1);
             // One that is being written holds less.
             return words.length == 4 && words[3].equals(pids()) && !new JobProcess(Integer.parseInt(words[0]), Long.parseLong(words[1]), words[2]).isAlive();

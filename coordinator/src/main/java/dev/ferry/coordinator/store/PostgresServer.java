@@ -94,13 +94,13 @@ public final class PostgresServer implements AutoCloseable {
 
     private static boolean isLeftover(Path folder) throws IOException {
         Path owner = folder.resolve(OWNER);
-        // Anybody may make a folder of that name there, with anything in it.
-        boolean ours = Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS) && TRUSTED.contains(Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS).getName());
-        // One without a word is being made at this moment, or was made by an older Ferry.
-        if (!ours || !Files.isRegularFile(owner, LinkOption.NOFOLLOW_LINKS)) {
-            return false;
-        }
         try {
+            // Anybody may make a folder of that name there, with anything in it.
+            boolean ours = Files.isDirectory(folder, LinkOption.NOFOLLOW_LINKS) && TRUSTED.contains(Files.getOwner(folder, LinkOption.NOFOLLOW_LINKS).getName());
+            // One without a word is being made at this moment, or was made by an older Ferry.
+            if (!ours || !Files.isRegularFile(owner, LinkOption.NOFOLLOW_LINKS)) {
+                return false;
+            }
             String words = Files.readString(owner);
             return !words.isEmpty() && !words.equals(identity(Long.parseLong(words.split(" ", 2)[0])));
         } catch (NoSuchFileException | NumberFormatException notOurs) {
