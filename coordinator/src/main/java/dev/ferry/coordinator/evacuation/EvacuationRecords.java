@@ -6,6 +6,7 @@ import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.Evacuation;
 import dev.ferry.proto.v1.EvacuationState;
 import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.Notice;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -43,12 +44,17 @@ public final class EvacuationRecords {
         return state.records(OPEN, RecordQuery.all()).stream().map(one -> state.record(KIND, one.getId())).flatMap(Optional::stream).filter(EvacuationRecords::isOpen).toList();
     }
 
+    /** Those that a notice came to by itself, the newest first. */
+    static Stream<Evacuation> of(Transaction state, Notice notice) {
+        return state.records(KIND, RecordQuery.of(notice.getNode()).newestFirst()).stream().filter(one -> one.getNotice().equals(notice.getId()));
+    }
+
     /** Lists the open ones anew, and lets go what ended long ago. */
     static boolean tidy(Transaction state) {
         state.records(KIND, RecordQuery.all().newestFirst().atMost(MOST_LISTED_ANEW)).stream().filter(EvacuationRecords::isOpen).forEach(one -> put(state, one));
         // One whose notice stands is what says that the notice was dealt with.
         List<Evacuation> kept =
-                Stream.concat(open(state).stream(), Notices.standing(state).stream().flatMap(notice -> state.records(KIND, RecordQuery.of(notice.getNode())).stream().filter(one -> one.getNotice().equals(notice.getId())))).toList();
+                Stream.concat(open(state).stream(), Notices.standing(state).stream().flatMap(notice -> of(state, notice))).toList();
         int ignored = state.deleteBefore(KIND, state.now() - KEPT.toMillis());
         kept.forEach(one -> put(state, one));
         return true;

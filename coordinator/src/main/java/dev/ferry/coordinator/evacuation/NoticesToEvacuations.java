@@ -53,10 +53,11 @@ final class NoticesToEvacuations {
 
     /** Those of a node that have left nothing on it, and whose notice stands. */
     static List<Evacuation> dealtWith(Transaction state, String node) {
-        List<String> standing = state.records(Notices.KIND, RecordQuery.of(node)).stream().filter(notice -> notice.getState() == NoticeState.STANDING).map(Notice::getId).toList();
-        return standing.isEmpty()
-                ? List.of()
-                : state.records(EvacuationRecords.KIND, RecordQuery.of(node)).stream().filter(one -> standing.contains(one.getNotice()) && Evacuations.isEmptied(one)).toList();
+        return state.records(Notices.KIND, RecordQuery.of(node)).stream()
+                .filter(notice -> notice.getState() == NoticeState.STANDING)
+                .flatMap(notice -> EvacuationRecords.of(state, notice))
+                .filter(Evacuations::isEmptied)
+                .toList();
     }
 
     /** An evacuation that has ended needs no second one, however often its notice is told. */

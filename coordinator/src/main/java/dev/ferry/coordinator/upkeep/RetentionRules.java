@@ -21,10 +21,14 @@ final class RetentionRules {
         return coordinator.toBuilder().mergeFrom(job).build();
     }
 
+    /** Whether the rule for jobs that ended with success takes the place of the others. */
+    private static boolean isByEnd(Retention rules, boolean succeeded) {
+        return succeeded && rules.hasAfterSuccess() && rules.getAfterSuccess() >= 0;
+    }
+
     /** Whether every image of a job is kept, so that they need not be looked at. */
     static boolean keepAll(Retention rules, boolean succeeded) {
-        boolean byEnd = succeeded && rules.hasAfterSuccess() && rules.getAfterSuccess() >= 0;
-        return !byEnd && rules.getLast() == 0 && rules.getHourly() == 0 && rules.getDaily() == 0;
+        return !isByEnd(rules, succeeded) && rules.getLast() == 0 && rules.getHourly() == 0 && rules.getDaily() == 0;
     }
 
     /**
@@ -38,7 +42,7 @@ final class RetentionRules {
         Set<String> kept = new HashSet<>();
         if (keepAll(rules, succeeded)) {
             return List.of();
-        } else if (succeeded && rules.hasAfterSuccess() && rules.getAfterSuccess() >= 0) {
+        } else if (isByEnd(rules, succeeded)) {
             keepLast(newestFirst, rules.getAfterSuccess(), kept);
         } else {
             keepLast(newestFirst, rules.getLast(), kept);

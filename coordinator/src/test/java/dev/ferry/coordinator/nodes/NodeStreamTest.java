@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.ferry.common.Clock;
 import dev.ferry.common.SystemScheduler;
 import dev.ferry.coordinator.leader.Leads;
+import dev.ferry.coordinator.store.ForwardingStateStore;
 import dev.ferry.coordinator.store.SqliteStateStore;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
@@ -24,7 +25,7 @@ class NodeStreamTest {
     @TempDir Path folder;
 
     /** A store that has something looked at in each transaction. */
-    private record Looking(StateStore store, Consumer<Transaction> look) implements StateStore {
+    private record Looking(StateStore store, Consumer<Transaction> look) implements ForwardingStateStore {
         @Override
         public <T> T transact(Function<Transaction, T> work) {
             return store.transact(
@@ -32,16 +33,6 @@ class NodeStreamTest {
                         look.accept(state);
                         return work.apply(state);
                     });
-        }
-
-        @Override
-        public void onChange(Consumer<Iterable<String>> listener) {
-            store.onChange(listener);
-        }
-
-        @Override
-        public void close() {
-            store.close();
         }
     }
 

@@ -6,6 +6,7 @@ import dev.ferry.common.FerryException;
 import dev.ferry.common.SystemScheduler;
 import dev.ferry.coordinator.nodes.CommandDesk;
 import dev.ferry.coordinator.store.Changes;
+import dev.ferry.coordinator.store.ForwardingStateStore;
 import dev.ferry.coordinator.store.SqliteStateStore;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
@@ -24,7 +25,6 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.function.Consumer;
 import java.util.function.Function;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -34,7 +34,7 @@ class LostAnswerTest {
     private static final Duration SOON = Duration.ofMillis(20);
 
     /** Fails once, after the commit of the transaction that ended the operation. */
-    private record Forgetful(StateStore store, String operation, AtomicBoolean failed) implements StateStore {
+    private record Forgetful(StateStore store, String operation, AtomicBoolean failed) implements ForwardingStateStore {
         @Override
         public <T> T transact(Function<Transaction, T> work) {
             T done = store.transact(work);
@@ -43,16 +43,6 @@ class LostAnswerTest {
                 throw new FerryException(ErrorCode.INTERNAL, "the answer of the database was lost");
             }
             return done;
-        }
-
-        @Override
-        public void onChange(Consumer<Iterable<String>> listener) {
-            store.onChange(listener);
-        }
-
-        @Override
-        public void close() {
-            store.close();
         }
     }
 

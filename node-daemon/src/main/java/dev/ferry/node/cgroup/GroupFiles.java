@@ -3,7 +3,6 @@ package dev.ferry.node.cgroup;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -43,10 +42,8 @@ final class GroupFiles {
     static String read(Path file) {
         try {
             return Files.readString(file);
-        } catch (NoSuchFileException gone) {
-            return "";
-        } catch (IOException raced) {
-            // ENODEV: the group was removed between open and read.
+        } catch (IOException gone) {
+            // Also ENODEV: the group was removed between open and read.
             return "";
         }
     }

@@ -14,7 +14,7 @@ final class DumpHeap {
 
     /** Of memory, in bytes: 62 pages on average, as PageCutter cuts it. */
     private static final long CHUNK = 248 << 10;
-    /** Bytes of heap that a chunk takes: measured, 1.4 to 2.3 MB for each GiB of a job. */
+    /** Bytes of heap that a chunk takes at most, by the sizes of the objects that hold it, added up and not measured: 1.4 to 2.3 MB for each GiB of a job. */
     private static final long EACH = 550;
     /** The rest is for all else that the daemon does, and for the collector. */
     private static final double SHARE = 0.6;
