@@ -11,7 +11,7 @@ public interface ImageReader extends AutoCloseable {
 
     Optional<StoredFile> file(String name);
 
-    /** Begins to fetch the first files of memory pages, which CRIU asks for first; {@link #open} goes on where that is. */
+    /** Begins to fetch CRIU's files in the order in which it asked for them when the job came back last; {@link #open} goes on where that is. */
     void prefetch();
 
     /** Reads a run of bytes in order, with chunks fetched ahead as the window of memory allows. */

@@ -7,6 +7,7 @@ import dev.ferry.proto.v1.Manifest;
 import dev.ferry.proto.v1.VolumeEntry;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -59,6 +60,13 @@ public interface ImageWriter extends AutoCloseable {
 
     /** What the job was submitted as: goes into the manifest, so that an image alone says all that is needed to bring the job back. */
     void spec(JobSpec spec);
+
+    /**
+     * In which order CRIU asked for its files when the job came back last: the next restore fetches them so.
+     *
+     * @param names of files that need not be in this image
+     */
+    void restoreOrder(List<String> names);
 
     /**
      * Whether whoever the bytes are of stands still until all are given, and goes on then. As long as there is room for them, what is done

@@ -42,8 +42,9 @@ public final class CriuRestore implements AutoCloseable {
      * What came back.
      *
      * @param bytes read from the image by CRIU
+     * @param asked the files that CRIU asked for, in that order
      */
-    public record Restored(JobProcess process, long bytes) {}
+    public record Restored(JobProcess process, long bytes, List<String> asked) {}
 
     /**
      * Starts criu, which waits for {@link #restore}.
@@ -134,8 +135,9 @@ public final class CriuRestore implements AutoCloseable {
         if (CriuAftermath.isNeeded(status)) {
             CriuAftermath.killLeftovers(runFolder);
         }
+        List<String> asked = List.of();
         if (status == 0 && session.failure() == null) {
-            session.finish(CriuRun.PIPES_END);
+            asked = session.finish(CriuRun.PIPES_END);
             NetworkLock.end(runFolder, cgroup);
         }
         Throwable ours = session.failure();
@@ -163,7 +165,7 @@ public final class CriuRestore implements AutoCloseable {
         if (ours != null) {
             throw new FerryException(ErrorCode.RESTORE_FAILED, "The image could not be given to CRIU: " + ours, ours);
         }
-        return new Restored(JobProcess.of(Integer.parseInt(Files.readString(pidFile(runFolder)).trim())), session.bytes());
+        return new Restored(JobProcess.of(Integer.parseInt(Files.readString(pidFile(runFolder)).trim())), session.bytes(), asked);
     }
 
     /** Ends a criu that was not let through the gate. */

@@ -120,6 +120,7 @@ final class DumpAction {
                 notify.goesOn(JobNotify.THAWED);
             }
             image.spec(order.getSpec());
+            image.restoreOrder(RestoreOrder.read(job.folder()));
             Image facts = gpu.addTo(ImageFacts.of(job, command, logBytes, frozen));
             Image stored = phases.measure("upload", image::bytesSent, 0, () -> image.commit(facts, left()));
             result.setImage(stored);

@@ -87,6 +87,7 @@ final class RestoreAction {
             GpuPhase.enter(restored.process(), spec, access);
             gpu.goOn(map);
             job.enter(LocalState.LOCAL_RUNNING, record -> LocalJob.setProcess(record, restored.process()));
+            RestoreOrder.write(job.folder(), restored.asked());
             new JobNotify(job).goesOn(JobNotify.RESTORED);
             Trees.delete(job.folder().criu(runFolder(command)));
         } catch (Exception | Error failed) {

@@ -37,6 +37,11 @@ public record JobFolder(Path path) {
         return path.resolve("criu-" + run);
     }
 
+    /** In which order CRIU asked for an image's files when the job came back; not there: it never did, here. */
+    public Path restoreOrder() {
+        return path.resolve("restore-order");
+    }
+
     /** Devices of a stand-in for GPUs that the job was given; not there: none. */
     public Path gpu() {
         return path.resolve("gpu");

@@ -17,6 +17,7 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
@@ -138,6 +139,9 @@ final class TestingImage {
 
         @Override
         public void spec(JobSpec spec) {}
+
+        @Override
+        public void restoreOrder(List<String> names) {}
 
         @Override
         public long bytesIn() {

@@ -12,6 +12,7 @@ import dev.ferry.proto.v1.GpuFiles;
 import dev.ferry.proto.v1.GpuSample;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.proto.v1.Requirements;
+import dev.ferry.storage.ImageReader;
 import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.StoreConfig;
@@ -82,12 +83,21 @@ class GpuStandInIT {
         assertThat(saved.getImage().getRequirements().getGpuStandIn()).isTrue();
         assertThat(one.cards.used()).isZero();
         job.awaitSteps(two, 20);
-        job.move(two, one, List.of(one.uuids().get(1), one.uuids().get(0)));
+        CommandResult again = job.move(two, one, List.of(one.uuids().get(1), one.uuids().get(0)));
+        assertThat(restoreOrder(saved)).as("it had never come back").isEmpty();
+        assertThat(restoreOrder(again)).startsWith("inventory.img", "pstree.img").contains("pages-1.img", "pages-2.img", "pages-3.img");
         job.awaitSteps(one, 20);
         job.move(one, two, two.uuids().subList(0, 2));
         job.awaitEnd(two);
         assertThat(two.log(job.id)).isEqualTo(reference);
         await().atMost(TestingGpuNode.SOON).untilAsserted(() -> assertThat(one.cards.used() + two.cards.used()).isZero());
+    }
+
+    /** Names of the files, as the image tells the restore after this one. */
+    private List<String> restoreOrder(CommandResult dumped) {
+        try (ImageReader image = new Images(store).read(dumped.getImage().getId())) {
+            return image.manifest().getRestoreOrderList().stream().map(index -> image.manifest().getFiles(index).getName()).toList();
+        }
     }
 
     @Test

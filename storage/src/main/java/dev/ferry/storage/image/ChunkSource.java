@@ -52,9 +52,13 @@ final class ChunkSource implements ByteSource {
         }
     }
 
-    /** Orders the first groups. */
-    void begin() {
-        fillAhead();
+    /**
+     * Orders the first groups, before they are asked for.
+     *
+     * @return false: there was no right to order all that it may
+     */
+    boolean begin() {
+        return fillAhead(true);
     }
 
     @Override
@@ -93,7 +97,7 @@ final class ChunkSource implements ByteSource {
     /** Takes the next group, after it has ordered those behind it. */
     private boolean advance() {
         release();
-        fillAhead();
+        boolean ignored = fillAhead(false);
         Group group = groups.pollFirst();
         if (group == null) {
             return false;
@@ -128,19 +132,24 @@ final class ChunkSource implements ByteSource {
         }
     }
 
-    private void fillAhead() {
+    /**
+     * @param early nobody asks for the first group yet
+     * @return false: a right was missing
+     */
+    private boolean fillAhead(boolean early) {
         while (planned < chunks.getLengthsCount() && groups.size() < MOST_AHEAD) {
             if (chunks.getStored(planned) == 0) {
                 groups.add(new Group(null, chunks.getLengths(planned++), false));
                 continue;
             }
             // The group that is asked for now needs no right, so that every reader gets on.
-            boolean counted = !groups.isEmpty();
+            boolean counted = early || !groups.isEmpty();
             if (counted && !fetcher.mayFetchAhead()) {
-                return;
+                return false;
             }
             groups.add(new Group(fetcher.fetch(image.manifest().getImage().getId(), neighbours(), StoredChunk.Proof.CHECKSUM), 0, counted));
         }
+        return true;
     }
 
     private List<ChunkFetcher.Wanted> neighbours() {

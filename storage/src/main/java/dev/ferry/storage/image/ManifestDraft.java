@@ -6,9 +6,11 @@ import dev.ferry.proto.v1.StoredFile;
 import dev.ferry.proto.v1.StoredVolume;
 import dev.ferry.proto.v1.VolumeEntry;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /** The files and volumes of an image on its way, in the order in which they came. Safe for threads until it is read. */
@@ -52,9 +54,16 @@ final class ManifestDraft {
         }
     }
 
-    /** Writes the files, the volumes and the packs that hold their chunks, when no run grows any more. */
-    void writeTo(Manifest.Builder manifest) {
+    /**
+     * Writes the files, the volumes and the packs that hold their chunks, when no run grows any more.
+     *
+     * @param restoreOrder names of files, also of some that are not here
+     */
+    void writeTo(Manifest.Builder manifest, List<String> restoreOrder) {
         Map<String, Integer> packs = new LinkedHashMap<>();
+        Map<String, Integer> indexes = new HashMap<>();
+        files.keySet().forEach(name -> indexes.put(name, indexes.size()));
+        restoreOrder.stream().distinct().map(indexes::get).filter(Objects::nonNull).forEach(manifest::addRestoreOrder);
         files.forEach((name, run) -> manifest.addFiles(StoredFile.newBuilder().setName(name).setSize(run.bytes()).setChunks(list(run, packs))));
         volumes.forEach(
                 (name, entries) -> {

@@ -6,26 +6,21 @@ import dev.ferry.proto.v1.StoredFile;
 import dev.ferry.storage.ByteSource;
 import dev.ferry.storage.ImageReader;
 import java.nio.ByteBuffer;
-import java.util.Collections;
 import java.util.HashMap;
-import java.util.IdentityHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 
 /** One image, opened for reading. */
 public final class StoredImageReader implements ImageReader {
-    /** Files that are begun before they are asked for: as many as the window of memory for all readers has room for. */
-    private static final int MOST_BEGUN = 4;
-
     private final Manifest manifest;
     private final ChunkFetcher fetcher;
     private final Map<String, StoredFile> files = new HashMap<>();
     private final ConcurrentLinkedQueue<ByteBuffer> windows = new ConcurrentLinkedQueue<>();
     private final AtomicBoolean closed = new AtomicBoolean();
-    /** By the list itself, not its content: two files of the same content are two sources. */
-    private final Map<ChunkList, ChunkSource> begun = Collections.synchronizedMap(new IdentityHashMap<>());
+    private volatile @Nullable Prefetch prefetch;
 
     public StoredImageReader(Manifest manifest, ChunkFetcher fetcher) {
         this.manifest = manifest;
@@ -55,21 +50,16 @@ public final class StoredImageReader implements ImageReader {
         if (closed.get()) {
             throw new IllegalStateException("the image is closed");
         }
-        ChunkSource ready = offset == 0 ? begun.remove(chunks) : null;
+        Prefetch ahead = prefetch;
+        ChunkSource ready = offset == 0 && ahead != null ? ahead.take(chunks) : null;
         return ready == null ? new ChunkSource(this, fetcher, chunks, offset) : ready;
     }
 
     @Override
     public void prefetch() {
-        manifest.getFilesList().stream()
-                .filter(file -> ManifestDraft.isMemory(file.getName()))
-                .limit(MOST_BEGUN)
-                .forEach(
-                        file -> {
-                            ChunkSource source = new ChunkSource(this, fetcher, file.getChunks(), 0);
-                            source.begin();
-                            begun.put(file.getChunks(), source);
-                        });
+        Prefetch ahead = new Prefetch(manifest, chunks -> new ChunkSource(this, fetcher, chunks, 0));
+        prefetch = ahead;
+        ahead.begin();
     }
 
     ByteBuffer takeWindow() {
@@ -84,8 +74,10 @@ public final class StoredImageReader implements ImageReader {
     @Override
     public void close() {
         closed.set(true);
-        begun.values().forEach(ChunkSource::close);
-        begun.clear();
+        Prefetch ahead = prefetch;
+        if (ahead != null) {
+            ahead.close();
+        }
         windows.clear();
     }
 }

@@ -13,6 +13,7 @@ import dev.ferry.storage.ImageWriter;
 import dev.ferry.storage.ObjectStore;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -52,6 +53,7 @@ public final class StoredImageWriter implements ImageWriter {
     private final Set<RunSink> openRuns = ConcurrentHashMap.newKeySet();
     private final AtomicReference<@Nullable FerryException> failure = new AtomicReference<>();
     private final AtomicBoolean holdsBack = new AtomicBoolean();
+    private volatile List<String> restoreOrder = List.of();
     private volatile JobSpec spec = JobSpec.getDefaultInstance();
     private boolean closed;
 
@@ -312,6 +314,11 @@ public final class StoredImageWriter implements ImageWriter {
     }
 
     @Override
+    public void restoreOrder(List<String> names) {
+        restoreOrder = List.copyOf(names);
+    }
+
+    @Override
     public long bytesIn() {
         return counts.bytesIn();
     }
@@ -366,7 +373,7 @@ public final class StoredImageWriter implements ImageWriter {
         Image.Builder all = facts.toBuilder().setId(image).setMemoryBytes(draft.memoryBytes()).setSentBytes(packs.sentBytes());
         counts.writeTo(all);
         Manifest.Builder manifest = Manifest.newBuilder().setFormatVersion(ManifestFormat.VERSION).setSpec(spec).setWriter(hold.writer()).setImage(all);
-        draft.writeTo(manifest);
+        draft.writeTo(manifest, restoreOrder);
         return manifest.build();
     }
 
