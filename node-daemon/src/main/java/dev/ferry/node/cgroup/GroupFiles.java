@@ -1,6 +1,7 @@
 package dev.ferry.node.cgroup;
 
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -27,8 +28,11 @@ final class GroupFiles {
         List<Path> children = new ArrayList<>();
         try (var entries = Files.newDirectoryStream(group, Files::isDirectory)) {
             entries.forEach(children::add);
-        } catch (IOException | DirectoryIteratorException gone) {
+        } catch (IOException | DirectoryIteratorException failed) {
             // Removed between two looks: its last process has ended, so nothing below it is left to be found.
+            if (!Files.notExists(group)) {
+                throw new UncheckedIOException("can't look into " + group, failed instanceof DirectoryIteratorException within ? within.getCause() : (IOException) failed);
+            }
         }
         return children;
     }
@@ -38,13 +42,20 @@ final class GroupFiles {
         return read(group.resolve("cgroup.procs")).lines().map(Integer::valueOf).toList();
     }
 
-    /** Empty when the file is not there: the group is gone. */
+    /**
+     * Empty when the file is not there: the group is gone.
+     *
+     * @throws UncheckedIOException when it is there and can't be read, as for want of descriptors: a group that can't be seen is not an empty one
+     */
     static String read(Path file) {
         try {
             return Files.readString(file);
-        } catch (IOException gone) {
+        } catch (IOException failed) {
             // Also ENODEV: the group was removed between open and read.
-            return "";
+            if (Files.notExists(file)) {
+                return "";
+            }
+            throw new UncheckedIOException("can't read " + file, failed);
         }
     }
 

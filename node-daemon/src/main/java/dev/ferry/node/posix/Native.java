@@ -76,6 +76,12 @@ final class Native {
     /** int mknod(const char *path, mode_t mode, dev_t device) */
     static final MethodHandle MKNOD = handle("mknod", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, JAVA_LONG));
 
+    /** ssize_t readlink(const char *path, char *target, size_t size) */
+    static final MethodHandle READLINK = handle("readlink", FunctionDescriptor.of(JAVA_LONG, ADDRESS, ADDRESS, JAVA_LONG));
+
+    /** int symlink(const char *target, const char *path) */
+    static final MethodHandle SYMLINK = handle("symlink", FunctionDescriptor.of(JAVA_INT, ADDRESS, ADDRESS));
+
     /** int clock_gettime(clockid_t clock, struct timespec *time) */
     static final MethodHandle CLOCK_GETTIME = handle("clock_gettime", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS));
 

@@ -3,13 +3,13 @@ package dev.ferry.node.posix;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SegmentAllocator;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -49,6 +49,8 @@ public final class Posix {
     private static final int OPEN_HOW = 24;
     private static final long SYS_OPENAT2 = 437;
     private static final int ENOENT = 2;
+    private static final int EACCES = 13;
+    private static final int PATH_MAX = 4096;
     private static final int SMALL = 64 << 10;
     private static final short POLLIN = 1;
     private static final int CHARACTER_DEVICE = 0020666;
@@ -251,11 +253,68 @@ public final class Posix {
         return count > 0;
     }
 
-    /** Makes a character device's node that everybody may read and write. */
-    public static void makeDevice(Path path, int major, int minor) throws PosixException {
+    /**
+     * What a symlink says, byte by byte: Java's strings lose what is no text.
+     *
+     * @param path of the link, as the kernel has it
+     */
+    public static byte[] readLink(byte[] path) throws PosixException {
+        byte[][] target = new byte[1][];
+        long ignored =
+                Native.check(
+                        "readlink",
+                        (state, arena) -> {
+                            MemorySegment room = arena.allocate(PATH_MAX);
+                            long length = (long) Native.READLINK.invokeExact(state, cString(arena, path), room, (long) PATH_MAX);
+                            if (length >= 0) {
+                                target[0] = room.asSlice(0, length).toArray(ValueLayout.JAVA_BYTE);
+                            }
+                            return length;
+                        });
+        return target[0];
+    }
+
+    /** Makes a symlink from bytes; see {@link #readLink}. */
+    public static void makeLink(byte[] target, byte[] path) throws PosixException {
+        long ignored = Native.check("symlink", (state, arena) -> (int) Native.SYMLINK.invokeExact(state, cString(arena, target), cString(arena, path)));
+    }
+
+    private static MemorySegment cString(SegmentAllocator arena, byte[] bytes) {
+        MemorySegment string = arena.allocate(bytes.length + 1L);
+        MemorySegment.copy(bytes, 0, string, ValueLayout.JAVA_BYTE, 0, bytes.length);
+        return string;
+    }
+
+    /** Makes a character device's node that everybody may read and write, in a folder that a job may be writing to meanwhile. */
+    public static void makeDevice(Path path, int major, int minor) throws IOException {
         long number = (long) minor & 0xff | ((long) major & 0xfff) << 8 | ((long) minor & ~0xffL) << 12;
         long ignored = Native.check("mknod " + path, (state, arena) -> (int) Native.MKNOD.invokeExact(state, arena.allocateFrom(path.toString()), CHARACTER_DEVICE, number));
-        LIBC.chmod(path.toString(), 0666);
+        openToAll(path, number);
+    }
+
+    /**
+     * The mode of a device's node; mknod's own is cut by the umask.
+     *
+     * @throws PosixException ELOOP, EACCES: something else lies there by now
+     */
+    static void openToAll(Path path, long device) throws IOException {
+        // A descriptor that only names what is there: a job may have put a link to a file of the machine in the node's place.
+        int descriptor = LIBC.open(path.toString(), O_PATH | O_NOFOLLOW | O_CLOEXEC, 0);
+        if (descriptor < 0) {
+            throw new PosixException("open " + path, LIBC.errno());
+        }
+        try {
+            Path itself = Path.of("/proc/self/fd/" + descriptor);
+            boolean link = LIBC.fstat(descriptor).isSymlink();
+            if (link || !(Files.getAttribute(itself, "unix:rdev") instanceof Long found) || found != device) {
+                throw new PosixException("mknod " + path + ", which has been exchanged meanwhile", EACCES);
+            }
+            if (LIBC.chmod(itself.toString(), 0666) < 0) {
+                throw new PosixException("chmod " + path, LIBC.errno());
+            }
+        } finally {
+            int ignored = LIBC.close(descriptor);
+        }
     }
 
     /**
@@ -354,14 +413,17 @@ public final class Posix {
      * one process for ever. Empty: there is no such process, or it is dead and only waits to be reaped.
      */
     public static OptionalLong startTime(int pid) throws IOException {
+        Path file = Path.of("/proc", Integer.toString(pid), "stat");
         String stat;
         try {
-            stat = Files.readString(Path.of("/proc", Integer.toString(pid), "stat"));
-        } catch (NoSuchFileException gone) {
-            return OptionalLong.empty();
-        } catch (IOException raced) {
-            // ESRCH on read: it died between open and read.
-            return OptionalLong.empty();
+            // A program calls itself what it likes, in any bytes.
+            stat = Files.readString(file, StandardCharsets.ISO_8859_1);
+        } catch (IOException failed) {
+            // ESRCH on read when it died between open and read. Anything else, as a want of descriptors, says nothing of the process: who takes it for dead ends what lives.
+            if (Files.notExists(file)) {
+                return OptionalLong.empty();
+            }
+            throw failed;
         }
         // The name in parentheses may hold spaces; fields are counted after it.
         String[] fields = stat.substring(stat.lastIndexOf(')') + 2).split(" ", -1);

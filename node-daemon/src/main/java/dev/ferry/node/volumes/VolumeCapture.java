@@ -2,6 +2,7 @@ package dev.ferry.node.volumes;
 
 import com.google.protobuf.ByteString;
 import dev.ferry.common.FerryException;
+import dev.ferry.node.posix.Posix;
 import dev.ferry.proto.v1.EntryKind;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Manifest;
@@ -85,7 +86,7 @@ public final class VolumeCapture {
                         .setGid(facts.gid())
                         .setModifiedAt(facts.modifiedNanos());
         if (facts.isSymlink()) {
-            image.entry(volume, entry.setKind(EntryKind.SYMLINK).setTarget(ByteString.copyFromUtf8(Files.readSymbolicLink(file).toString())).build());
+            image.entry(volume, entry.setKind(EntryKind.SYMLINK).setTarget(ByteString.copyFrom(Posix.readLink(VolumePaths.bytes(file)))).build());
         } else if (facts.isDirectory()) {
             image.entry(volume, entry.setKind(EntryKind.DIRECTORY).build());
             try (DirectoryStream<Path> children = Files.newDirectoryStream(file)) {

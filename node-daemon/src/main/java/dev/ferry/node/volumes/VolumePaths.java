@@ -51,7 +51,8 @@ final class VolumePaths {
         return file;
     }
 
-    private static byte[] bytes(Path path) {
+    /** A path as the kernel has it, absolute. */
+    static byte[] bytes(Path path) {
         String raw = path.toAbsolutePath().toUri().getRawPath();
         if (raw.length() > 1 && raw.endsWith("/")) {
             raw = raw.substring(0, raw.length() - 1);

@@ -47,7 +47,7 @@ public final class VolumeRestore {
         requireWithin(folder, file);
         switch (entry.getKind()) {
             case DIRECTORY -> Files.createDirectories(file);
-            case SYMLINK -> Files.createSymbolicLink(file, Path.of(entry.getTarget().toStringUtf8()));
+            case SYMLINK -> Posix.makeLink(entry.getTarget().toByteArray(), VolumePaths.bytes(file));
             case HARD_LINK -> link(file, VolumePaths.resolve(folder, entry.getTarget()), folder);
             case FIFO -> Posix.makeFifo(file, entry.getMode());
             case REGULAR -> content(entry, file);

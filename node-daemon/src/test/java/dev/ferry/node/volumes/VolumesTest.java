@@ -19,6 +19,7 @@ import dev.ferry.storage.Images;
 import dev.ferry.storage.object.FolderStore;
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -73,6 +74,20 @@ class VolumesTest {
     private void restore(Image image) throws Exception {
         try (ImageReader reader = images.read(image.getId())) {
             new VolumeRestore(reader).restore(reader.manifest().getVolumes(0), target);
+        }
+    }
+
+    /** What a link says is bytes, too; and "a/" is not "a" to whoever reads it. */
+    @Test
+    void targetsOfLinksComeBackByteByByte() throws Exception {
+        byte[] link = VolumePaths.bytes(source.resolve("link"));
+        byte[][] targets = {{(byte) 0xff, 'x', (byte) 0xc3}, "no//where/".getBytes(StandardCharsets.UTF_8), "\u00e4".getBytes(StandardCharsets.UTF_8)};
+        for (int i = 0; i < targets.length; i++) {
+            Files.deleteIfExists(source.resolve("link"));
+            Posix.makeLink(targets[i], link);
+            target = folder.resolve("target-" + i);
+            restore(capture(i + 1, Optional.empty(), Set.of()));
+            assertThat(Posix.readLink(VolumePaths.bytes(target.resolve("link")))).isEqualTo(targets[i]);
         }
     }
 
