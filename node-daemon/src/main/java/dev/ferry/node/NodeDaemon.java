@@ -97,6 +97,7 @@ public final class NodeDaemon implements AutoCloseable {
             ZstdLibrary.loadIn(data.resolve("native"));
             Optional<Membership> membership = membership(config);
             CgroupLayout layout = CgroupLayout.ofThisMachine();
+            NodeIdentity.require(data, layout, config.name(), config.cgroup(), JobRegistry::continuing);
             CriuBinary criu = CriuBinary.find(config.criu().isEmpty() ? null : Path.of(config.criu()));
             Path runc = Machine.findRunc(config.runc());
             GpuNode gpu = GpuNode.open(config.gpu(), data.resolve("gpu"));

@@ -66,6 +66,11 @@ public final class JobRegistry implements AutoCloseable {
         }
     }
 
+    /** The control group of a node's jobs that run on when its lease has ended, beside that of the others. */
+    public static String continuing(String cgroup) {
+        return LocalJob.continuing(cgroup);
+    }
+
     private LocalJob local(String id, Journal journal) {
         return new LocalJob(context, id, journal, new JobFolder(folder.resolve(id)));
     }

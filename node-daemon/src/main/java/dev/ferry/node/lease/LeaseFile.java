@@ -49,11 +49,13 @@ final class LeaseFile {
             boolean fresh = file.size() < BYTES;
             MappedByteBuffer memory = file.map(FileChannel.MapMode.READ_WRITE, 0, BYTES);
             LeaseFile lease = new LeaseFile(memory);
-            if (!fresh && !Arrays.equals(lease.bytes(0, MAGIC.length), MAGIC)) {
+            // All zero: whoever made it was killed before its first word, or the power went before its first page was written.
+            boolean unborn = Arrays.equals(lease.bytes(0, MAGIC.length), new byte[MAGIC.length]);
+            if (!fresh && !unborn && !Arrays.equals(lease.bytes(0, MAGIC.length), MAGIC)) {
                 throw new FerryException(ErrorCode.FORMAT_UNKNOWN, "The lease " + path + " was written by another Ferry");
             }
             byte[] boot = Arrays.copyOf(Posix.bootId().getBytes(StandardCharsets.US_ASCII), BOOT_BYTES);
-            if (fresh || !Arrays.equals(lease.bytes(BOOT, BOOT_BYTES), boot)) {
+            if (fresh || unborn || !Arrays.equals(lease.bytes(BOOT, BOOT_BYTES), boot)) {
                 memory.put(0, new byte[BYTES]);
                 memory.put(BOOT, boot);
                 memory.put(0, MAGIC);

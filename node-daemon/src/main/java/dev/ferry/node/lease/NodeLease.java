@@ -36,6 +36,8 @@ public final class NodeLease implements AutoCloseable {
     private final Thread supervisor;
     private long lastAsked;
     private boolean said;
+    /** The watchdog that is known to look after our group. */
+    private long checked;
 
     private NodeLease(JobCgroup group, LeaseFile lease, Watchdog watchdog) {
         this.group = group;
@@ -135,10 +137,13 @@ public final class NodeLease implements AutoCloseable {
     private synchronized void ensureWatchdog() throws IOException {
         OptionalLong running = watchdog.running();
         if (running.isPresent()) {
-            if (clock() - lease.lookedAt() < STUCK.toNanos()) {
+            boolean looks = clock() - lease.lookedAt() < STUCK.toNanos();
+            // Its pid is in the lease once it has looked.
+            if (looks && (checked == running.getAsLong() || watchdog.isOfOurGroup(running.getAsLong()))) {
+                checked = running.getAsLong();
                 return;
             }
-            LOG.warn("ferry-watchdog, process {}, does not look any more: it is killed and started anew", running.getAsLong());
+            LOG.warn("ferry-watchdog, process {}, {}: it is killed and started anew", running.getAsLong(), looks ? "looks after another control group" : "does not look any more");
             watchdog.kill(running.getAsLong());
         } else if (isOver() && group.isEmpty()) {
             return;

@@ -62,10 +62,20 @@ final class Watchdog {
         LOG.info("ferry-watchdog runs as process {}", process.pid());
     }
 
-    /** Ends one that is stopped or stuck. */
-    void kill(long pid) throws IOException {
+    /** Whether one that runs looks after the group that this is for, and not after the one that the daemon had before its configuration was changed. */
+    boolean isOfOurGroup(long pid) throws IOException {
+        return words(pid).contains(group.toString());
+    }
+
+    /** The command line of a process; empty: it is gone. */
+    private static List<String> words(long pid) throws IOException {
         Path words = Path.of("/proc", Long.toString(pid), "cmdline");
-        if (!Files.exists(words) || !Files.readString(words, StandardCharsets.ISO_8859_1).contains(folder.toString())) {
+        return Files.exists(words) ? List.of(Files.readString(words, StandardCharsets.ISO_8859_1).split("\0")) : List.of();
+    }
+
+    /** Ends one that is stopped or stuck, or of another group. */
+    void kill(long pid) throws IOException {
+        if (!words(pid).contains(folder.toString())) {
             return;
         }
         Posix.kill((int) pid, SIGKILL);

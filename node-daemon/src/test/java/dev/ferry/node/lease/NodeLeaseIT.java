@@ -97,6 +97,25 @@ class NodeLeaseIT {
         await().atMost(SOON).until(() -> file.frozenAt() > 0);
     }
 
+    /** A daemon that is started with another group finds the old group's watchdog at work, which would freeze nothing of it. */
+    @Test
+    void aWatchdogOfAnotherGroupIsReplaced() throws Exception {
+        grant(SOON);
+        Path ignored = work();
+        lease.close();
+        long before = watchdog().running().getAsLong();
+        String path = "ferry-test-" + Ids.random(6);
+        JobCgroup other = new JobCgroup(layout, path);
+        try (NodeLease again = NodeLease.open(folder, other, layout)) {
+            assertThat(again.isOver()).isFalse();
+            Watchdog ofOther = new Watchdog(folder, other.freezerFolder(), layout.unified().isEmpty(), file);
+            assertThat(ofOther.running().getAsLong()).isNotEqualTo(before);
+            assertThat(ofOther.isOfOurGroup(ofOther.running().getAsLong())).isTrue();
+        } finally {
+            other.remove();
+        }
+    }
+
     @Test
     void noThreadOfAJobRunsWhenTheLeaseHasEnded() throws Exception {
         grant(SOON);
