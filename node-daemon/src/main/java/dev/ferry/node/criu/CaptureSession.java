@@ -30,7 +30,7 @@ final class CaptureSession extends StreamerSession {
 
     @Override
     void handle(DescriptorSocket socket, String name) throws IOException {
-        int pipe = socket.receiveDescriptor();
+        int pipe = receive(socket);
         // Only memory is worth a large pipe: the kernel allows a user 64 MiB of pipes in all.
         if (name.startsWith("pages-")) {
             Posix.growPipe(pipe, PIPE_BYTES);

@@ -35,7 +35,7 @@ final class ServeSession extends StreamerSession {
         if (file.isEmpty()) {
             return;
         }
-        int pipe = socket.receiveDescriptor();
+        int pipe = receive(socket);
         if (name.startsWith("pages-")) {
             Posix.growPipe(pipe, PIPE_BYTES);
         }

@@ -30,6 +30,8 @@ abstract class StreamerSession implements AutoCloseable {
     private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
     /** Descriptors that carriers use. */
     private final Set<Integer> pipes = new HashSet<>();
+    /** One that nobody carries yet; of the conversation alone. */
+    private int received = -1;
     private volatile boolean stopped;
     private volatile boolean aborted;
     private volatile @Nullable DescriptorSocket connection;
@@ -67,8 +69,22 @@ abstract class StreamerSession implements AutoCloseable {
                     handle(open, name);
                 }
             }
-        } catch (IOException | RuntimeException failed) {
+        } catch (IOException | RuntimeException | Error failed) {
             fail(failed);
+            giveUpReceived();
+        }
+    }
+
+    /** The pipe that belongs to the request; until {@link #carry} has it, it is closed when the request fails: criu, which waits at it, fails then too. */
+    int receive(DescriptorSocket socket) throws PosixException {
+        received = socket.receiveDescriptor();
+        return received;
+    }
+
+    private void giveUpReceived() {
+        if (received >= 0) {
+            Posix.close(received);
+            received = -1;
         }
     }
 
@@ -80,7 +96,7 @@ abstract class StreamerSession implements AutoCloseable {
     void carry(int descriptor, String name, Carrier carrier) {
         synchronized (pipes) {
             if (aborted) {
-                Posix.close(descriptor);
+                giveUpReceived();
                 return;
             }
             pipes.add(descriptor);
@@ -95,7 +111,7 @@ abstract class StreamerSession implements AutoCloseable {
                                         carrier.carry(descriptor);
                                     } catch (InterruptedException interrupted) {
                                         fail(new IOException("interrupted while " + name + " was carried"));
-                                    } catch (Exception failed) {
+                                    } catch (Exception | Error failed) {
                                         fail(failed);
                                     } finally {
                                         synchronized (pipes) {
@@ -104,8 +120,16 @@ abstract class StreamerSession implements AutoCloseable {
                                         }
                                     }
                                 });
+        try {
+            thread.start();
+        } catch (Error noThread) {
+            synchronized (pipes) {
+                pipes.remove(descriptor);
+            }
+            throw noThread;
+        }
+        received = -1;
         carriers.add(thread);
-        thread.start();
     }
 
     /**

@@ -123,28 +123,46 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
         Duration pause = FIRST_PAUSE;
         try (Coordinators coordinators = new Coordinators(coordinator, channels)) {
             while (closing.getCount() > 0) {
-                LinkSession next = new LinkSession(jobs, lease, coordinators.patience(), this::onWelcome, notice -> onSettled.accept(notice), word -> onEvacuation.accept(word));
-                session = next;
-                next.open(coordinators.channel(), () -> hello(jobs));
-                boolean worked = next.awaitEnd();
-                session = null;
-                if (worked) {
-                    pause = FIRST_PAUSE;
-                }
-                // One that led and answers no more is asked last: if it is gone, another one leads soon.
-                if ((!worked || next.saidNothing()) && coordinators.next(next.saidNothing()) && !worked) {
-                    pause = min(pause.multipliedBy(2), LONGEST_PAUSE);
-                }
-                complain(next.trouble());
-                long jitter = ThreadLocalRandom.current().nextLong(1 + pause.toMillis() / 4);
-                boolean ended = closing.await(pause.toMillis() + jitter, TimeUnit.MILLISECONDS);
-                if (!ended) {
-                    coordinators.dialAnew();
-                }
+                pause = round(jobs, coordinators, pause);
             }
         } catch (InterruptedException closed) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    /** One stream, from dialing to its end, and the pause after it. */
+    private Duration round(JobRegistry jobs, Coordinators coordinators, Duration before) throws InterruptedException {
+        Duration pause = before;
+        try {
+            LinkSession next = new LinkSession(jobs, lease, coordinators.patience(), this::onWelcome, notice -> onSettled.accept(notice), word -> onEvacuation.accept(word));
+            session = next;
+            next.open(coordinators.channel(), () -> hello(jobs));
+            boolean worked = next.awaitEnd();
+            session = null;
+            if (worked) {
+                pause = FIRST_PAUSE;
+            }
+            // One that led and answers no more is asked last: if it is gone, another one leads soon.
+            if ((!worked || next.saidNothing()) && coordinators.next(next.saidNothing()) && !worked) {
+                pause = min(pause.multipliedBy(2), LONGEST_PAUSE);
+            }
+            complain(next.trouble());
+        } catch (RuntimeException | Error failed) {
+            // As for want of threads. A node that dials no more is lost with all its jobs, and nobody would see why.
+            LOG.error("the stream to the coordinator went wrong; it is dialed again", failed);
+            LinkSession broken = session;
+            session = null;
+            if (broken != null) {
+                broken.end("it went wrong on this side");
+            }
+            pause = min(pause.multipliedBy(2), LONGEST_PAUSE);
+        }
+        long jitter = ThreadLocalRandom.current().nextLong(1 + pause.toMillis() / 4);
+        boolean ended = closing.await(pause.toMillis() + jitter, TimeUnit.MILLISECONDS);
+        if (!ended) {
+            coordinators.dialAnew();
+        }
+        return pause;
     }
 
     private Hello hello(JobRegistry jobs) {
