@@ -77,7 +77,7 @@ final class DumpAction {
     }
 
     private void save(JobProcess process, CommandResult.Builder result) throws Exception {
-        boolean captured = false;
+        boolean runsAgain = false;
         boolean told = false;
         boolean released = false;
         Optional<FerryException> lost = Optional.empty();
@@ -98,7 +98,10 @@ final class DumpAction {
                 Holds.requireThatItStands(job);
             }
             long frozenAt = System.nanoTime();
-            if (!parked) {
+            if (parked) {
+                // It is frozen, unless a way back to its GPUs was cut off in the middle.
+                job.cgroup().freeze(job.context().freezeTimeout());
+            } else {
                 gpu.saveAndFreeze(left(), bytes -> heap.take(job.id(), bytes));
                 result.setGpuFreeAt(gpu.freeAt());
                 hooks.frozen(order.getImage());
@@ -112,12 +115,12 @@ final class DumpAction {
             long frozen = System.nanoTime() - frozenAt;
             long dumped = frozen;
             record(image.spooled());
-            captured = true;
             if (goesOn) {
                 job.cgroup().thaw(job.context().freezeTimeout());
                 lost = goOnOnGpu(gpu);
                 frozen = System.nanoTime() - frozenAt;
                 notify.goesOn(JobNotify.THAWED);
+                runsAgain = true;
             }
             image.spec(order.getSpec());
             image.restoreOrder(RestoreOrder.read(job.folder()));
@@ -137,10 +140,11 @@ final class DumpAction {
             if (job.state() == LocalState.LOCAL_LOST) {
                 throw failed;
             }
-            boolean stays = parked || (captured && !order.getStayFrozen());
-            goOn(stays, gpu);
-            if (told && !stays) {
-                notify.goesOn(JobNotify.THAWED);
+            if (!parked && !runsAgain) {
+                gpu.undo(failed);
+                if (told) {
+                    notify.goesOn(JobNotify.THAWED);
+                }
             }
             requireAlive(process);
             throw failed;
@@ -254,18 +258,6 @@ final class DumpAction {
     private void requireAlive(JobProcess process) throws IOException {
         if (!process.isAlive()) {
             throw new FerryException(ErrorCode.WRONG_STATE, "Job " + job.id() + " ended by itself before it was saved");
-        }
-    }
-
-    private void goOn(boolean stays, GpuPhase gpu) {
-        if (stays) {
-            return;
-        }
-        try {
-            job.cgroup().thaw(job.context().freezeTimeout());
-            gpu.goOn(List.of());
-        } catch (Exception | Error failed) {
-            LOG.error("job {} could not be thawed after a failed dump", job.id(), failed);
         }
     }
 

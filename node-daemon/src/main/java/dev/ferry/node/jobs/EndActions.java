@@ -33,7 +33,7 @@ final class EndActions {
             return;
         }
         phases.measure("thaw", () -> job.cgroup().thaw(job.context().freezeTimeout()));
-        new GpuPhase(job, phases).goOn(List.of());
+        new GpuPhase(job, phases).goOnOrLose();
         job.enter(LocalState.LOCAL_RUNNING, record -> {});
         if (!job.record().getFrozenImage().isEmpty()) {
             new JobNotify(job).goesOn(JobNotify.THAWED);
@@ -52,7 +52,7 @@ final class EndActions {
         }
         // The log of a frozen job is in its image as it is; any other may have gone on after its image.
         if (command.getKill().getDiscard() && !job.record().getDiscarded() && !wasFrozen) {
-            LogCut.keep(job, 0);
+            LogCut.keepAll(job);
         }
         job.enter(LocalState.LOCAL_KILLED, record -> record.clearPid().setDiscarded(command.getKill().getDiscard() || record.getDiscarded()));
         saved(job, command, phases, null);
@@ -106,20 +106,18 @@ final class EndActions {
         job.change(record -> record.setDiscarded(true));
     }
 
-    /** Ends a job that can't go on, though its image may: what is left of it would wait for its GPU for ever. */
-    static void lose(LocalJob job, String why) throws IOException, InterruptedException {
+    /** Ends a job that can't go on, though its image may: what is left of it would wait for its GPU for ever. {@link #clear} is for what it held. */
+    static void lose(LocalJob job, String why) throws IOException {
         killGroup(job, SOON);
-        job.releaseKernel();
         job.enter(LocalState.LOCAL_LOST, record -> record.setDetail(why));
     }
 
-    /** The job's first process is gone: finds out how it ended and frees what it held. */
-    static void ended(LocalJob job) throws IOException, InterruptedException {
+    /** The job's first process is gone: finds out how it ended. What it held in the kernel is for {@link #clear}: that may fail, and the end must be known all the same. */
+    static void ended(LocalJob job) throws IOException {
         OptionalInt status = JobProcess.exitStatus(job.folder().control());
         long memoryKills = job.cgroup().exists() ? job.cgroup().limits().outOfMemoryKills() : 0;
         String detail = memoryKills > 0 ? "the kernel killed " + memoryKills + " of its processes: memory limit reached" : "";
         killGroup(job, SOON);
-        job.releaseKernel();
         if (status.isPresent()) {
             job.enter(LocalState.LOCAL_EXITED, record -> record.setExitStatus(status.getAsInt()).setDetail(detail));
         } else {

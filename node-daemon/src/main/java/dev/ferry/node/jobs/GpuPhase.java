@@ -174,7 +174,18 @@ final class GpuPhase {
         }
     }
 
-    private void undo(Throwable failure) {
+    /** As {@link #goOn} to the GPUs it came from; a job whose state can't come back is ended, for it would wait for its GPU for ever. */
+    void goOnOrLose() throws Exception {
+        try {
+            goOn(List.of());
+        } catch (FerryException failed) {
+            loseIfFinal(failed);
+            throw failed;
+        }
+    }
+
+    /** After a failure the job runs again as before, thawed and on its GPUs, or is ended if that can't be. What goes wrong here is added to the failure. */
+    void undo(Throwable failure) {
         try {
             if (job.cgroup().isFrozen()) {
                 job.cgroup().thaw(job.context().freezeTimeout());
@@ -194,8 +205,6 @@ final class GpuPhase {
                 EndActions.lose(job, known.getMessage());
             } catch (IOException | RuntimeException left) {
                 LOG.error("job {} can't run on and could not be ended", job.id(), left);
-            } catch (InterruptedException interrupted) {
-                Thread.currentThread().interrupt();
             }
         }
     }

@@ -17,8 +17,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
@@ -32,31 +30,37 @@ import org.slf4j.LoggerFactory;
  */
 final class JobAgent {
     private static final Logger LOG = LoggerFactory.getLogger(JobAgent.class);
-    private static final Duration WATCH_ROUND = Duration.ofMinutes(10);
+    /** After what can't be written down, or can't be ended, it is tried again; the disk may be full, or a process stuck in the kernel, for as long as it likes. */
+    private static final Duration AGAIN = Duration.ofSeconds(5);
     private static final int MOST_RESULTS = 64;
     private static final int MOST_CLEARINGS = 5;
     private static final long LEASE_LOOK_NANOS = 20_000_000;
 
     private final LocalJob job;
-    private final BlockingQueue<Runnable> work = new LinkedBlockingQueue<>();
+    private final WorkQueue work;
+    private final DeathWatch watch;
     /** Orders that are queued, each with the newest stream on which it came. */
     private final Map<String, Long> waiting = new HashMap<>();
     private final OrderStreams streams;
-    private final Thread thread;
     private final ReentrantLock clearing = new ReentrantLock();
     private volatile boolean closed;
 
     JobAgent(LocalJob job, OrderStreams streams) {
         this.job = job;
         this.streams = streams;
-        thread = Thread.ofPlatform().daemon().name("job " + job.id()).unstarted(this::loop);
+        work = new WorkQueue("job " + job.id());
+        watch = new DeathWatch(job.id(), process -> work.add(() -> end(process)));
     }
 
-    /** Goes on where an earlier daemon stopped, then takes orders. */
+    /** Goes on where an earlier daemon stopped, before orders are taken. */
     void start() {
-        work.add(() -> guarded("recovery", () -> Recovery.run(job, this::finish)));
+        JobJournal record = job.record();
+        // Of most jobs that a node has ever seen there is only the record, which fences: they cost no thread.
+        if (!record.hasOpenCommand() && record.getState() == LocalState.LOCAL_KILLED && record.getDiscarded() && job.isCleared()) {
+            return;
+        }
+        work.add(() -> guarded("recovery", () -> Recovery.run(job, result -> conclude(Command.getDefaultInstance(), result))));
         work.add(this::watch);
-        thread.start();
     }
 
     /**
@@ -84,19 +88,6 @@ final class JobAgent {
         if (!stands) {
             // Also when the journal has the word already: an earlier daemon may have been killed between the word and the act.
             guarded("holding", () -> Holds.hold(job));
-        }
-    }
-
-    private void loop() {
-        while (!closed) {
-            try {
-                work.take().run();
-            } catch (InterruptedException end) {
-                return;
-            } catch (RuntimeException | Error failed) {
-                // Orders that come later, and the job's end, must find somebody here.
-                LOG.error("job {}: a piece of work went wrong", job.id(), failed);
-            }
         }
     }
 
@@ -188,7 +179,6 @@ final class JobAgent {
                 }
                 LOG.info("job {}: {} begins", job.id(), command.getId());
                 OrderActs.act(job, command, phases, result);
-                watch();
             } catch (Exception | Error failed) {
                 if (closed && failed instanceof InterruptedException) {
                     // What became of it is not said here: the order stays open in the journal, and the next daemon finds out.
@@ -197,34 +187,45 @@ final class JobAgent {
                 }
                 LOG.warn("job {}: {} failed", job.id(), command.getId(), failed);
                 result.setError(Failures.detail(failed, OrderActs.fallback(command)));
-                afterFailure(command);
             }
             result.addAllPhases(phases.done());
         }
-        if (command.hasKill() && !result.hasError()) {
-            finishAndClear(result);
-        } else {
-            finish(result);
-        }
+        conclude(command, result);
+        guarded("watching", this::watch);
     }
 
-    /** A daemon that ends waits for the lock: what is cleared is no order, and nobody would ask for it again. */
-    private void finishAndClear(CommandResult.Builder result) {
+    /**
+     * Writes down what became of an order, and clears what a job that is over has left. Until it is written down nobody hears of it, and the order stays open for whoever asks again: so it
+     * is tried again as long as this daemon lives. One that ends waits for the lock: what is cleared is no order, and nobody would ask for it again.
+     */
+    private void conclude(Command command, CommandResult.Builder result) {
         clearing.lock();
         try {
-            // Else the order stays open, and the next daemon does both.
-            if (!closed) {
-                finish(result);
-                clear(MOST_CLEARINGS);
+            if (closed && command.hasKill()) {
+                // The order stays open, and the next daemon does both.
+                return;
             }
+            if (result.hasError()) {
+                afterFailure(command);
+            }
+            finish(result);
+            clear(MOST_CLEARINGS);
+        } catch (RuntimeException | Error failed) {
+            LOG.error("job {}: what became of {} can't be written down; it is tried again in {} s", job.id(), result.getId(), AGAIN.toSeconds(), failed);
+            work.addLater(AGAIN, () -> conclude(command, result));
         } finally {
             clearing.unlock();
         }
     }
 
+    private boolean isOver() {
+        LocalState state = job.state();
+        return state == LocalState.LOCAL_EXITED || state == LocalState.LOCAL_KILLED || state == LocalState.LOCAL_LOST;
+    }
+
     /** A control group can be busy for longer than its removal waits, for one. The next daemon tries too. */
     private void clear(int tries) {
-        if (job.state() != LocalState.LOCAL_KILLED) {
+        if (!isOver()) {
             return;
         }
         try {
@@ -320,33 +321,28 @@ final class JobAgent {
         return state == LocalState.LOCAL_RUNNING || state == LocalState.LOCAL_FROZEN || state == LocalState.LOCAL_PARKED;
     }
 
-    /** Waits for the death of the job's first process, on a thread that only waits. */
     private void watch() {
         Optional<JobProcess> process = job.process();
-        if (process.isEmpty() || !isLive(job.state())) {
+        if (process.isPresent() && isLive(job.state())) {
+            watch.watch(process.get());
+        }
+    }
+
+    private void end(JobProcess process) {
+        boolean itsLife = job.process().equals(Optional.of(process)) && isLive(job.state());
+        if (!itsLife) {
             return;
         }
-        Thread unused = Thread.ofPlatform().daemon().name("watch " + job.id()).start(() -> awaitDeath(process.get()));
-    }
-
-    private void awaitDeath(JobProcess process) {
         try {
-            while (!closed && !process.awaitDeath(WATCH_ROUND)) {
-                LOG.debug("job {} lives", job.id());
-            }
-            work.add(() -> guarded("the end of " + process, () -> end(process)));
-        } catch (IOException failed) {
-            LOG.error("job {} can't be watched", job.id(), failed);
-        }
-    }
-
-    private void end(JobProcess process) throws IOException, InterruptedException {
-        boolean itsLife = job.process().equals(Optional.of(process)) && isLive(job.state());
-        if (itsLife) {
             EndActions.ended(job);
-            LOG.info("job {} ended: {}", job.id(), job.state());
-            job.context().outbox().report(job.report());
+        } catch (Exception | Error failed) {
+            LOG.error("job {} has ended and can't be written off; it is tried again in {} s", job.id(), AGAIN.toSeconds(), failed);
+            work.addLater(AGAIN, () -> end(process));
+            return;
         }
+        LOG.info("job {} ended: {}", job.id(), job.state());
+        job.context().outbox().report(job.report());
+        clear(MOST_CLEARINGS);
     }
 
     /** An act that may fail. */
@@ -365,6 +361,8 @@ final class JobAgent {
     /** Begins nothing more. */
     void stop() {
         closed = true;
+        work.stop();
+        watch.close();
     }
 
     /** Leaves the order that is being worked on to the journal; what is being cleared is waited for. */
@@ -376,8 +374,7 @@ final class JobAgent {
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
         }
-        thread.interrupt();
-        LockSupport.unpark(thread);
+        work.interrupt();
         if (cleared) {
             clearing.unlock();
         }

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -121,16 +122,33 @@ final class LocalJob {
 
     /** Removes everything of an earlier life but the record and the parts of logs that were cut off. */
     void clearFolder() throws IOException {
-        if (!Files.isDirectory(folder.path())) {
-            return;
+        for (Path entry : ofAnEarlierLife()) {
+            Trees.delete(entry);
         }
+    }
+
+    private List<Path> ofAnEarlierLife() throws IOException {
+        if (!Files.isDirectory(folder.path())) {
+            return List.of();
+        }
+        List<Path> found = new ArrayList<>();
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(folder.path())) {
             for (Path entry : entries) {
                 String name = entry.getFileName().toString();
                 if (!Journal.isItsFile(name) && !name.startsWith(JobFolder.LOG_CUT)) {
-                    Trees.delete(entry);
+                    found.add(entry);
                 }
             }
+        }
+        return found;
+    }
+
+    /** Whether nothing is here that {@link #clearFolder} and {@link #releaseKernel} would remove. */
+    boolean isCleared() {
+        try {
+            return !cgroup().exists() && ofAnEarlierLife().isEmpty();
+        } catch (IOException unclear) {
+            return false;
         }
     }
 

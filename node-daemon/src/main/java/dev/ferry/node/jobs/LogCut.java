@@ -3,7 +3,9 @@ package dev.ferry.node.jobs;
 import dev.ferry.node.posix.Posix;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Optional;
 import org.slf4j.Logger;
@@ -14,6 +16,20 @@ final class LogCut {
     private static final Logger LOG = LoggerFactory.getLogger(LogCut.class);
 
     private LogCut() {}
+
+    /** Keeps all of the log of a life that is dead, as far as that can be: the receipt of its death must not wait for a copy, nor fail for want of room. */
+    static void keepAll(LocalJob job) {
+        Path log = job.folder().log();
+        try (FileChannel regular = Posix.openRegular(log).orElse(null)) {
+            if (regular != null && regular.size() > 0) {
+                Path cut = job.folder().logCut(job.record().getIncarnation());
+                Files.move(log, cut, StandardCopyOption.REPLACE_EXISTING);
+                LOG.info("job {}: its log is kept in {}", job.id(), cut);
+            }
+        } catch (IOException failed) {
+            LOG.warn("job {}: its log {} can't be kept: {}", job.id(), log, failed.toString());
+        }
+    }
 
     /**
      * Keeps the end of the log that lies here, if there is more of it than the image knows.

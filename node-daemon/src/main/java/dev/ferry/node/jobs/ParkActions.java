@@ -28,16 +28,21 @@ final class ParkActions {
         hooks.ask(HookEvent.BEFORE_FREEZE, "");
         JobNotify notify = new JobNotify(job);
         notify.freeze(phases, left(end));
+        boolean frozen = false;
         try {
             // The coordinator may have spoken while the hooks and the job were waited for.
             Holds.requireThatItStands(job);
             gpu.saveAndFreeze(left(end), bytes -> {});
+            frozen = true;
+            hooks.frozen("");
+            job.enter(LocalState.LOCAL_PARKED, record -> record.setParked(true));
         } catch (Exception | Error failed) {
+            if (frozen) {
+                gpu.undo(failed);
+            }
             notify.goesOn(JobNotify.THAWED);
             throw failed;
         }
-        hooks.frozen("");
-        job.enter(LocalState.LOCAL_PARKED, record -> record.setParked(true));
         result.setGpuFreeAt(gpu.freeAt());
     }
 
@@ -62,17 +67,16 @@ final class ParkActions {
         GpuFilePlaces.requireSameNodes(job, access);
         access.fill(job.folder().gpu());
         List<RootPlan.DeviceNode> ignored = GpuPhase.allow(job, access);
-        phases.measure("thaw", () -> job.cgroup().thaw(job.context().freezeTimeout()));
-        GpuPhase gpu = new GpuPhase(job, phases);
-        GpuPhase.enter(job.process().orElseThrow(), job.record().getSpec(), access);
         try {
-            gpu.goOn(map);
+            phases.measure("thaw", () -> job.cgroup().thaw(job.context().freezeTimeout()));
+            GpuPhase.enter(job.process().orElseThrow(), job.record().getSpec(), access);
+            new GpuPhase(job, phases).goOn(map);
+            job.enter(LocalState.LOCAL_RUNNING, record -> record.clearParked().clearGpus().addAllGpus(given));
         } catch (Exception | Error failed) {
             // As far as it came, it is not running: it waits for another try.
             job.cgroup().freeze(job.context().freezeTimeout());
             throw failed;
         }
-        job.enter(LocalState.LOCAL_RUNNING, record -> record.clearParked().clearGpus().addAllGpus(given));
         new JobNotify(job).goesOn(JobNotify.THAWED);
     }
 }

@@ -61,7 +61,7 @@ final class Recovery {
             } catch (InterruptedException ending) {
                 // The order stays open for the next daemon.
                 throw ending;
-            } catch (Exception failed) {
+            } catch (Exception | Error failed) {
                 LOG.warn("job {}: {} could not be taken up", job.id(), record.getOpenCommand().getId(), failed);
                 recovery.result.setError(Failures.detail(failed, ErrorCode.INTERNAL));
             }
@@ -72,6 +72,7 @@ final class Recovery {
         if (live && !job.isAlive()) {
             EndActions.ended(job);
             job.context().outbox().report(job.report());
+            EndActions.clear(job);
         } else if (state == LocalState.LOCAL_RUNNING) {
             goOn(job);
         } else if (!live && state != LocalState.LOCAL_CREATING) {
@@ -89,7 +90,7 @@ final class Recovery {
             job.cgroup().thaw(job.context().freezeTimeout());
         }
         try (Phases phases = new Phases("recovery", job.context().outbox())) {
-            new GpuPhase(job, phases).goOn(List.of());
+            new GpuPhase(job, phases).goOnOrLose();
         }
     }
 
@@ -134,8 +135,11 @@ final class Recovery {
             return Optional.empty();
         }
         int pid = Integer.parseInt(Files.readString(pidFile).trim());
-        boolean ours = job.cgroup().processes().contains(pid) || Files.exists(job.folder().control().resolve("exit"));
-        return ours ? Optional.of(JobProcess.of(pid)) : Optional.empty();
+        if (job.cgroup().processes().contains(pid)) {
+            return Optional.of(JobProcess.of(pid));
+        }
+        // It has ended, and whoever has its number now is a stranger.
+        return Files.exists(job.folder().control().resolve("exit")) ? Optional.of(JobProcess.ended(pid)) : Optional.empty();
     }
 
     private void resolveRestore() throws Exception {

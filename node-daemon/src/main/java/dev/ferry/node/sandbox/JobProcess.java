@@ -22,11 +22,12 @@ public record JobProcess(int pid, long startTime, String bootId) {
 
     public static JobProcess of(int pid) throws IOException {
         OptionalLong start = Posix.startTime(pid);
-        if (start.isEmpty()) {
-            // It ended at once; a start time that no process has makes it a dead one.
-            return new JobProcess(pid, -1, Posix.bootId());
-        }
-        return new JobProcess(pid, start.getAsLong(), Posix.bootId());
+        return start.isEmpty() ? ended(pid) : new JobProcess(pid, start.getAsLong(), Posix.bootId());
+    }
+
+    /** One that had this pid and has ended: a start time that no process has makes it a dead one, whoever has the pid now. */
+    public static JobProcess ended(int pid) throws IOException {
+        return new JobProcess(pid, -1, Posix.bootId());
     }
 
     public boolean isAlive() throws IOException {

@@ -1,0 +1,83 @@
+package dev.ferry.node.jobs;
+
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Pieces of work one after the other, on a thread that there is only while there is work: a node keeps the records of many jobs that have ended. A piece that fails does not end those
+ * behind it. Safe for threads.
+ */
+final class WorkQueue {
+    private static final Logger LOG = LoggerFactory.getLogger(WorkQueue.class);
+
+    private final String name;
+    private final Deque<Runnable> waiting = new ArrayDeque<>();
+    private @Nullable Thread thread;
+    private boolean stopped;
+
+    /**
+     * @param name of the thread
+     */
+    WorkQueue(String name) {
+        this.name = name;
+    }
+
+    /** Adds a piece of work; nothing when this is stopped. */
+    synchronized void add(Runnable piece) {
+        if (stopped) {
+            return;
+        }
+        waiting.add(piece);
+        if (thread == null) {
+            // Started before it is remembered: where no thread can be had the next piece tries again.
+            Thread next = Thread.ofPlatform().daemon().name(name).unstarted(this::work);
+            next.start();
+            thread = next;
+        }
+    }
+
+    /** Adds a piece of work after some time. */
+    void addLater(Duration after, Runnable piece) {
+        CompletableFuture.delayedExecutor(after.toMillis(), TimeUnit.MILLISECONDS).execute(() -> add(piece));
+    }
+
+    private void work() {
+        for (Runnable piece = next(); piece != null; piece = next()) {
+            try {
+                piece.run();
+            } catch (RuntimeException | Error failed) {
+                LOG.error("{}: a piece of work went wrong", name, failed);
+            }
+        }
+    }
+
+    private synchronized @Nullable Runnable next() {
+        Runnable next = stopped ? null : waiting.poll();
+        if (next == null) {
+            thread = null;
+        }
+        return next;
+    }
+
+    /** Begins nothing more. */
+    synchronized void stop() {
+        stopped = true;
+    }
+
+    /** Interrupts what is being worked on, too. */
+    synchronized void interrupt() {
+        stopped = true;
+        Thread working = thread;
+        if (working != null) {
+            working.interrupt();
+            LockSupport.unpark(working);
+        }
+    }
+}
