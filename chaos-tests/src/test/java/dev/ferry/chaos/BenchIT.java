@@ -35,6 +35,7 @@ class BenchIT {
                 .contains("jobs that loaded the same");
         // It is there, or the conditions say why not.
         assertThat(results.json()).containsAnyOf(PODMAN, "\"podman\": \"not measured: podman is not installed\"", "\"podman\": \"not measured: runc is not installed\"");
+        assertThat(results.json()).containsAnyOf("PyTorch training on processors: outage of a full migration", "\"PyTorch\": \"not measured: /usr/bin/python3");
         assertThat(results.table()).doesNotContain("NaN").doesNotContain("Infinity");
         assertThat(results.svg()).startsWith("<svg");
         assertNothingIsLeft(plan);

@@ -38,10 +38,15 @@ final class BareJob implements AutoCloseable {
      * @param disk folder on the disk on which the store is
      */
     static BareJob start(Path program, Load load, Path memory, Path disk) throws IOException, InterruptedException {
+        return start(load.command(program.toString()), memory, disk);
+    }
+
+    /** The same with any command that numbers its steps. */
+    static BareJob start(List<String> words, Path memory, Path disk) throws IOException, InterruptedException {
         Path log = disk.resolve("bare.log");
         // A session of its own: CRIU can't dump half of one.
         List<String> command = new ArrayList<>(List.of("setsid"));
-        command.addAll(load.command(program.toString()));
+        command.addAll(words);
         Process process =
                 new ProcessBuilder(command)
                         .redirectErrorStream(true)
@@ -57,6 +62,12 @@ final class BareJob implements AutoCloseable {
             LockSupport.parkNanos(20_000_000);
         }
         return new BareJob(CriuBinary.find(null).path(), memory, disk, (int) process.pid());
+    }
+
+    /** Whole lines that it has written. */
+    List<String> log() throws IOException {
+        String text = Files.readString(disk.resolve("bare.log"));
+        return text.substring(0, text.lastIndexOf('\n') + 1).lines().toList();
     }
 
     /** Seconds for which {@code criu dump -R} stops it. */

@@ -85,7 +85,7 @@ public final class Bench {
         Files.createDirectories(plan.folder());
         Files.createDirectories(plan.memory());
         try {
-            Path program = program(plan);
+            Path program = program(plan, "workload.py");
             try (FerrySide ferry = FerrySide.start(plan.folder().resolve("cluster"), program)) {
                 return measurement.of(program, ferry);
             }
@@ -102,10 +102,11 @@ public final class Bench {
         }
     }
 
-    private static Path program(Plan plan) throws IOException {
-        Path program = plan.folder().resolve("program").resolve("workload.py");
+    /** Writes one of the programs that jobs run into a folder that they see. */
+    static Path program(Plan plan, String name) throws IOException {
+        Path program = plan.folder().resolve("program").resolve(name);
         Files.createDirectories(program.getParent());
-        try (InputStream content = Bench.class.getResourceAsStream("workload.py")) {
+        try (InputStream content = Bench.class.getResourceAsStream(name)) {
             Files.copy(java.util.Objects.requireNonNull(content), program, StandardCopyOption.REPLACE_EXISTING);
         }
         return program;
@@ -120,8 +121,12 @@ public final class Bench {
             double peak = ferry.cluster().node(node).peakMemory().orElse(0L) / MEBIBYTE;
             figures.add(Figure.alone("peak memory of the daemon of node " + node, "MiB", List.of(peak), Optional.of(700.0), "spool 256 MiB in memory"));
         }
+        say("a PyTorch training");
+        Training training = Training.measure(plan, ferry);
+        figures.addAll(training.figures());
         Map<String, String> conditions = conditions(plan);
         conditions.put("podman", podman);
+        conditions.put("PyTorch", training.condition());
         return new BenchReport(conditions, figures);
     }
 

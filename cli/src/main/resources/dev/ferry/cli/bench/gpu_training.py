@@ -1,4 +1,4 @@
-"""A PyTorch training on one GPU whose every step can be compared bit by bit: gpu_training.py STEPS [DEVICE]
+"""A PyTorch training on one GPU whose every step can be compared bit by bit: gpu_training.py STEPS [DEVICE [WIDTH]]
 
 Prints "step N CHECKSUM" for each step, over the bits of all weights and of the optimizer's memory: one bit that is
 lost in either changes every later line. At each tenth step "weights N SHA-256" of all weights follows.
@@ -8,7 +8,7 @@ import sys
 
 import torch
 
-WIDTH, LAYERS, BATCH = 2048, 4, 64
+LAYERS, BATCH = 4, 64
 
 
 def checksum(tensors):
@@ -23,14 +23,15 @@ def checksum(tensors):
 
 def main():
     steps, device = int(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "cuda"
+    width = int(sys.argv[3]) if len(sys.argv) > 3 else 2048
     torch.manual_seed(20240229)
     torch.use_deterministic_algorithms(True)
     torch.backends.cuda.matmul.allow_tf32 = False
-    layers = [torch.nn.Sequential(torch.nn.Linear(WIDTH, WIDTH), torch.nn.GELU()) for _ in range(LAYERS)]
-    model = torch.nn.Sequential(*layers, torch.nn.Linear(WIDTH, 1)).to(device)
+    layers = [torch.nn.Sequential(torch.nn.Linear(width, width), torch.nn.GELU()) for _ in range(LAYERS)]
+    model = torch.nn.Sequential(*layers, torch.nn.Linear(width, 1)).to(device)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-4)
     for step in range(steps):
-        inputs = torch.randn(BATCH, WIDTH, device=device)
+        inputs = torch.randn(BATCH, width, device=device)
         loss = (model(inputs) - inputs.sum(dim=1, keepdim=True)).square().mean()
         optimizer.zero_grad()
         loss.backward()
