@@ -116,7 +116,9 @@ final class Growth {
         double memory = 0;
         try (BareJob bare = BareJob.start(program, load, plan.memory(), plan.folder())) {
             for (int round = 0; round < plan.rounds(); round++) {
+                // Before there is a second job: its images are memory too, and the largest job must fit twice, not three times.
                 criuFreeze.add(bare.dumpRunning());
+                criuMove.add(bare.move().all());
                 // Of another seed than all jobs before: nothing of it is in the store.
                 Job job = ferry.run(new Load(load.mebibytes(), load.dirtyKibibytes(), ++seed, load.processes()));
                 try {
@@ -124,7 +126,6 @@ final class Growth {
                     first.add(image.getFreezeMicros() / 1e6);
                     memory = image.getMemoryBytes() / MEBIBYTE;
                     next.add(ferry.image(ferry.checkpoint(job)).getFreezeMicros() / 1e6);
-                    criuMove.add(bare.move().all());
                     Operation moved = ferry.migrate(job, false);
                     outage.add(moved.getOutageMicros() / 1e6);
                 } finally {
