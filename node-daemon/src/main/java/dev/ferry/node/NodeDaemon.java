@@ -97,11 +97,11 @@ public final class NodeDaemon implements AutoCloseable {
             ZstdLibrary.loadIn(data.resolve("native"));
             Optional<Membership> membership = membership(config);
             CgroupLayout layout = CgroupLayout.ofThisMachine();
-            NodeIdentity.require(data, layout, config.name(), config.cgroup(), JobRegistry::continuing);
+            String dataId = NodeIdentity.require(data, layout, config.name(), config.cgroup(), JobRegistry::continuing);
             CriuBinary criu = CriuBinary.find(config.criu().isEmpty() ? null : Path.of(config.criu()));
             Path runc = Machine.findRunc(config.runc());
             GpuNode gpu = GpuNode.open(config.gpu(), data.resolve("gpu"));
-            NodeFacts facts = Machine.facts(layout, criu, runc, gpu);
+            NodeFacts facts = Machine.facts(layout, criu, runc, gpu).toBuilder().setDataId(dataId).build();
             ObjectStore store = Stores.open(config.store());
             BufferPool spool = spool(config, data);
             // Before any job is touched: what may run here is decided by the lease that an earlier daemon left.

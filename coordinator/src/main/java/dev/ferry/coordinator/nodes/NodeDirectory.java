@@ -4,6 +4,7 @@ import dev.ferry.common.Clock;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Scheduler;
 import dev.ferry.coordinator.JobStates;
+import dev.ferry.coordinator.operations.Proofs;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.ErrorCode;
@@ -73,6 +74,40 @@ public final class NodeDirectory implements AutoCloseable {
             lookForSilence();
             start();
         }
+    }
+
+    /**
+     * Asked before a daemon is heard: one of another data folder knows nothing of the jobs that the node has, and its silence on them is no receipt. They may run on the machine, or the disk, that had the name before.
+     *
+     * @throws FerryException WRONG_STATE: jobs of the node may live elsewhere
+     */
+    void requireSameFolder(Hello hello) {
+        store.transact(
+                state -> {
+                    String before = state.node(hello.getNode()).map(node -> node.getFacts().getDataId()).orElse("");
+                    String now = hello.getFacts().getDataId();
+                    if (before.isEmpty() || now.isEmpty() || before.equals(now)) {
+                        return true;
+                    }
+                    List<String> open =
+                            state.liveJobs().stream()
+                                    .filter(job -> job.getNode().equals(hello.getNode()) && JobStates.isOnNode(job.getState()))
+                                    .filter(job -> Proofs.ofNode(state, hello.getNode(), job, job.getIncarnation()).isEmpty())
+                                    .map(Job::getId)
+                                    .toList();
+                    if (!open.isEmpty()) {
+                        throw new FerryException(
+                                ErrorCode.WRONG_STATE,
+                                "This daemon's data folder is another one than that of node "
+                                        + hello.getNode()
+                                        + " so far, whose jobs "
+                                        + String.join(", ", open)
+                                        + " may still run there. It is taken in when their lease has ended, or after 'ferry node declare-dead "
+                                        + hello.getNode()
+                                        + " --i-have-checked'; or give this machine another name");
+                    }
+                    return true;
+                });
     }
 
     /** A daemon has said who it is. */

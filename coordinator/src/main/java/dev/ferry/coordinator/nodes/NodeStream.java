@@ -1,5 +1,6 @@
 package dev.ferry.coordinator.nodes;
 
+import dev.ferry.common.FerryException;
 import dev.ferry.common.Strand;
 import dev.ferry.proto.v1.FromNode;
 import dev.ferry.proto.v1.GpuHealth;
@@ -47,6 +48,15 @@ public final class NodeStream {
         later(
                 () -> {
                     if (ended) {
+                        return;
+                    }
+                    try {
+                        all.directory().requireSameFolder(hello);
+                    } catch (FerryException refused) {
+                        LOG.warn("node {} is not taken in: {}", hello.getNode(), refused.getMessage());
+                        // It was never the node's: its end must not count as the begin of the node's silence.
+                        session = null;
+                        line.refuse(String.valueOf(refused.getMessage()));
                         return;
                     }
                     // First of all: in between, a lease that ends would be taken for one that nobody renews (docs/model.md).
