@@ -41,7 +41,12 @@ final class HttpLog {
         Answer answer = new Answer(context.response(), () -> gate.again(caller));
         try {
             logs.read(job, request.getOffset(), request.getFollow(), answer);
-            answer.end();
+            if (answer.gaveUp) {
+                // An orderly end would say that this was all.
+                answer.cut();
+            } else {
+                answer.end();
+            }
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
             answer.cut();
@@ -59,6 +64,7 @@ final class HttpLog {
         private final Runnable lookAgain;
         private long lookedNanos = System.nanoTime();
         private boolean begun;
+        private boolean gaveUp;
 
         Answer(HttpServerResponse response, Runnable lookAgain) {
             this.response = response;
@@ -85,6 +91,7 @@ final class HttpLog {
                 return true;
             } catch (ExecutionException | TimeoutException gone) {
                 LOG.debug("nobody reads the log any more", gone);
+                gaveUp = true;
                 return false;
             }
         }

@@ -16,6 +16,7 @@ import dev.ferry.storage.Images;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * A job's log as one run of bytes, wherever it lies: on the node where the job is, or in its latest image.
@@ -24,6 +25,8 @@ import java.util.Optional;
 public final class LogReader {
     private static final Duration QUIET = Duration.ofSeconds(30);
     private static final Duration PATIENCE = Duration.ofSeconds(5);
+    /** Between two turns that had nothing, of a reader that does not follow. */
+    private static final long PAUSE_NANOS = 50_000_000;
 
     private final StateStore store;
     private final Changes changes;
@@ -56,20 +59,39 @@ public final class LogReader {
      */
     public void read(String name, long from, boolean follow, Sink sink) throws InterruptedException {
         String id = store.transact(state -> JobNames.job(state, name)).getId();
-        long offset = from;
+        Progress at = new Progress(from, System.nanoTime());
         while (sink.isOpen()) {
             Job job = job(id);
-            long before = offset;
-            offset = isOnANode(job) ? fromNode(job, offset, follow, sink) : fromImage(job, offset, sink);
-            boolean over = !follow || (JobStates.isEnded(job.getState()) && offset == before);
-            if (over) {
+            Read read = isOnANode(job) ? fromNode(job, at.offset(), follow, sink) : new Read(fromImage(job, at.offset(), sink), true);
+            boolean none = read.offset() == at.offset();
+            if (!follow && read.whole()) {
                 return;
             }
-            if (offset == before && !awaitChange(job)) {
-                continue;
+            if (follow && none && JobStates.isEnded(job.getState())) {
+                return;
+            }
+            if (!none) {
+                at = new Progress(read.offset(), System.nanoTime());
+            } else if (follow) {
+                boolean ignored = awaitChange(job);
+            } else if (System.nanoTime() - at.sinceNanos() > PATIENCE.toNanos()) {
+                throw new FerryException(ErrorCode.NODE_DOWN, "Node " + job.getNode() + " does not send the log of job " + job.getId() + " beyond byte " + at.offset() + "; ask again from there");
+            } else {
+                LockSupport.parkNanos(PAUSE_NANOS);
             }
         }
     }
+
+    /** How far a reader is, and since when. */
+    private record Progress(long offset, long sinceNanos) {}
+
+    /**
+     * What one turn has read.
+     *
+     * @param offset of what comes next
+     * @param whole false: its source has broken off, the log goes on
+     */
+    private record Read(long offset, boolean whole) {}
 
     private Job job(String id) {
         return store.transact(state -> state.job(id).orElseThrow());
@@ -83,46 +105,50 @@ public final class LogReader {
         };
     }
 
-    private long fromNode(Job job, long from, boolean follow, Sink sink) throws InterruptedException {
+    private Read fromNode(Job job, long from, boolean follow, Sink sink) throws InterruptedException {
         long offset = from;
         try (LogRelay.Reading reading = relay.open(job.getNode(), job.getId(), from, follow)) {
             while (sink.isOpen()) {
-                LogData piece = reading.next(follow ? QUIET : PATIENCE);
-                if (piece == null) {
+                LogRelay.Piece next = reading.next(follow ? QUIET : PATIENCE);
+                if (next == null) {
                     if (!follow) {
                         throw new FerryException(ErrorCode.NODE_DOWN, "Node " + job.getNode() + " does not send the log of job " + job.getId());
                     }
                     boolean moved = job(job.getId()).getIncarnation() != job.getIncarnation();
                     if (moved) {
-                        return offset;
+                        return new Read(offset, true);
                     }
                     continue;
                 }
+                LogData piece = next.data();
+                if (piece == null) {
+                    return new Read(offset, false);
+                }
                 if (piece.getData().size() > 0) {
                     if (!sink.take(LogChunk.newBuilder().setOffset(piece.getOffset()).setData(piece.getData()).build())) {
-                        return offset;
+                        return new Read(offset, true);
                     }
                     offset = piece.getOffset() + piece.getData().size();
                 }
                 if (piece.getEnd()) {
-                    return offset;
+                    return new Read(offset, true);
                 }
             }
         } catch (FerryException failed) {
             if (failed.code() == ErrorCode.JOB_NOT_FOUND && job.getState() == JobState.STARTING) {
                 // The order to start it has not reached the node: there is nothing yet.
-                return offset;
+                return new Read(offset, true);
             }
             boolean gone = failed.code() == ErrorCode.JOB_NOT_FOUND || failed.code() == ErrorCode.NODE_DOWN;
             if (!gone || job.getLatestImage().isEmpty() || job.getState() == JobState.RUNNING) {
                 if (follow && gone) {
-                    return offset;
+                    return new Read(offset, true);
                 }
                 throw failed;
             }
-            return fromImage(job, offset, sink);
+            return new Read(fromImage(job, offset, sink), true);
         }
-        return offset;
+        return new Read(offset, true);
     }
 
     private long fromImage(Job job, long from, Sink sink) throws InterruptedException {
