@@ -22,6 +22,7 @@ import dev.ferry.proto.v1.ToNode;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.stub.StreamObserver;
+import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -168,6 +169,16 @@ public final class FakeNode implements AutoCloseable {
         answer(action, command -> Optional.of(CommandResult.newBuilder().setError(ErrorDetail.newBuilder().setCode(code).setMessage("as the test says")).build()));
     }
 
+    /** From now on an action is answered as it should be, after some time; others are not held up. */
+    public void delay(Command.ActionCase action, Duration time) {
+        answer(
+                action,
+                command -> {
+                    var unused = heart.schedule(() -> obey(command).ifPresent(done -> tell(command, done)), time.toMillis(), TimeUnit.MILLISECONDS);
+                    return Optional.empty();
+                });
+    }
+
     /** From now on an action is answered as it should be. */
     public void behave(Command.ActionCase action) {
         answers.remove(action);
@@ -182,15 +193,16 @@ public final class FakeNode implements AutoCloseable {
         }
         answers.getOrDefault(command.getActionCase(), this::obey)
                 .apply(command)
-                .ifPresent(
-                        answer -> {
-                            CommandResult.Builder result = answer.toBuilder().setId(command.getId());
-                            if (!result.hasJob() && jobs.containsKey(command.getJob())) {
-                                result.setJob(jobs.get(command.getJob()));
-                            }
-                            results.put(command.getId(), result.build());
-                            say(FromNode.newBuilder().setResult(result).build());
-                        });
+                .ifPresent(answer -> tell(command, answer));
+    }
+
+    private void tell(Command command, CommandResult answer) {
+        CommandResult.Builder result = answer.toBuilder().setId(command.getId());
+        if (!result.hasJob() && jobs.containsKey(command.getJob())) {
+            result.setJob(jobs.get(command.getJob()));
+        }
+        results.put(command.getId(), result.build());
+        say(FromNode.newBuilder().setResult(result).build());
     }
 
     private Optional<CommandResult> obey(Command command) {

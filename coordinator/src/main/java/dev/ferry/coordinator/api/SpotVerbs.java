@@ -56,8 +56,9 @@ public final class SpotVerbs {
      * @throws FerryException INVALID_ARGUMENT, NODE_NOT_FOUND, NODE_DOWN
      */
     public Evacuation evacuate(EvacuateNodeRequest request) {
-        if (request.getDeadlineMillis() < 0) {
-            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "The deadline must not be before now: " + request.getDeadlineMillis() + " ms");
+        if (request.getDeadlineMillis() < 0 || request.getDeadlineMillis() > Notices.LONGEST.toMillis()) {
+            throw new FerryException(
+                    ErrorCode.INVALID_ARGUMENT, "The deadline must not be before now, nor more than " + Notices.LONGEST.toDays() + " days ahead: " + request.getDeadlineMillis() + " ms");
         }
         if (request.getReason().length() > LONGEST || !request.getEvent().matches("[A-Za-z0-9._:-]{0," + LONGEST + "}")) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, "A reason has at most " + LONGEST + " characters; an event is made of letters, digits, '.', '_', ':' and '-', at most " + LONGEST);

@@ -12,8 +12,10 @@ import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashSet;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Collectors;
 import org.slf4j.Logger;
@@ -86,21 +88,45 @@ public final class Freshness implements AutoCloseable {
         PolicyLook look = policies.look(state);
         long most = Math.max(1, Math.round(UNASKED_PART * state.nodes().size()));
         long unasked = state.openOperations().stream().filter(operation -> operation.getKind() == OperationKind.CHECKPOINT && operation.getCause().equals(CAUSE)).count();
-        List<String> due = new ArrayList<>();
+        List<Due> waiting = new ArrayList<>();
         for (Job job : state.liveJobs()) {
-            boolean can = job.getState() == JobState.RUNNING && job.getOperation().isEmpty() && !busy.contains(job.getNode());
-            if (can && look.makesImages(job) && (unasked < most || !look.isUnasked(job)) && isDue(state, look, job)) {
-                due.add(job.getId());
+            if (job.getState() == JobState.RUNNING && job.getOperation().isEmpty() && !busy.contains(job.getNode())) {
+                since(state, look, job).ifPresent(at -> waiting.add(new Due(job, at)));
+            }
+        }
+        // Who waits longest is first: a job that is due again and again must not have its node for itself.
+        waiting.sort(Comparator.comparingLong(Due::since));
+        List<String> due = new ArrayList<>();
+        for (Due next : waiting) {
+            if ((unasked < most || !look.isUnasked(next.job())) && busy.add(next.job().getNode())) {
+                due.add(next.job().getId());
                 unasked++;
-                busy.add(job.getNode());
             }
         }
         return due;
     }
 
-    private static boolean isDue(Transaction state, PolicyLook look, Job job) {
-        JobPolicy policy = look.show(job);
-        return policy.getIntervalMillis() > 0 && policy.getNextAt() <= state.now() && new JobHistory(state, job, CAUSE).mayTryAfter(state.now(), AFTER_FAILURE);
+    /**
+     * One whose image is due.
+     *
+     * @param since milliseconds since 1970
+     */
+    private record Due(Job job, long since) {}
+
+    /** Since when a job's image is due; empty: it is not. */
+    private static OptionalLong since(Transaction state, PolicyLook look, Job job) {
+        try {
+            if (!look.makesImages(job)) {
+                return OptionalLong.empty();
+            }
+            JobPolicy policy = look.show(job);
+            boolean due = policy.getIntervalMillis() > 0 && policy.getNextAt() <= state.now() && new JobHistory(state, job, CAUSE).mayTryAfter(state.now(), AFTER_FAILURE);
+            return due ? OptionalLong.of(policy.getNextAt()) : OptionalLong.empty();
+        } catch (FerryException | ArithmeticException unusable) {
+            // What one job's policy says must not keep all others from their images.
+            LOG.warn("the policy of job {} can't be followed: {}", job.getId(), unusable.toString());
+            return OptionalLong.empty();
+        }
     }
 
     @Override

@@ -27,6 +27,9 @@ public final class Notices {
     public static final RecordKind<Notice> KIND = new RecordKind<>("notice", Notice.parser(), Notice::getId, Notice::getNode, Notice::getFirstSeenAt);
 
     private static final Logger LOG = LoggerFactory.getLogger(Notices.class);
+    /** No machine is told more than this ahead that it goes. */
+    public static final Duration LONGEST = Duration.ofDays(60);
+
     private static final Duration KEPT = Duration.ofDays(400);
     /** Told twice, a deadline differs by the time that the message took: that is no change. */
     private static final long SAME_MILLIS = 2000;
@@ -93,7 +96,7 @@ public final class Notices {
 
     private static boolean write(Transaction state, Notice told) {
         Optional<Notice> before = state.record(KIND, told.getId());
-        long deadline = told.hasRemainingMillis() ? Math.max(1, state.now() + told.getRemainingMillis()) : 0;
+        long deadline = told.hasRemainingMillis() ? Math.max(1, state.now() + Math.clamp(told.getRemainingMillis(), -LONGEST.toMillis(), LONGEST.toMillis())) : 0;
         Notice.Builder now = told.toBuilder().clearRemainingMillis().setState(NoticeState.STANDING).setDeadline(deadline).setFirstSeenAt(before.map(Notice::getFirstSeenAt).orElse(state.now()));
         if (before.isPresent() && Math.abs(before.get().getDeadline() - deadline) < SAME_MILLIS) {
             now.setDeadline(before.get().getDeadline());

@@ -22,6 +22,8 @@ public final class Policies {
     /** Auto on a node of a pool that loses machines often, for a job that runs long; never elsewhere. */
     static final String EXPOSED = "exposed";
 
+    private static final Duration LONGEST = Duration.ofDays(365);
+
     /** What a cloud that says something says at least. */
     private static final Duration SHORTEST_NOTICE = Duration.ofSeconds(30);
 
@@ -43,6 +45,9 @@ public final class Policies {
             case "never", EXPOSED -> FreshPolicy.never();
             default -> {
                 Duration every = Durations.parse(text);
+                if (every.compareTo(LONGEST) > 0) {
+                    throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Images can't be made every " + text + ", at most once in " + LONGEST.toDays() + " days; write 'never' for none");
+                }
                 if (every.isZero()) {
                     throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Images can't be made every " + text + "; write auto, exposed, never, or a time such as 10m");
                 }

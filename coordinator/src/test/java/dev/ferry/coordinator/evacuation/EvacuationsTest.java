@@ -411,6 +411,7 @@ class EvacuationsTest {
         assertThat(scene.awaitState(job.getId(), JobState.RUNNING).getNode()).isEqualTo("node-2");
         assertThat(CoordinatorScene.refusal(() -> scene.stub().evacuateNode(request.toBuilder().setNode("node-9").build()))).isEqualTo(ErrorCode.NODE_NOT_FOUND);
         assertThat(CoordinatorScene.refusal(() -> scene.stub().evacuateNode(request.toBuilder().setDeadlineMillis(-1).build()))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+        assertThat(CoordinatorScene.refusal(() -> scene.stub().evacuateNode(request.toBuilder().setDeadlineMillis(Long.MAX_VALUE).build()))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
     }
 
     @Test

@@ -116,6 +116,27 @@ class FreshnessTest {
         assertThat(policy(brief).getIntervalMillis()).as("a minute").isZero();
     }
 
+    /** One user's word must not keep all others from their images. */
+    @Test
+    void anIntervalOfAgesIsRefused() {
+        String ages = "99999999999999999s";
+        Job job = running("never");
+        assertThat(CoordinatorScene.refusal(() -> scene.stub().setJobPolicy(SetJobPolicyRequest.newBuilder().setJob(job.getId()).setCheckpoint(ages).build()))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+        assertThat(CoordinatorScene.refusal(() -> scene.run(JobSpec.newBuilder().setCheckpointEvery(ages)))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+    }
+
+    /** Its images take longer than the time after which the next one is due. */
+    @Test
+    void aJobThatIsAlwaysDueDoesNotHaveItsNodeForItself() {
+        Job always = running("1s");
+        Job other = running("3s");
+        for (Job job : List.of(always, other)) {
+            scene.stub().setJobPolicy(SetJobPolicyRequest.newBuilder().setJob(job.getId()).setMostFrozen(1).build());
+        }
+        one.delay(ActionCase.DUMP, Duration.ofMillis(1500));
+        await().atMost(SOON).until(() -> images(always) >= 2 && images(other) >= 2);
+    }
+
     @Test
     void theLimitOfFrozenTimeIsStrongerThanWhatWasAskedFor() {
         Job job = running("1s");
