@@ -163,6 +163,9 @@ class HttpApiTest {
         }
         assertThat(ask("GET", "/v1/jobs", "", viewer).body()).contains(job.getId());
         assertThat(ask("GET", "/metrics", "", viewer).statusCode()).isEqualTo(200);
+        // They name jobs, users and accounts.
+        assertThat(ask("GET", "/metrics", "", bob).statusCode()).isEqualTo(403);
+        assertThat(ask("GET", "/metrics", "", "Bearer " + scene.token(Role.ROLE_VIEWER, "bob")).statusCode()).isEqualTo(403);
         assertThat(ask("POST", "/v1/nodes/node-1/drain", "", viewer).statusCode()).isEqualTo(403);
         assertThat(ask("GET", "/v1/jobs/" + job.getId() + "/log", "", viewer).statusCode()).isEqualTo(403);
         assertThat(ask("GET", "/v1/jobs", "", bob).body()).doesNotContain(job.getId());

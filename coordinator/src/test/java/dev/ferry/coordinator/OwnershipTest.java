@@ -76,6 +76,16 @@ class OwnershipTest {
         return scene.awaitState(begun.getId(), JobState.RUNNING);
     }
 
+    @Test
+    void onlyAnOperatorPutsAJobBeforeOthersByItsNiceValue() {
+        JobSpec first = JobSpec.newBuilder().addCommand("/bin/true").setNice(-1).build();
+        assertThat(CoordinatorScene.refusal(() -> ada.runJob(RunJobRequest.newBuilder().setSpec(first).build()))).isEqualTo(ErrorCode.FORBIDDEN);
+        Job taken = scene.stub().runJob(RunJobRequest.newBuilder().setSpec(first).build());
+        assertThat(taken.getId()).isNotEmpty();
+        JobSpec beyond = first.toBuilder().setNice(-3_000_000_000L).build();
+        assertThat(CoordinatorScene.refusal(() -> scene.stub().runJob(RunJobRequest.newBuilder().setSpec(beyond).build()))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+    }
+
     static Stream<VerbRule> rulesAboutThings() {
         // Who may not call it at all is told so, whatever it is about: VerbRulesTest.
         return VerbRules.all().stream().filter(rule -> rule.thing() != Thing.NONE && (rule.least() == Role.ROLE_VIEWER || rule.least() == Role.ROLE_USER));

@@ -69,7 +69,7 @@ public record Caller(String name, Role role, Owner owner, String occasion, Strin
     /**
      * What a caller asks for as a job of its own: whom the token is for stands in it, and nobody else.
      *
-     * @throws FerryException FORBIDDEN when it names somebody else and the caller is no operator
+     * @throws FerryException FORBIDDEN when it names somebody else, or gives itself priority, and the caller is no operator
      */
     public JobSpec inItsName(JobSpec spec) {
         JobSpec.Builder own = spec.toBuilder();
@@ -82,6 +82,9 @@ public record Caller(String name, Role role, Owner owner, String occasion, Strin
         if (!seesAll()) {
             requireOwn("user", owner.getUser(), own.getUserName());
             requireOwn("account", owner.getAccount(), own.getAccount());
+            if (spec.getNice() < 0) {
+                throw new FerryException(ErrorCode.FORBIDDEN, "A nice value below 0 puts a job before those of others; only operators give one");
+            }
         }
         return own.build();
     }

@@ -6,7 +6,6 @@ import dev.ferry.common.tls.Pem;
 import dev.ferry.proto.v1.CreateTokenRequest;
 import dev.ferry.proto.v1.CreateTokenResponse;
 import dev.ferry.proto.v1.Role;
-import dev.ferry.proto.v1.Token;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -38,14 +37,11 @@ public final class LocalFolder {
         Path folder = data.resolve(NAME);
         PrivateFolder.make(folder);
         if (!tokens.hasAdministrator()) {
-            CreateTokenResponse made = tokens.create(CreateTokenRequest.newBuilder().setRole(Role.ROLE_ADMIN).setNote("made at the first start").build());
-            try {
-                DurableFile.writePrivate(folder.resolve(TOKEN), (made.getSecret() + "\n").getBytes(StandardCharsets.US_ASCII));
-            } catch (IOException failed) {
-                // Nobody knows it: it must not keep the next start from making one.
-                Token ignored = tokens.revoke(made.getToken().getId());
-                throw failed;
-            }
+            // The file first: a token that nobody knows would keep the next start from making one.
+            CreateTokenResponse ignored =
+                    tokens.<IOException>create(
+                            CreateTokenRequest.newBuilder().setRole(Role.ROLE_ADMIN).setNote("made at the first start").build(),
+                            secret -> DurableFile.writePrivate(folder.resolve(TOKEN), (secret + "\n").getBytes(StandardCharsets.US_ASCII)));
         }
         if (authority.isPresent()) {
             Pem.writeCertificates(folder.resolve(AUTHORITY), List.of(authority.get()));

@@ -43,8 +43,18 @@ public final class Tokens {
      * @throws FerryException INVALID_ARGUMENT
      */
     public CreateTokenResponse create(CreateTokenRequest request) {
+        return create(request, secret -> {});
+    }
+
+    /**
+     * The same, with the secret where it is needed before it lets anybody in.
+     *
+     * @param kept what throws makes no token
+     */
+    <E extends Exception> CreateTokenResponse create(CreateTokenRequest request, Keeping<E> kept) throws E {
         check(request);
         Secrets.Made made = Secrets.make(Secrets.TOKEN);
+        kept.keep(made.text());
         return store.transact(
                 state -> {
                     long now = state.now();
@@ -61,6 +71,11 @@ public final class Tokens {
                     state.put(KIND, TokenRecord.newBuilder().setToken(token).setSecretSha256(ByteString.copyFrom(made.hash())).build());
                     return CreateTokenResponse.newBuilder().setToken(token).setSecret(made.text()).build();
                 });
+    }
+
+    /** Keeps a token's secret. */
+    interface Keeping<E extends Exception> {
+        void keep(String secret) throws E;
     }
 
     private static void check(CreateTokenRequest request) {

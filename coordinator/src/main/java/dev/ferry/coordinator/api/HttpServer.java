@@ -177,9 +177,12 @@ public final class HttpServer implements AutoCloseable {
                 });
     }
 
-    /** What is counted is for whoever may see the coordinator itself. */
+    /** What is counted is of all jobs and accounts: for whoever sees them all. */
     private static void metrics(RoutingContext context, Metrics metrics, Gate gate) {
-        Caller ignored = caller(context, VerbRules.of("GetServer"), gate);
+        Caller caller = caller(context, VerbRules.of("GetServer"), gate);
+        if (!caller.seesAll()) {
+            throw new FerryException(ErrorCode.FORBIDDEN, "The metrics are of all accounts, and this token sees only some: make one for the monitoring with 'ferry admin token create --role viewer'");
+        }
         var unused = context.response().putHeader("content-type", "text/plain; version=0.0.4").end(metrics.scrape());
     }
 

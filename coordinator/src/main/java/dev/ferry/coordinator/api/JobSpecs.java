@@ -29,6 +29,8 @@ final class JobSpecs {
     private static final Duration MOST_GRACE = Duration.ofMinutes(10);
     /** The kernel's file systems and the sockets of services. */
     private static final List<String> KERNELS_OWN = List.of("proc", "sys", "dev", "run");
+    /** As Slurm's. */
+    private static final long MOST_NICE = 2147483645L;
     /** What the sandbox makes itself. */
     private static final List<String> SANDBOXS_OWN = List.of("proc", "sys", "dev", ".ferry");
 
@@ -74,6 +76,9 @@ final class JobSpecs {
         }
         if (spec.getRetention().getLast() < 0 || spec.getRetention().getHourly() < 0 || spec.getRetention().getDaily() < 0) {
             problems.add("how many images are kept must not be negative");
+        }
+        if (Math.abs(spec.getNice()) > MOST_NICE) {
+            problems.add("nice must be between -" + MOST_NICE + " and " + MOST_NICE);
         }
         if (!TimeLimits.isLimit(spec.getTimeLimitSeconds())) {
             problems.add("the time limit must not be negative, nor more than ten years");

@@ -12,6 +12,7 @@ import dev.ferry.proto.v1.CreateTokenResponse;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Owner;
 import dev.ferry.proto.v1.Role;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -119,5 +120,13 @@ class TokensTest {
         LocalFolder.ensure(tokens, folder, Optional.empty());
         assertRefused(first);
         assertThat(tokens.authenticate(Files.readString(file).strip()).getRole()).isEqualTo(Role.ROLE_ADMIN);
+    }
+
+    /** Killed between the file and the record: the next start must make a token that somebody knows. */
+    @Test
+    void aTokenThatCouldNotBeKeptLetsNobodyIn() {
+        CreateTokenRequest first = CreateTokenRequest.newBuilder().setRole(Role.ROLE_ADMIN).build();
+        assertThatThrownBy(() -> tokens.<IOException>create(first, secret -> { throw new IOException("as if it were killed"); })).isInstanceOf(IOException.class);
+        assertThat(tokens.hasAdministrator()).isFalse();
     }
 }
