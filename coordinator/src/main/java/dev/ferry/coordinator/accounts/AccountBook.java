@@ -58,6 +58,15 @@ public final class AccountBook {
         qos.put(one.getName(), one);
     }
 
+    /**
+     * The nodes of one partition, without all else in the book; empty: all.
+     *
+     * @param partition empty: that of jobs which name none
+     */
+    public static List<String> nodesOf(Transaction state, String partition) {
+        return state.record(AccountKinds.PARTITION, partition.isEmpty() ? DEFAULT_PARTITION : partition).map(one -> List.copyOf(one.getNodesList())).orElse(List.of());
+    }
+
     void put(Partition one) {
         partitions.put(one.getName(), one);
     }

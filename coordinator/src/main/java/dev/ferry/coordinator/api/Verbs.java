@@ -11,6 +11,7 @@ import dev.ferry.coordinator.operations.Proofs;
 import dev.ferry.coordinator.placement.Placement;
 import dev.ferry.coordinator.scheduling.Queue;
 import dev.ferry.coordinator.scheduling.TimeLimits;
+import dev.ferry.coordinator.scheduling.UserLimits;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.ErrorCode;
@@ -145,7 +146,7 @@ public final class Verbs {
                     if (to.equals(job.getNode())) {
                         throw new FerryException(ErrorCode.WRONG_STATE, "Job " + job.getId() + " is on node " + to + " already");
                     }
-                    return target(state, operation, to);
+                    return target(state, job, operation, to);
                 });
     }
 
@@ -163,6 +164,7 @@ public final class Verbs {
                     requireStopped(state, job);
                     require(job, EnumSet.of(JobState.SUSPENDED, JobState.UNREACHABLE), "resumed", "suspended");
                     TimeLimits.requireTime(state, job);
+                    UserLimits.require(state, job);
                     return fromImage(state, job, latest(job), node);
                 });
     }
@@ -212,6 +214,7 @@ public final class Verbs {
                     require(job, RESTORABLE, "restored", "suspended, lost or ended");
                     requireTime(state, job, cause);
                     requireFreeNameBut(state, job);
+                    UserLimits.require(state, job);
                     return fromImage(state, job, image.map(Image::getId).orElseGet(() -> latest(job)), node).setCause(cause);
                 });
     }
@@ -315,9 +318,12 @@ public final class Verbs {
         return Operation.newBuilder().setCause("operator").setSourceNode(job.getNode());
     }
 
-    private static Operation.Builder target(Transaction state, Operation.Builder operation, String node) {
+    private static Operation.Builder target(Transaction state, Job job, Operation.Builder operation, String node) {
         if (!node.isEmpty()) {
             String known = dev.ferry.coordinator.nodes.NodeDirectory.node(state, node).getName();
+            if (!Caller.current().seesAll() && !Placement.isInPartition(state, job.getSpec(), known)) {
+                throw new FerryException(ErrorCode.FORBIDDEN, "Node " + known + " is not in partition " + job.getQueue().getPartition() + " of job " + job.getId() + "; only operators move a job out of its partition");
+            }
             operation.setTargetNode(known).setTargetFixed(true);
         }
         return operation;
@@ -327,7 +333,7 @@ public final class Verbs {
         if (state.image(image).isEmpty()) {
             throw new FerryException(ErrorCode.IMAGE_NOT_FOUND, "There is no image " + image);
         }
-        return target(state, Operation.newBuilder().setCause("operator").setSourceNode(job.getNode()).setImage(image), node);
+        return target(state, job, Operation.newBuilder().setCause("operator").setSourceNode(job.getNode()).setImage(image), node);
     }
 
     private static String latest(Transaction state, Job job) {

@@ -1,6 +1,7 @@
 package dev.ferry.coordinator.placement;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.accounts.AccountBook;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.JobSpec;
@@ -15,7 +16,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** Chooses the node for a job: one that has room and what the job's image needs; of several the emptiest. */
+/** Chooses the node for a job: one of its partition that has room and what the job's image needs; of several the emptiest. */
 public final class Placement {
     private Placement() {}
 
@@ -48,6 +49,10 @@ public final class Placement {
         List<String> reasons = new ArrayList<>();
         boolean couldEver = false;
         for (Node node : state.nodes()) {
+            if (!isInPartition(state, request.spec(), node.getName())) {
+                reasons.add(node.getName() + ": it is not in the job's partition");
+                continue;
+            }
             if (request.notHere().contains(node.getName())) {
                 reasons.add(node.getName() + ": the job is or was there");
                 continue;
@@ -69,7 +74,13 @@ public final class Placement {
 
     /** Whether a node could take a job now, were it the only one that comes. */
     public static boolean fits(Transaction state, Node node, Request request, Usage usage) {
-        return refusal(state, node, request, usage).isEmpty();
+        return isInPartition(state, request.spec(), node.getName()) && refusal(state, node, request, usage).isEmpty();
+    }
+
+    /** Whether a job's partition has a node; one that was removed since counts as one with all nodes. */
+    public static boolean isInPartition(Transaction state, JobSpec spec, String node) {
+        List<String> nodes = AccountBook.nodesOf(state, spec.getPartition());
+        return nodes.isEmpty() || nodes.contains(node);
     }
 
     private record Refusal(ErrorCode code, String why) {}
