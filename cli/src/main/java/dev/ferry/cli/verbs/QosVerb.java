@@ -15,7 +15,7 @@ import picocli.CommandLine.Option;
         name = "qos",
         description = "Adds, changes, lists or removes qualities of service: priority, limits, and whom their jobs may preempt.",
         subcommands = {QosVerb.Add.class, QosVerb.Modify.class, QosVerb.Listing.class, QosVerb.Remove.class},
-        footer = {"", "Example:", "  ferry qos add urgent --priority 100 --preempts normal"})
+        footer = {"", "Example:", "  ferry qos add urgent --priority 100 --preempts normal --accounts ops"})
 public final class QosVerb {
     @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
     private boolean help;
@@ -30,6 +30,9 @@ public final class QosVerb {
 
         @Option(names = "--preempts", paramLabel = "QOS", split = ",", description = "Jobs of these QoS make room for jobs of this one.")
         private @Nullable List<String> preempts;
+
+        @Option(names = "--accounts", paramLabel = "ACCOUNT", split = ",", description = "Only jobs of these accounts, and of those below them, may have it; else of all, as with 'root'.")
+        private @Nullable List<String> accounts;
 
         @Option(names = "--preempt-exempt-time", paramLabel = "TIME", description = "How long its jobs run before a QoS may preempt them.")
         private @Nullable String exempt;
@@ -49,6 +52,9 @@ public final class QosVerb {
             }
             if (preempts != null) {
                 qos.addAllPreempts(preempts);
+            }
+            if (accounts != null) {
+                qos.addAllAccounts(accounts);
             }
             if (exempt != null) {
                 qos.setPreemptExemptSeconds(Math.max(0, AccountingVerbs.seconds(exempt)));
@@ -89,10 +95,10 @@ public final class QosVerb {
     public static final class Listing extends AccountingVerbs.Listing {
         @Override
         String table(Accounting all) {
-            Table table = new Table("QOS", "PRIORITY", "FACTOR", "PREEMPTS", "EXEMPT", "LIMITS");
+            Table table = new Table("QOS", "PRIORITY", "FACTOR", "PREEMPTS", "ACCOUNTS", "EXEMPT", "LIMITS");
             for (Qos one : all.getQosList()) {
                 table.row(
-                        one.getName(), Long.toString(one.getPriority()), one.hasUsageFactor() ? Double.toString(one.getUsageFactor()) : "1.0", String.join(",", one.getPreemptsList()),
+                        one.getName(), Long.toString(one.getPriority()), one.hasUsageFactor() ? Double.toString(one.getUsageFactor()) : "1.0", String.join(",", one.getPreemptsList()), String.join(",", one.getAccountsList()),
                         one.getPreemptExemptSeconds() == 0 ? "" : one.getPreemptExemptSeconds() + "s", AccountingVerbs.words(one.getLimits()));
             }
             return table.toString();

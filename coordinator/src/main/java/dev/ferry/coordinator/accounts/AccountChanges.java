@@ -127,6 +127,11 @@ public final class AccountChanges {
         if (next.hasUsageFactor() && !(next.getUsageFactor() >= 0)) {
             throw invalid("QoS '" + asked.getName() + "': the usage factor must be 0 or more");
         }
+        for (String account : next.getAccountsList()) {
+            if (book.association(account, "").isEmpty()) {
+                throw new FerryException(ErrorCode.ACCOUNT_NOT_FOUND, "QoS '" + asked.getName() + "': there is no account '" + account + "'; 'root' is all of them");
+            }
+        }
         checkLimits("QoS '" + asked.getName() + "'", next.getLimits());
         book.put(next.build());
         state.put(AccountKinds.QOS, next.build());

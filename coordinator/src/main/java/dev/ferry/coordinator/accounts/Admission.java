@@ -6,6 +6,7 @@ import dev.ferry.proto.v1.Association;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.JobQueue;
 import dev.ferry.proto.v1.JobSpec;
+import java.util.List;
 
 /** Whom a new job is billed to, and by which QoS and partition it waits. */
 public final class Admission {
@@ -14,7 +15,7 @@ public final class Admission {
     /**
      * Fills in what the user left open. A user of the account {@code default} is added to it with the first job; in all others users must be added by an operator.
      *
-     * @throws FerryException ACCOUNT_NOT_FOUND, QOS_NOT_FOUND, PARTITION_NOT_FOUND
+     * @throws FerryException ACCOUNT_NOT_FOUND, QOS_NOT_FOUND, PARTITION_NOT_FOUND, FORBIDDEN when the QoS is for other accounts
      */
     public static JobQueue admit(Transaction state, JobSpec spec) {
         AccountBook book = AccountBook.read(state);
@@ -32,6 +33,10 @@ public final class Admission {
         String qos = spec.getQos().isEmpty() ? defaultQos(book, account, user) : spec.getQos();
         if (book.findQos(qos).isEmpty()) {
             throw new FerryException(ErrorCode.QOS_NOT_FOUND, "There is no QoS '" + qos + "'; there are " + String.join(", ", book.allQos().stream().map(one -> one.getName()).toList()));
+        }
+        List<String> accounts = book.qos(qos).getAccountsList();
+        if (!accounts.isEmpty() && book.path(account, user).stream().map(Association::getAccount).noneMatch(accounts::contains)) {
+            throw new FerryException(ErrorCode.FORBIDDEN, "QoS '" + qos + "' is for jobs of " + String.join(", ", accounts) + ", not of account '" + account + "'");
         }
         String partition = spec.getPartition().isEmpty() ? AccountBook.DEFAULT_PARTITION : spec.getPartition();
         if (book.findPartition(partition).isEmpty()) {

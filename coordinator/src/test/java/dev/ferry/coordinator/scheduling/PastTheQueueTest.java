@@ -18,6 +18,7 @@ import dev.ferry.proto.v1.MigrateJobRequest;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.Partition;
+import dev.ferry.proto.v1.Qos;
 import dev.ferry.proto.v1.ResumeJobRequest;
 import dev.ferry.proto.v1.Role;
 import dev.ferry.proto.v1.RunJobRequest;
@@ -71,6 +72,19 @@ class PastTheQueueTest {
         assertThat(CoordinatorScene.refusal(() -> ada.resumeJob(resume))).isEqualTo(ErrorCode.NO_CAPACITY);
         Operation byAnOperator = scene.awaitEnd(scene.stub().resumeJob(resume));
         assertThat(byAnOperator.getState()).isEqualTo(OperationState.SUCCEEDED);
+    }
+
+    @Test
+    void aQosThatIsKeptForAccountsIsNotForOthers() {
+        change(AccountingChange.newBuilder().setHow(AccountingChange.How.ADD).setAssociation(Association.newBuilder().setAccount("ops")));
+        change(AccountingChange.newBuilder().setHow(AccountingChange.How.ADD).setAssociation(Association.newBuilder().setAccount("night").setParent("ops")));
+        change(AccountingChange.newBuilder().setHow(AccountingChange.How.ADD).setAssociation(Association.newBuilder().setAccount("night").setUser("ada")));
+        change(AccountingChange.newBuilder().setHow(AccountingChange.How.ADD).setQos(Qos.newBuilder().setName("urgent").addPreempts("normal").addAccounts("ops")));
+        JobSpec urgent = JobSpec.newBuilder().addCommand("/bin/true").setQos("urgent").setAccount("default").build();
+        assertThat(CoordinatorScene.refusal(() -> ada.runJob(RunJobRequest.newBuilder().setSpec(urgent).build()))).isEqualTo(ErrorCode.FORBIDDEN);
+        assertThat(run(JobSpec.newBuilder().setQos("urgent").setAccount("night")).getQueue().getQos()).isEqualTo("urgent");
+        AccountingChange unknown = AccountingChange.newBuilder().setHow(AccountingChange.How.ADD).setQos(Qos.newBuilder().setName("x").addAccounts("nobody")).build();
+        assertThat(CoordinatorScene.refusal(() -> change(unknown.toBuilder()))).isEqualTo(ErrorCode.ACCOUNT_NOT_FOUND);
     }
 
     @Test
