@@ -6,6 +6,7 @@ import dev.ferry.common.Errors;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
@@ -16,9 +17,12 @@ public final class Main {
     private Main() {}
 
     public static void main(String[] arguments) {
-        int status = commandLine(arguments).execute(arguments);
-        System.out.flush();
-        System.exit(status);
+        System.exit(written(commandLine(arguments).execute(arguments)));
+    }
+
+    /** A print stream keeps to itself that it could not write: whoever reads the exit status would take half an answer for a whole one. */
+    private static int written(int status) {
+        return System.out.checkError() && status == 0 ? Failure.print(Failure.outputClosed(), false) : status;
     }
 
     /** The command with the one verb that the words begin with, or with all when they don't. */
@@ -61,11 +65,19 @@ public final class Main {
         return unmatched.getSuggestions().isEmpty() ? wrong : wrong + "; did you mean " + String.join(" or ", unmatched.getSuggestions()) + "?";
     }
 
-    private static boolean wantsJson(java.util.List<String> words) {
+    /** As the options' own parser would take them; it does not say when the words are wrong. */
+    private static boolean wantsJson(List<String> words) {
         int options = words.indexOf("--");
-        java.util.List<String> own = options < 0 ? words : words.subList(0, options);
-        int at = own.indexOf("-o");
-        return (at >= 0 && at + 1 < own.size() && own.get(at + 1).equals("json")) || own.contains("-o=json") || own.contains("-ojson") || own.contains("--output=json");
+        List<String> own = options < 0 ? words : words.subList(0, options);
+        for (int at = 0; at < own.size(); at++) {
+            String word = own.get(at);
+            boolean alone = word.equals("-o") || word.equals("--output");
+            String format = alone ? at + 1 < own.size() ? own.get(at + 1) : "" : word.startsWith("--") ? word.replaceFirst("^--output=", "") : word.replaceFirst("^-o=?", "");
+            if (format.equalsIgnoreCase("json") && (alone || word.startsWith("-"))) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Exit status of an error. */

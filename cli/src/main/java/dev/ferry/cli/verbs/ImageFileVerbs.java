@@ -16,6 +16,8 @@ import dev.ferry.proto.v1.ImportTerms;
 import dev.ferry.storage.image.CriuFolder;
 import dev.ferry.storage.image.ImageFile;
 import java.io.BufferedOutputStream;
+import java.io.FileDescriptor;
+import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -75,9 +77,7 @@ final class ImageFileVerbs {
             }
             try (Client client = server.connect()) {
                 if (standard) {
-                    Image written = copy(client, System.out);
-                    System.out.flush();
-                    System.err.print(said(written, "standard output"));
+                    System.err.print(said(toStandardOutput(client), "standard output"));
                 } else if (criu) {
                     Image written = pieces(client, from -> {
                         ImageFile read = open(from);
@@ -96,6 +96,14 @@ final class ImageFileVerbs {
                 }
             }
             return 0;
+        }
+
+        /** Not by System.out: that keeps to itself what it could not write. */
+        private Image toStandardOutput(Client client) throws IOException {
+            OutputStream out = new BufferedOutputStream(new FileOutputStream(FileDescriptor.out), BUFFER);
+            Image written = copy(client, out);
+            out.flush();
+            return written;
         }
 
         private static String said(Image image, String where) {

@@ -1,6 +1,7 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
+import dev.ferry.cli.output.Failure;
 import dev.ferry.cli.output.Table;
 import dev.ferry.cli.output.Texts;
 import dev.ferry.common.Durations;
@@ -19,6 +20,7 @@ import dev.ferry.proto.v1.OnPartition;
 import dev.ferry.proto.v1.ReadLogRequest;
 import dev.ferry.proto.v1.SignalJobRequest;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.Iterator;
 import java.util.Locale;
@@ -169,9 +171,12 @@ public final class JobVerbs {
     private static void write(LogChunk piece) {
         try {
             piece.getData().writeTo(System.out);
-            System.out.flush();
-        } catch (IOException closed) {
-            throw new FerryException(ErrorCode.CANCELLED, "Standard output is closed", closed);
+        } catch (IOException impossible) {
+            throw new UncheckedIOException(impossible);
+        }
+        // Also flushes. Who follows would go on for ever for a reader that has gone.
+        if (System.out.checkError()) {
+            throw Failure.outputClosed();
         }
     }
 
