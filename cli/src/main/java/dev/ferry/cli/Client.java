@@ -55,7 +55,7 @@ public final class Client implements AutoCloseable {
     private static final Duration ANSWER = Duration.ofSeconds(30);
     private static final int MOST_MESSAGE = 64 << 20;
 
-    /** After how long without a word of one of several coordinators it is asked for a sign of life; gRPC takes no less. */
+    /** After how long without a word of the coordinator it is asked for a sign of life; gRPC takes no less. */
     private static final Duration SILENCE = Duration.ofSeconds(10);
 
     /** How long a connection to one of several coordinators may take; gRPC would wait for it as long as for the answer, which a machine that is off never gives. */
@@ -66,12 +66,17 @@ public final class Client implements AutoCloseable {
 
     /** How long the coordinators are asked in turn while none leads: longer than one needs to take over. */
     private static final Duration TURNS = Duration.ofSeconds(15);
+
+    /** How long a coordinator that is alone, and that has answered before, is waited for: it is being started again. */
+    private static final Duration RESTART = Duration.ofSeconds(60);
     private static final long TURN_MILLIS = 300;
 
     private final List<String> addresses;
     private final Access access;
     private final Map<String, ManagedChannel> channels = new ConcurrentHashMap<>();
     private volatile int at;
+    /** Some coordinator has answered: one that does not answer then is away for a while, and not a wrong address. */
+    private volatile boolean met;
     // Not gRPC's shared threads: those sit in the kernel until the end, and the JVM waits 300 ms for such threads when it exits.
     private final NioEventLoopGroup thread = new NioEventLoopGroup(1, Thread.ofPlatform().daemon().name("client").factory());
 
@@ -103,11 +108,9 @@ public final class Client implements AutoCloseable {
     }
 
     private NettyChannelBuilder remote(String address) {
-        NettyChannelBuilder builder = NettyChannelBuilder.forTarget(address).channelType(NioSocketChannel.class);
-        if (addresses.size() > 1) {
-            // The machine of a leader that stands still or is cut off ends no connection, while another one leads by then.
-            builder.keepAliveTime(SILENCE.toSeconds(), TimeUnit.SECONDS).keepAliveTimeout(SILENCE.toSeconds() / 2, TimeUnit.SECONDS);
-        }
+        // A machine that stands still or is cut off ends no connection, while another one leads by then, or the same one was started anew.
+        NettyChannelBuilder builder =
+                NettyChannelBuilder.forTarget(address).channelType(NioSocketChannel.class).keepAliveTime(SILENCE.toSeconds(), TimeUnit.SECONDS).keepAliveTimeout(SILENCE.toSeconds() / 2, TimeUnit.SECONDS);
         return access.authority().isPresent() ? builder.sslContext(trusting(access.authority().get())) : builder.usePlaintext();
     }
 
@@ -158,7 +161,7 @@ public final class Client implements AutoCloseable {
         return addresses.get(at);
     }
 
-    /** What may be asked of another coordinator when this one did not do it. */
+    /** What may be asked again, of another coordinator or of the same one when it is back. */
     private enum Repeat {
         /** Only if it surely was not done. */
         NOT_DONE,
@@ -175,21 +178,26 @@ public final class Client implements AutoCloseable {
      * @param answered is set by the call when it has an answer: what breaks off then has all its turns before it, however long it went well
      */
     private <T> T asking(Repeat repeat, AtomicBoolean answered, Function<ManagedChannel, T> call) {
-        long end = System.nanoTime() + TURNS.toNanos();
+        long end = 0;
         while (true) {
             try {
-                return call.apply(connected(channels.computeIfAbsent(server(), this::open)));
+                T answer = call.apply(connected(channels.computeIfAbsent(server(), this::open)));
+                met = true;
+                return answer;
             } catch (StatusRuntimeException failed) {
                 FerryException error = ErrorTransport.toError(failed, server());
-                boolean elsewhere = addresses.size() > 1 && (repeat == Repeat.ALWAYS ? isAway(error) : isNotDone(error, failed));
+                boolean answers = answered.getAndSet(false);
+                met |= answers;
+                boolean again = repeat == Repeat.ALWAYS ? (addresses.size() > 1 || met) && isAway(error) : addresses.size() > 1 && isNotDone(error, failed);
                 if (isAway(error) || error.code() == ErrorCode.DEADLINE_EXCEEDED) {
                     // Also where this call can't be repeated: whoever asks again is answered by another one.
                     at = (at + 1) % addresses.size();
                 }
-                if (answered.getAndSet(false)) {
-                    end = System.nanoTime() + TURNS.toNanos();
+                long now = System.nanoTime();
+                if (end == 0 || answers) {
+                    end = now + (addresses.size() > 1 ? TURNS : RESTART).toNanos();
                 }
-                if (!elsewhere || System.nanoTime() - end > 0) {
+                if (!again || now - end > 0) {
                     throw error;
                 }
                 pauseAfterRound();
@@ -289,9 +297,14 @@ public final class Client implements AutoCloseable {
         return once(AccessGrpc::newBlockingStub, ANSWER, call);
     }
 
+    /** As {@link #ask(Function)}, for what does no harm when it is asked twice: also when it breaks off. */
+    public <T> T look(Function<FerryGrpc.FerryBlockingStub, T> call) {
+        return asking(Repeat.ALWAYS, channel -> call.apply(FerryGrpc.newBlockingStub(channel).withDeadlineAfter(ANSWER.toMillis(), TimeUnit.MILLISECONDS)));
+    }
+
     /**
      * Takes a stream of answers to its end, however long it takes. Each tells how things are, so that it is taken up with the
-     * next leader when this one is gone.
+     * next leader, or the same one started anew, when this one is gone.
      *
      * @return the last one
      */
@@ -322,7 +335,27 @@ public final class Client implements AutoCloseable {
         drain(channel -> call.apply(AccessGrpc.newBlockingStub(channel)), each);
     }
 
-    /** As {@link #follow}, for a stream that may be empty. */
+    /**
+     * As {@link #follow}, for a stream of pieces, which may be empty.
+     *
+     * @param call asks for what has not come yet: it is made anew each time that the stream breaks off
+     */
+    public <T> void pieces(Function<FerryGrpc.FerryBlockingStub, Iterator<T>> call, Consumer<T> each) {
+        AtomicBoolean answered = new AtomicBoolean();
+        boolean ignored =
+                asking(
+                        Repeat.ALWAYS,
+                        answered,
+                        channel -> {
+                            call.apply(FerryGrpc.newBlockingStub(channel)).forEachRemaining(piece -> {
+                                answered.set(true);
+                                each.accept(piece);
+                            });
+                            return true;
+                        });
+    }
+
+    /** As {@link #follow}, for a stream that may be empty and is not taken up again. */
     public <T> void each(Function<FerryGrpc.FerryBlockingStub, Iterator<T>> call, Consumer<T> each) {
         drain(channel -> call.apply(FerryGrpc.newBlockingStub(channel)), each);
     }

@@ -4,11 +4,13 @@ import dev.ferry.cli.Client;
 import dev.ferry.cli.output.OperationView;
 import dev.ferry.cli.output.Texts;
 import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetImageRequest;
 import dev.ferry.proto.v1.GetOperationRequest;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
+import java.util.function.Consumer;
 
 /** Follows an operation to its end. */
 final class Operations {
@@ -24,8 +26,9 @@ final class Operations {
             System.out.println(begun.getId() + "  " + begun.getKind() + " of job " + begun.getJob());
         }
         Operation ended =
-                client.follow(
-                        stub -> stub.watchOperation(GetOperationRequest.newBuilder().setOperation(begun.getId()).build()),
+                toEnd(
+                        client,
+                        begun,
                         told -> {
                             if (!server.json()) {
                                 view.show(told);
@@ -36,6 +39,20 @@ final class Operations {
         }
         server.print(ended, () -> summary(client, ended));
         return 0;
+    }
+
+    /**
+     * Takes an operation to its end without a word.
+     *
+     * @throws FerryException when that can't be seen any more: with the advice where to look, for the operation goes on
+     */
+    static Operation toEnd(Client client, Operation begun, Consumer<Operation> each) {
+        try {
+            return client.follow(stub -> stub.watchOperation(GetOperationRequest.newBuilder().setOperation(begun.getId()).build()), each);
+        } catch (FerryException unseen) {
+            String goesOn = "operation " + begun.getId() + " goes on: 'ferry operation show " + begun.getId() + "' tells how far it is";
+            throw unseen.code() == ErrorCode.COORDINATOR_UNREACHABLE || unseen.code() == ErrorCode.NOT_LEADER ? new FerryException(unseen.detail().toBuilder().setAdvice(goesOn).build()) : unseen;
+        }
     }
 
     private static String summary(Client client, Operation operation) {

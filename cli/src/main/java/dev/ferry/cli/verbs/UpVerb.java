@@ -12,12 +12,15 @@ import dev.ferry.node.standin.StandInSpec;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetJobRequest;
 import dev.ferry.proto.v1.GetOperationRequest;
+import dev.ferry.proto.v1.GetServerRequest;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.ListJobsRequest;
 import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationKind;
 import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.ResumeJobRequest;
+import dev.ferry.proto.v1.Server;
 import dev.ferry.proto.v1.SuspendJobRequest;
 import dev.ferry.storage.seal.MasterKey;
 import java.io.Closeable;
@@ -25,7 +28,6 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -35,8 +37,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.Supplier;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -50,8 +50,6 @@ import picocli.CommandLine.Option;
         footer = {"", "Example:", "  ferry up --nodes 2 --data /var/lib/ferry/up"})
 public final class UpVerb implements Callable<Integer> {
     private static final int MOST_NODES = 9;
-    private static final Duration RESTART = Duration.ofMinutes(1);
-    private static final long LOOK_NANOS = 200_000_000;
 
     @Option(names = "--nodes", paramLabel = "N", description = "How many nodes; default 2.", defaultValue = "2")
     private int nodes;
@@ -101,8 +99,10 @@ public final class UpVerb implements Callable<Integer> {
         try (CleanEnd end = CleanEnd.telling(asked::countDown);
                 LocalCluster cluster = LocalCluster.start(new LocalCluster.Plan(folder, nodes, store, listen, http, Map.of(), gpus, cloud));
                 Closeable machines = cloud.isPresent() ? SpotMachines.open(cluster, folder) : () -> {};
-                Supervisor ignored = cluster.supervise(UpVerb::say)) {
+                Supervisor unused = cluster.supervise(UpVerb::say)) {
             try (Client client = new Client(cluster.server())) {
+                // Whoever has answered once is waited for when it is started again.
+                Server ignored = client.ask(stub -> stub.getServer(GetServerRequest.getDefaultInstance()));
                 resume(client, folder);
                 announce(cluster, folder);
                 asked.await();
@@ -170,30 +170,27 @@ public final class UpVerb implements Callable<Integer> {
         }
     }
 
-    /** Asks again while the coordinator is being started again. */
-    private static <T> T patiently(Client client, Supplier<T> call) {
-        long away = 0;
-        while (true) {
-            long asked = System.nanoTime();
-            try {
-                return call.get();
-            } catch (FerryException failed) {
-                // A call that lasted had somebody to talk to.
-                long now = System.nanoTime();
-                away = now - asked > RESTART.toNanos() || away == 0 ? now : away;
-                if (failed.code() != ErrorCode.COORDINATOR_UNREACHABLE || now - away > RESTART.toNanos()) {
-                    throw failed;
-                }
-                client.connectNow();
-                LockSupport.parkNanos(LOOK_NANOS);
+    /** Asked again when the coordinator went away meanwhile: it may have begun then. */
+    private static Operation suspend(Client client, String job) {
+        try {
+            return client.look(stub -> stub.suspendJob(SuspendJobRequest.newBuilder().setJob(job).build()));
+        } catch (FerryException busy) {
+            Job now = client.look(stub -> stub.getJob(GetJobRequest.newBuilder().setJob(job).build()));
+            if (busy.code() != ErrorCode.OPERATION_IN_PROGRESS || now.getOperation().isEmpty()) {
+                throw busy;
             }
+            Operation open = client.look(stub -> stub.getOperation(GetOperationRequest.newBuilder().setOperation(now.getOperation()).build()));
+            if (open.getKind() != OperationKind.SUSPEND) {
+                throw busy;
+            }
+            return open;
         }
     }
 
     private static void suspendAll(Client client, Path folder) throws IOException {
         List<Operation> begun = new ArrayList<>();
         Set<String> parked = new HashSet<>();
-        for (Job job : patiently(client, () -> client.ask(stub -> stub.listJobs(ListJobsRequest.getDefaultInstance()))).getJobsList()) {
+        for (Job job : client.look(stub -> stub.listJobs(ListJobsRequest.getDefaultInstance())).getJobsList()) {
             // What is parked lies in main memory, and would be lost with it.
             if (job.getState() != JobState.RUNNING && job.getState() != JobState.PARKED) {
                 continue;
@@ -202,7 +199,7 @@ public final class UpVerb implements Callable<Integer> {
                 parked.add(job.getId());
             }
             try {
-                begun.add(patiently(client, () -> client.ask(stub -> stub.suspendJob(SuspendJobRequest.newBuilder().setJob(job.getId()).build()))));
+                begun.add(suspend(client, job.getId()));
             } catch (FerryException busy) {
                 System.err.println("ferry: job " + job.getId() + " is not suspended: " + busy.getMessage());
             }
@@ -211,8 +208,7 @@ public final class UpVerb implements Callable<Integer> {
         List<String> back = begun.stream().map(Operation::getJob).filter(job -> !parked.contains(job)).toList();
         DurableFile.write(suspendedList(folder), String.join("\n", back).getBytes(StandardCharsets.UTF_8));
         for (Operation operation : begun) {
-            GetOperationRequest watched = GetOperationRequest.newBuilder().setOperation(operation.getId()).build();
-            Operation end = patiently(client, () -> client.follow(stub -> stub.watchOperation(watched), told -> {}));
+            Operation end = Operations.toEnd(client, operation, told -> {});
             if (end.getState() == OperationState.SUCCEEDED) {
                 say("  " + end.getJob() + " is in image " + end.getImage());
             } else {
