@@ -1,6 +1,8 @@
 package dev.ferry.coordinator;
 
+import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.ProofKind;
 
 /** What the states of a job mean. */
 public final class JobStates {
@@ -20,6 +22,16 @@ public final class JobStates {
             case STARTING, RUNNING, PARKED, RESTORING, UNREACHABLE -> true;
             case PENDING, SUSPENDED, LOST, EXITED, CANCELLED_JOB, FAILED, JOB_STATE_UNSPECIFIED, UNRECOGNIZED -> false;
         };
+    }
+
+    /**
+     * Whether a lost job goes on without being asked for: an operation is at work on it, it is in the queue (after an evacuation), or a cloud has said
+     * that its machine is gone. Any other lost job is its operator's.
+     */
+    public static boolean comesBack(Job lost) {
+        boolean queued = lost.getQueue().getComesBack() && lost.getQueue().getAnywhere();
+        boolean known = queued || lost.getProof().getKind() == ProofKind.PROOF_CLOUD;
+        return lost.getState() == JobState.LOST && (!lost.getOperation().isEmpty() || (known && !lost.getLatestImage().isEmpty()));
     }
 
     /** As people read it: RUNNING, SUSPENDED, CANCELLED. */

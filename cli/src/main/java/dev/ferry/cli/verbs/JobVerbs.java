@@ -1,31 +1,22 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
-import dev.ferry.cli.output.Failure;
 import dev.ferry.cli.output.Table;
 import dev.ferry.cli.output.Texts;
 import dev.ferry.common.Durations;
-import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.CancelJobRequest;
-import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetJobRequest;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.JobUse;
 import dev.ferry.proto.v1.ListJobsRequest;
 import dev.ferry.proto.v1.ListJobsResponse;
-import dev.ferry.proto.v1.LogChunk;
 import dev.ferry.proto.v1.Mount;
 import dev.ferry.proto.v1.OnPartition;
-import dev.ferry.proto.v1.ReadLogRequest;
 import dev.ferry.proto.v1.SignalJobRequest;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.time.Duration;
-import java.util.Iterator;
 import java.util.Locale;
 import java.util.concurrent.Callable;
-import java.util.function.Predicate;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -156,27 +147,9 @@ public final class JobVerbs {
         @Override
         public Integer call() {
             try (Client client = server.connect()) {
-                copyLog(client, job, offset, follow);
+                JobLog.copy(client, job, offset, follow);
                 return 0;
             }
-        }
-    }
-
-    /** Copies a job's log to standard output. */
-    static void copyLog(Client client, String job, long offset, boolean follow) {
-        ReadLogRequest request = ReadLogRequest.newBuilder().setJob(job).setOffset(offset).setFollow(follow).build();
-        client.each((dev.ferry.proto.v1.FerryGrpc.FerryBlockingStub stub) -> (Iterator<LogChunk>) stub.readLog(request), piece -> write(piece));
-    }
-
-    private static void write(LogChunk piece) {
-        try {
-            piece.getData().writeTo(System.out);
-        } catch (IOException impossible) {
-            throw new UncheckedIOException(impossible);
-        }
-        // Also flushes. Who follows would go on for ever for a reader that has gone.
-        if (System.out.checkError()) {
-            throw Failure.outputClosed();
         }
     }
 
@@ -229,7 +202,7 @@ public final class JobVerbs {
         @Override
         public Integer call() {
             try (Client client = server.connect()) {
-                int status = awaitEnd(client, job);
+                int status = JobEnd.await(client, job);
                 if (server.json()) {
                     Job ended = client.ask(stub -> stub.getJob(GetJobRequest.newBuilder().setJob(job).build()));
                     server.print(ended, () -> "");
@@ -237,53 +210,5 @@ public final class JobVerbs {
                 return status;
             }
         }
-    }
-
-    /** Waits until a job has a state, or can't get it any more. */
-    static Job awaitState(Client client, String job, Predicate<JobState> wanted) {
-        Job[] found = new Job[1];
-        try {
-            return client.follow(
-                    stub -> stub.watchJob(GetJobRequest.newBuilder().setJob(job).build()),
-                    told -> {
-                        if (wanted.test(told.getState())) {
-                            found[0] = told;
-                            throw new Reached();
-                        }
-                    });
-        } catch (Reached reached) {
-            return found[0];
-        }
-    }
-
-    private static final class Reached extends RuntimeException {
-        private static final long serialVersionUID = 1;
-
-        Reached() {
-            super(null, null, false, false);
-        }
-    }
-
-    static void refuseFailed(Job job) {
-        if (job.getState() == JobState.FAILED) {
-            throw new FerryException(job.getError());
-        }
-    }
-
-    /** Exit status of a job's end: its own; 130 when it was cancelled. */
-    static int awaitEnd(Client client, String job) {
-        Job ended = awaitState(client, job, state -> state == JobState.EXITED || state == JobState.CANCELLED_JOB || state == JobState.FAILED || state == JobState.LOST);
-        return switch (ended.getState()) {
-            case EXITED -> ended.getExitStatus();
-            case CANCELLED_JOB -> {
-                System.err.println("ferry: job " + ended.getId() + " was cancelled");
-                yield 130;
-            }
-            case LOST -> throw new FerryException(ErrorCode.JOB_LOST, "Job " + ended.getId() + " is lost: " + ended.getReason());
-            case FAILED, PENDING, STARTING, RUNNING, PARKED, SUSPENDED, RESTORING, UNREACHABLE, JOB_STATE_UNSPECIFIED, UNRECOGNIZED -> {
-                refuseFailed(ended);
-                throw new FerryException(ErrorCode.INTERNAL, "Job " + ended.getId() + " is " + ended.getState());
-            }
-        };
     }
 }

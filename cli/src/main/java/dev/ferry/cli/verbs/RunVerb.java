@@ -116,12 +116,11 @@ public final class RunVerb implements Callable<Integer> {
             Job job = client.ask(stub -> stub.runJob(RunJobRequest.newBuilder().setSpec(spec()).build()));
             if (follow) {
                 System.err.println("job " + job.getId());
-                JobVerbs.copyLog(client, job.getId(), 0, true);
-                return JobVerbs.awaitEnd(client, job.getId());
+                return JobEnd.follow(client, job.getId());
             }
             if (!until.isEmpty()) {
-                job = JobVerbs.awaitState(client, job.getId(), state -> state == JobState.RUNNING);
-                JobVerbs.refuseFailed(job);
+                job = JobEnd.awaitState(client, job.getId(), state -> state == JobState.RUNNING);
+                JobEnd.refuseFailed(job);
             }
             Job shown = job;
             server.print(shown, () -> shown.getId() + "\n");
