@@ -9,6 +9,8 @@ import dev.ferry.proto.v1.EvacueeState;
 import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /** Evacuations as people read them. */
 public final class EvacuationView {
@@ -50,6 +52,26 @@ public final class EvacuationView {
             text.append(String.format(Locale.ROOT, "%.0f of %.0f CPU seconds of work would be lost%n", lost, atStake));
         }
         return text.toString();
+    }
+
+    /** Those of its jobs that stand otherwise than before; empty: none. */
+    public static String changed(Evacuation before, Evacuation now) {
+        Set<List<Object>> known = before.getJobsList().stream().map(EvacuationView::standing).collect(Collectors.toSet());
+        List<Evacuee> changed = now.getJobsList().stream().filter(job -> !known.contains(standing(job))).toList();
+        return changed.isEmpty() ? "" : jobs(now.toBuilder().clearJobs().addAllJobs(changed).build());
+    }
+
+    /** Without the times, which run by themselves. */
+    private static List<Object> standing(Evacuee job) {
+        return List.of(job.getJob(), job.getWay(), job.getState(), job.getFromImage(), job.getOperation());
+    }
+
+    /** How it stands when nothing more is to be taken away. */
+    public static String end(Evacuation one) {
+        long waiting = one.getJobsList().stream().filter(job -> job.getState() == EvacueeState.WAITS_FOR_ROOM).count();
+        long lost = one.getJobsList().stream().filter(job -> job.getState() == EvacueeState.IS_LOST).count();
+        String wait = waiting == 0 ? "" : ", no job is left on it; stored, and waiting for room: " + waiting + " ('ferry evacuations " + one.getId() + "' shows them)";
+        return one.getNode() + ": " + one.getState() + wait + (lost == 0 ? "" : ", LOST: " + lost) + "\n";
     }
 
     /** One line for each job. */

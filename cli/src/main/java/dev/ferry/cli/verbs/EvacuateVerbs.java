@@ -11,6 +11,7 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.EvacuateNodeRequest;
 import dev.ferry.proto.v1.Evacuation;
 import dev.ferry.proto.v1.EvacuationState;
+import dev.ferry.proto.v1.EvacueeState;
 import dev.ferry.proto.v1.GetEvacuationRequest;
 import dev.ferry.proto.v1.ListEvacuationsRequest;
 import dev.ferry.proto.v1.ListEvacuationsResponse;
@@ -35,7 +36,8 @@ public final class EvacuateVerbs {
             name = "evacuate",
             description = {
                 "Moves a node's jobs away before its machine goes away, and says at once which will not make it.",
-                "Jobs that another node has room for run there; the others are stored and go on when there is room."
+                "Jobs that another node has room for run there; the others are stored and go on when there is room.",
+                "Returns when no job is left on the machine; the exit status is 1 if one is lost."
             },
             footer = {
                 "",
@@ -87,30 +89,39 @@ public final class EvacuateVerbs {
                             .build();
             try (Client client = self ? server.connectTo(own.coordinator()) : server.connect()) {
                 Evacuation begun = client.ask(stub -> stub.evacuateNode(request));
-                if (dryRun || detach || server.json()) {
+                if (dryRun || detach) {
                     server.print(begun, () -> EvacuationView.text(begun));
                     return 0;
                 }
-                System.out.print(EvacuationView.text(begun));
-                return follow(client, begun);
+                if (!server.json()) {
+                    System.out.print(EvacuationView.text(begun));
+                }
+                Evacuation end = follow(client, begun);
+                server.print(end, () -> EvacuationView.end(end));
+                return end.getJobsList().stream().anyMatch(job -> job.getState() == EvacueeState.IS_LOST) ? 1 : 0;
             }
         }
 
-        private static int follow(Client client, Evacuation begun) throws InterruptedException {
+        /** Until nothing is left on the machine that could be taken away; jobs that are stored may wait for room for long. */
+        private Evacuation follow(Client client, Evacuation begun) throws InterruptedException {
             CountDownLatch never = new CountDownLatch(1);
             Evacuation now = begun;
-            String shown = EvacuationView.jobs(begun);
-            while (now.getState() == EvacuationState.EVACUATING || now.getState() == EvacuationState.AWAITED) {
+            while (isAtWork(now)) {
                 boolean ignored = never.await(LOOK_MILLIS, TimeUnit.MILLISECONDS);
-                now = client.ask(stub -> stub.getEvacuation(GetEvacuationRequest.newBuilder().setEvacuation(begun.getId()).build()));
-                String jobs = EvacuationView.jobs(now);
-                if (!jobs.equals(shown)) {
-                    System.out.print("\n" + jobs);
-                    shown = jobs;
+                Evacuation before = now;
+                now = client.look(stub -> stub.getEvacuation(GetEvacuationRequest.newBuilder().setEvacuation(begun.getId()).build()));
+                String changed = EvacuationView.changed(before, now);
+                if (!changed.isEmpty() && !server.json()) {
+                    System.out.print("\n" + changed);
+                    System.out.flush();
                 }
             }
-            System.out.println(now.getNode() + ": " + now.getState());
-            return 0;
+            return now;
+        }
+
+        private static boolean isAtWork(Evacuation now) {
+            boolean there = now.getJobsList().stream().anyMatch(job -> job.getState() == EvacueeState.STILL_THERE || job.getState() == EvacueeState.ON_ITS_WAY || job.getState() == EvacueeState.EVACUEE_STATE_UNSPECIFIED);
+            return now.getState() == EvacuationState.AWAITED || (now.getState() == EvacuationState.EVACUATING && there);
         }
     }
 

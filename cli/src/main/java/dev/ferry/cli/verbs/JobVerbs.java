@@ -186,7 +186,7 @@ public final class JobVerbs {
         @Override
         public Integer call() {
             try (Client client = server.connect()) {
-                return Operations.follow(server, client, client.ask(stub -> stub.cancelJob(CancelJobRequest.newBuilder().setJob(job).build())));
+                return Operations.follow(server, client, Operations.begin(client, job, stub -> stub.cancelJob(CancelJobRequest.newBuilder().setJob(job).build())));
             }
         }
     }

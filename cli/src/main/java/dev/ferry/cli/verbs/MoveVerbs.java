@@ -28,10 +28,15 @@ public final class MoveVerbs {
     abstract static class Move implements Callable<Integer> {
         @Mixin private final ServerOption server = new ServerOption();
 
-        @Option(names = "--detach", description = "Print the operation and return; 'ferry operation show ID' tells how far it is.")
+        @Option(names = "--detach", description = "Print the operation and return; 'ferry operation watch ID' follows it.")
         private boolean detach;
 
         abstract Function<FerryGrpc.FerryBlockingStub, Operation> request();
+
+        /** Begins what is followed. */
+        Operation begin(Client client) {
+            return client.ask(request());
+        }
 
         /** What must be asked before. */
         void prepare(Client client) {}
@@ -44,10 +49,10 @@ public final class MoveVerbs {
         public Integer call() {
             try (Client client = server.connect()) {
                 prepare(client);
-                Operation begun = client.ask(request());
                 if (!detach) {
-                    return Operations.follow(server, client, begun);
+                    return Operations.follow(server, client, begin(client));
                 }
+                Operation begun = client.ask(request());
                 server.print(begun, () -> begun.getId() + "\n");
                 return 0;
             }
@@ -100,6 +105,11 @@ public final class MoveVerbs {
         @Override
         Function<FerryGrpc.FerryBlockingStub, Operation> request() {
             return stub -> stub.suspendJob(SuspendJobRequest.newBuilder().setJob(job).setPark(park).build());
+        }
+
+        @Override
+        Operation begin(Client client) {
+            return Operations.begin(client, job, request());
         }
     }
 

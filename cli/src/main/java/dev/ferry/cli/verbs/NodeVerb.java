@@ -5,20 +5,15 @@ import dev.ferry.cli.output.Table;
 import dev.ferry.cli.output.Texts;
 import dev.ferry.common.Configs;
 import dev.ferry.common.Durations;
-import dev.ferry.common.FerryException;
 import dev.ferry.node.NodeConfig;
 import dev.ferry.node.NodeDaemon;
 import dev.ferry.proto.v1.DeclareNodeDeadRequest;
-import dev.ferry.proto.v1.DrainNodeResponse;
-import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetNodeRequest;
 import dev.ferry.proto.v1.Gpu;
 import dev.ferry.proto.v1.ListNodesResponse;
 import dev.ferry.proto.v1.ListNodesRequest;
 import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.NodeFacts;
-import dev.ferry.proto.v1.NodeState;
-import dev.ferry.proto.v1.Operation;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Locale;
@@ -39,7 +34,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "node",
         description = "Runs a node's daemon, joins a machine to the cluster, or shows, drains, undrains, evacuates or declares dead a node.",
-        subcommands = {JoinVerbs.Join.class, NodeVerb.Show.class, NodeVerb.Drain.class, NodeVerb.Undrain.class, NodeVerb.DeclareDead.class, EvacuateVerbs.Evacuate.class, EvacuateVerbs.Gone.class},
+        subcommands = {JoinVerbs.Join.class, NodeVerb.Show.class, NodeDrain.class, NodeVerb.Undrain.class, NodeVerb.DeclareDead.class, EvacuateVerbs.Evacuate.class, EvacuateVerbs.Gone.class},
         footer = {"", "Examples:", "  ferry node --config /etc/ferry/node.yaml", "  ferry node drain node-2"})
 public final class NodeVerb implements Callable<Integer> {
     private static final Duration LOOK = Duration.ofSeconds(60);
@@ -146,35 +141,6 @@ public final class NodeVerb implements Callable<Integer> {
         private static void line(StringBuilder text, String key, String value) {
             if (!value.isEmpty()) {
                 text.append(String.format(Locale.ROOT, "%-8s %s%n", key, value));
-            }
-        }
-    }
-
-    /** {@code ferry node drain}. */
-    @Command(name = "drain", description = "Moves a node's jobs away and gives it no new ones.", footer = {"", "Example:", "  ferry node drain node-2"})
-    public static final class Drain implements Callable<Integer> {
-        @Mixin private final ServerOption server = new ServerOption();
-
-        @Parameters(paramLabel = "NODE", description = "Name of the node.")
-        private String node = "";
-
-        @Option(names = "--detach", description = "Return when the moves have begun.")
-        private boolean detach;
-
-        @Override
-        public Integer call() {
-            try (Client client = server.connect()) {
-                DrainNodeResponse answer = client.ask(stub -> stub.drainNode(GetNodeRequest.newBuilder().setNode(node).build()));
-                if (detach || server.json()) {
-                    server.print(answer, () -> answer.getNode().getName() + " is " + answer.getNode().getState() + ", " + answer.getOperationsCount() + " jobs move away\n");
-                    return 0;
-                }
-                for (Operation move : answer.getOperationsList()) {
-                    int ignored = Operations.follow(server, client, move);
-                }
-                Node after = client.ask(stub -> stub.getNode(GetNodeRequest.newBuilder().setNode(node).build()));
-                System.out.println(after.getName() + " is " + after.getState() + (after.getJobsCount() == 0 ? "" : ": " + String.join(", ", after.getJobsList()) + " could not be moved, 'ferry show' says why"));
-                return after.getState() == NodeState.DRAINED ? 0 : dev.ferry.cli.Main.statusOf(new FerryException(ErrorCode.NO_CAPACITY, node));
             }
         }
     }

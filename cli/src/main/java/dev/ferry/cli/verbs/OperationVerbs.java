@@ -64,7 +64,7 @@ public final class OperationVerbs {
     }
 
     /** {@code ferry operation}. */
-    @Command(name = "operation", description = "Shows one operation.", subcommands = Show.class, footer = {"", "Example:", "  ferry operation show op-abcdefgh"})
+    @Command(name = "operation", description = "Shows one operation, or follows it.", subcommands = {Show.class, Watch.class}, footer = {"", "Examples:", "  ferry operation show op-abcdefgh", "  ferry operation watch op-abcdefgh"})
     public static final class One implements Runnable {
         @Spec private CommandSpec spec;
 
@@ -73,7 +73,23 @@ public final class OperationVerbs {
 
         @Override
         public void run() {
-            throw new ParameterException(spec.commandLine(), "Say which: ferry operation show ID");
+            throw new ParameterException(spec.commandLine(), "Say which: ferry operation show ID or ferry operation watch ID");
+        }
+    }
+
+    /** {@code ferry operation watch}. */
+    @Command(name = "watch", description = "Follows an operation that was begun with --detach, by another or by Ferry itself to its end; the exit status is that of its error.", footer = {"", "Example:", "  ferry operation watch op-abcdefgh"})
+    public static final class Watch implements Callable<Integer> {
+        @Mixin private final ServerOption server = new ServerOption();
+
+        @Parameters(paramLabel = "ID", description = "Id of an operation, or its begin.")
+        private String id = "";
+
+        @Override
+        public Integer call() {
+            try (Client client = server.connect()) {
+                return Operations.follow(server, client, client.ask(stub -> stub.getOperation(GetOperationRequest.newBuilder().setOperation(id).build())));
+            }
         }
     }
 

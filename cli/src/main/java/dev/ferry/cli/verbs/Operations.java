@@ -1,19 +1,26 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
+import dev.ferry.cli.output.Failure;
 import dev.ferry.cli.output.OperationView;
 import dev.ferry.cli.output.Texts;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.FerryGrpc;
 import dev.ferry.proto.v1.GetImageRequest;
+import dev.ferry.proto.v1.GetJobRequest;
 import dev.ferry.proto.v1.GetOperationRequest;
 import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
 import java.util.function.Consumer;
+import java.util.function.Function;
 
-/** Follows an operation to its end. */
+/** Begins operations, and follows them to their end. */
 final class Operations {
+    private static final int MOST_TRIES = 5;
+
     private Operations() {}
 
     /**
@@ -21,24 +28,63 @@ final class Operations {
      * @throws FerryException the operation's error, when it failed
      */
     static int follow(ServerOption server, Client client, Operation begun) {
-        OperationView view = new OperationView(System.out, OperationView.isTerminal(), "  ");
-        if (!server.json()) {
-            System.out.println(begun.getId() + "  " + begun.getKind() + " of job " + begun.getJob());
-        }
-        Operation ended =
-                toEnd(
-                        client,
-                        begun,
-                        told -> {
-                            if (!server.json()) {
-                                view.show(told);
-                            }
-                        });
+        Operation ended = show(server, client, begun);
         if (ended.getState() == OperationState.FAILED_OPERATION) {
             throw new FerryException(ended.getError());
         }
         server.print(ended, () -> summary(client, ended));
         return 0;
+    }
+
+    /** Shows an operation while it goes on, to people. */
+    private static Operation show(ServerOption server, Client client, Operation begun) {
+        if (server.json()) {
+            return toEnd(client, begun, told -> {});
+        }
+        OperationView view = new OperationView(System.out, OperationView.isTerminal(), "  ");
+        System.out.println(begun.getId() + "  " + begun.getKind() + " of job " + begun.getJob());
+        return toEnd(client, begun, view::show);
+    }
+
+    /**
+     * Takes one of several operations to its end; one that fails is told of, and keeps nobody from the next.
+     *
+     * @return as it ended
+     */
+    static Operation oneOfSeveral(ServerOption server, Client client, Operation begun) {
+        Operation ended = show(server, client, begun);
+        if (ended.getState() == OperationState.FAILED_OPERATION) {
+            System.err.print(Failure.text(ended.getError()));
+        } else if (!server.json()) {
+            System.out.print(summary(client, ended));
+        }
+        return ended;
+    }
+
+    /**
+     * Begins an operation on a job. Another one that is at work on it is waited for, and said.
+     *
+     * @throws FerryException OPERATION_IN_PROGRESS when there is another one each time
+     */
+    static Operation begin(Client client, String job, Function<FerryGrpc.FerryBlockingStub, Operation> call) {
+        for (int tries = 1; ; tries++) {
+            try {
+                return client.ask(call);
+            } catch (FerryException refused) {
+                if (refused.code() != ErrorCode.OPERATION_IN_PROGRESS || tries == MOST_TRIES) {
+                    throw refused;
+                }
+                awaitFree(client, job);
+            }
+        }
+    }
+
+    private static void awaitFree(Client client, String job) {
+        Job now = client.look(stub -> stub.getJob(GetJobRequest.newBuilder().setJob(job).build()));
+        if (!now.getOperation().isEmpty()) {
+            System.err.println("ferry: operation " + now.getOperation() + " on job " + now.getId() + " has not ended, and is waited for");
+            Operation ignored = toEnd(client, Operation.newBuilder().setId(now.getOperation()).build(), told -> {});
+        }
     }
 
     /**

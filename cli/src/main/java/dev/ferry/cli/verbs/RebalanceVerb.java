@@ -1,9 +1,12 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
+import dev.ferry.cli.Main;
 import dev.ferry.cli.output.Table;
+import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.GetOperationRequest;
 import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.RebalancePlan;
 import dev.ferry.proto.v1.RebalanceRequest;
 import java.util.List;
@@ -38,16 +41,32 @@ public final class RebalanceVerb implements Callable<Integer> {
     public Integer call() {
         try (Client client = server.connect()) {
             RebalancePlan plan = client.askDecisions(stub -> stub.rebalance(RebalanceRequest.newBuilder().setDryRun(dryRun).setMostMoves(Math.max(1, mostMoves)).build()));
-            server.print(plan, () -> text(plan));
-            if (dryRun || detach || server.json()) {
+            if (dryRun || detach) {
+                server.print(plan, () -> text(plan));
                 return 0;
             }
-            for (String move : begun(plan)) {
-                Operation operation = client.ask(stub -> stub.getOperation(GetOperationRequest.newBuilder().setOperation(move).build()));
-                int ignored = Operations.follow(server, client, operation);
+            if (!server.json()) {
+                System.out.print(text(plan));
             }
-            return 0;
+            int status = follow(client, plan);
+            if (server.json()) {
+                server.print(plan, () -> "");
+            }
+            return status;
         }
+    }
+
+    /** Exit status of the first move that failed; 0: none did. */
+    private int follow(Client client, RebalancePlan plan) {
+        int status = 0;
+        for (String move : begun(plan)) {
+            Operation operation = client.look(stub -> stub.getOperation(GetOperationRequest.newBuilder().setOperation(move).build()));
+            Operation ended = Operations.oneOfSeveral(server, client, operation);
+            if (ended.getState() == OperationState.FAILED_OPERATION && status == 0) {
+                status = Main.statusOf(new FerryException(ended.getError()));
+            }
+        }
+        return status;
     }
 
     private static List<String> begun(RebalancePlan plan) {

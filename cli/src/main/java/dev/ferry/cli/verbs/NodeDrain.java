@@ -1,0 +1,86 @@
+package dev.ferry.cli.verbs;
+
+import dev.ferry.cli.Client;
+import dev.ferry.cli.Main;
+import dev.ferry.cli.output.Failure;
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.DrainNodeResponse;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.GetNodeRequest;
+import dev.ferry.proto.v1.MigrateJobRequest;
+import dev.ferry.proto.v1.Node;
+import dev.ferry.proto.v1.NodeState;
+import dev.ferry.proto.v1.Operation;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** {@code ferry node drain}. */
+@Command(name = "drain", description = "Moves a node's jobs away and gives it no new ones.", footer = {"", "Example:", "  ferry node drain node-2"})
+public final class NodeDrain implements Callable<Integer> {
+    @Mixin private final ServerOption server = new ServerOption();
+
+    @Parameters(paramLabel = "NODE", description = "Name of the node.")
+    private String node = "";
+
+    @Option(names = "--detach", description = "Return when the moves have begun.")
+    private boolean detach;
+
+    @Override
+    public Integer call() {
+        try (Client client = server.connect()) {
+            DrainNodeResponse begun = client.ask(stub -> stub.drainNode(named()));
+            if (detach) {
+                server.print(begun, () -> begun.getNode().getName() + " is " + begun.getNode().getState() + ", " + begun.getOperationsCount() + " jobs move away\n");
+                return 0;
+            }
+            Map<String, FerryException> refused = new LinkedHashMap<>();
+            List<Operation> ended = follow(client, begun, refused);
+            // What became of a single move does not matter if the job has ended or was moved by somebody else.
+            Node after = client.look(stub -> stub.getNode(named()));
+            refused.forEach((job, stays) -> {
+                if (after.getJobsList().contains(job)) {
+                    System.err.print(Failure.text(stays.detail()));
+                }
+            });
+            server.print(
+                    DrainNodeResponse.newBuilder().setNode(after).addAllOperations(ended),
+                    () -> after.getName() + " is " + after.getState() + (after.getJobsCount() == 0 ? "" : ": " + String.join(", ", after.getJobsList()) + " could not be moved, 'ferry show' says why") + "\n");
+            return after.getState() == NodeState.DRAINED ? 0 : Main.statusOf(new FerryException(ErrorCode.NO_CAPACITY, node));
+        }
+    }
+
+    private GetNodeRequest named() {
+        return GetNodeRequest.newBuilder().setNode(node).build();
+    }
+
+    /** Also moves those that another operation, an image that is made of them for example, kept from being moved. */
+    private List<Operation> follow(Client client, DrainNodeResponse begun, Map<String, FerryException> refused) {
+        List<Operation> ended = new ArrayList<>();
+        begun.getOperationsList().forEach(move -> ended.add(Operations.oneOfSeveral(server, client, move)));
+        Set<String> moved = begun.getOperationsList().stream().map(Operation::getJob).collect(Collectors.toSet());
+        for (String job : begun.getNode().getJobsList()) {
+            if (moved.contains(job)) {
+                continue;
+            }
+            try {
+                Operation late = Operations.begin(client, job, stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(job).build()));
+                ended.add(Operations.oneOfSeveral(server, client, late));
+            } catch (FerryException stays) {
+                if (stays.code() == ErrorCode.COORDINATOR_UNREACHABLE) {
+                    throw stays;
+                }
+                refused.put(job, stays);
+            }
+        }
+        return ended;
+    }
+}

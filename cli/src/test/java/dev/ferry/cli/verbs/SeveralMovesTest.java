@@ -1,0 +1,243 @@
+package dev.ferry.cli.verbs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import dev.ferry.cli.Ferry;
+import dev.ferry.cli.StandInCoordinator;
+import dev.ferry.common.Errors;
+import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.api.ErrorTransport;
+import dev.ferry.proto.v1.CancelJobRequest;
+import dev.ferry.proto.v1.DecisionsGrpc;
+import dev.ferry.proto.v1.DrainNodeResponse;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.EvacuateNodeRequest;
+import dev.ferry.proto.v1.Evacuation;
+import dev.ferry.proto.v1.EvacuationState;
+import dev.ferry.proto.v1.Evacuee;
+import dev.ferry.proto.v1.EvacueeState;
+import dev.ferry.proto.v1.FerryGrpc;
+import dev.ferry.proto.v1.GetEvacuationRequest;
+import dev.ferry.proto.v1.GetJobRequest;
+import dev.ferry.proto.v1.GetNodeRequest;
+import dev.ferry.proto.v1.GetOperationRequest;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.MigrateJobRequest;
+import dev.ferry.proto.v1.Node;
+import dev.ferry.proto.v1.NodeState;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationKind;
+import dev.ferry.proto.v1.OperationState;
+import dev.ferry.proto.v1.RebalancePlan;
+import dev.ferry.proto.v1.RebalanceRequest;
+import dev.ferry.proto.v1.SuspendJobRequest;
+import io.grpc.stub.StreamObserver;
+import io.vertx.core.json.JsonObject;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Verbs that follow more than one move: what became of one does not hide the others, and the exit status is that of the whole. */
+@Timeout(value = 60, unit = TimeUnit.SECONDS)
+class SeveralMovesTest {
+    private final Cluster cluster = new Cluster();
+    private StandInCoordinator coordinator;
+
+    @BeforeEach
+    void open() throws Exception {
+        coordinator = StandInCoordinator.of(cluster, new Plans());
+    }
+
+    @AfterEach
+    void close() {
+        coordinator.close();
+    }
+
+    private Ferry.Said ferry(String... words) {
+        String[] all = List.of(List.of(words), List.of("--server", coordinator.address())).stream().flatMap(List::stream).toArray(String[]::new);
+        return Ferry.ferry(all);
+    }
+
+    private static int status(ErrorCode code) {
+        return Errors.meaning(code).getExitStatus();
+    }
+
+    @Test
+    void aDrainIsJudgedByTheNodeAtItsEnd() {
+        Ferry.Said said = ferry("node", "drain", "node-1");
+        assertThat(said.error()).contains("op-fails-1 can't", "operation op-busy on job j-busy has not ended, and is waited for");
+        assertThat(said.out()).contains("op-well of job", "op-late of job", "node-1 is DRAINED").doesNotContain("could not be moved");
+        assertThat(said.status()).isZero();
+    }
+
+    @Test
+    void aDrainThatLeavesAJobSaysSo() {
+        cluster.after = Node.newBuilder().setName("node-1").setState(NodeState.DRAINING).addJobs("j-busy").build();
+        cluster.busyFor = 100;
+        Ferry.Said said = ferry("node", "drain", "node-1");
+        assertThat(said.error()).contains("OPERATION_IN_PROGRESS");
+        assertThat(said.out()).contains("node-1 is DRAINING: j-busy could not be moved");
+        assertThat(said.status()).isEqualTo(status(ErrorCode.NO_CAPACITY));
+    }
+
+    @Test
+    void aDocumentIsOfTheEndTooAndSoIsTheStatus() {
+        JsonObject drained = new JsonObject(ferry("node", "drain", "node-1", "-o", "json").out());
+        assertThat(drained.getJsonObject("node").getString("state")).isEqualTo("DRAINED");
+        assertThat(drained.getJsonArray("operations").encode()).contains("FAILED_OPERATION", "op-well", "op-late").doesNotContain("OPEN");
+        JsonObject begun = new JsonObject(ferry("node", "drain", "node-1", "-o", "json", "--detach").out());
+        assertThat(begun.getJsonArray("operations").encode()).contains("OPEN");
+        assertThat(ferry("rebalance", "-o", "json").status()).isEqualTo(status(ErrorCode.DUMP_FAILED));
+    }
+
+    @Test
+    void aMoveThatFailsHidesNoOther() {
+        Ferry.Said said = ferry("rebalance");
+        assertThat(said.error()).contains("op-fails-1 can't", "op-fails-2 can't");
+        assertThat(said.out()).contains("op-well of job");
+        assertThat(said.status()).isEqualTo(status(ErrorCode.DUMP_FAILED));
+    }
+
+    private static Evacuation evacuation(EvacueeState first, EvacueeState second, EvacueeState third) {
+        return Evacuation.newBuilder()
+                .setId("e-1")
+                .setNode("node-1")
+                .setState(EvacuationState.EVACUATING)
+                .addJobs(Evacuee.newBuilder().setJob("j-first").setState(first))
+                .addJobs(Evacuee.newBuilder().setJob("j-second").setState(second))
+                .addJobs(Evacuee.newBuilder().setJob("j-third").setState(third).setUnsavedMillis(System.nanoTime()))
+                .build();
+    }
+
+    @Test
+    void anEvacuationIsFollowedUntilTheMachineIsEmpty() {
+        cluster.evacuations.add(evacuation(EvacueeState.ON_ITS_WAY, EvacueeState.STILL_THERE, EvacueeState.ELSEWHERE));
+        cluster.evacuations.add(evacuation(EvacueeState.WAITS_FOR_ROOM, EvacueeState.STILL_THERE, EvacueeState.ELSEWHERE));
+        cluster.evacuations.add(evacuation(EvacueeState.WAITS_FOR_ROOM, EvacueeState.ELSEWHERE, EvacueeState.ELSEWHERE));
+        Ferry.Said said = ferry("evacuate", "node-1");
+        assertThat(said.status()).isZero();
+        assertThat(said.out()).contains("waiting for room: 1").containsOnlyOnce("j-third");
+    }
+
+    @Test
+    void anEvacuationThatLosesAJobFails() {
+        cluster.evacuations.add(evacuation(EvacueeState.STILL_THERE, EvacueeState.ELSEWHERE, EvacueeState.ELSEWHERE));
+        cluster.evacuations.add(evacuation(EvacueeState.IS_LOST, EvacueeState.ELSEWHERE, EvacueeState.ELSEWHERE));
+        Ferry.Said said = ferry("evacuate", "node-1", "-o", "json");
+        assertThat(new JsonObject(said.out()).encode()).contains("IS_LOST");
+        assertThat(said.status()).isEqualTo(1);
+    }
+
+    @Test
+    void anOperationOfSomebodyElseIsWaitedFor() {
+        for (String verb : List.of("cancel", "suspend")) {
+            cluster.busyFor = 2;
+            Ferry.Said said = ferry(verb, "j-busy");
+            assertThat(said.error()).contains("operation op-busy on job j-busy has not ended, and is waited for");
+            assertThat(said.status()).isZero();
+        }
+        cluster.busyFor = 100;
+        assertThat(ferry("cancel", "j-busy").status()).isEqualTo(status(ErrorCode.OPERATION_IN_PROGRESS));
+    }
+
+    @Test
+    void anOperationThatWasBegunElsewhereCanBeFollowed() {
+        assertThat(ferry("operation", "watch", "op-well").out()).contains("op-well of job", "done in");
+        assertThat(ferry("operation", "watch", "op-fails-1").status()).isEqualTo(status(ErrorCode.DUMP_FAILED));
+    }
+
+    private static final class Plans extends DecisionsGrpc.DecisionsImplBase {
+        @Override
+        public void rebalance(RebalanceRequest request, StreamObserver<RebalancePlan> to) {
+            RebalancePlan.Builder plan = RebalancePlan.newBuilder();
+            List.of("op-fails-1", "op-well", "op-fails-2").forEach(move -> plan.addLeaving(RebalancePlan.Move.newBuilder().setOperation(move)));
+            to.onNext(plan.build());
+            to.onCompleted();
+        }
+    }
+
+    private static final class Cluster extends FerryGrpc.FerryImplBase {
+        private final Deque<Evacuation> evacuations = new ArrayDeque<>();
+        private Node after = Node.newBuilder().setName("node-1").setState(NodeState.DRAINED).build();
+        private int busyFor = 1;
+
+        private static Operation open(String id) {
+            return Operation.newBuilder().setId(id).setJob(id + " of job").setKind(OperationKind.MIGRATE).setState(OperationState.OPEN).build();
+        }
+
+        private static Operation ended(String id) {
+            Operation.Builder ended = open(id).toBuilder().setState(OperationState.SUCCEEDED);
+            return id.startsWith("op-fails") ? ended.setState(OperationState.FAILED_OPERATION).setError(new FerryException(ErrorCode.DUMP_FAILED, id + " can't").detail()).build() : ended.build();
+        }
+
+        private static <T> void answer(StreamObserver<T> to, T answer) {
+            to.onNext(answer);
+            to.onCompleted();
+        }
+
+        private void begin(StreamObserver<Operation> to) {
+            busyFor--;
+            if (busyFor >= 0) {
+                to.onError(ErrorTransport.toStatus(new FerryException(ErrorCode.OPERATION_IN_PROGRESS, "Operation op-busy on job j-busy has not ended")));
+            } else {
+                answer(to, open("op-late"));
+            }
+        }
+
+        @Override
+        public void drainNode(GetNodeRequest request, StreamObserver<DrainNodeResponse> to) {
+            Node node = Node.newBuilder().setName("node-1").setState(NodeState.DRAINING).addAllJobs(List.of("op-fails-1 of job", "op-well of job", "j-busy")).build();
+            answer(to, DrainNodeResponse.newBuilder().setNode(node).addOperations(open("op-fails-1")).addOperations(open("op-well")).build());
+        }
+
+        @Override
+        public void migrateJob(MigrateJobRequest request, StreamObserver<Operation> to) {
+            begin(to);
+        }
+
+        @Override
+        public void cancelJob(CancelJobRequest request, StreamObserver<Operation> to) {
+            begin(to);
+        }
+
+        @Override
+        public void suspendJob(SuspendJobRequest request, StreamObserver<Operation> to) {
+            begin(to);
+        }
+
+        @Override
+        public void getJob(GetJobRequest request, StreamObserver<Job> to) {
+            answer(to, Job.newBuilder().setId(request.getJob()).setOperation("op-busy").build());
+        }
+
+        @Override
+        public void getNode(GetNodeRequest request, StreamObserver<Node> to) {
+            answer(to, after);
+        }
+
+        @Override
+        public void getOperation(GetOperationRequest request, StreamObserver<Operation> to) {
+            answer(to, open(request.getOperation()));
+        }
+
+        @Override
+        public void watchOperation(GetOperationRequest request, StreamObserver<Operation> to) {
+            answer(to, ended(request.getOperation()));
+        }
+
+        @Override
+        public void evacuateNode(EvacuateNodeRequest request, StreamObserver<Evacuation> to) {
+            answer(to, evacuations.remove());
+        }
+
+        @Override
+        public void getEvacuation(GetEvacuationRequest request, StreamObserver<Evacuation> to) {
+            answer(to, evacuations.size() > 1 ? evacuations.remove() : evacuations.element());
+        }
+    }
+}
