@@ -20,6 +20,17 @@ public final class Json {
         }
     }
 
+    /** A message, as {@link #text}. */
+    public static Value document(MessageOrBuilder message) {
+        try {
+            Struct.Builder fields = Struct.newBuilder();
+            JsonFormat.parser().merge(print(message), fields);
+            return struct(fields);
+        } catch (InvalidProtocolBufferException impossible) {
+            throw new IllegalStateException(impossible);
+        }
+    }
+
     /** A text, in a document that is no message. */
     public static Value text(String value) {
         return Value.newBuilder().setStringValue(value).build();
