@@ -18,6 +18,17 @@ public final class Texts {
 
     private Texts() {}
 
+    /** On one line, and without what a terminal would take for an order: names, commands and messages are others' texts. */
+    public static String plain(String text) {
+        StringBuilder plain = new StringBuilder(text);
+        for (int at = 0; at < plain.length(); at++) {
+            if (Character.isISOControl(plain.charAt(at))) {
+                plain.setCharAt(at, '?');
+            }
+        }
+        return plain.toString();
+    }
+
     public static String state(JobState state) {
         return state == JobState.CANCELLED_JOB ? "CANCELLED" : state.name();
     }

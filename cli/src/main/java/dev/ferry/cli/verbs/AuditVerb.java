@@ -4,12 +4,13 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.JsonFormat;
 import com.google.protobuf.util.Timestamps;
 import dev.ferry.cli.Client;
-import dev.ferry.cli.output.Table;
+import dev.ferry.cli.output.Texts;
 import dev.ferry.common.Durations;
 import dev.ferry.proto.v1.AuditEntry;
 import dev.ferry.proto.v1.ReadAuditRequest;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -18,7 +19,7 @@ import picocli.CommandLine.Option;
 @Command(
         name = "audit",
         description = "Shows which calls changed something: when, by whom, from where, of what, and with what outcome. With -o json a line for each.",
-        footer = {"", "Example:", "  ferry admin audit --since 24h"})
+        footer = {"", "Examples:", "  ferry admin audit --since 24h", "  ferry admin audit --user ada --target j-abcdefgh"})
 public final class AuditVerb implements Callable<Integer> {
     private static final JsonFormat.Printer PRINTER = JsonFormat.printer().omittingInsignificantWhitespace();
 
@@ -27,27 +28,44 @@ public final class AuditVerb implements Callable<Integer> {
     @Option(names = "--since", paramLabel = "TIME", description = "Only of the last 30m, 24h or 7d; else all that is kept.", defaultValue = "")
     private String since = "";
 
+    @Option(names = "--user", description = "Only calls of this user, token or machine.", defaultValue = "")
+    private String user = "";
+
+    @Option(names = "--target", paramLabel = "ID", description = "Only calls about this job, image, token or node, and what is called by it: j-abcdefgh, and so its images.", defaultValue = "")
+    private String target = "";
+
     @Override
     public Integer call() {
         long from = since.isEmpty() ? 0 : System.currentTimeMillis() - Durations.parse(since).toMillis();
-        Table table = new Table("AT", "CALLER", "ROLE", "USER", "FROM", "VERB", "TARGET", "OUTCOME", "MESSAGE");
+        if (!server.json()) {
+            System.out.println(row("AT", "CALLER", "ROLE", "USER", "FROM", "VERB", "TARGET", "OUTCOME", "MESSAGE"));
+        }
         try (Client client = server.connect()) {
             client.eachEntry(
                     stub -> stub.readAudit(ReadAuditRequest.newBuilder().setSince(from).build()),
                     (AuditEntry entry) -> {
-                        if (server.json()) {
-                            System.out.println(line(entry));
-                        } else {
-                            table.row(
-                                    Timestamps.toString(entry.getAt()), entry.getCaller(), entry.getRole().name().replace("ROLE_", "").toLowerCase(Locale.ROOT), entry.getOwner().getUser(),
-                                    entry.getFrom(), entry.getVerb(), entry.getTarget(), entry.getOutcome(), entry.getMessage());
+                        if (isAsked(entry)) {
+                            System.out.println(server.json() ? line(entry) : row(entry));
                         }
                     });
         }
-        if (!server.json()) {
-            System.out.print(table);
-        }
         return 0;
+    }
+
+    private boolean isAsked(AuditEntry entry) {
+        boolean by = user.isEmpty() || entry.getOwner().getUser().equals(user) || entry.getCaller().equals(user);
+        return by && (target.isEmpty() || entry.getTarget().equals(target) || entry.getTarget().startsWith(target + "."));
+    }
+
+    private static String row(AuditEntry entry) {
+        return row(
+                Timestamps.toString(entry.getAt()), entry.getCaller(), entry.getRole().name().replace("ROLE_", "").toLowerCase(Locale.ROOT), entry.getOwner().getUser(),
+                entry.getFrom(), entry.getVerb(), entry.getTarget(), entry.getOutcome(), entry.getMessage());
+    }
+
+    /** Of widths that are known beforehand: a log of months does not fit into this process. */
+    private static String row(String... cells) {
+        return String.format(Locale.ROOT, "%-24s  %-12s  %-8s  %-12s  %-21s  %-18s  %-18s  %-16s  %s", Stream.of(cells).map(cell -> cell.isEmpty() ? "-" : Texts.plain(cell)).toArray()).stripTrailing();
     }
 
     private static String line(AuditEntry entry) {

@@ -133,11 +133,23 @@ public final class ImageVerb implements Runnable {
                 List<String> images = all ? client.ask(stub -> stub.listImages(ListImagesRequest.getDefaultInstance())).getImagesList().stream().map(Image::getId).toList() : List.of(image);
                 boolean whole = true;
                 for (String id : images) {
-                    VerifyImageResponse answer = client.ask(PATIENCE, stub -> stub.verifyImage(GetImageRequest.newBuilder().setImage(id).build()));
-                    server.print(answer, () -> text(answer));
-                    whole &= answer.getDamageCount() == 0;
+                    whole &= isWhole(client, id);
                 }
                 return whole ? 0 : dev.ferry.cli.Main.statusOf(new FerryException(ErrorCode.CHUNK_CORRUPT, "damage"));
+            }
+        }
+
+        private boolean isWhole(Client client, String id) {
+            try {
+                VerifyImageResponse answer = client.ask(PATIENCE, stub -> stub.verifyImage(GetImageRequest.newBuilder().setImage(id).build()));
+                server.print(answer, () -> text(answer));
+                return answer.getDamageCount() == 0;
+            } catch (FerryException failed) {
+                if (!all || failed.code() != ErrorCode.IMAGE_NOT_FOUND) {
+                    throw failed;
+                }
+                System.err.println("ferry: image " + id + " was deleted meanwhile");
+                return true;
             }
         }
 
