@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -28,6 +29,8 @@ import picocli.CommandLine.Parameters;
 /** Verbs that empty a machine that goes away. */
 public final class EvacuateVerbs {
     private static final long LOOK_MILLIS = 500;
+
+    private static final Path CONFIG = Path.of("/etc/ferry/node.yaml");
 
     private EvacuateVerbs() {}
 
@@ -55,8 +58,8 @@ public final class EvacuateVerbs {
         @Option(names = "--self", description = "The node of this machine, by the name and the coordinator in its configuration.")
         private boolean self;
 
-        @Option(names = "--config", paramLabel = "FILE", description = "With --self: the node's configuration; default /etc/ferry/node.yaml.", defaultValue = "/etc/ferry/node.yaml")
-        private Path config = Path.of("/etc/ferry/node.yaml");
+        @Option(names = "--config", paramLabel = "FILE", description = "With --self: the node's configuration; default /etc/ferry/node.yaml.")
+        private @Nullable Path config;
 
         @Option(names = "--deadline", paramLabel = "TIME", description = "How long until the machine goes away, for example 90s; default evacuation.finalNotice of the coordinator.", defaultValue = "")
         private String deadline = "";
@@ -78,7 +81,10 @@ public final class EvacuateVerbs {
             if (self != node.isEmpty()) {
                 throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Name the node, or say --self on the node itself");
             }
-            NodeConfig own = self ? Configs.load(config, NodeConfig.defaults()) : NodeConfig.defaults();
+            if (config != null && !self) {
+                throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--config goes with --self: it says which node this machine is");
+            }
+            NodeConfig own = self ? Configs.load(config == null ? CONFIG : config, NodeConfig.defaults()) : NodeConfig.defaults();
             EvacuateNodeRequest request =
                     EvacuateNodeRequest.newBuilder()
                             .setNode(self ? own.name() : node)
@@ -142,6 +148,9 @@ public final class EvacuateVerbs {
         @Override
         public Integer call() {
             try (Client client = server.connect()) {
+                if (!which.isEmpty() && open) {
+                    throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--open lists those that are not over; leave out '" + which + "'");
+                }
                 if (which.isEmpty()) {
                     ListEvacuationsResponse all = client.ask(stub -> stub.listEvacuations(ListEvacuationsRequest.newBuilder().setOpenOnly(open).build()));
                     server.print(all, () -> EvacuationView.table(all.getEvacuationsList()));

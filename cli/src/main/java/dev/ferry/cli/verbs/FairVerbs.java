@@ -43,6 +43,9 @@ public final class FairVerbs {
         }
 
         private Rows ofCase(CaseFile recorded) {
+            if (ties != null && recorded.kind() != CaseFile.Kind.TREE) {
+                throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--ties says what becomes of accounts that are level; there are none in " + file + ", which is a case of kind " + recorded.kind());
+            }
             return switch (recorded.kind()) {
                 case TREE -> ofTree(recorded, new CaseTree(recorded, ties));
                 case SERIES -> new CaseSeries(recorded).rows();

@@ -47,7 +47,7 @@ public final class JobVerb implements Runnable {
 
         @Override
         public Integer call() {
-            long seconds = time.equals("none") ? 0 : Math.max(1, Durations.parse(time).toSeconds());
+            long seconds = Times.limitSeconds("A time limit of", time);
             try (Client client = server.connect()) {
                 Job changed = client.ask(stub -> stub.setTimeLimit(SetTimeLimitRequest.newBuilder().setJob(job).setSeconds(seconds).build()));
                 server.print(changed, () -> changed.getId() + (seconds == 0 ? " may run for as long as it takes\n" : " may run for " + Durations.format(Duration.ofSeconds(seconds)) + " in all\n"));

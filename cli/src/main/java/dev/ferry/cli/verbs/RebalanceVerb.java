@@ -4,6 +4,7 @@ import dev.ferry.cli.Client;
 import dev.ferry.cli.Main;
 import dev.ferry.cli.output.Table;
 import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetOperationRequest;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
@@ -39,8 +40,11 @@ public final class RebalanceVerb implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        if (mostMoves < 1) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--most-moves " + mostMoves + ": write 1 or more; --dry-run moves nothing");
+        }
         try (Client client = server.connect()) {
-            RebalancePlan plan = client.askDecisions(stub -> stub.rebalance(RebalanceRequest.newBuilder().setDryRun(dryRun).setMostMoves(Math.max(1, mostMoves)).build()));
+            RebalancePlan plan = client.askDecisions(stub -> stub.rebalance(RebalanceRequest.newBuilder().setDryRun(dryRun).setMostMoves(mostMoves).build()));
             if (dryRun || detach) {
                 server.print(plan, () -> text(plan));
                 return 0;

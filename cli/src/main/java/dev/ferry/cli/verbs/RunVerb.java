@@ -1,7 +1,6 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
-import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Sizes;
 import dev.ferry.proto.v1.ErrorCode;
@@ -109,9 +108,7 @@ public final class RunVerb implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (!until.isEmpty() && !until.equals("running")) {
-            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--wait takes 'running', not '" + until + "'");
-        }
+        requireOneEnd();
         try (Client client = server.connect()) {
             Job job = client.ask(stub -> stub.runJob(RunJobRequest.newBuilder().setSpec(spec()).build()));
             if (follow) {
@@ -120,11 +117,27 @@ public final class RunVerb implements Callable<Integer> {
             }
             if (!until.isEmpty()) {
                 job = JobEnd.awaitState(client, job.getId(), state -> state == JobState.RUNNING);
-                JobEnd.refuseFailed(job);
+                refuseNeverRan(job);
             }
             Job shown = job;
             server.print(shown, () -> shown.getId() + "\n");
             return 0;
+        }
+    }
+
+    private void requireOneEnd() {
+        if (!until.isEmpty() && !until.equals("running")) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--wait takes 'running', not '" + until + "'");
+        }
+        if ((detach && follow) || (detach && !until.isEmpty()) || (follow && !until.isEmpty())) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--detach, --wait and --follow say each when this command ends: give one of them");
+        }
+    }
+
+    private static void refuseNeverRan(Job job) {
+        JobEnd.refuseFailed(job);
+        if (job.getState() == JobState.CANCELLED_JOB) {
+            throw new FerryException(ErrorCode.CANCELLED, "Job " + job.getId() + " was cancelled before it ran");
         }
     }
 
@@ -147,7 +160,7 @@ public final class RunVerb implements Callable<Integer> {
                         .setQos(qos)
                         .setPartition(partition)
                         .setNice(nice)
-                        .setTimeLimitSeconds(timeLimit.isEmpty() ? 0 : Math.max(1, Durations.parse(timeLimit).toSeconds()))
+                        .setTimeLimitSeconds(Times.limitSeconds("--time-limit", timeLimit))
                         .setUserName(userName);
         mounts.forEach(mount -> spec.addMounts(mount(mount)));
         keep.retention().ifPresent(spec::setRetention);

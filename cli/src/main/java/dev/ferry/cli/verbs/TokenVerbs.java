@@ -3,7 +3,6 @@ package dev.ferry.cli.verbs;
 import dev.ferry.cli.Client;
 import dev.ferry.cli.output.Table;
 import dev.ferry.cli.output.Texts;
-import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.CreateTokenRequest;
 import dev.ferry.proto.v1.CreateTokenResponse;
@@ -83,7 +82,7 @@ public final class TokenVerbs implements Runnable {
                     CreateTokenRequest.newBuilder()
                             .setRole(role(role))
                             .setOwner(Owner.newBuilder().setUser(user).setAccount(account))
-                            .setLifetimeSeconds(expires.isEmpty() ? 0 : Math.max(1, Durations.parse(expires).toSeconds()))
+                            .setLifetimeSeconds(Times.limitSeconds("--expires", expires))
                             .setNote(note)
                             .build();
             try (Client client = server.connect()) {

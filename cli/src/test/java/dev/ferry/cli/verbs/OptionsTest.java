@@ -1,0 +1,198 @@
+package dev.ferry.cli.verbs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.google.protobuf.Timestamp;
+import dev.ferry.cli.Ferry;
+import dev.ferry.cli.StandInCoordinator;
+import dev.ferry.common.Errors;
+import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.api.ErrorTransport;
+import dev.ferry.proto.v1.AccessGrpc;
+import dev.ferry.proto.v1.AuditEntry;
+import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.FerryGrpc;
+import dev.ferry.proto.v1.GetImageRequest;
+import dev.ferry.proto.v1.GetJobRequest;
+import dev.ferry.proto.v1.GetServerRequest;
+import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.ListImagesRequest;
+import dev.ferry.proto.v1.ListImagesResponse;
+import dev.ferry.proto.v1.Owner;
+import dev.ferry.proto.v1.ReadAuditRequest;
+import dev.ferry.proto.v1.Role;
+import dev.ferry.proto.v1.RunJobRequest;
+import dev.ferry.proto.v1.Server;
+import dev.ferry.proto.v1.VerifyImageResponse;
+import io.grpc.stub.StreamObserver;
+import io.vertx.core.json.JsonObject;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What is asked for is done, or refused: nothing that a user writes is passed over. */
+@Timeout(value = 60, unit = TimeUnit.SECONDS)
+class OptionsTest {
+    private final Answers answers = new Answers();
+    private StandInCoordinator coordinator;
+
+    @BeforeEach
+    void open() throws Exception {
+        coordinator = StandInCoordinator.of(answers, new Audit());
+    }
+
+    @AfterEach
+    void close() {
+        coordinator.close();
+    }
+
+    private Ferry.Said ferry(String... words) {
+        return Ferry.ferry(Stream.concat(Stream.of(words), Stream.of("--server", coordinator.address())).toArray(String[]::new));
+    }
+
+    private void assertRefused(String why, String... words) {
+        Ferry.Said said = Ferry.ferry(words);
+        assertThat(said.error()).as("%s", List.of(words)).contains(why, "INVALID_ARGUMENT");
+        assertThat(said.status()).isEqualTo(status(ErrorCode.INVALID_ARGUMENT));
+    }
+
+    private static int status(ErrorCode code) {
+        return Errors.meaning(code).getExitStatus();
+    }
+
+    /** One of a second was what came of it, and the job was suspended. */
+    @Test
+    void aLimitOfNothingIsRefused() {
+        assertRefused("write 'none' for no limit", "run", "--time-limit", "0s", "--", "true");
+        assertRefused("write 'none' for no limit", "job", "time-limit", "train", "0s");
+        assertRefused("write 'none' for no limit", "admin", "token", "create", "--role", "user", "--expires", "0s");
+        assertRefused("write 1 or more", "rebalance", "--most-moves", "0");
+        assertThat(Times.limitSeconds("", "none")).isZero();
+        assertThat(Times.limitSeconds("", "500ms")).isEqualTo(1);
+    }
+
+    @Test
+    void optionsThatGoAgainstEachOtherAreRefused() {
+        assertRefused("give one of them", "run", "--detach", "--follow", "--", "true");
+        assertRefused("give one of them", "run", "--wait", "running", "--follow", "--", "true");
+        assertRefused("give one of them", "run", "--wait", "running", "--detach", "--", "true");
+        assertRefused("--config goes with --self", "evacuate", "node-1", "--config", "node.yaml");
+        assertRefused("leave out 'node-1'", "evacuations", "node-1", "--open", "--server", coordinator.address());
+        String series = Path.of(Objects.requireNonNull(OptionsTest.class.getResource("/slurm/07-decay-series.json")).getPath()).toString();
+        assertRefused("there are none in", "fairshare", "--case", series, "--ties", "slurm");
+    }
+
+    @Test
+    void aJobThatNeverRanIsNotSaidToRun() {
+        answers.job = Job.newBuilder().setId("j-aaaaaaaa").setState(JobState.CANCELLED_JOB).build();
+        Ferry.Said said = ferry("run", "--wait", "running", "true");
+        assertThat(said.status()).isEqualTo(status(ErrorCode.CANCELLED));
+        assertThat(said.error()).contains("was cancelled before it ran");
+    }
+
+    @Test
+    void aCoordinatorThatRefusesIsNotSaidToBeAway() {
+        assertThat(ferry("version").out()).contains("coordinator 1.2.3");
+        assertThat(new JsonObject(ferry("version", "-o", "json").out()).getJsonObject("server").getString("version")).isEqualTo("1.2.3");
+        answers.refusal = new FerryException(ErrorCode.UNAUTHENTICATED, "This token is not known");
+        Ferry.Said refused = ferry("version");
+        assertThat(refused.error()).contains("This token is not known", "UNAUTHENTICATED");
+        assertThat(refused.status()).isEqualTo(status(ErrorCode.UNAUTHENTICATED));
+        JsonObject document = new JsonObject(ferry("version", "-o", "json").out());
+        assertThat(document.getString("client")).isNotEmpty();
+        assertThat(document.getJsonObject("error").getString("code")).isEqualTo("UNAUTHENTICATED");
+        Ferry.Said nobody = Ferry.ferry("version", "--server", "127.0.0.1:1");
+        assertThat(nobody.status()).isZero();
+        assertThat(nobody.error()).contains("COORDINATOR_UNREACHABLE");
+    }
+
+    @Test
+    void anImageThatIsDeletedMeanwhileStopsNoLook() {
+        Ferry.Said all = ferry("image", "verify", "--all");
+        assertThat(all.out()).contains("j-aaaaaaaa.1 is whole", "j-aaaaaaaa.3 is whole");
+        assertThat(all.error()).contains("j-aaaaaaaa.2 was deleted meanwhile");
+        assertThat(all.status()).isZero();
+        assertThat(ferry("image", "verify", "j-aaaaaaaa.2").status()).isEqualTo(status(ErrorCode.IMAGE_NOT_FOUND));
+    }
+
+    @Test
+    void theAuditLogIsToldCallByCall() {
+        List<String> lines = ferry("admin", "audit").out().lines().toList();
+        assertThat(lines).hasSize(4);
+        assertThat(lines.stream().map(line -> line.indexOf(line.contains("VERB") ? "VERB" : "CancelJob")).distinct()).hasSize(1);
+        assertThat(ferry("admin", "audit", "--user", "ada").out()).contains("j-aaaaaaaa").doesNotContain("j-cccccccc", "\u001b");
+        assertThat(ferry("admin", "audit", "--target", "j-cccccccc").out().lines()).hasSize(2);
+    }
+
+    private static <T> void answer(StreamObserver<T> to, T answer) {
+        to.onNext(answer);
+        to.onCompleted();
+    }
+
+    private static final class Answers extends FerryGrpc.FerryImplBase {
+        private Job job = Job.getDefaultInstance();
+        private FerryException refusal;
+
+        @Override
+        public void getServer(GetServerRequest request, StreamObserver<Server> to) {
+            if (refusal == null) {
+                answer(to, Server.newBuilder().setVersion("1.2.3").build());
+            } else {
+                to.onError(ErrorTransport.toStatus(refusal));
+            }
+        }
+
+        @Override
+        public void runJob(RunJobRequest request, StreamObserver<Job> to) {
+            answer(to, Job.newBuilder().setId("j-aaaaaaaa").build());
+        }
+
+        @Override
+        public void watchJob(GetJobRequest request, StreamObserver<Job> to) {
+            answer(to, job);
+        }
+
+        @Override
+        public void listImages(ListImagesRequest request, StreamObserver<ListImagesResponse> to) {
+            ListImagesResponse.Builder images = ListImagesResponse.newBuilder();
+            List.of("j-aaaaaaaa.1", "j-aaaaaaaa.2", "j-aaaaaaaa.3").forEach(id -> images.addImages(Image.newBuilder().setId(id)));
+            answer(to, images.build());
+        }
+
+        @Override
+        public void verifyImage(GetImageRequest request, StreamObserver<VerifyImageResponse> to) {
+            if (request.getImage().equals("j-aaaaaaaa.2")) {
+                to.onError(ErrorTransport.toStatus(new FerryException(ErrorCode.IMAGE_NOT_FOUND, "There is no image " + request.getImage())));
+            } else {
+                answer(to, VerifyImageResponse.newBuilder().setImage(Image.newBuilder().setId(request.getImage())).build());
+            }
+        }
+    }
+
+    private static final class Audit extends AccessGrpc.AccessImplBase {
+        @Override
+        public void readAudit(ReadAuditRequest request, StreamObserver<AuditEntry> to) {
+            List.of("ada:j-aaaaaaaa", "ada:j-bbbbbbbb", "bob:j-cccccccc")
+                    .forEach(
+                            call ->
+                                    to.onNext(
+                                            AuditEntry.newBuilder()
+                                                    .setAt(Timestamp.newBuilder().setSeconds(1_700_000_000))
+                                                    .setRole(Role.ROLE_USER)
+                                                    .setOwner(Owner.newBuilder().setUser(call.substring(0, 3)))
+                                                    .setVerb("CancelJob")
+                                                    .setTarget(call.substring(4))
+                                                    .setMessage("\u001b[2J")
+                                                    .build()));
+            to.onCompleted();
+        }
+    }
+}
