@@ -2,6 +2,7 @@ package dev.ferry.cli.demo;
 
 import dev.ferry.cli.Client;
 import dev.ferry.cli.output.OperationView;
+import dev.ferry.cli.output.Terminal;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.LogChunk;
@@ -22,7 +23,7 @@ final class DemoScreen {
     private static final int SHOW_EVERY = 40;
 
     private final PrintStream out;
-    private final boolean live = OperationView.isTerminal();
+    private final boolean live = Terminal.is();
     private final long began = System.nanoTime();
     private final ByteArrayOutputStream line = new ByteArrayOutputStream();
     private @Nullable OperationView view;

@@ -29,11 +29,6 @@ public final class OperationView {
         this.indent = indent;
     }
 
-    /** Whether standard output is a terminal. */
-    public static boolean isTerminal() {
-        return System.console() != null && System.console().isTerminal() && System.getenv("TERM") != null;
-    }
-
     public synchronized void show(Operation operation) {
         clearLive();
         while (shown < operation.getStepsCount() && operation.getSteps(shown).getState() != StepState.STEP_OPEN) {
@@ -74,7 +69,7 @@ public final class OperationView {
         if (!step.getNote().isEmpty()) {
             text += "  " + step.getNote();
         }
-        return step.hasError() ? text + "  " + step.getError().getCode() + ": " + step.getError().getMessage() : text;
+        return Texts.plain(step.hasError() ? text + "  " + step.getError().getCode() + ": " + step.getError().getMessage() : text);
     }
 
     private static String where(Step step) {

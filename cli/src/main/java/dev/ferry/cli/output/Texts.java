@@ -1,7 +1,9 @@
 package dev.ferry.cli.output;
 
 import dev.ferry.common.Durations;
+import dev.ferry.common.FerryException;
 import dev.ferry.common.Sizes;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.Proof;
@@ -10,7 +12,10 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
 import java.time.format.DateTimeFormatter;
+import java.util.List;
 import java.util.Locale;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Single values as people read them. */
 public final class Texts {
@@ -23,10 +28,32 @@ public final class Texts {
         StringBuilder plain = new StringBuilder(text);
         for (int at = 0; at < plain.length(); at++) {
             if (Character.isISOControl(plain.charAt(at))) {
-                plain.setCharAt(at, '?');
+                plain.setCharAt(at, plain.charAt(at) == '\t' ? ' ' : '?');
             }
         }
         return plain.toString();
+    }
+
+    /** One line of what is said about one thing; nothing where there is no value. */
+    public static String line(int width, String key, String value) {
+        return value.isEmpty() ? "" : String.format(Locale.ROOT, "%-" + width + "s %s%n", key, plain(value));
+    }
+
+    /** A command as one would give it to a shell. */
+    public static String command(List<String> words) {
+        return words.stream().map(word -> word.matches("[A-Za-z0-9_./:=,@%+-]+") ? word : "'" + word.replace("'", "'\\''") + "'").collect(Collectors.joining(" "));
+    }
+
+    /**
+     * The state of a name that {@link #state} gives, in letters of either case.
+     *
+     * @throws FerryException INVALID_ARGUMENT
+     */
+    public static JobState jobState(String name) {
+        return Stream.of(JobState.values())
+                .filter(state -> state != JobState.UNRECOGNIZED && state != JobState.JOB_STATE_UNSPECIFIED && state(state).equalsIgnoreCase(name))
+                .findFirst()
+                .orElseThrow(() -> new FerryException(ErrorCode.INVALID_ARGUMENT, "'" + name + "' is no state of a job; write for example running, suspended or lost"));
     }
 
     public static String state(JobState state) {

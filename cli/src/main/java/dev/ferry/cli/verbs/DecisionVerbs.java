@@ -30,9 +30,7 @@ public final class DecisionVerbs {
     private DecisionVerbs() {}
 
     private static void line(StringBuilder text, String key, String value) {
-        if (!value.isEmpty()) {
-            text.append(String.format(Locale.ROOT, "%-13s %s%n", key, value));
-        }
+        text.append(Texts.line(13, key, value));
     }
 
     /** {@code ferry explain}. */

@@ -1,8 +1,10 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
+import dev.ferry.cli.Main;
 import dev.ferry.cli.output.Failure;
 import dev.ferry.cli.output.OperationView;
+import dev.ferry.cli.output.Terminal;
 import dev.ferry.cli.output.Texts;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
@@ -14,6 +16,8 @@ import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Function;
 
@@ -41,7 +45,7 @@ final class Operations {
         if (server.json()) {
             return toEnd(client, begun, told -> {});
         }
-        OperationView view = new OperationView(System.out, OperationView.isTerminal(), "  ");
+        OperationView view = new OperationView(System.out, Terminal.is(), "  ");
         System.out.println(begun.getId() + "  " + begun.getKind() + " of job " + begun.getJob());
         return toEnd(client, begun, view::show);
     }
@@ -59,6 +63,40 @@ final class Operations {
             System.out.print(summary(client, ended));
         }
         return ended;
+    }
+
+    /**
+     * Begins an operation on each of several jobs, then follows them. What is wrong with one is said, and keeps nobody from the others.
+     *
+     * @return 0, or the exit status of the first that was refused or failed
+     * @throws FerryException what is wrong, where there is one only
+     */
+    static int each(ServerOption server, Client client, List<String> jobs, boolean detach, Function<String, Operation> begin) {
+        if (jobs.size() == 1 && !detach) {
+            return follow(server, client, begin.apply(jobs.getFirst()));
+        }
+        List<Integer> statuses = new ArrayList<>();
+        List<Operation> begun = new ArrayList<>();
+        for (String job : jobs) {
+            try {
+                begun.add(begin.apply(job));
+            } catch (FerryException refused) {
+                if (jobs.size() == 1 || refused.code() == ErrorCode.COORDINATOR_UNREACHABLE) {
+                    throw refused;
+                }
+                statuses.add(Failure.print(refused, false));
+            }
+        }
+        for (Operation one : begun) {
+            Operation now = detach ? one : oneOfSeveral(server, client, one);
+            if (now.getState() == OperationState.FAILED_OPERATION) {
+                statuses.add(Main.statusOf(new FerryException(now.getError())));
+            }
+            if (detach || server.json()) {
+                server.print(now, () -> now.getId() + "\n");
+            }
+        }
+        return statuses.isEmpty() ? 0 : statuses.getFirst();
     }
 
     /**

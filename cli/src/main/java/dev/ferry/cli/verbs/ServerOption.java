@@ -4,6 +4,7 @@ import com.google.protobuf.MessageOrBuilder;
 import dev.ferry.cli.Access;
 import dev.ferry.cli.Client;
 import dev.ferry.cli.output.Json;
+import dev.ferry.cli.output.Terminal;
 import java.nio.file.Path;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -14,6 +15,7 @@ public final class ServerOption {
     /** For whom the output is. */
     public enum Output {
         table,
+        wide,
         json
     }
 
@@ -29,8 +31,13 @@ public final class ServerOption {
     @Option(names = "--insecure", description = "Show the token also to a coordinator on another machine that speaks without TLS.")
     private boolean insecure;
 
-    @Option(names = {"-o", "--output"}, paramLabel = "FORMAT", description = "table (for people) or json.", defaultValue = "table")
     private Output output = Output.table;
+
+    @Option(names = {"-o", "--output"}, paramLabel = "FORMAT", description = "table (for people; on a terminal cut to its width), wide (not cut) or json.", defaultValue = "table")
+    void setOutput(Output format) {
+        output = format;
+        Terminal.setWide(format == Output.wide);
+    }
 
     @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
     private boolean help;
