@@ -1,6 +1,7 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
+import dev.ferry.cli.output.Failure;
 import dev.ferry.cli.output.Table;
 import dev.ferry.cli.output.Texts;
 import dev.ferry.common.FerryException;
@@ -16,6 +17,7 @@ import dev.ferry.proto.v1.ListImagesResponse;
 import dev.ferry.proto.v1.Mount;
 import dev.ferry.proto.v1.VerifyImageResponse;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -162,24 +164,48 @@ public final class ImageVerb implements Runnable {
     }
 
     /** {@code ferry image delete}. */
-    @Command(name = "delete", description = "Deletes an image.", footer = {"", "Example:", "  ferry image delete j-abcdefgh.3"})
+    @Command(name = "delete", description = "Deletes images.", footer = {"", "Example:", "  ferry image delete j-abcdefgh.3"})
     public static final class Delete implements Callable<Integer> {
         @Mixin private final ServerOption server = new ServerOption();
 
-        @Parameters(paramLabel = "IMAGE", description = "Id of an image.")
-        private String image = "";
+        @Parameters(paramLabel = "IMAGE", arity = "1..*", description = "Ids of images.")
+        private List<String> images = new ArrayList<>();
 
         @Override
         public Integer call() {
             try (Client client = server.connect()) {
-                DeleteImageResponse answer = client.ask(stub -> stub.deleteImage(GetImageRequest.newBuilder().setImage(image).build()));
-                server.print(
-                        answer,
-                        () ->
-                                answer.getImage() + " deleted, " + Texts.bytes(answer.getFreedBytes()) + " freed"
-                                        + (answer.getCondemnedBytes() == 0 ? "" : ", " + Texts.bytes(answer.getCondemnedBytes()) + " more when their grace is over") + "\n");
-                return 0;
+                if (images.size() == 1) {
+                    delete(client, images.getFirst());
+                    return 0;
+                }
+                return deleteAll(client);
             }
+        }
+
+        /** One that can't be deleted is said, and keeps nobody from the others. */
+        private int deleteAll(Client client) {
+            int status = 0;
+            for (String image : images) {
+                try {
+                    delete(client, image);
+                } catch (FerryException refused) {
+                    if (refused.code() == ErrorCode.COORDINATOR_UNREACHABLE) {
+                        throw refused;
+                    }
+                    int its = Failure.print(refused, false);
+                    status = status == 0 ? its : status;
+                }
+            }
+            return status;
+        }
+
+        private void delete(Client client, String image) {
+            DeleteImageResponse answer = client.ask(stub -> stub.deleteImage(GetImageRequest.newBuilder().setImage(image).build()));
+            server.print(
+                    answer,
+                    () ->
+                            answer.getImage() + " deleted, " + Texts.bytes(answer.getFreedBytes()) + " freed"
+                                    + (answer.getCondemnedBytes() == 0 ? "" : ", " + Texts.bytes(answer.getCondemnedBytes()) + " more when their grace is over") + "\n");
         }
     }
 }

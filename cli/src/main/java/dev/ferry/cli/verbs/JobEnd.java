@@ -1,6 +1,7 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
+import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.JobStates;
 import dev.ferry.proto.v1.ErrorCode;
@@ -10,7 +11,9 @@ import dev.ferry.proto.v1.JobState;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Predicate;
 import java.util.function.Supplier;
@@ -139,6 +142,30 @@ final class JobEnd {
         } catch (CompletionException failed) {
             boolean ignored = log.copy().completeOnTimeout(false, LAST_WORDS.toMillis(), TimeUnit.MILLISECONDS).exceptionally(broken -> false).join();
             throw failed.getCause() instanceof RuntimeException known ? known : failed;
+        }
+    }
+
+    /**
+     * Waits for no longer than the user wants.
+     *
+     * @param timeout a time; empty: for ever
+     * @param late what is to be said when it was over
+     * @throws FerryException DEADLINE_EXCEEDED
+     */
+    static <T> T within(String timeout, String late, Supplier<T> wait) {
+        if (timeout.isEmpty()) {
+            return wait.get();
+        }
+        Duration atMost = Durations.parse(timeout);
+        try {
+            return inBackground("wait", wait).get(atMost.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (TimeoutException over) {
+            throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, late + " within " + timeout, over);
+        } catch (ExecutionException failed) {
+            throw failed.getCause() instanceof RuntimeException known ? known : new IllegalStateException(failed);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            throw new FerryException(ErrorCode.CANCELLED, "The wait was interrupted", interrupted);
         }
     }
 

@@ -3,19 +3,17 @@ package dev.ferry.cli.verbs;
 import dev.ferry.cli.Client;
 import dev.ferry.cli.output.Table;
 import dev.ferry.cli.output.Texts;
-import dev.ferry.common.Durations;
+import dev.ferry.coordinator.JobStates;
 import dev.ferry.proto.v1.CancelJobRequest;
 import dev.ferry.proto.v1.GetJobRequest;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
-import dev.ferry.proto.v1.JobUse;
 import dev.ferry.proto.v1.ListJobsRequest;
 import dev.ferry.proto.v1.ListJobsResponse;
-import dev.ferry.proto.v1.Mount;
-import dev.ferry.proto.v1.OnPartition;
 import dev.ferry.proto.v1.SignalJobRequest;
-import java.time.Duration;
-import java.util.Locale;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -27,31 +25,55 @@ public final class JobVerbs {
     private JobVerbs() {}
 
     /** {@code ferry ps}. */
-    @Command(name = "ps", description = "Lists jobs.", footer = {"", "Example:", "  ferry ps --all"})
+    @Command(name = "ps", description = "Lists jobs.", footer = {"", "Examples:", "  ferry ps --all", "  ferry ps --user ada --state suspended"})
     public static final class Ps implements Callable<Integer> {
         @Mixin private final ServerOption server = new ServerOption();
 
         @Option(names = {"-a", "--all"}, description = "Also jobs that have ended.")
         private boolean all;
 
+        @Option(names = "--node", paramLabel = "NODE", description = "Only jobs that are or were last on this node.", defaultValue = "")
+        private String node = "";
+
+        @Option(names = "--state", paramLabel = "STATE", description = "Only jobs in this state: pending, starting, running, parked, suspended, restoring, unreachable, lost, exited, cancelled or failed.", defaultValue = "")
+        private String state = "";
+
+        @Option(names = "--user", paramLabel = "NAME", description = "Only jobs of this user.", defaultValue = "")
+        private String user = "";
+
+        @Option(names = "--account", paramLabel = "ACCOUNT", description = "Only jobs that are billed to this account.", defaultValue = "")
+        private String account = "";
+
         @Override
         public Integer call() {
+            Optional<JobState> only = state.isEmpty() ? Optional.empty() : Optional.of(Texts.jobState(state));
+            boolean ended = only.filter(JobStates::isEnded).isPresent();
             try (Client client = server.connect()) {
-                ListJobsResponse answer = client.ask(stub -> stub.listJobs(ListJobsRequest.newBuilder().setAll(all).build()));
+                ListJobsResponse jobs = client.ask(stub -> stub.listJobs(ListJobsRequest.newBuilder().setAll(all || ended).build()));
+                ListJobsResponse answer = ListJobsResponse.newBuilder().addAllJobs(jobs.getJobsList().stream().filter(this::isAsked).filter(job -> only.isEmpty() || only.get() == job.getState()).toList()).build();
                 server.print(answer, () -> table(answer));
                 return 0;
             }
         }
 
+        private boolean isAsked(Job job) {
+            return (node.isEmpty() || node.equals(job.getNode())) && (user.isEmpty() || user.equals(user(job))) && (account.isEmpty() || account.equals(job.getQueue().getAccount()));
+        }
+
         private static String table(ListJobsResponse jobs) {
-            Table table = new Table("JOB", "NAME", "STATE", "NODE", "LIFE", "AGE", "IMAGE", "NOTE");
+            Table table = new Table("JOB", "NAME", "USER", "STATE", "NODE", "LIFE", "AGE", "IMAGE", "NOTE");
             for (Job job : jobs.getJobsList()) {
                 table.row(
-                        job.getId(), job.getSpec().getName(), Texts.state(job.getState()), job.getNode(), Long.toString(job.getIncarnation()),
+                        job.getId(), job.getSpec().getName(), user(job), Texts.state(job.getState()), job.getNode(), Long.toString(job.getIncarnation()),
                         Texts.ago(job.getSubmittedAt()), job.getLatestImage(), note(job));
             }
             return table.toString();
         }
+    }
+
+    /** Whose a job is. */
+    static String user(Job job) {
+        return !job.getQueue().getUser().isEmpty() ? job.getQueue().getUser() : job.getSpec().getUserName();
     }
 
     /** Why a job is as it is, in few words. */
@@ -66,68 +88,6 @@ public final class JobVerbs {
             return job.getError().getCode() + ": " + job.getError().getMessage();
         }
         return job.getReason();
-    }
-
-    /** {@code ferry show}. */
-    @Command(name = "show", description = "Shows one job.", footer = {"", "Example:", "  ferry show train"})
-    public static final class Show implements Callable<Integer> {
-        @Mixin private final ServerOption server = new ServerOption();
-
-        @Parameters(paramLabel = "JOB", description = "Name, id or begin of an id.")
-        private String job = "";
-
-        @Override
-        public Integer call() {
-            try (Client client = server.connect()) {
-                Job answer = client.ask(stub -> stub.getJob(GetJobRequest.newBuilder().setJob(job).build()));
-                server.print(answer, () -> text(answer));
-                return 0;
-            }
-        }
-
-        private static String text(Job job) {
-            StringBuilder text = new StringBuilder();
-            line(text, "job", job.getId() + "  " + job.getSpec().getName());
-            line(text, "state", Texts.state(job.getState()) + (job.hasExitStatus() ? ", exit status " + job.getExitStatus() : ""));
-            line(text, "node", job.getNode());
-            line(text, "life", Long.toString(job.getIncarnation()));
-            line(text, "command", String.join(" ", job.getSpec().getCommandList()));
-            line(text, "works in", job.getSpec().getWorkdir().isEmpty() ? "/scratch (in its images)" : job.getSpec().getWorkdir() + " (outside, NOT in its images)");
-            for (Mount mount : job.getSpec().getMountsList()) {
-                line(text, "mount", mount.getSource() + " at " + mount.getDestination() + (mount.getReadOnly() ? ", read-only" : "") + " (outside, NOT in its images)");
-            }
-            line(text, "limits", Texts.cpus(job.getSpec().getCpuMillis() == 0 ? 1000 : job.getSpec().getCpuMillis()) + " CPUs, " + Texts.bytes(job.getSpec().getMemoryBytes() == 0 ? 1L << 30 : job.getSpec().getMemoryBytes()) + ", " + job.getSpec().getGpus() + " GPUs");
-            line(text, job.getState() == JobState.RUNNING ? "gpus" : "last gpus", String.join(", ", job.getGpusList()));
-            line(text, "gpu use", gpuUse(job.getUse()));
-            line(text, "cut off", job.getSpec().getOnPartition() == OnPartition.CONTINUE_ON_PARTITION ? "it runs on, and is restored elsewhere only with other proof than the lease's end" : "");
-            line(text, "submitted", Texts.at(job.getSubmittedAt()));
-            line(text, "started", Texts.at(job.getStartedAt()));
-            line(text, "ended", Texts.at(job.getEndedAt()));
-            line(text, "image", job.getLatestImage());
-            line(text, "operation", job.getOperation());
-            line(text, "note", job.getReason());
-            line(text, "proof", Texts.proof(job.getProof()));
-            if (job.hasError()) {
-                line(text, "last error", job.getError().getCode() + ": " + job.getError().getMessage());
-                job.getError().getEvidenceList().forEach(evidence -> line(text, "", evidence));
-            }
-            return text.toString();
-        }
-
-        private static String gpuUse(JobUse use) {
-            if (use.getGpuSeconds() == 0 && use.getGpuMemoryPeakBytes() == 0) {
-                return "";
-            }
-            String busy = use.getGpuSampledMillis() == 0 ? "" : String.format(Locale.ROOT, ", busy for %.0f %% of it", 100.0 * use.getGpuBusyMillis() / use.getGpuSampledMillis());
-            String peak = use.getGpuMemoryPeakBytes() == 0 ? "" : ", at most " + Texts.bytes(use.getGpuMemoryPeakBytes()) + " of GPU memory";
-            return Durations.format(Duration.ofSeconds(use.getGpuSeconds())) + " of GPU time" + busy + peak;
-        }
-
-        private static void line(StringBuilder text, String key, String value) {
-            if (!value.isEmpty()) {
-                text.append(String.format(Locale.ROOT, "%-11s %s%n", key, value));
-            }
-        }
     }
 
     /** {@code ferry logs}. */
@@ -176,17 +136,17 @@ public final class JobVerbs {
     }
 
     /** {@code ferry cancel}. */
-    @Command(name = "cancel", description = "Ends a job for good; its log and its images stay.", footer = {"", "Example:", "  ferry cancel train"})
+    @Command(name = "cancel", description = "Ends jobs for good; their logs and images stay.", footer = {"", "Example:", "  ferry cancel train"})
     public static final class Cancel implements Callable<Integer> {
         @Mixin private final ServerOption server = new ServerOption();
 
-        @Parameters(paramLabel = "JOB", description = "Name, id or begin of an id.")
-        private String job = "";
+        @Parameters(paramLabel = "JOB", arity = "1..*", description = "Names, ids or begins of ids.")
+        private List<String> jobs = new ArrayList<>();
 
         @Override
         public Integer call() {
             try (Client client = server.connect()) {
-                return Operations.follow(server, client, Operations.begin(client, job, stub -> stub.cancelJob(CancelJobRequest.newBuilder().setJob(job).build())));
+                return Operations.each(server, client, jobs, false, job -> Operations.begin(client, job, stub -> stub.cancelJob(CancelJobRequest.newBuilder().setJob(job).build())));
             }
         }
     }
@@ -199,10 +159,13 @@ public final class JobVerbs {
         @Parameters(paramLabel = "JOB", description = "Name, id or begin of an id.")
         private String job = "";
 
+        @Option(names = "--timeout", paramLabel = "TIME", description = "Give up after so long, for example 10m; the job goes on.", defaultValue = "")
+        private String timeout = "";
+
         @Override
         public Integer call() {
             try (Client client = server.connect()) {
-                int status = JobEnd.await(client, job);
+                int status = JobEnd.within(timeout, "Job " + job + " has not ended", () -> JobEnd.await(client, job));
                 if (server.json()) {
                     Job ended = client.ask(stub -> stub.getJob(GetJobRequest.newBuilder().setJob(job).build()));
                     server.print(ended, () -> "");

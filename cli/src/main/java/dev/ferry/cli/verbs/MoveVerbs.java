@@ -12,6 +12,8 @@ import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.RestoreJobRequest;
 import dev.ferry.proto.v1.ResumeJobRequest;
 import dev.ferry.proto.v1.SuspendJobRequest;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
@@ -24,18 +26,21 @@ import picocli.CommandLine.Parameters;
 public final class MoveVerbs {
     private MoveVerbs() {}
 
-    /** Begins an operation and follows it. */
+    /** Begins operations and follows them. */
     abstract static class Move implements Callable<Integer> {
         @Mixin private final ServerOption server = new ServerOption();
 
         @Option(names = "--detach", description = "Print the operation and return; 'ferry operation watch ID' follows it.")
         private boolean detach;
 
-        abstract Function<FerryGrpc.FerryBlockingStub, Operation> request();
+        /** What is moved. */
+        abstract List<String> names();
+
+        abstract Function<FerryGrpc.FerryBlockingStub, Operation> request(String name);
 
         /** Begins what is followed. */
-        Operation begin(Client client) {
-            return client.ask(request());
+        Operation begin(Client client, String name) {
+            return client.ask(request(name));
         }
 
         /** What must be asked before. */
@@ -49,31 +54,44 @@ public final class MoveVerbs {
         public Integer call() {
             try (Client client = server.connect()) {
                 prepare(client);
-                if (!detach) {
-                    return Operations.follow(server, client, begin(client));
-                }
-                Operation begun = client.ask(request());
-                server.print(begun, () -> begun.getId() + "\n");
-                return 0;
+                return Operations.each(server, client, names(), detach, name -> detach ? client.ask(request(name)) : begin(client, name));
             }
         }
     }
 
+    /** As {@link Move}, of one or more jobs. */
+    abstract static class MoveAll extends Move {
+        @Parameters(paramLabel = "JOB", arity = "1..*", description = "Names, ids or begins of ids.")
+        private List<String> jobs = new ArrayList<>();
+
+        @Override
+        List<String> names() {
+            return jobs;
+        }
+    }
+
+    /** As {@link Move}, of one job. */
+    abstract static class MoveOne extends Move {
+        abstract String name();
+
+        @Override
+        List<String> names() {
+            return List.of(name());
+        }
+    }
+
     /** {@code ferry checkpoint}. */
-    @Command(name = "checkpoint", description = "Saves a job into the store; the job runs on.", footer = {"", "Examples:", "  ferry checkpoint train", "  ferry checkpoint --dry-run train"})
-    public static final class Checkpoint extends Move {
+    @Command(name = "checkpoint", description = "Saves jobs into the store; they run on.", footer = {"", "Examples:", "  ferry checkpoint train", "  ferry checkpoint --dry-run train"})
+    public static final class Checkpoint extends MoveAll {
         @Option(names = "--dry-run", description = "Saves nothing; tells how long the job would stand still.")
         private boolean dryRun;
 
-        @Parameters(paramLabel = "JOB", description = "Name, id or begin of an id.")
-        private String job = "";
-
         @Override
-        Function<FerryGrpc.FerryBlockingStub, Operation> request() {
-            return stub -> stub.checkpointJob(asked());
+        Function<FerryGrpc.FerryBlockingStub, Operation> request(String job) {
+            return stub -> stub.checkpointJob(asked(job));
         }
 
-        private CheckpointJobRequest asked() {
+        private CheckpointJobRequest asked(String job) {
             return CheckpointJobRequest.newBuilder().setJob(job).build();
         }
 
@@ -83,8 +101,10 @@ public final class MoveVerbs {
                 return super.call();
             }
             try (Client client = server().connect()) {
-                CheckpointEstimate estimate = client.ask(stub -> stub.estimateCheckpoint(asked()));
-                server().print(estimate, () -> EstimateText.of(estimate));
+                for (String job : names()) {
+                    CheckpointEstimate estimate = client.ask(stub -> stub.estimateCheckpoint(asked(job)));
+                    server().print(estimate, () -> EstimateText.of(estimate));
+                }
                 return 0;
             }
         }
@@ -93,29 +113,26 @@ public final class MoveVerbs {
     /** {@code ferry suspend}. */
     @Command(
             name = "suspend",
-            description = "Saves a job into the store and stops it; it takes no room then.",
+            description = "Saves jobs into the store and stops them; they take no room then.",
             footer = {"", "Examples:", "  ferry suspend train", "  ferry suspend --park train"})
-    public static final class Suspend extends Move {
+    public static final class Suspend extends MoveAll {
         @Option(names = "--park", description = "Only as far as main memory: its GPUs are free for the next job at once, its processes stay frozen on their node. A second 'ferry suspend' saves it from there.")
         private boolean park;
 
-        @Parameters(paramLabel = "JOB", description = "Name, id or begin of an id.")
-        private String job = "";
-
         @Override
-        Function<FerryGrpc.FerryBlockingStub, Operation> request() {
+        Function<FerryGrpc.FerryBlockingStub, Operation> request(String job) {
             return stub -> stub.suspendJob(SuspendJobRequest.newBuilder().setJob(job).setPark(park).build());
         }
 
         @Override
-        Operation begin(Client client) {
-            return Operations.begin(client, job, request());
+        Operation begin(Client client, String job) {
+            return Operations.begin(client, job, request(job));
         }
     }
 
     /** {@code ferry resume}. */
     @Command(name = "resume", description = "Lets a suspended or parked job go on.", footer = {"", "Example:", "  ferry resume train --node node-2"})
-    public static final class Resume extends Move {
+    public static final class Resume extends MoveOne {
         @Parameters(paramLabel = "JOB", description = "Name, id or begin of an id.")
         private String job = "";
 
@@ -123,8 +140,13 @@ public final class MoveVerbs {
         private String node = "";
 
         @Override
-        Function<FerryGrpc.FerryBlockingStub, Operation> request() {
-            return stub -> stub.resumeJob(ResumeJobRequest.newBuilder().setJob(job).setNode(node).build());
+        String name() {
+            return job;
+        }
+
+        @Override
+        Function<FerryGrpc.FerryBlockingStub, Operation> request(String name) {
+            return stub -> stub.resumeJob(ResumeJobRequest.newBuilder().setJob(name).setNode(node).build());
         }
     }
 
@@ -133,7 +155,7 @@ public final class MoveVerbs {
             name = "migrate",
             description = "Moves a running job to another node.",
             footer = {"", "Examples:", "  ferry migrate train --to node-2", "  ferry migrate train --no-live"})
-    public static final class Migrate extends Move {
+    public static final class Migrate extends MoveOne {
         @Parameters(paramLabel = "JOB", description = "Name, id or begin of an id.")
         private String job = "";
 
@@ -147,8 +169,13 @@ public final class MoveVerbs {
         private String to = "";
 
         @Override
-        Function<FerryGrpc.FerryBlockingStub, Operation> request() {
-            return stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(job).setTo(to).setLive(Boolean.TRUE.equals(live)).build());
+        String name() {
+            return job;
+        }
+
+        @Override
+        Function<FerryGrpc.FerryBlockingStub, Operation> request(String name) {
+            return stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(name).setTo(to).setLive(Boolean.TRUE.equals(live)).build());
         }
 
         @Override
@@ -173,7 +200,7 @@ public final class MoveVerbs {
             name = "restore",
             description = "Brings a job back from an image: a lost one, a suspended one, or one that has ended.",
             footer = {"", "Examples:", "  ferry restore train", "  ferry restore j-abcdefgh.3 --node node-2"})
-    public static final class Restore extends Move {
+    public static final class Restore extends MoveOne {
         @Parameters(paramLabel = "IMAGE|JOB", description = "An image, or a job, whose latest image is meant.")
         private String what = "";
 
@@ -181,8 +208,13 @@ public final class MoveVerbs {
         private String node = "";
 
         @Override
-        Function<FerryGrpc.FerryBlockingStub, Operation> request() {
-            return stub -> stub.restoreJob(RestoreJobRequest.newBuilder().setJobOrImage(what).setNode(node).build());
+        String name() {
+            return what;
+        }
+
+        @Override
+        Function<FerryGrpc.FerryBlockingStub, Operation> request(String name) {
+            return stub -> stub.restoreJob(RestoreJobRequest.newBuilder().setJobOrImage(name).setNode(node).build());
         }
     }
 }

@@ -5,9 +5,11 @@ import dev.ferry.cli.output.Table;
 import dev.ferry.cli.output.Texts;
 import dev.ferry.common.Configs;
 import dev.ferry.common.Durations;
+import dev.ferry.common.FerryException;
 import dev.ferry.node.NodeConfig;
 import dev.ferry.node.NodeDaemon;
 import dev.ferry.proto.v1.DeclareNodeDeadRequest;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetNodeRequest;
 import dev.ferry.proto.v1.Gpu;
 import dev.ferry.proto.v1.ListNodesResponse;
@@ -16,7 +18,6 @@ import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.NodeFacts;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
@@ -139,9 +140,7 @@ public final class NodeVerb implements Callable<Integer> {
         }
 
         private static void line(StringBuilder text, String key, String value) {
-            if (!value.isEmpty()) {
-                text.append(String.format(Locale.ROOT, "%-8s %s%n", key, value));
-            }
+            text.append(Texts.line(8, key, value));
         }
     }
 
@@ -179,6 +178,9 @@ public final class NodeVerb implements Callable<Integer> {
 
         @Override
         public Integer call() {
+            if (!checked) {
+                throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Declaring " + node + " dead lets its jobs start elsewhere: look that its machine is off or gone, then say --i-have-checked");
+            }
             try (Client client = server.connect()) {
                 Node answer = client.ask(stub -> stub.declareNodeDead(DeclareNodeDeadRequest.newBuilder().setNode(node).setChecked(checked).build()));
                 server.print(answer, () -> answer.getName() + " is " + answer.getState() + ": " + answer.getReason() + "\n");

@@ -40,10 +40,13 @@ public final class OperationVerbs {
         public Integer call() {
             try (Client client = server.connect()) {
                 ListOperationsResponse answer = client.ask(stub -> stub.listOperations(ListOperationsRequest.newBuilder().setJob(job).setOpenOnly(open).build()));
-                server.print(answer, () -> table(answer));
+                server.print(answer, () -> table(answer) + (!open && answer.getOperationsCount() >= MOST ? "only the newest " + answer.getOperationsCount() + " are listed; 'ferry operations JOB' lists those of one job\n" : ""));
                 return 0;
             }
         }
+
+        /** More are not told of at once. */
+        private static final int MOST = 200;
 
         private static String table(ListOperationsResponse operations) {
             Table table = new Table("OPERATION", "KIND", "JOB", "STATE", "STEP", "FROM", "TO", "AGE", "TOOK", "STILL", "ERROR");

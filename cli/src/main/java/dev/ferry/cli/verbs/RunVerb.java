@@ -100,6 +100,9 @@ public final class RunVerb implements Callable<Integer> {
     @Option(names = "--wait", paramLabel = "running", description = "Return when the job runs.", defaultValue = "")
     private String until = "";
 
+    @Option(names = "--timeout", paramLabel = "TIME", description = "With --wait: give up after so long, for example 10m; the job stays.", defaultValue = "")
+    private String timeout = "";
+
     @Option(names = "--follow", description = "Show the job's output until it ends; the exit status is the job's.")
     private boolean follow;
 
@@ -116,7 +119,8 @@ public final class RunVerb implements Callable<Integer> {
                 return JobEnd.follow(client, job.getId());
             }
             if (!until.isEmpty()) {
-                job = JobEnd.awaitState(client, job.getId(), state -> state == JobState.RUNNING);
+                String id = job.getId();
+                job = JobEnd.within(timeout, "Job " + id + " does not run", () -> JobEnd.awaitState(client, id, state -> state == JobState.RUNNING));
                 refuseNeverRan(job);
             }
             Job shown = job;
@@ -128,6 +132,9 @@ public final class RunVerb implements Callable<Integer> {
     private void requireOneEnd() {
         if (!until.isEmpty() && !until.equals("running")) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--wait takes 'running', not '" + until + "'");
+        }
+        if (!timeout.isEmpty() && until.isEmpty()) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--timeout goes with --wait");
         }
         if ((detach && follow) || (detach && !until.isEmpty()) || (follow && !until.isEmpty())) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--detach, --wait and --follow say each when this command ends: give one of them");

@@ -18,7 +18,7 @@ public final class VerbTable {
         Map<String, Class<?>> verbs = new LinkedHashMap<>();
         verbs.put("run", RunVerb.class);
         verbs.put("ps", JobVerbs.Ps.class);
-        verbs.put("show", JobVerbs.Show.class);
+        verbs.put("show", JobShow.class);
         verbs.put("logs", JobVerbs.Logs.class);
         verbs.put("signal", JobVerbs.Signal.class);
         verbs.put("cancel", JobVerbs.Cancel.class);
