@@ -11,7 +11,7 @@ import picocli.CommandLine.Spec;
         description = "Moves running jobs between machines without losing their work.",
         synopsisSubcommandLabel = "VERB",
         mixinStandardHelpOptions = false,
-        footer = {"", "First steps:", "  ferry demo            shows all of it on this machine", "  ferry up              a small cluster on this machine, to try things by hand", "  ferry VERB --help     what a verb takes, with an example"})
+        footer = {"", "First steps:", "  ferry demo            shows all of it on this machine", "  ferry up              a small cluster on this machine, to try things by hand", "  ferry VERB --help     what a verb takes, with an example", "", "In Ferry's sources also:", "  ferry setup           installs what this machine lacks", "  ferry test            installs what the tests need, and runs them", "  ferry kit --out FILE  makes one file that checks a machine with GPUs; ferry kit --help says more"})
 public final class FerryCommand implements Runnable {
     @Spec private CommandSpec spec;
 
