@@ -65,7 +65,7 @@ public final class AuditVerb implements Callable<Integer> {
 
     /** Of widths that are known beforehand: a log of months does not fit into this process. */
     private static String row(String... cells) {
-        return String.format(Locale.ROOT, "%-24s  %-12s  %-8s  %-12s  %-21s  %-18s  %-18s  %-16s  %s", Stream.of(cells).map(cell -> cell.isEmpty() ? "-" : Texts.plain(cell)).toArray()).stripTrailing();
+        return String.format(Locale.ROOT, "%-30s  %-12s  %-8s  %-12s  %-21s  %-18s  %-18s  %-16s  %s", Stream.of(cells).map(cell -> cell.isEmpty() ? "-" : Texts.plain(cell)).toArray()).stripTrailing();
     }
 
     private static String line(AuditEntry entry) {

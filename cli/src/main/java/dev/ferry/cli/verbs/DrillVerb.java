@@ -47,7 +47,7 @@ public final class DrillVerb implements Runnable {
         Drill now = begun;
         while (!detach && now.getState() == DrillState.DRILL_OPEN) {
             boolean ignored = never.await(LOOK_MILLIS, TimeUnit.MILLISECONDS);
-            now = client.ask(stub -> stub.getDrill(GetDrillRequest.newBuilder().setDrill(begun.getId()).build()));
+            now = client.look(stub -> stub.getDrill(GetDrillRequest.newBuilder().setDrill(begun.getId()).build()));
         }
         Drill shown = now;
         server.print(shown, () -> DrillView.text(shown));

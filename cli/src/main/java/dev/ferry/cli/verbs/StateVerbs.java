@@ -1,6 +1,8 @@
 package dev.ferry.cli.verbs;
 
+import com.google.protobuf.Struct;
 import dev.ferry.cli.Client;
+import dev.ferry.cli.output.Json;
 import dev.ferry.common.Configs;
 import dev.ferry.common.DurableFile;
 import dev.ferry.common.FerryException;
@@ -66,7 +68,9 @@ final class StateVerbs {
             }
             try (InputStream written = Files.newInputStream(file)) {
                 long rows = StateFile.read(written, file.toString(), row -> {});
-                System.out.println(rows + " rows, " + Files.size(file) + " bytes in " + file + ", read back whole");
+                long bytes = Files.size(file);
+                Struct.Builder document = Struct.newBuilder().putFields("file", Json.text(file.toString())).putFields("rows", Json.number(rows)).putFields("bytes", Json.number(bytes));
+                server.print(document, () -> rows + " rows, " + bytes + " bytes in " + file + ", read back whole\n");
             }
             return 0;
         }
