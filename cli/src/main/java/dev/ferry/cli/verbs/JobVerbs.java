@@ -3,8 +3,10 @@ package dev.ferry.cli.verbs;
 import dev.ferry.cli.Client;
 import dev.ferry.cli.output.Table;
 import dev.ferry.cli.output.Texts;
+import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.JobStates;
 import dev.ferry.proto.v1.CancelJobRequest;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetJobRequest;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
@@ -15,6 +17,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -91,12 +94,15 @@ public final class JobVerbs {
     }
 
     /** {@code ferry logs}. */
-    @Command(name = "logs", description = "Prints a job's output, wherever the job is or was.", footer = {"", "Example:", "  ferry logs -f train"})
+    @Command(name = "logs", description = "Prints a job's output, wherever the job is or was.", footer = {"", "Example:", "  ferry logs -f --tail 20 train"})
     public static final class Logs implements Callable<Integer> {
         @Mixin private final ServerOption server = new ServerOption();
 
         @Option(names = {"-f", "--follow"}, description = "Go on until the job has ended, also when it moves.")
         private boolean follow;
+
+        @Option(names = "--tail", paramLabel = "N", description = "Begin with the last N lines of now; the coordinator is asked for all of it nevertheless.")
+        private @Nullable Integer tail;
 
         @Option(names = "--offset", paramLabel = "BYTES", description = "Begin behind so many bytes.", defaultValue = "0")
         private long offset;
@@ -106,8 +112,15 @@ public final class JobVerbs {
 
         @Override
         public Integer call() {
+            if (tail != null && (offset != 0 || tail < 0)) {
+                throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--tail takes 0 or more lines, and goes without --offset");
+            }
             try (Client client = server.connect()) {
-                JobLog.copy(client, job, offset, follow);
+                if (tail == null) {
+                    JobLog.copy(client, job, offset, follow);
+                } else {
+                    JobLog.copyTail(client, job, tail, follow);
+                }
                 return 0;
             }
         }
