@@ -181,7 +181,8 @@ public final class Client implements AutoCloseable {
         long end = 0;
         while (true) {
             try {
-                T answer = call.apply(connected(channels.computeIfAbsent(server(), this::open)));
+                ManagedChannel channel = channels.computeIfAbsent(server(), this::open);
+                T answer = call.apply(addresses.size() > 1 || (met && repeat == Repeat.ALWAYS) ? connected(channel) : channel);
                 met = true;
                 return answer;
             } catch (StatusRuntimeException failed) {
@@ -206,12 +207,12 @@ public final class Client implements AutoCloseable {
     }
 
     /**
-     * Waits for the connection, where there are others to ask. One that can't be made fails the call at once, with what is wrong.
+     * Waits for the connection, where there are others to ask or it is asked again. One that can't be made fails the call at once, with what is wrong.
      *
      * @throws StatusRuntimeException UNAVAILABLE when it takes too long: nothing was asked
      */
-    private ManagedChannel connected(ManagedChannel channel) {
-        if (addresses.size() > 1 && !connects(channel)) {
+    private static ManagedChannel connected(ManagedChannel channel) {
+        if (!connects(channel)) {
             throw Status.UNAVAILABLE.withCause(new ConnectException("no connection within " + CONNECT.toSeconds() + " s")).asRuntimeException();
         }
         return channel;

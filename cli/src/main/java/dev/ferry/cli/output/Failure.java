@@ -4,7 +4,6 @@ import dev.ferry.common.Errors;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.ErrorDetail;
-import java.util.stream.Collectors;
 
 /** An error as a person reads it, or as a program does. */
 public final class Failure {
@@ -34,15 +33,10 @@ public final class Failure {
         return detail.getAdvice().isEmpty() ? detail.toBuilder().setAdvice(new FerryException(detail).advice()).build() : detail;
     }
 
-    /** It may quote what others wrote; its own lines stay. */
-    private static String plain(String text) {
-        return text.lines().map(Texts::plain).collect(Collectors.joining("\n"));
-    }
-
     /** Message, the lines that decided it, what to do, and the code. */
     public static String text(ErrorDetail detail) {
-        StringBuilder text = new StringBuilder("ferry: ").append(plain(detail.getMessage())).append(" [").append(detail.getCode()).append("]\n");
-        detail.getEvidenceList().forEach(line -> text.append("    ").append(plain(line)).append('\n'));
+        StringBuilder text = new StringBuilder("ferry: ").append(Texts.plainLines(detail.getMessage())).append(" [").append(detail.getCode()).append("]\n");
+        detail.getEvidenceList().forEach(line -> text.append("    ").append(Texts.plain(line)).append('\n'));
         String advice = withAdvice(detail).getAdvice();
         if (!advice.isEmpty()) {
             text.append("  what to do: ").append(advice).append('\n');

@@ -23,6 +23,11 @@ public final class Texts {
 
     private Texts() {}
 
+    /** As {@link #plain}, of lines that stay apart. */
+    public static String plainLines(String text) {
+        return text.lines().map(Texts::plain).collect(Collectors.joining("\n", "", text.endsWith("\n") ? "\n" : ""));
+    }
+
     /** On one line, and without what a terminal would take for an order: names, commands and messages are others' texts. */
     public static String plain(String text) {
         StringBuilder plain = new StringBuilder(text);

@@ -99,9 +99,7 @@ public final class EvacuateVerbs {
                     server.print(begun, () -> EvacuationView.text(begun));
                     return 0;
                 }
-                if (!server.json()) {
-                    System.out.print(EvacuationView.text(begun));
-                }
+                server.say(EvacuationView.text(begun));
                 Evacuation end = follow(client, begun);
                 server.print(end, () -> EvacuationView.end(end));
                 return end.getJobsList().stream().anyMatch(job -> job.getState() == EvacueeState.IS_LOST) ? 1 : 0;
@@ -117,9 +115,8 @@ public final class EvacuateVerbs {
                 Evacuation before = now;
                 now = client.look(stub -> stub.getEvacuation(GetEvacuationRequest.newBuilder().setEvacuation(begun.getId()).build()));
                 String changed = EvacuationView.changed(before, now);
-                if (!changed.isEmpty() && !server.json()) {
-                    System.out.print("\n" + changed);
-                    System.out.flush();
+                if (!changed.isEmpty()) {
+                    server.say("\n" + changed);
                 }
             }
             return now;

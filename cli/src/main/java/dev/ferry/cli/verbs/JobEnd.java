@@ -1,6 +1,7 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
+import dev.ferry.cli.output.Texts;
 import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.JobStates;
@@ -100,7 +101,7 @@ final class JobEnd {
         boolean lost = job.getState() == JobState.LOST;
         if (lost && JobStates.comesBack(job) && !told[0]) {
             told[0] = true;
-            System.err.println("ferry: job " + job.getId() + " is lost (" + job.getReason() + "), and waits to be restored from image " + job.getLatestImage());
+            System.err.println("ferry: job " + job.getId() + " is lost (" + Texts.plain(job.getReason()) + "), and waits to be restored from image " + job.getLatestImage());
         }
         return lost && !JobStates.comesBack(job);
     }

@@ -60,7 +60,7 @@ final class Operations {
         if (ended.getState() == OperationState.FAILED_OPERATION) {
             System.err.print(Failure.text(ended.getError()));
         } else if (!server.json()) {
-            System.out.print(summary(client, ended));
+            server.say(summary(client, ended));
         }
         return ended;
     }

@@ -49,9 +49,7 @@ public final class RebalanceVerb implements Callable<Integer> {
                 server.print(plan, () -> text(plan));
                 return 0;
             }
-            if (!server.json()) {
-                System.out.print(text(plan));
-            }
+            server.say(text(plan));
             int status = follow(client, plan);
             if (server.json()) {
                 server.print(plan, () -> "");

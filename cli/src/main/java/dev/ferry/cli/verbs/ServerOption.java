@@ -5,6 +5,7 @@ import dev.ferry.cli.Access;
 import dev.ferry.cli.Client;
 import dev.ferry.cli.output.Json;
 import dev.ferry.cli.output.Terminal;
+import dev.ferry.cli.output.Texts;
 import java.nio.file.Path;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -67,7 +68,15 @@ public final class ServerOption {
         if (json()) {
             System.out.println(Json.print(message));
         } else {
-            System.out.print(forPeople.get());
+            say(forPeople.get());
+        }
+    }
+
+    /** Says something to people only. Names, reasons and commands in it are others' texts. */
+    void say(String text) {
+        if (!json()) {
+            System.out.print(Texts.plainLines(text));
+            System.out.flush();
         }
     }
 }

@@ -78,6 +78,12 @@ class JobListTest {
         assertThat(ferry("show", "j-ada").out()).contains("ada", "physics", "high", "fast", "sh -c 'sleep 5'", "2h 0m", "10m", "the 3 newest images");
     }
 
+    /** Also where no table is. */
+    @Test
+    void whatOthersWroteGivesTheTerminalNoOrders() {
+        assertThat(ferry("operation", "show", "op-aaaaaaaa").out()).contains("asked by ?[2Jada at").doesNotContain("\u001b");
+    }
+
     @Test
     void aListThatIsCutSaysSo() {
         assertThat(ferry("operations").out()).contains("only the newest 200");
@@ -146,6 +152,11 @@ class JobListTest {
             } else {
                 answer(to, Operation.newBuilder().setId("op-" + request.getJob()).setState(OperationState.OPEN).build());
             }
+        }
+
+        @Override
+        public void getOperation(GetOperationRequest request, StreamObserver<Operation> to) {
+            answer(to, Operation.newBuilder().setId(request.getOperation()).setCause("\u001b[2Jada").setStartedAt(1).build());
         }
 
         @Override
