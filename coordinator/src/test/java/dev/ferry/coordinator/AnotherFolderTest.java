@@ -3,17 +3,22 @@ package dev.ferry.coordinator;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.ferry.proto.v1.CheckpointJobRequest;
 import dev.ferry.proto.v1.Command.ActionCase;
 import dev.ferry.proto.v1.DeclareNodeDeadRequest;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetNodeRequest;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.MigrateJobRequest;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.NodeState;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.RestoreJobRequest;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -56,11 +61,29 @@ class AnotherFolderTest {
         await().atMost(CoordinatorScene.SOON).until(() -> scene.job(job.getId()).getState() == JobState.UNREACHABLE);
         assertThat(state()).isEqualTo(NodeState.DOWN);
         await().during(Duration.ofSeconds(1)).atMost(CoordinatorScene.SOON).until(() -> scene.job(job.getId()).getState() == JobState.UNREACHABLE);
-        assertThat(CoordinatorScene.refusal(() -> scene.stub().restoreJob(RestoreJobRequest.newBuilder().setJobOrImage(job.getId()).build()))).isNotEqualTo(ErrorCode.INTERNAL);
+        assertThat(CoordinatorScene.refusal(() -> scene.stub().restoreJob(RestoreJobRequest.newBuilder().setJobOrImage(job.getId()).build()))).isEqualTo(ErrorCode.NOT_PROVEN_STOPPED);
         var unused = scene.stub().declareNodeDead(DeclareNodeDeadRequest.newBuilder().setNode("node-1").setChecked(true).build());
         await().atMost(CoordinatorScene.SOON).until(() -> state() == NodeState.READY);
         assertThat(scene.job(job.getId()).getState()).isEqualTo(JobState.LOST);
         assertThat(second.actions()).doesNotContain(ActionCase.START);
+    }
+
+    /** The job is another node's by then, and its life on this one is to be killed: nobody but its own daemon can say that it is. */
+    @Test
+    void itsWordThatNothingIsThereIsNoReceiptForAKill() {
+        await().atMost(CoordinatorScene.SOON).until(() -> scene.job(job.getId()).getState() == JobState.UNREACHABLE);
+        FakeNode ignored = first.connect(scene.grpcPort());
+        await().atMost(CoordinatorScene.SOON).until(() -> scene.job(job.getId()).getState() == JobState.RUNNING);
+        FakeNode target = scene.add("node-2");
+        Operation saved = scene.awaitEnd(scene.stub().checkpointJob(CheckpointJobRequest.newBuilder().setJob(job.getId()).build()));
+        assertThat(saved.getState()).isEqualTo(OperationState.SUCCEEDED);
+        first.answer(ActionCase.KILL, command -> Optional.empty());
+        Operation move = scene.stub().migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).setTo("node-2").build());
+        await().atMost(CoordinatorScene.SOON).until(() -> first.actions().contains(ActionCase.KILL));
+        first.disconnect();
+        await().during(Duration.ofSeconds(2)).atMost(CoordinatorScene.SOON).until(() -> !target.actions().contains(ActionCase.RESTORE));
+        assertThat(second.actions()).doesNotContain(ActionCase.KILL);
+        assertThat(scene.operation(move.getId()).getState()).isEqualTo(OperationState.OPEN);
     }
 
     @Test

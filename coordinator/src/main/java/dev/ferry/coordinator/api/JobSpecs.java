@@ -77,7 +77,7 @@ final class JobSpecs {
         if (spec.getRetention().getLast() < 0 || spec.getRetention().getHourly() < 0 || spec.getRetention().getDaily() < 0) {
             problems.add("how many images are kept must not be negative");
         }
-        if (Math.abs(spec.getNice()) > MOST_NICE) {
+        if (spec.getNice() < -MOST_NICE || spec.getNice() > MOST_NICE) {
             problems.add("nice must be between -" + MOST_NICE + " and " + MOST_NICE);
         }
         if (!TimeLimits.isLimit(spec.getTimeLimitSeconds())) {

@@ -67,14 +67,14 @@ public final class LogReader {
             if (!follow && read.whole()) {
                 return;
             }
-            if (follow && none && JobStates.isEnded(job.getState())) {
+            if (follow && none && read.whole() && JobStates.isEnded(job.getState())) {
                 return;
             }
             if (!none) {
                 at = new Progress(read.offset(), System.nanoTime());
-            } else if (follow) {
+            } else if (follow && read.whole()) {
                 boolean ignored = awaitChange(job);
-            } else if (System.nanoTime() - at.sinceNanos() > PATIENCE.toNanos()) {
+            } else if (!follow && System.nanoTime() - at.sinceNanos() > PATIENCE.toNanos()) {
                 throw new FerryException(ErrorCode.NODE_DOWN, "Node " + job.getNode() + " does not send the log of job " + job.getId() + " beyond byte " + at.offset() + "; ask again from there");
             } else {
                 LockSupport.parkNanos(PAUSE_NANOS);

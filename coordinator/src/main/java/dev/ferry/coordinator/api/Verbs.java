@@ -143,6 +143,10 @@ public final class Verbs {
                 OperationKind.MIGRATE,
                 (state, job) -> {
                     Operation.Builder operation = onItsNode(state, job, "migrated").setCause(cause).setLive(live);
+                    if (job.getState() == JobState.PARKED) {
+                        // It runs when it is there.
+                        UserLimits.require(state, job);
+                    }
                     if (to.equals(job.getNode())) {
                         throw new FerryException(ErrorCode.WRONG_STATE, "Job " + job.getId() + " is on node " + to + " already");
                     }
@@ -184,6 +188,7 @@ public final class Verbs {
                 OperationKind.UNPARK,
                 (state, job) -> {
                     require(job, EnumSet.of(JobState.PARKED), "resumed", "suspended or parked");
+                    UserLimits.require(state, job);
                     if (!node.isEmpty() && !node.equals(job.getNode())) {
                         throw new FerryException(
                                 ErrorCode.WRONG_STATE, "Job " + job.getId() + " is parked in the memory of node " + job.getNode() + "; `ferry migrate " + job.getId() + " --to " + node + "` brings it elsewhere");

@@ -1,5 +1,6 @@
 package dev.ferry.coordinator.evacuation;
 
+import dev.ferry.coordinator.accounts.AccountBook;
 import dev.ferry.coordinator.placement.Placement;
 import dev.ferry.coordinator.placement.Usage;
 import dev.ferry.coordinator.store.Transaction;
@@ -19,6 +20,7 @@ final class Rooms {
     private final List<Node> nodes;
     private final Usage usage;
     private final Map<String, Resources> taken = new HashMap<>();
+    private final Map<String, List<String>> partitions = new HashMap<>();
 
     /**
      * @param but the node that is of no use; empty: all are of use
@@ -40,8 +42,10 @@ final class Rooms {
     Optional<String> take(JobSpec spec, Optional<Requirements> image) {
         JobSpec anywhere = spec.toBuilder().clearNode().build();
         Resources wanted = Usage.wanted(anywhere);
+        List<String> partition = partitions.computeIfAbsent(spec.getPartition(), name -> AccountBook.nodesOf(state, name));
         for (Node node : nodes) {
-            boolean fits = hasRoom(node, wanted) && Placement.fits(state, node, new Placement.Request(anywhere, image, "", Set.of(), ""), usage);
+            boolean there = partition.isEmpty() || partition.contains(node.getName());
+            boolean fits = there && hasRoom(node, wanted) && Placement.fits(state, node, new Placement.Request(anywhere, image, "", Set.of(), ""), usage);
             if (fits) {
                 taken.merge(node.getName(), wanted, Rooms::sum);
                 return Optional.of(node.getName());

@@ -4,7 +4,6 @@ import dev.ferry.common.Clock;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Scheduler;
 import dev.ferry.coordinator.JobStates;
-import dev.ferry.coordinator.operations.Proofs;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.ErrorCode;
@@ -77,40 +76,23 @@ public final class NodeDirectory implements AutoCloseable {
     }
 
     /**
-     * Asked before a daemon is heard: one of another data folder knows nothing of the jobs that the node has, and its silence on them is no receipt. They may run on the machine, or the disk, that had the name before.
+     * Asked before a daemon is heard, and again when it is taken in.
      *
-     * @throws FerryException WRONG_STATE: jobs of the node may live elsewhere
+     * @throws FerryException WRONG_STATE: see {@link SameFolder}
      */
     void requireSameFolder(Hello hello) {
         store.transact(
                 state -> {
-                    String before = state.node(hello.getNode()).map(node -> node.getFacts().getDataId()).orElse("");
-                    String now = hello.getFacts().getDataId();
-                    if (before.isEmpty() || now.isEmpty() || before.equals(now)) {
-                        return true;
-                    }
-                    List<String> open =
-                            state.liveJobs().stream()
-                                    .filter(job -> job.getNode().equals(hello.getNode()) && JobStates.isOnNode(job.getState()))
-                                    .filter(job -> Proofs.ofNode(state, hello.getNode(), job, job.getIncarnation()).isEmpty())
-                                    .map(Job::getId)
-                                    .toList();
-                    if (!open.isEmpty()) {
-                        throw new FerryException(
-                                ErrorCode.WRONG_STATE,
-                                "This daemon's data folder is another one than that of node "
-                                        + hello.getNode()
-                                        + " so far, whose jobs "
-                                        + String.join(", ", open)
-                                        + " may still run there. It is taken in when their lease has ended, or after 'ferry node declare-dead "
-                                        + hello.getNode()
-                                        + " --i-have-checked'; or give this machine another name");
-                    }
+                    SameFolder.require(state, hello);
                     return true;
                 });
     }
 
-    /** A daemon has said who it is. */
+    /**
+     * A daemon has said who it is.
+     *
+     * @throws FerryException as {@link #requireSameFolder}
+     */
     Node hello(Hello hello, String address) {
         // Before it is said to be up: its old silence must not count any more, should its stream end meanwhile.
         silentSince.put(hello.getNode(), clock.nanos());
@@ -119,6 +101,8 @@ public final class NodeDirectory implements AutoCloseable {
         Node node =
                 store.transact(
                         state -> {
+                            // A job may have been ordered there since it was asked first.
+                            SameFolder.require(state, hello);
                             Node.Builder record =
                                     state.node(hello.getNode()).orElse(Node.newBuilder().setName(hello.getNode()).setState(NodeState.READY).build()).toBuilder();
                             boolean closedToJobs = record.getState() == NodeState.DRAINING || record.getState() == NodeState.DRAINED;

@@ -2,6 +2,7 @@ package dev.ferry.coordinator.nodes;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Strand;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FromNode;
 import dev.ferry.proto.v1.GpuHealth;
 import dev.ferry.proto.v1.Hello;
@@ -19,6 +20,9 @@ public final class NodeStream {
     private final Strand turn;
     private volatile @Nullable NodeSession session;
     private volatile boolean ended;
+    private volatile boolean refused;
+    /** Whether the daemon was ever the node's: else the end of this is not the begin of the node's silence. */
+    private boolean taken;
 
     NodeStream(NodeStreams all, NodeLine line) {
         this.all = all;
@@ -29,6 +33,9 @@ public final class NodeStream {
     /** A message of the daemon. */
     public void take(FromNode message) {
         NodeSession open = session;
+        if (refused) {
+            return;
+        }
         if (!all.leads().holds()) {
             // An answer would lengthen the node's lease, and the next leader already counts it.
             line.refuse("this coordinator no longer leads");
@@ -51,17 +58,16 @@ public final class NodeStream {
                         return;
                     }
                     try {
+                        // Before its stream takes the place of another one.
                         all.directory().requireSameFolder(hello);
-                    } catch (FerryException refused) {
-                        LOG.warn("node {} is not taken in: {}", hello.getNode(), refused.getMessage());
-                        // It was never the node's: its end must not count as the begin of the node's silence.
-                        session = null;
-                        line.refuse(String.valueOf(refused.getMessage()));
+                        // First of all: in between, a lease that ends would be taken for one that nobody renews (docs/model.md).
+                        all.desk().opened(opened);
+                        var unused = all.directory().hello(hello, "");
+                        taken = true;
+                    } catch (FerryException failed) {
+                        refuse(opened, failed);
                         return;
                     }
-                    // First of all: in between, a lease that ends would be taken for one that nobody renews (docs/model.md).
-                    all.desk().opened(opened);
-                    var unused = all.directory().hello(hello, "");
                     // Read after the stream is known: see LostNodes for why the order matters.
                     opened.welcome(
                             Welcome.newBuilder()
@@ -74,6 +80,17 @@ public final class NodeStream {
                     all.desk().resend(hello.getNode());
                     all.logs().streamChanged(hello.getNode());
                 });
+    }
+
+    private void refuse(NodeSession opened, FerryException why) {
+        if (why.code() != ErrorCode.WRONG_STATE) {
+            throw why;
+        }
+        LOG.warn("node {} is not taken in: {}", opened.node(), why.getMessage());
+        refused = true;
+        session = null;
+        all.desk().closed(opened);
+        line.refuse(String.valueOf(why.getMessage()));
     }
 
     private void take(NodeSession open, FromNode message) {
@@ -113,6 +130,10 @@ public final class NodeStream {
     private void later(Runnable work) {
         turn.execute(
                 () -> {
+                    if (refused) {
+                        // What came right behind the Hello.
+                        return;
+                    }
                     try {
                         work.run();
                     } catch (RuntimeException | Error failed) {
@@ -134,7 +155,7 @@ public final class NodeStream {
                 () -> {
                     all.desk().closed(open);
                     all.logs().streamChanged(open.node());
-                    if (!all.desk().isConnected(open.node())) {
+                    if (taken && !all.desk().isConnected(open.node())) {
                         all.directory().silent(open.node());
                         LOG.info("the stream of node {} has ended", open.node());
                     }

@@ -48,11 +48,14 @@ public final class Placement {
         List<Node> fitting = new ArrayList<>();
         List<String> reasons = new ArrayList<>();
         boolean couldEver = false;
+        List<String> partition = AccountBook.nodesOf(state, request.spec().getPartition());
+        boolean partitionIsThere = false;
         for (Node node : state.nodes()) {
-            if (!isInPartition(state, request.spec(), node.getName())) {
+            if (!has(partition, node.getName())) {
                 reasons.add(node.getName() + ": it is not in the job's partition");
                 continue;
             }
+            partitionIsThere = true;
             if (request.notHere().contains(node.getName())) {
                 reasons.add(node.getName() + ": the job is or was there");
                 continue;
@@ -67,20 +70,23 @@ public final class Placement {
         }
         if (fitting.isEmpty()) {
             String why = reasons.isEmpty() ? "there are no nodes" : String.join("; ", reasons);
-            throw new FerryException(couldEver || state.nodes().isEmpty() || !request.notHere().isEmpty() ? ErrorCode.NO_CAPACITY : ErrorCode.NEVER_FITS, "No node can take the job: " + why);
+            throw new FerryException(couldEver || !partitionIsThere || !request.notHere().isEmpty() ? ErrorCode.NO_CAPACITY : ErrorCode.NEVER_FITS, "No node can take the job: " + why);
         }
         return fitting.stream().max(Comparator.comparingDouble((Node node) -> freeShare(node, usage)).thenComparing(Node::getName, Comparator.reverseOrder())).orElseThrow().getName();
     }
 
-    /** Whether a node could take a job now, were it the only one that comes. */
+    /** Whether a node could take a job now, were it the only one that comes; of its partition the caller knows. */
     public static boolean fits(Transaction state, Node node, Request request, Usage usage) {
-        return isInPartition(state, request.spec(), node.getName()) && refusal(state, node, request, usage).isEmpty();
+        return refusal(state, node, request, usage).isEmpty();
     }
 
     /** Whether a job's partition has a node; one that was removed since counts as one with all nodes. */
     public static boolean isInPartition(Transaction state, JobSpec spec, String node) {
-        List<String> nodes = AccountBook.nodesOf(state, spec.getPartition());
-        return nodes.isEmpty() || nodes.contains(node);
+        return has(AccountBook.nodesOf(state, spec.getPartition()), node);
+    }
+
+    private static boolean has(List<String> partition, String node) {
+        return partition.isEmpty() || partition.contains(node);
     }
 
     private record Refusal(ErrorCode code, String why) {}

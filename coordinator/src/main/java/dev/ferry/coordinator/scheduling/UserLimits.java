@@ -8,9 +8,17 @@ import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationKind;
+import java.util.EnumSet;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /** Limits of accounts, users, QoS and partitions where a user brings a job back by himself, past the queue, which looks at them for all others. Operators may go beyond them. */
 public final class UserLimits {
+    /** What is on its way to a node counts as there. */
+    private static final Set<OperationKind> COME = EnumSet.of(OperationKind.START, OperationKind.RESUME, OperationKind.RESTORE, OperationKind.UNPARK);
+
     private UserLimits() {}
 
     /**
@@ -21,7 +29,8 @@ public final class UserLimits {
             return;
         }
         LimitCheck limits = new LimitCheck(AccountBook.read(state));
-        state.liveJobs().stream().filter(other -> !other.getId().equals(job.getId()) && holdsRoom(other)).forEach(limits::holds);
+        Set<String> coming = state.openOperations().stream().filter(operation -> COME.contains(operation.getKind())).map(Operation::getJob).collect(Collectors.toSet());
+        state.liveJobs().stream().filter(other -> !other.getId().equals(job.getId()) && (holdsRoom(other) || coming.contains(other.getId()))).forEach(limits::holds);
         limits.admit(job)
                 .ifPresent(
                         limit -> {

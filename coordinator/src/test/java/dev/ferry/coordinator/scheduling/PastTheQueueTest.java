@@ -4,10 +4,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.ferry.coordinator.CoordinatorScene;
+import dev.ferry.coordinator.FakeNode;
 import dev.ferry.proto.v1.AccountingChange;
 import dev.ferry.proto.v1.AccountsGrpc;
 import dev.ferry.proto.v1.Association;
 import dev.ferry.proto.v1.ChangeAccountingRequest;
+import dev.ferry.proto.v1.Command.ActionCase;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FerryGrpc;
 import dev.ferry.proto.v1.Job;
@@ -24,6 +26,9 @@ import dev.ferry.proto.v1.Role;
 import dev.ferry.proto.v1.RunJobRequest;
 import dev.ferry.proto.v1.SuspendJobRequest;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -34,13 +39,13 @@ class PastTheQueueTest {
     @TempDir Path folder;
     private CoordinatorScene scene;
     private FerryGrpc.FerryBlockingStub ada;
+    private final List<FakeNode> nodes = new ArrayList<>();
 
     @BeforeEach
     void open() throws Exception {
         scene = new CoordinatorScene(folder);
-        var one = scene.add("node-1");
-        var two = scene.add("node-2");
-        assertThat(one).isNotSameAs(two);
+        nodes.add(scene.add("node-1"));
+        nodes.add(scene.add("node-2"));
         ada = scene.stub(scene.token(Role.ROLE_USER, "ada"));
     }
 
@@ -72,6 +77,35 @@ class PastTheQueueTest {
         assertThat(CoordinatorScene.refusal(() -> ada.resumeJob(resume))).isEqualTo(ErrorCode.NO_CAPACITY);
         Operation byAnOperator = scene.awaitEnd(scene.stub().resumeJob(resume));
         assertThat(byAnOperator.getState()).isEqualTo(OperationState.SUCCEEDED);
+    }
+
+    @Test
+    void whatIsOnItsWayBackCounts() {
+        Job first = run(JobSpec.newBuilder());
+        Job second = run(JobSpec.newBuilder());
+        for (Job job : List.of(first, second)) {
+            assertThat(scene.awaitEnd(ada.suspendJob(SuspendJobRequest.newBuilder().setJob(job.getId()).build())).getState()).isEqualTo(OperationState.SUCCEEDED);
+        }
+        change(
+                AccountingChange.newBuilder()
+                        .setHow(AccountingChange.How.MODIFY)
+                        .setAssociation(Association.newBuilder().setAccount("default").setUser("ada").setLimits(Limits.newBuilder().setMaxJobs(1))));
+        for (FakeNode node : nodes) {
+            node.answer(ActionCase.CHECK, command -> Optional.empty());
+        }
+        Operation begun = ada.resumeJob(ResumeJobRequest.newBuilder().setJob(first.getId()).build());
+        assertThat(begun.getState()).isEqualTo(OperationState.OPEN);
+        assertThat(CoordinatorScene.refusal(() -> ada.resumeJob(ResumeJobRequest.newBuilder().setJob(second.getId()).build()))).isEqualTo(ErrorCode.NO_CAPACITY);
+    }
+
+    /** Its nodes may join later. */
+    @Test
+    void aPartitionWithoutNodesIsWaitedFor() {
+        change(AccountingChange.newBuilder().setHow(AccountingChange.How.ADD).setPartition(Partition.newBuilder().setName("later").addNodes("node-9")));
+        Job waits = ada.runJob(RunJobRequest.newBuilder().setSpec(JobSpec.newBuilder().addCommand("/bin/true").setPartition("later")).build());
+        assertThat(waits.getState()).isEqualTo(JobState.PENDING);
+        nodes.add(scene.add("node-9"));
+        assertThat(scene.awaitState(waits.getId(), JobState.RUNNING).getNode()).isEqualTo("node-9");
     }
 
     @Test

@@ -120,7 +120,7 @@ final class DumpAction {
                 lost = goOnOnGpu(gpu);
                 frozen = System.nanoTime() - frozenAt;
                 notify.goesOn(JobNotify.THAWED);
-                runsAgain = true;
+                runsAgain = lost.isEmpty();
             }
             image.spec(order.getSpec());
             image.restoreOrder(RestoreOrder.read(job.folder()));
@@ -137,14 +137,16 @@ final class DumpAction {
             }
             released = order.getPreCopied();
         } catch (Exception | Error failed) {
+            boolean stands = !parked && !runsAgain && job.state() != LocalState.LOCAL_LOST;
+            if (stands) {
+                gpu.undo(failed);
+            }
             if (job.state() == LocalState.LOCAL_LOST) {
+                // Of that there is more to say than that it ended.
                 throw failed;
             }
-            if (!parked && !runsAgain) {
-                gpu.undo(failed);
-                if (told) {
-                    notify.goesOn(JobNotify.THAWED);
-                }
+            if (stands && told) {
+                notify.goesOn(JobNotify.THAWED);
             }
             requireAlive(process);
             throw failed;

@@ -24,7 +24,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Does what is ordered for one job, one order after the other, on a thread of its own. An order is in the
+ * Does what is ordered for one job, one order after the other. An order is in the
  * journal before its first act and its result before it is said; an order that comes twice is answered
  * by its recorded result.
  */
@@ -59,7 +59,7 @@ final class JobAgent {
         if (!record.hasOpenCommand() && record.getState() == LocalState.LOCAL_KILLED && record.getDiscarded() && job.isCleared()) {
             return;
         }
-        work.add(() -> guarded("recovery", () -> Recovery.run(job, result -> conclude(Command.getDefaultInstance(), result))));
+        work.add(() -> lively("recovery", () -> Recovery.run(job, result -> conclude(Command.getDefaultInstance(), result))));
         work.add(this::watch);
     }
 
@@ -82,7 +82,7 @@ final class JobAgent {
             job.change(changed -> changed.setHeld(!stands));
             if (stands) {
                 guarded("letting go", () -> job.cgroup().letGo());
-                work.add(() -> guarded("going on", () -> Recovery.goOn(job)));
+                work.add(() -> lively("going on", () -> Recovery.goOn(job)));
             }
         }
         if (!stands) {
@@ -191,7 +191,7 @@ final class JobAgent {
             result.addAllPhases(phases.done());
         }
         conclude(command, result);
-        guarded("watching", this::watch);
+        watch();
     }
 
     /**
@@ -324,7 +324,12 @@ final class JobAgent {
     private void watch() {
         Optional<JobProcess> process = job.process();
         if (process.isPresent() && isLive(job.state())) {
-            watch.watch(process.get());
+            try {
+                watch.watch(process.get());
+            } catch (Error noThread) {
+                LOG.error("job {} can't be watched; it is tried again in {} s", job.id(), AGAIN.toSeconds(), noThread);
+                work.addLater(AGAIN, this::watch);
+            }
         }
     }
 
@@ -340,9 +345,23 @@ final class JobAgent {
             work.addLater(AGAIN, () -> end(process));
             return;
         }
+        tellTheEnd();
+    }
+
+    private void tellTheEnd() {
         LOG.info("job {} ended: {}", job.id(), job.state());
         job.context().outbox().report(job.report());
         clear(MOST_CLEARINGS);
+    }
+
+    /** As {@link #guarded}, for what may find that a job is over, or have to end it. */
+    private void lively(String what, Act act) {
+        boolean before = isOver();
+        guarded(what, act);
+        // Of a kill the result tells.
+        if (!before && isOver() && job.state() != LocalState.LOCAL_KILLED) {
+            tellTheEnd();
+        }
     }
 
     /** An act that may fail. */

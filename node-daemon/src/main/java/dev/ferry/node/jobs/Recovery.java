@@ -71,8 +71,6 @@ final class Recovery {
         boolean live = JobAgent.isLive(state);
         if (live && !job.isAlive()) {
             EndActions.ended(job);
-            job.context().outbox().report(job.report());
-            EndActions.clear(job);
         } else if (state == LocalState.LOCAL_RUNNING) {
             goOn(job);
         } else if (!live && state != LocalState.LOCAL_CREATING) {

@@ -5,6 +5,7 @@ import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.proto.v1.LocalState;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.time.Duration;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
@@ -66,7 +67,7 @@ final class Strays {
         try {
             group.kill(DEATH);
             return true;
-        } catch (FerryException | IOException later) {
+        } catch (FerryException | IOException | UncheckedIOException later) {
             // A v1 group that the lease's end has frozen keeps the dead until it is thawed; a killed process does nothing more then.
             LOG.warn("control group {} is not empty yet; its processes are killed", group.path(), later);
             return false;

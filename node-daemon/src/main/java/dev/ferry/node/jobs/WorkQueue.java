@@ -17,6 +17,8 @@ import org.slf4j.LoggerFactory;
 final class WorkQueue {
     private static final Logger LOG = LoggerFactory.getLogger(WorkQueue.class);
 
+    private static final Duration AGAIN = Duration.ofSeconds(1);
+
     private final String name;
     private final Deque<Runnable> waiting = new ArrayDeque<>();
     private @Nullable Thread thread;
@@ -35,11 +37,21 @@ final class WorkQueue {
             return;
         }
         waiting.add(piece);
-        if (thread == null) {
-            // Started before it is remembered: where no thread can be had the next piece tries again.
-            Thread next = Thread.ofPlatform().daemon().name(name).unstarted(this::work);
+        wake();
+    }
+
+    private synchronized void wake() {
+        if (thread != null || waiting.isEmpty() || stopped) {
+            return;
+        }
+        Thread next = Thread.ofPlatform().daemon().name(name).unstarted(this::work);
+        try {
             next.start();
             thread = next;
+        } catch (OutOfMemoryError noThread) {
+            // Whoever gave the work was told that it will be done.
+            LOG.error("{}: no thread can be had; it is tried again in {} s", name, AGAIN.toSeconds(), noThread);
+            CompletableFuture.delayedExecutor(AGAIN.toMillis(), TimeUnit.MILLISECONDS).execute(this::wake);
         }
     }
 

@@ -78,6 +78,12 @@ final class LeaseFile {
         return get(PID);
     }
 
+    /** Nobody looks any more: what the last watchdog left is not its successor's. */
+    void forgetWatchdog() {
+        LONG.setVolatile(memory, LOOKED_AT, 0L);
+        LONG.setVolatile(memory, PID, 0L);
+    }
+
     /** When the watchdog last looked. */
     long lookedAt() {
         return get(LOOKED_AT);

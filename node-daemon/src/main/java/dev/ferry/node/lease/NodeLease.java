@@ -145,6 +145,7 @@ public final class NodeLease implements AutoCloseable {
             }
             LOG.warn("ferry-watchdog, process {}, {}: it is killed and started anew", running.getAsLong(), looks ? "looks after another control group" : "does not look any more");
             watchdog.kill(running.getAsLong());
+            lease.forgetWatchdog();
         } else if (isOver() && group.isEmpty()) {
             return;
         }

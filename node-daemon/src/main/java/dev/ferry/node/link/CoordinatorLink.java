@@ -160,7 +160,11 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
         long jitter = ThreadLocalRandom.current().nextLong(1 + pause.toMillis() / 4);
         boolean ended = closing.await(pause.toMillis() + jitter, TimeUnit.MILLISECONDS);
         if (!ended) {
-            coordinators.dialAnew();
+            try {
+                coordinators.dialAnew();
+            } catch (RuntimeException | Error failed) {
+                LOG.error("new channels to the coordinator can't be made; the old ones are tried again", failed);
+            }
         }
         return pause;
     }

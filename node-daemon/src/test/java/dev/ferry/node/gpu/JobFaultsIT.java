@@ -138,6 +138,18 @@ class JobFaultsIT {
         await().atMost(TestingGpuNode.SOON).until(() -> node.cgroup(job.id).processes().isEmpty());
     }
 
+    /** The same of a job that was to run on: its image is cut off after its GPU state could not come back. */
+    @Test
+    void aJobThatCanNotGoOnAfterItsCheckpointIsLostWhateverBecomesOfTheImage() throws Exception {
+        start();
+        node.cards.control("fault restore wedge 2 1");
+        Path images = Files.createDirectories(folder.resolve("store").resolve("images"));
+        Files.writeString(images.resolve(job.id), "in the way");
+        CommandResult failed = node.order(job.dump(false));
+        assertThat(failed.hasError()).isTrue();
+        assertThat(failed.getJob().getState()).isEqualTo(LocalState.LOCAL_LOST);
+    }
+
     @Test
     void aLogThatCanNotBeKeptDoesNotHoldUpTheKill() throws Exception {
         start();
