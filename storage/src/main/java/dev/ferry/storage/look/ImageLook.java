@@ -46,7 +46,7 @@ public final class ImageLook {
     }
 
     private static Optional<CriuFile> read(ImageReader image, String name) {
-        return image.file(name).filter(file -> file.getSize() <= LARGEST_FILE).map(file -> CriuFile.parse(bytes(image.open(file.getChunks()))));
+        return image.file(name).filter(file -> file.getSize() <= LARGEST_FILE).map(file -> CriuFile.parse(name, bytes(image.open(file.getChunks()))));
     }
 
     private static byte[] bytes(ByteSource source) {

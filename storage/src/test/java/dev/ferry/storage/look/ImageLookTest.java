@@ -1,9 +1,10 @@
 package dev.ferry.storage.look;
 
+import static dev.ferry.storage.look.CriuFiles.file;
+import static dev.ferry.storage.look.CriuFiles.message;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
-import com.google.protobuf.UnknownFieldSet;
 import dev.ferry.proto.v1.EntryKind;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.ImageContent;
@@ -17,8 +18,6 @@ import dev.ferry.storage.ImageWriter;
 import dev.ferry.storage.Images;
 import dev.ferry.storage.object.MemoryStore;
 import java.io.ByteArrayOutputStream;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -32,32 +31,6 @@ class ImageLookTest {
 
     private final Images images = new Images(new MemoryStore());
     private final BufferPool buffers = new BufferPool(8, Images.WINDOW_BYTES);
-
-    /** A message of fields: number and value in turn; a value is a long, text, bytes or a message. */
-    private static ByteString message(Object... fields) {
-        UnknownFieldSet.Builder set = UnknownFieldSet.newBuilder();
-        for (int i = 0; i < fields.length; i += 2) {
-            UnknownFieldSet.Field field =
-                    switch (fields[i + 1]) {
-                        case Long number -> UnknownFieldSet.Field.newBuilder().addVarint(number).build();
-                        case String text -> UnknownFieldSet.Field.newBuilder().addLengthDelimited(ByteString.copyFromUtf8(text)).build();
-                        case ByteString bytes -> UnknownFieldSet.Field.newBuilder().addLengthDelimited(bytes).build();
-                        default -> throw new IllegalArgumentException();
-                    };
-            set.mergeField((Integer) fields[i], field);
-        }
-        return set.build().toByteString();
-    }
-
-    private static byte[] file(ByteString... entries) {
-        ByteArrayOutputStream file = new ByteArrayOutputStream();
-        file.writeBytes(new byte[] {0x19, 0x43, 0x56, 0x54, 1, 2, 3, 4});
-        for (ByteString entry : entries) {
-            file.writeBytes(ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putInt(entry.size()).array());
-            file.writeBytes(entry.toByteArray());
-        }
-        return file.toByteArray();
-    }
 
     private static ByteString area(long begin, long pages, long status) {
         return message(1, begin, 2, begin + pages * PAGE, 3, 0L, 4, 0L, 5, 3L, 6, 2L, 7, status, 8, 1L);
