@@ -5,7 +5,7 @@ source=$(dirname "$0")
 target=$1
 mkdir -p "$target"
 for program in ferry-init ferry-network ferry-watchdog; do
-    if [ ! "$target/$program" -nt "$source/$program.c" ] || [ ! "$target/$program" -nt "$source/ferry-mounts.h" ]; then
+    if [ ! "$target/$program" -nt "$source/$program.c" ] || [ ! "$target/$program" -nt "$source/ferry-mounts.h" ] || [ ! "$target/$program" -nt "$source/ferry-adopt.h" ]; then
         gcc -O2 -Wall -Wextra -Werror -static -s -o "$target/$program" "$source/$program.c"
     fi
 done

@@ -1,16 +1,24 @@
 /*
- * ferry-init: three small jobs that must not depend on anything but the kernel.
+ * ferry-init: small jobs that must not depend on anything but the kernel.
  *
  *   ferry-init run CMD ARG...
  *     First process of a job's sandbox. Sends the job's output to the log, starts the command,
  *     passes signals on to it, reaps what it leaves behind and writes its exit status to a file,
  *     durably, so that the status is known even if no daemon was there to see it.
  *
- *   ferry-init enter [--cgroup FILE]... [--flatten DIR]... [--cover-in DIR [--cover DIR]...] [--bind-root DIR] -- PROGRAM ARG...
+ *   ferry-init adopt PID
+ *     The same for a command that is restored into the sandbox by somebody else, whose PID there is known.
+ *     It is this process's child from the moment in which criu ends.
+ *
+ *   ferry-init enter [--cgroup FILE]... [--flatten DIR]... [--cover-in DIR [--cover DIR]...] [--bind-root DIR]
+ *                    [--monotonic NANOS] [--boottime NANOS] [--sandbox PID] -- PROGRAM ARG...
  *     Joins control groups, gives itself a mount namespace of its own in which each DIR of --flatten
  *     has nothing mounted below it, what is written to one of --cover stays in memory, for which the empty
- *     DIR of --cover-in is used, and that of --bind-root is a read-only mount point, and becomes
- *     PROGRAM (runc, criu restore).
+ *     DIR of --cover-in is used, and that of --bind-root is a read-only mount point, sets the clocks of its
+ *     children, and becomes PROGRAM (runc, criu restore), with --sandbox within that of a process (ferry-adopt.h).
+ *
+ *   ferry-init filters PID FILE
+ *     Writes down the seccomp filters of a process (ferry-adopt.h).
  *
  *   ferry-init mounts LIST ROOT
  *     Called by runc when all is mounted below ROOT and nothing of the job runs: fails if something of
@@ -32,6 +40,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ferry-adopt.h"
 #include "ferry-mounts.h"
 
 #define CONTROL "/.ferry/ctl"
@@ -120,15 +129,11 @@ static pid_t start(char **command, const sigset_t *mask)
 	return child;
 }
 
-static int run(char **command)
+/* Passes signals on to the command, and returns its exit status when it has ended and the status is written down. */
+static int attend(pid_t child, const sigset_t *all)
 {
-	sigset_t all, before;
-	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, &before);
-	open_output();
-	pid_t child = start(command, &before);
 	for (;;) {
-		int number = sigwaitinfo(&all, NULL);
+		int number = sigwaitinfo(all, NULL);
 		if (number < 0)
 			continue;
 		if (number != SIGCHLD) {
@@ -148,6 +153,33 @@ static int run(char **command)
 			return code;
 		}
 	}
+}
+
+static int run(char **command)
+{
+	sigset_t all, before;
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &before);
+	open_output();
+	return attend(start(command, &before), &all);
+}
+
+static int adopt(const char *command)
+{
+	sigset_t all;
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	open_output();
+	char text[16];
+	pid_t child = atoi(command);
+	if (child <= 1) {
+		errno = EINVAL;
+		fail("adopt process", command);
+	}
+	snprintf(text, sizeof text, "%d\n", child);
+	if (write_durably("started", text) < 0)
+		fail("write", CONTROL);
+	return attend(child, &all);
 }
 
 /* What is mounted from here on is seen by nobody else and ends with PROGRAM and its children. */
@@ -187,7 +219,7 @@ static void cover(const char *folder, const char *memory)
 
 static int enter(int count, char **argument)
 {
-	const char *memory = NULL;
+	const char *memory = NULL, *sandbox = NULL;
 	int at = 0;
 	for (; at < count && strcmp(argument[at], "--") != 0; at += 2) {
 		const char *value = argument[at + 1];
@@ -216,6 +248,12 @@ static int enter(int count, char **argument)
 			if (mount(value, value, NULL, MS_BIND, NULL) < 0 ||
 			    mount("none", value, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) < 0)
 				fail("mount", value);
+		} else if (strcmp(argument[at], "--monotonic") == 0) {
+			set_clock("monotonic", CLOCK_MONOTONIC, value);
+		} else if (strcmp(argument[at], "--boottime") == 0) {
+			set_clock("boottime", CLOCK_BOOTTIME, value);
+		} else if (strcmp(argument[at], "--sandbox") == 0) {
+			sandbox = value;
 		} else {
 			errno = EINVAL;
 			fail("unknown option", argument[at]);
@@ -225,6 +263,8 @@ static int enter(int count, char **argument)
 		errno = EINVAL;
 		fail("missing", "-- PROGRAM");
 	}
+	if (sandbox)
+		return run_inside(sandbox, argument + at + 1);
 	execvp(argument[at + 1], argument + at + 1);
 	fail("execute", argument[at + 1]);
 	return EXIT_SETUP;
@@ -234,10 +274,14 @@ int main(int count, char **argument)
 {
 	if (count >= 3 && strcmp(argument[1], "run") == 0)
 		return run(argument + 2);
+	if (count == 3 && strcmp(argument[1], "adopt") == 0)
+		return adopt(argument[2]);
+	if (count == 4 && strcmp(argument[1], "filters") == 0)
+		return save_filters(argument[2], argument[3]);
 	if (count >= 4 && strcmp(argument[1], "enter") == 0)
 		return enter(count - 2, argument + 2);
 	if (count == 4 && strcmp(argument[1], "mounts") == 0)
 		return mounts_differ(argument[2], argument[3]);
-	dprintf(2, "usage: ferry-init run CMD ARG... | mounts LIST ROOT | enter [--cgroup FILE]... [--flatten DIR]... [--cover-in DIR [--cover DIR]...] [--bind-root DIR] -- PROGRAM ARG...\n");
+	dprintf(2, "usage: ferry-init run CMD ARG... | adopt PID | filters PID FILE | mounts LIST ROOT | enter [OPTION VALUE]... -- PROGRAM ARG...\n");
 	return 2;
 }

@@ -126,7 +126,7 @@ public final class CriuRestore implements AutoCloseable {
             return restored;
         } finally {
             if (!alive) {
-                end(cgroup);
+                RestoreOutcome.end(cgroup);
             }
         }
     }
@@ -140,31 +140,7 @@ public final class CriuRestore implements AutoCloseable {
             asked = session.finish(CriuRun.PIPES_END);
             NetworkLock.end(runFolder, cgroup);
         }
-        Throwable ours = session.failure();
-        if (ours instanceof FerryException known) {
-            throw known;
-        }
-        if (status == -1) {
-            throw new FerryException(ErrorCode.RESTORE_TIMEOUT, "CRIU did not restore the job within " + atMost.toSeconds() + " s and was killed");
-        }
-        if (status != 0 && cgroup.limits().outOfMemoryKills() > 0) {
-            throw new FerryException(
-                    ErrorCode.RESTORE_FAILED,
-                    "The kernel killed the restore for want of memory: the job does not fit into its limit here",
-                    CriuLog.read(runFolder.resolve("restore.log"), criu.process().outputLines()).evidence(),
-                    null);
-        }
-        if (criu.process().outputLines().stream().anyMatch(line -> line.startsWith("ferry-init: cover "))) {
-            throw new FerryException(ErrorCode.MOUNT_REFUSED, "A folder from outside can't be kept from being written: " + String.join("; ", criu.process().outputLines()));
-        }
-        if (status != 0) {
-            CriuLog log = CriuLog.read(runFolder.resolve("restore.log"), criu.process().outputLines());
-            // CRIU itself refuses a source that has become a symlink.
-            throw MountList.refusal(log.lines()).or(() -> MountList.exchanged(plan)).orElseGet(() -> log.restoreFailure(status));
-        }
-        if (ours != null) {
-            throw new FerryException(ErrorCode.RESTORE_FAILED, "The image could not be given to CRIU: " + ours, ours);
-        }
+        RestoreOutcome.require(status, atMost, runFolder, session, criu.process(), cgroup, plan);
         return new Restored(JobProcess.of(Integer.parseInt(Files.readString(pidFile(runFolder)).trim())), session.bytes(), asked);
     }
 
@@ -172,13 +148,5 @@ public final class CriuRestore implements AutoCloseable {
     @Override
     public void close() throws IOException {
         criu.close();
-    }
-
-    /** Half a job must not live: everything that CRIU made is in the control group. */
-    private static void end(JobCgroup cgroup) throws IOException {
-        for (int round = 0; round < 20 && !cgroup.processes().isEmpty(); round++) {
-            cgroup.killProcesses();
-            boolean ignored = cgroup.awaitEmpty(Duration.ofMillis(250));
-        }
     }
 }

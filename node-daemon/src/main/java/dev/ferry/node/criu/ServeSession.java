@@ -9,7 +9,9 @@ import dev.ferry.storage.ImageReader;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** Gives CRIU an image's files as it asks for them, in any order, more than once, all at a time. */
@@ -17,11 +19,23 @@ final class ServeSession extends StreamerSession {
     private static final int PIPE_BYTES = 1 << 20;
 
     private final ImageReader image;
+    private final Map<String, byte[]> instead;
+    private final Set<String> withheld;
     private final AtomicLong bytes = new AtomicLong();
 
     ServeSession(Path folder, ImageReader image) throws IOException {
+        this(folder, image, Map.of(), Set.of());
+    }
+
+    /**
+     * @param instead what CRIU gets in the place of some of the image's files, by their names
+     * @param withheld names of files that are not there for CRIU
+     */
+    ServeSession(Path folder, ImageReader image, Map<String, byte[]> instead, Set<String> withheld) throws IOException {
         super(folder.resolve(StreamerProtocol.SERVE_SOCKET), "criu serve");
         this.image = image;
+        this.instead = Map.copyOf(instead);
+        this.withheld = Set.copyOf(withheld);
     }
 
     long bytes() {
@@ -30,7 +44,7 @@ final class ServeSession extends StreamerSession {
 
     @Override
     void handle(DescriptorSocket socket, String name) throws IOException {
-        Optional<StoredFile> file = image.file(name);
+        Optional<StoredFile> file = withheld.contains(name) ? Optional.empty() : image.file(name);
         StreamerProtocol.writeExists(socket, file.isPresent());
         if (file.isEmpty()) {
             return;
@@ -39,7 +53,25 @@ final class ServeSession extends StreamerSession {
         if (name.startsWith("pages-")) {
             Posix.growPipe(pipe, PIPE_BYTES);
         }
-        carry(pipe, name, descriptor -> feed(descriptor, file.get()));
+        byte[] changed = instead.get(name);
+        carry(pipe, name, descriptor -> {
+            if (changed == null) {
+                feed(descriptor, file.get());
+            } else {
+                feed(descriptor, changed);
+            }
+        });
+    }
+
+    private void feed(int pipe, byte[] content) throws PosixException {
+        try {
+            bytes.addAndGet(content.length);
+            Posix.write(pipe, ByteBuffer.allocateDirect(content.length).put(content).flip());
+        } catch (PosixException closed) {
+            if (!closed.brokenPipe()) {
+                throw closed;
+            }
+        }
     }
 
     private void feed(int pipe, StoredFile file) throws PosixException {

@@ -2,9 +2,11 @@ package dev.ferry.node.jobs;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.node.criu.CriuRestore;
+import dev.ferry.node.criu.PlainRestore;
 import dev.ferry.node.gpu.GpuAccess;
 import dev.ferry.node.gpu.GpuPair;
 import dev.ferry.node.hooks.HookEvent;
+import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.node.sandbox.RootPlan;
 import dev.ferry.node.volumes.VolumeRestore;
 import dev.ferry.proto.v1.Command;
@@ -14,6 +16,10 @@ import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.proto.v1.StoredVolume;
 import dev.ferry.storage.ImageReader;
+import dev.ferry.storage.plain.PlainCheck;
+import dev.ferry.storage.plain.PlainDump;
+import dev.ferry.storage.plain.PlainImage;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.time.Duration;
 import java.util.List;
@@ -64,6 +70,7 @@ final class RestoreAction {
             if (mounted.isPresent()) {
                 GpuFilePlaces.require(job.context(), spec, job.folder(), access, mounted.get());
             }
+            Optional<PlainDump> plain = plain(image, spec);
             image.prefetch();
             LogCut.keep(job, image.manifest().getImage().getLogBytes());
             job.clearFolder();
@@ -74,20 +81,11 @@ final class RestoreAction {
             job.context().policy().check(plan);
             Limits.of(spec).fitting(image.manifest().getImage().getMemoryBytes()).apply(job.cgroup());
             RootPlan root = plan.withDevices(GpuPhase.allow(job, access));
-            CriuRestore.Restored restored;
-            try (CriuRestore criu = CriuRestore.start(job.context().criu(), runFolder(command), spec, job.cgroup(), job.folder(), root, image)) {
-                VolumeRestore volumes = new VolumeRestore(image);
-                phases.measure("folders", volumes::bytes, 0, () -> restoreFolders(image, volumes));
-                plan.makeSkeleton(job.folder().root());
-                Holds.requireThatItStands(job);
-                long bytes = image.manifest().getImage().getBytes();
-                restored = phases.measure("restore", () -> 0, bytes, () -> criu.restore(Duration.ofNanos(Math.max(1, end - System.nanoTime()))));
-            }
+            JobProcess process = plain.isPresent() ? adopt(plain.get(), image, root) : bringBack(image, root);
             GpuPhase gpu = new GpuPhase(job, phases);
-            GpuPhase.enter(restored.process(), spec, access);
+            GpuPhase.enter(process, spec, access);
             gpu.goOn(map);
-            job.enter(LocalState.LOCAL_RUNNING, record -> LocalJob.setProcess(record, restored.process()));
-            RestoreOrder.write(job.folder(), restored.asked());
+            job.enter(LocalState.LOCAL_RUNNING, record -> LocalJob.setProcess(record, process));
             new JobNotify(job).goesOn(JobNotify.RESTORED);
             Trees.delete(job.folder().criu(runFolder(command)));
         } catch (Exception | Error failed) {
@@ -99,6 +97,50 @@ final class RestoreAction {
             job.clearFolder();
             throw failed;
         }
+    }
+
+    /** What the image is a plain dump of, if it is one. */
+    private static Optional<PlainDump> plain(ImageReader image, JobSpec spec) throws IOException {
+        if (!image.manifest().getImage().getPlainDump()) {
+            return Optional.empty();
+        }
+        PlainDump dump = PlainDump.read(new PlainImage(image));
+        // Also here: whoever imported it may have had a file that was put together by hand.
+        PlainCheck.require(dump, spec);
+        PlainRestore.requireIds(dump);
+        return Optional.of(dump);
+    }
+
+    /** The sandbox comes back with the processes. */
+    private JobProcess bringBack(ImageReader image, RootPlan root) throws Exception {
+        JobSpec spec = command.getRestore().getSpec();
+        try (CriuRestore criu = CriuRestore.start(job.context().criu(), runFolder(command), spec, job.cgroup(), job.folder(), root, image)) {
+            VolumeRestore volumes = new VolumeRestore(image);
+            phases.measure("folders", volumes::bytes, 0, () -> restoreFolders(image, volumes));
+            root.makeSkeleton(job.folder().root());
+            Holds.requireThatItStands(job);
+            long bytes = image.manifest().getImage().getBytes();
+            CriuRestore.Restored restored = phases.measure("restore", () -> 0, bytes, () -> criu.restore(left()));
+            RestoreOrder.write(job.folder(), restored.asked());
+            return restored.process();
+        }
+    }
+
+    /** The sandbox is made as for a start, and the processes are restored into it. */
+    private JobProcess adopt(PlainDump dump, ImageReader image, RootPlan root) throws Exception {
+        JobSpec spec = command.getRestore().getSpec();
+        job.folder().createVolumes(spec.getUid(), spec.getGid());
+        root.makeSkeleton(job.folder().root());
+        Holds.requireThatItStands(job);
+        JobProcess sandbox =
+                phases.measure("sandbox", () -> 0, 0, () -> job.context().sandbox().startEmpty(job.runName(), spec, job.folder(), root, job.cgroup(), dump.rootPid(), dump.clocks(), left()));
+        PlainRestore criu = new PlainRestore(job.context().criu(), runFolder(command), job.folder(), sandbox, job.cgroup(), root);
+        phases.measure("restore", () -> criu.restore(dump, image, left()));
+        return sandbox;
+    }
+
+    private Duration left() {
+        return Duration.ofNanos(Math.max(1, end - System.nanoTime()));
     }
 
     private void checkThatItIsOurs(ImageReader image) {

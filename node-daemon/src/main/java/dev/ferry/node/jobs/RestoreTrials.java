@@ -148,6 +148,9 @@ final class RestoreTrials {
         long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(command.getDeadlineMillis());
         JobSpec spec = command.getTryRestore().getSpec();
         try (ImageReader image = context.images().read(command.getTryRestore().getImage())) {
+            if (image.manifest().getImage().getPlainDump()) {
+                return TriedRestore.newBuilder().setNotTried("it is a dump that was made by hand with criu, and the sandbox into which it is restored is only made for its job").build();
+            }
             image.prefetch();
             PrivateFolder.make(own.path());
             Limits.of(spec).fitting(image.manifest().getImage().getMemoryBytes()).apply(group);

@@ -16,10 +16,12 @@ public final class EnterCommand {
     /**
      * What must come before a program that makes a job's mounts.
      *
+     * @param more options beside those that the job needs
      * @return empty: nothing is needed
      */
-    static List<String> flatten(Path helper, JobSpec spec, RootPlan plan) throws IOException {
-        List<String> options = flattenOptions(spec, plan);
+    static List<String> before(Path helper, JobSpec spec, RootPlan plan, List<String> more) throws IOException {
+        List<String> options = new ArrayList<>(flattenOptions(spec, plan));
+        options.addAll(more);
         if (options.isEmpty()) {
             return List.of();
         }

@@ -15,11 +15,6 @@ final class OciSpec {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-    // What container engines leave to root by default, without MKNOD: a job needs no device nodes of its own.
-    private static final List<String> CAPABILITIES =
-            List.of(
-                    "CAP_AUDIT_WRITE", "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE",
-                    "CAP_NET_RAW", "CAP_SETFCAP", "CAP_SETGID", "CAP_SETPCAP", "CAP_SETUID", "CAP_SYS_CHROOT");
     private static final List<String> MASKED_FILES =
             List.of("/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug");
     private static final List<String> MASKED_FOLDERS = List.of("/sys/firmware");
@@ -29,12 +24,13 @@ final class OciSpec {
     private OciSpec() {}
 
     /**
+     * @param init what ferry-init does there
      * @param environment what the daemon adds to the job's own environment
      */
-    static byte[] toJson(JobSpec spec, RootPlan plan, JobFolder folder, String cgroupPath, Map<String, String> environment) throws IOException {
+    static byte[] toJson(JobSpec spec, RootPlan plan, JobFolder folder, String cgroupPath, List<String> init, Map<String, String> environment) throws IOException {
         Map<String, Object> document = new LinkedHashMap<>();
         document.put("ociVersion", "1.0.2");
-        document.put("process", process(spec, environment));
+        document.put("process", process(spec, init, environment));
         document.put("root", Map.of("path", folder.root().toString(), "readonly", true));
         document.put("hostname", hostName(spec));
         document.put("mounts", mounts(plan));
@@ -48,15 +44,15 @@ final class OciSpec {
         return Map.of("createContainer", List.of(Map.of("path", folder.helper().toString(), "args", List.of("ferry-init", "mounts", list.toString(), folder.root().toString()))));
     }
 
-    private static Map<String, Object> process(JobSpec spec, Map<String, String> environment) {
+    private static Map<String, Object> process(JobSpec spec, List<String> init, Map<String, String> environment) {
         Map<String, String> all = new LinkedHashMap<>();
         all.put("PATH", DEFAULT_PATH);
         all.put("HOME", spec.getWorkdir().isEmpty() ? "/scratch" : spec.getWorkdir());
         all.put("LANG", "C.UTF-8");
         all.putAll(spec.getEnvironmentMap());
         all.putAll(environment);
-        List<String> arguments = new ArrayList<>(List.of("/.ferry/ctl/ferry-init", "run"));
-        arguments.addAll(spec.getCommandList());
+        List<String> arguments = new ArrayList<>(List.of("/.ferry/ctl/ferry-init"));
+        arguments.addAll(init);
         Map<String, Object> process = new LinkedHashMap<>();
         process.put("terminal", false);
         process.put("user", Map.of("uid", spec.getUid(), "gid", spec.getGid()));
@@ -64,7 +60,7 @@ final class OciSpec {
         process.put("env", all.entrySet().stream().map(entry -> entry.getKey() + "=" + entry.getValue()).toList());
         process.put("cwd", spec.getWorkdir().isEmpty() ? "/scratch" : spec.getWorkdir());
         process.put("noNewPrivileges", true);
-        process.put("capabilities", Map.of("bounding", CAPABILITIES, "permitted", CAPABILITIES, "effective", CAPABILITIES));
+        process.put("capabilities", Map.of("bounding", Capability.names(), "permitted", Capability.names(), "effective", Capability.names()));
         return process;
     }
 

@@ -6,6 +6,7 @@ import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.posix.Posix;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.storage.plain.PlainDump;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -46,17 +47,38 @@ public final class Sandbox {
     public JobProcess start(
             String id, JobSpec spec, JobFolder folder, RootPlan plan, JobCgroup cgroup, Map<String, String> environment, Duration atMost)
             throws IOException, InterruptedException {
+        List<String> init = new ArrayList<>(List.of("run"));
+        init.addAll(spec.getCommandList());
+        return start(id, spec, folder, plan, cgroup, init, environment, List.of(), atMost);
+    }
+
+    /**
+     * Makes a job's sandbox without its command, which is restored into it afterwards. Folders and control group are there already.
+     *
+     * @param command the PID that the command will have in the sandbox
+     * @param clocks what the clocks that only count up show in it, if that is not what the machine's show
+     * @throws FerryException START_FAILED with runc's lines, MOUNT_REFUSED; nothing of the job is alive then
+     */
+    public JobProcess startEmpty(String id, JobSpec spec, JobFolder folder, RootPlan plan, JobCgroup cgroup, int command, Optional<PlainDump.Clocks> clocks, Duration atMost)
+            throws IOException, InterruptedException {
+        List<String> options = clocks.map(times -> List.of("--monotonic", Long.toString(times.monotonic().toNanos()), "--boottime", Long.toString(times.boottime().toNanos()))).orElse(List.of());
+        return start(id, spec, folder, plan, cgroup, List.of("adopt", Integer.toString(command)), Map.of(), options, atMost);
+    }
+
+    private JobProcess start(
+            String id, JobSpec spec, JobFolder folder, RootPlan plan, JobCgroup cgroup, List<String> init, Map<String, String> environment, List<String> enterOptions, Duration atMost)
+            throws IOException, InterruptedException {
         Files.createDirectories(folder.bundle());
         PrivateFolder.close(runcState);
         NativeHelper.install(folder.control().resolve("ferry-init"));
         NativeHelper.install(folder.helper());
         // It holds the job's environment.
         Files.setPosixFilePermissions(folder.bundle(), PosixFilePermissions.fromString("rwx------"));
-        Files.write(folder.bundle().resolve("config.json"), OciSpec.toJson(spec, plan, folder, cgroup.path(), environment));
+        Files.write(folder.bundle().resolve("config.json"), OciSpec.toJson(spec, plan, folder, cgroup.path(), init, environment));
         Path pidFile = folder.path().resolve("runc.pid");
         Path output = folder.path().resolve("runc.log");
         long end = System.nanoTime() + atMost.toNanos();
-        List<String> command = new ArrayList<>(EnterCommand.flatten(folder.helper(), spec, plan));
+        List<String> command = new ArrayList<>(EnterCommand.before(folder.helper(), spec, plan, enterOptions));
         command.addAll(
                 List.of(runc.toString(), "--root", runcState.toString(), "run", "--detach", "--bundle", folder.bundle().toString(), "--pid-file", pidFile.toString(), id));
         ToolProcess run = ToolProcess.start(command, folder.path(), output, Map.of());
