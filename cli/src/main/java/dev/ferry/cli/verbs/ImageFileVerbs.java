@@ -2,7 +2,6 @@ package dev.ferry.cli.verbs;
 
 import com.google.protobuf.ByteString;
 import dev.ferry.cli.Client;
-import dev.ferry.cli.Upload;
 import dev.ferry.cli.output.Texts;
 import dev.ferry.common.DurableFile;
 import dev.ferry.common.FerryException;
@@ -10,9 +9,6 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetImageRequest;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.ImagePiece;
-import dev.ferry.proto.v1.ImportImageRequest;
-import dev.ferry.proto.v1.ImportImageResponse;
-import dev.ferry.proto.v1.ImportTerms;
 import dev.ferry.storage.image.CriuFolder;
 import dev.ferry.storage.image.ImageFile;
 import java.io.BufferedOutputStream;
@@ -32,12 +28,11 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** What takes an image out of a cluster as a file and brings it into another one. */
+/** What takes an image out of a cluster as a file; {@link ImageImportVerb} brings it into another one. */
 final class ImageFileVerbs {
     /** A large image takes its time. */
     private static final Duration PATIENCE = Duration.ofHours(12);
 
-    private static final int PIECE = 1 << 18;
     private static final int BUFFER = 1 << 20;
     private static final String STANDARD = "-";
 
@@ -62,7 +57,7 @@ final class ImageFileVerbs {
         @Option(names = "--to", paramLabel = "FILE", required = true, description = "A new file; '-': standard output.")
         private String to = "";
 
-        @Option(names = "--criu", description = "Not one file, but a folder with CRIU's own files, for crit and the like. The job's folders are not in it, and it can't be imported.")
+        @Option(names = "--criu", description = "Not one file, but a folder with CRIU's own files, for crit and the like. The job's folders are not in it, and it can't be imported: it is the dump of a container.")
         private boolean criu;
 
         @Override
@@ -125,73 +120,6 @@ final class ImageFileVerbs {
 
         private <T> T pieces(Client client, Client.Work<InputStream, T> work) throws IOException {
             return client.read(PATIENCE, stub -> stub.exportImage(GetImageRequest.newBuilder().setImage(image).build()), (Iterator<ImagePiece> pieces) -> work.on(new Pieces(pieces)));
-        }
-    }
-
-    /** {@code ferry image import}. */
-    @Command(
-            name = "import",
-            description = {
-                "Takes an image from a file that 'ferry image export' wrote, here or in another cluster: a new job has it, suspended.",
-                "'ferry resume' lets it run. Nodes need what 'ferry image show' lists: mounts, processor, CRIU.",
-                "Only for operators: an image says what a node's CRIU, which is root there, does. Take only files that you trust."
-            },
-            footer = {"", "Examples:", "  ferry image import train.ferry --name train-2", "  ferry resume train-2"})
-    static final class Import implements Callable<Integer> {
-        @Mixin private final ServerOption server = new ServerOption();
-
-        @Parameters(paramLabel = "FILE", description = "A file of 'ferry image export'; '-': standard input.")
-        private String file = "";
-
-        @Option(names = "--name", description = "Name of the new job; else as the job was called.", defaultValue = "")
-        private String name = "";
-
-        @Option(names = "--as-user", paramLabel = "NAME", description = "User whose job it is; else yours.", defaultValue = "")
-        private String userName = "";
-
-        @Option(names = "--account", paramLabel = "ACCOUNT", description = "Account that the job is billed to; else the user's default.", defaultValue = "")
-        private String account = "";
-
-        @Option(names = "--qos", paramLabel = "QOS", description = "Quality of service; else that of the account.", defaultValue = "")
-        private String qos = "";
-
-        @Option(names = "--partition", paramLabel = "PARTITION", description = "Only on nodes of this partition.", defaultValue = "")
-        private String partition = "";
-
-        @Override
-        public Integer call() throws IOException {
-            ImportTerms terms = ImportTerms.newBuilder().setName(name).setUserName(userName).setAccount(account).setQos(qos).setPartition(partition).build();
-            try (Client client = server.connect();
-                    InputStream from = open()) {
-                ImportImageResponse answer =
-                        client.send(
-                                PATIENCE,
-                                stub -> stub.importImage(),
-                                (Upload.Sink<ImportImageRequest> sink) -> {
-                                    boolean open = sink.send(ImportImageRequest.newBuilder().setTerms(terms).build());
-                                    for (byte[] piece = from.readNBytes(PIECE); piece.length > 0 && open; piece = from.readNBytes(PIECE)) {
-                                        open = sink.send(ImportImageRequest.newBuilder().setContent(ByteString.copyFrom(piece)).build());
-                                    }
-                                });
-                server.print(answer, () -> "job " + answer.getJob().getId() + " (" + answer.getJob().getSpec().getName() + ") is suspended in image " + answer.getImage().getId() + ", " + Texts.bytes(answer.getImage().getBytes()) + "; 'ferry resume " + answer.getJob().getId() + "' lets it run\n");
-                return 0;
-            }
-        }
-
-        private InputStream open() throws IOException {
-            if (file.equals(STANDARD)) {
-                return System.in;
-            }
-            if (Files.isDirectory(Path.of(file))) {
-                throw new FerryException(
-                        ErrorCode.INVALID_ARGUMENT,
-                        file + " is a folder: CRIU's files alone can't be brought back by Ferry. They know nothing of the job's folders and log, and name mounts and namespaces of the place where they were made;"
-                                + " a sandbox has its own (docs/image-format.md). Give a file of 'ferry image export'");
-            }
-            if (!Files.isReadable(Path.of(file))) {
-                throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Image file " + file + " can't be read");
-            }
-            return Files.newInputStream(Path.of(file));
         }
     }
 

@@ -15,6 +15,7 @@ import dev.ferry.proto.v1.ImagePart;
 import dev.ferry.proto.v1.ListImagesRequest;
 import dev.ferry.proto.v1.ListImagesResponse;
 import dev.ferry.proto.v1.Mount;
+import dev.ferry.proto.v1.Requirements;
 import dev.ferry.proto.v1.VerifyImageResponse;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -32,7 +33,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "image",
         description = "Shows, checks, compares, deletes images, and moves them as files.",
-        subcommands = {ImageVerb.Show.class, ImageVerb.Verify.class, ImageDiffVerb.class, ImageFileVerbs.Export.class, ImageFileVerbs.Import.class, ImageVerb.Delete.class},
+        subcommands = {ImageVerb.Show.class, ImageVerb.Verify.class, ImageDiffVerb.class, ImageFileVerbs.Export.class, ImageImportVerb.class, ImageVerb.Delete.class},
         footer = {"", "Example:", "  ferry image verify j-abcdefgh.3"})
 public final class ImageVerb implements Runnable {
     @Spec private CommandSpec spec;
@@ -93,11 +94,11 @@ public final class ImageVerb implements Runnable {
         private static String text(ImageDetails details) {
             Image image = details.getImage();
             StringBuilder text = new StringBuilder();
-            text.append("image   ").append(image.getId()).append(", life ").append(image.getIncarnation()).append(", made ").append(Texts.at(image.getCreatedAt())).append(" on ").append(image.getNode()).append(" by ").append(image.getOperation()).append('\n');
+            text.append("image   ").append(image.getId()).append(", life ").append(image.getIncarnation()).append(", made ").append(Texts.at(image.getCreatedAt())).append(image.getPlainDump() ? " by hand, with criu dump" : " on " + image.getNode() + " by " + image.getOperation()).append('\n');
             text.append("size    ").append(Texts.bytes(image.getBytes())).append(" (").append(Texts.bytes(image.getMemoryBytes())).append(" of memory, ").append(Texts.bytes(image.getZeroBytes())).append(" of zeros), ").append(Texts.bytes(image.getSentBytes())).append(" sent\n");
             text.append("chunks  ").append(image.getChunks()).append(", of which the store had ").append(image.getKnownChunks()).append('\n');
             text.append("log     ").append(Texts.bytes(image.getLogBytes())).append(" at the freeze\n");
-            text.append("needs   ").append(image.getRequirements().getArchitecture()).append(", kernel ").append(image.getRequirements().getKernel()).append(", CRIU ").append(image.getRequirements().getCriuVersion()).append(", ").append(image.getRequirements().getCpuFeaturesCount()).append(" CPU features, ").append(image.getRequirements().getGpus()).append(" GPUs\n");
+            text.append("needs   ").append(needs(image)).append('\n');
             for (Mount mount : image.getRequirements().getMountsList()) {
                 text.append("        mount ").append(mount.getSource()).append(" (not in the image)\n");
             }
@@ -110,6 +111,13 @@ public final class ImageVerb implements Runnable {
             }
             return text.append(table).append(ImageTexts.content(details.getContent(), image)).toString();
         }
+    }
+
+    /** What a node must have beside mounts and GPU files. */
+    private static String needs(Image image) {
+        Requirements needs = image.getRequirements();
+        return needs.getArchitecture()
+                + (image.getPlainDump() ? "; of which kernel, CRIU and processor it is, the dump does not say" : ", kernel " + needs.getKernel() + ", CRIU " + needs.getCriuVersion() + ", " + needs.getCpuFeaturesCount() + " CPU features, " + needs.getGpus() + " GPUs");
     }
 
     /** {@code ferry image verify}. */

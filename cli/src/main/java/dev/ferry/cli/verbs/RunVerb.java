@@ -207,7 +207,7 @@ public final class RunVerb implements Callable<Integer> {
         return Mount.newBuilder().setSource(absolute(parts[0])).setDestination(parts[1]).setReadOnly(readOnly).build();
     }
 
-    private static String absolute(String path) {
+    static String absolute(String path) {
         return Path.of(path).toAbsolutePath().normalize().toString();
     }
 

@@ -169,7 +169,7 @@ final class ImageFiles {
                                                 .setLatestImage(image.getId())
                                                 .setSubmittedAt(state.now())
                                                 .setQueue(queue)
-                                                .setReason("imported; it was image " + was.getId())
+                                                .setReason(was.getJob().isEmpty() ? "imported; it was a dump of criu" : "imported; it was image " + was.getId())
                                                 .build());
                             });
             return ImportImageResponse.newBuilder().setJob(job).setImage(image).build();
