@@ -135,11 +135,18 @@ class CriuDumpIT {
         }
     }
 
+    /** The time namespace, in which the clocks that only count up go on where they were. */
+    private static Path clocks(long pid) throws IOException {
+        return Files.readSymbolicLink(Path.of("/proc", Long.toString(pid), "ns", "time"));
+    }
+
     /** The sandbox's first process, which runc made, and what was restored into it. */
-    private void assertHasTheRightsOfAJob(String job) throws IOException {
+    private void assertLivesAsAJob(String job) throws IOException {
         List<Integer> processes = scene.cluster.jobProcesses(Scene.nodeNumber(scene.job(job).getNode()), job).stream().map(Number::intValue).sorted().toList();
         assertThat(processes).hasSize(2);
         assertThat(rights(processes.get(1))).isEqualTo(rights(processes.get(0))).contains("NoNewPrivs:\t1", "Seccomp:\t2");
+        // Of one's own among those of the sandbox CRIU could not make an image.
+        assertThat(clocks(processes.get(1))).isEqualTo(clocks(processes.get(0))).isNotEqualTo(clocks(ProcessHandle.current().pid()));
     }
 
     @Test
@@ -161,11 +168,11 @@ class CriuDumpIT {
         assertThat(now.getSpec().getCommandList()).singleElement().asString().contains("python3");
         assertCountsOnWithoutGap(job, work);
         assertThat(steps(work).size()).isGreaterThan(counted);
-        assertHasTheRightsOfAJob(job);
+        assertLivesAsAJob(job);
 
         // The file is not what it was any more: the same dump can't live twice.
         Operation refused = scene.fail(ErrorCode.RESTORE_FILE_CHANGED, stub -> stub.resumeJob(ResumeJobRequest.newBuilder().setJob(twin).build()));
-        assertThat(refused.getError().getMessage()).contains("out.log", "--workdir");
+        assertThat(refused.getError().getMessage()).contains(work.resolve("out.log").toString(), "--workdir");
         assertThat(scene.job(twin).getState()).isEqualTo(JobState.SUSPENDED);
         assertThat(scene.nodesWith(twin)).isEmpty();
 
@@ -174,7 +181,7 @@ class CriuDumpIT {
         scene.succeed(stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(job).build()));
         assertThat(scene.job(job).getNode()).isNotEqualTo(now.getNode());
         assertCountsOnWithoutGap(job, work);
-        assertHasTheRightsOfAJob(job);
+        assertLivesAsAJob(job);
         Files.createFile(work.resolve("stop"));
         assertThat(scene.awaitState(job, JobState.EXITED).getExitStatus()).isEqualTo(STATUS);
     }

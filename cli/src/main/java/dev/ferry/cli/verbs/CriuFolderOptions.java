@@ -17,7 +17,7 @@ import picocli.CommandLine.Option;
 
 /** What a job gets that comes from a folder of {@code criu dump}, which knows nothing of jobs. */
 final class CriuFolderOptions {
-    @Option(names = "--criu", description = "Not a file, but a folder that 'criu dump' wrote. The options below say what 'ferry run' would be told.")
+    @Option(names = "--criu", description = "Not a file, but a folder that 'criu dump' wrote; --workdir, --mount, --cpus and --memory say what 'ferry run' would be told.")
     private boolean criu;
 
     @Option(names = "--workdir", paramLabel = "DIR", description = "With --criu: folder of the node that the processes find at the same path and can write, where their output is for example; it is not in the images.", defaultValue = "")

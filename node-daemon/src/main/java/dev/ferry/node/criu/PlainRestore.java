@@ -88,10 +88,11 @@ public final class PlainRestore {
         }
     }
 
+    /** criu names files from the root on, without its slash. */
     private static FerryException explained(FerryException failed) {
         return new FerryException(
                 failed.code(),
-                failed.getMessage() + ". It was open where criu dump was called: the node must have it as it was then, at the same path, and the sandbox must see it (--workdir and --mount at the import)",
+                String.valueOf(failed.getMessage()).replaceFirst("^The file (?=[^/])", "The file /") + ". It was open where criu dump was called: the node must have it as it was then, at the same path, and the sandbox must see it (--workdir and --mount at the import)",
                 failed.detail().getEvidenceList(),
                 failed);
     }

@@ -2,6 +2,7 @@ package dev.ferry.storage.plain;
 
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Mount;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -20,17 +21,19 @@ final class PlainPlaces {
     private final List<Mount> mounts = new ArrayList<>();
 
     PlainPlaces(JobSpec spec) {
-        mounts.addAll(spec.getMountsList());
+        List<Mount> all = new ArrayList<>(spec.getMountsList());
         if (!spec.getWorkdir().isEmpty()) {
-            mounts.add(Mount.newBuilder().setSource(spec.getWorkdir()).setDestination(spec.getWorkdir()).build());
+            all.add(Mount.newBuilder().setSource(spec.getWorkdir()).setDestination(spec.getWorkdir()).build());
         }
+        // What is no path of a sandbox is refused by whoever takes the job.
+        all.stream().filter(mount -> mount.getDestination().startsWith("/")).forEach(mount -> mounts.add(mount.toBuilder().setDestination(Path.of(mount.getDestination()).normalize().toString()).build()));
     }
 
     /** What is wrong with the mounts, for people. */
     Optional<String> wrongMount() {
         return mounts.stream()
                 .map(Mount::getDestination)
-                .filter(destination -> PROGRAMS.contains(destination.split("/", 3)[1]))
+                .filter(destination -> PROGRAMS.stream().anyMatch(folder -> within(destination, "/" + folder)))
                 .findFirst()
                 .map(destination -> "nothing may be mounted at " + destination + ": criu runs in the sandbox for the restore, with the node's own programs and libraries");
     }

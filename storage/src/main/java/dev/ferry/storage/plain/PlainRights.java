@@ -27,6 +27,8 @@ public final class PlainRights {
     private static final int AMBIENT = 19;
     private static final int FILTER_MODE = 2;
     private static final int STRICT_MODE = 1;
+    /** Of the signal that a thread gets when its parent ends. */
+    private static final int PARENT_DEATH = 8;
     /** SCHED_OTHER, BATCH and IDLE; all others go before other programs. */
     private static final List<Long> USUAL_POLICIES = List.of(0L, 3L, 5L);
 
@@ -66,7 +68,8 @@ public final class PlainRights {
             for (int thread : task.threads()) {
                 String name = "core-" + thread + ".img";
                 CriuFile core = dump.file(name);
-                files.put(name, new CriuFile(core.magic(), core.entries().stream().map(entry -> new CriuFile.Entry(rights.core(entry.fields()))).toList()).content());
+                boolean ofRoot = task.pid() == dump.rootPid();
+                files.put(name, new CriuFile(core.magic(), core.entries().stream().map(entry -> new CriuFile.Entry(rights.core(entry.fields(), ofRoot))).toList()).content());
             }
         }
         return files;
@@ -89,10 +92,11 @@ public final class PlainRights {
         return UnknownFieldSet.newBuilder().addField(1, all.build()).build();
     }
 
-    private UnknownFieldSet core(UnknownFieldSet core) {
+    /** The parent of the first process ends with the restore: it is criu. */
+    private UnknownFieldSet core(UnknownFieldSet core, boolean ofRoot) {
         UnknownFieldSet.Builder bounded = core.toBuilder();
         message(core, TASK, bounded, this::task);
-        message(core, THREAD, bounded, this::thread);
+        message(core, THREAD, bounded, thread -> ofRoot ? thread(thread).toBuilder().clearField(PARENT_DEATH).build() : thread(thread));
         return bounded.build();
     }
 

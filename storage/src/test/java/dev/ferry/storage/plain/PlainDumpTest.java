@@ -68,7 +68,7 @@ class PlainDumpTest {
     void dumpIsMade() throws IOException {
         inventoryWith();
         write("pstree.img", file(message(1, (long) MAIN, 2, 0L, 3, (long) MAIN, 4, (long) MAIN, 5, (long) MAIN, 5, (long) THREAD), message(1, (long) ENDED, 2, (long) MAIN, 3, (long) MAIN, 4, (long) MAIN, 5, 2933267392L)));
-        write("core-4000.img", file(core(message(1, 1L, 6, "my prog", 14, -500L), 3, 9L, 4, 1L, 5, 50L, 10, credentials())));
+        write("core-4000.img", file(core(message(1, 1L, 6, "my prog", 14, -500L), 3, 9L, 4, 1L, 5, 50L, 8, 9L, 10, credentials())));
         write("core-4002.img", file(core(message(1, 1L), 3, 10L, 10, credentials(), 11, 2L, 12, 0L)));
         write("core-4010.img", file(message(1, 1L, 3, message(1, 6L))));
         write("ids-4000.img", file(NAMESPACES));
@@ -190,8 +190,11 @@ class PlainDumpTest {
         filesWith(regular(6, 2, "/tmp/removed"), regular(7, 2, "/var/removed"));
         write("remap-fpath.img", file(message(1, 6L, 2, 1L, 3, 1L), message(1, 7L, 2, 2L, 3, 1L)));
         assertThatThrownBy(() -> imported(inHome())).hasMessageContaining("/var/removed open without a name").hasMessageNotContaining("/tmp/removed");
+        filesWith();
+        refused(JobSpec.newBuilder().addMounts(Mount.newBuilder().setSource("/home/me").setDestination("home")).build(), "/home/me/out.log open for writing");
         JobSpec overPrograms = JobSpec.newBuilder().setWorkdir("/home/me").addMounts(Mount.newBuilder().setSource("/home/other").setDestination("/usr/lib")).build();
         refused(overPrograms, "nothing may be mounted at /usr/lib");
+        assertThat(imported(JobSpec.newBuilder().setWorkdir("/home/me/").build()).manifest().getFilesCount()).isPositive();
     }
 
     private static CriuFile.Entry entry(String name, byte[] content) {
@@ -208,6 +211,7 @@ class PlainDumpTest {
         assertThat(main.message(3).number(14)).as("oom_score_adj").isZero();
         CriuFile.Entry thread = main.message(5);
         assertThat(List.of(thread.number(3), thread.number(4), thread.number(5))).as("nice, policy, priority").containsExactly(0L, 0L, 0L);
+        assertThat(thread.has(8)).as("it is not told of criu's end").isFalse();
         assertThat(List.of(thread.number(11), thread.number(12))).as("filter mode, last filter of the job").containsExactly(2L, 2L);
         CriuFile.Entry rights = thread.message(10);
         for (int set : List.of(10, 11, 12)) {
