@@ -16,6 +16,17 @@ public final class JobStates {
         };
     }
 
+    /**
+     * When a job ended, milliseconds since 1970, for whoever asks how long ago that was; 0: it has not. Its daemon's word of it counts
+     * only from when it was heard: the clock of a node may be wrong.
+     */
+    public static long endedAt(Job job) {
+        if (!isEnded(job.getState())) {
+            return 0;
+        }
+        return Math.max(Math.max(job.getEndedAt(), job.getProof().getAt()), Math.max(job.getSubmittedAt(), 1));
+    }
+
     /** It takes room on its node, or may do so. */
     public static boolean isOnNode(JobState state) {
         return switch (state) {

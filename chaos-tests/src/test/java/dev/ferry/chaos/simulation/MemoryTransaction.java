@@ -114,6 +114,21 @@ final class MemoryTransaction implements Transaction {
     }
 
     @Override
+    public List<Job> endedJobs(long before, String after, int atMost) {
+        return merged(tables.jobs, jobs)
+                .filter(job -> JobStates.isEnded(job.getState()) && JobStates.endedAt(job) < before && job.getId().compareTo(after) > 0 && images(job.getId()).isEmpty())
+                .sorted(Comparator.comparing(Job::getId))
+                .limit(atMost)
+                .toList();
+    }
+
+    /** No world lasts so long that anything is forgotten. */
+    @Override
+    public void deleteJob(String id) {
+        throw new UnsupportedOperationException("job " + id + " is deleted in a simulation");
+    }
+
+    @Override
     public Optional<Operation> operation(String id) {
         return one(tables.operations, operations, id);
     }
@@ -188,6 +203,11 @@ final class MemoryTransaction implements Transaction {
     public void put(Node node) {
         nodes.put(node.getName(), node);
         changed.add(node.getName());
+    }
+
+    @Override
+    public void deleteNode(String name) {
+        throw new UnsupportedOperationException("node " + name + " is deleted in a simulation");
     }
 
     @Override

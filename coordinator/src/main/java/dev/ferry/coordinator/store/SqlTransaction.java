@@ -72,6 +72,21 @@ final class SqlTransaction implements Transaction {
     }
 
     @Override
+    public List<Job> endedJobs(long before, String after, int atMost) {
+        return query(
+                "SELECT record FROM job WHERE live = 0 AND ended < ? AND id > ? AND NOT EXISTS (SELECT 1 FROM image WHERE image.job = job.id) ORDER BY id LIMIT ?",
+                Job.parser(), before, after, atMost);
+    }
+
+    @Override
+    public void deleteJob(String id) {
+        int ignored = update("DELETE FROM operation WHERE job = ?", id);
+        if (update("DELETE FROM job WHERE id = ?", id) > 0) {
+            changed.add(id);
+        }
+    }
+
+    @Override
     public Optional<Operation> operation(String id) {
         return one(Tables.OPERATION, id);
     }
@@ -137,6 +152,13 @@ final class SqlTransaction implements Transaction {
     public void put(Node node) {
         write(Tables.NODE, node);
         changed.add(node.getName());
+    }
+
+    @Override
+    public void deleteNode(String name) {
+        if (update("DELETE FROM node WHERE name = ?", name) > 0) {
+            changed.add(name);
+        }
     }
 
     @Override

@@ -14,7 +14,7 @@ import java.util.List;
 /** The migrations of the SQLite database; {@code user_version} in its header says how many it has had. */
 final class SqliteSchema {
     /** Files of the folder {@code sqlite} beside this class, in their order. */
-    static final List<String> MIGRATIONS = List.of("V1__jobs_operations_images_nodes.sql", "V2__records.sql");
+    static final List<String> MIGRATIONS = List.of("V1__jobs_operations_images_nodes.sql", "V2__records.sql", "V3__ended_jobs.sql");
 
     private SqliteSchema() {}
 

@@ -19,7 +19,8 @@ final class Tables {
                             new Column<>("id", Job::getId),
                             new Column<>("name", job -> job.getSpec().getName()),
                             new Column<>("live", job -> JobStates.isEnded(job.getState()) ? 0L : 1L),
-                            new Column<>("submitted", Job::getSubmittedAt)));
+                            new Column<>("submitted", Job::getSubmittedAt),
+                            new Column<>("ended", JobStates::endedAt)));
     static final RecordTable<Operation> OPERATION =
             new RecordTable<>(
                     "operation",

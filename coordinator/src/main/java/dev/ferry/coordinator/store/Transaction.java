@@ -36,6 +36,17 @@ public interface Transaction {
     /** Writes a job; its version is raised by one. */
     Job put(Job job);
 
+    /**
+     * Jobs that have ended and have no image in the catalogue, by id. What this costs follows how many of them ended long ago, not how many jobs there are.
+     *
+     * @param before only those that ended before it ({@link dev.ferry.coordinator.JobStates#endedAt}), and those that were written last by a Ferry that did not note it
+     * @param after only those with a larger id; empty: all
+     */
+    List<Job> endedJobs(long before, String after, int atMost);
+
+    /** Deletes a job with all its operations; its images are left. */
+    void deleteJob(String id);
+
     Optional<Operation> operation(String id);
 
     /** Operations that have not ended, by age. */
@@ -72,6 +83,8 @@ public interface Transaction {
     List<Node> nodes();
 
     void put(Node node);
+
+    void deleteNode(String name);
 
     /** A record of a kind that is kept in the table for all such kinds. */
     <T extends Message> Optional<T> record(RecordKind<T> kind, String id);

@@ -59,10 +59,20 @@ class SqliteStateStoreTest extends StateStoreContract {
                 insert.setBytes(1, job.toByteArray());
                 insert.execute();
             }
+            try (PreparedStatement insert = connection.prepareStatement("INSERT INTO job VALUES ('j-ended', '', 0, 5, ?)")) {
+                insert.setBytes(1, job.toBuilder().setId("j-ended").setState(JobState.EXITED).setEndedAt(70).build().toByteArray());
+                insert.execute();
+            }
         }
         try (StateStore taken = SqliteStateStore.open(old)) {
             List<Job> live = taken.transact(Transaction::liveJobs);
             assertThat(live).containsExactly(job);
+            // When it ended was not noted: it is found until it is written again.
+            Job ended = taken.transact(state -> state.endedJobs(1, "", 10)).getFirst();
+            assertThat(ended.getId()).isEqualTo("j-ended");
+            Job noted = taken.transact(state -> state.put(ended));
+            assertThat(taken.<List<Job>>transact(state -> state.endedJobs(70, "", 10))).isEmpty();
+            assertThat(taken.<List<Job>>transact(state -> state.endedJobs(71, "", 10))).containsExactly(noted);
             Job written = taken.transact(state -> state.put(job));
             assertThat(written.getVersion()).isEqualTo(8);
             RecordKind<Job> copies = RecordKind.of("copy", Job.parser(), Job::getId);

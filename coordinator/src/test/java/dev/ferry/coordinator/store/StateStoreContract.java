@@ -13,6 +13,7 @@ import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
+import dev.ferry.proto.v1.Proof;
 import dev.ferry.proto.v1.StateHeader;
 import dev.ferry.proto.v1.StateRow;
 import java.io.ByteArrayInputStream;
@@ -98,6 +99,89 @@ abstract class StateStoreContract {
         Job first = store.transact(state -> state.put(job("j-a", JobState.PENDING, 1)));
         Job second = store.transact(state -> state.put(first.toBuilder().setState(JobState.RUNNING).build()));
         assertThat(second.getVersion()).isEqualTo(first.getVersion() + 1);
+    }
+
+    private static Job ended(String id, long at) {
+        return job(id, JobState.EXITED, 1).toBuilder().setEndedAt(at).build();
+    }
+
+    private void write(Job... jobs) {
+        store.transact(
+                state -> {
+                    for (Job job : jobs) {
+                        Job ignored = state.put(job);
+                    }
+                    return true;
+                });
+    }
+
+    private List<String> endedBefore(long time, String after, int atMost) {
+        return list(state -> state.endedJobs(time, after, atMost)).stream().map(Job::getId).toList();
+    }
+
+    @Test
+    void jobsThatEndedLongAgoAreFoundByTheirEndUnlessTheyHaveImages() {
+        Job heardLate = ended("j-late", 20).toBuilder().setProof(Proof.newBuilder().setAt(90)).build();
+        write(ended("j-c", 10), ended("j-a", 30), ended("j-b", 50), ended("j-image", 10), heardLate, job("j-lost", JobState.LOST, 1), job("j-suspended", JobState.SUSPENDED, 1), job("j-lives", JobState.RUNNING, 1));
+        store.transact(
+                state -> {
+                    state.put(Image.newBuilder().setId("j-image.1").setJob("j-image").setSequence(1).build());
+                    return true;
+                });
+        assertThat(endedBefore(50, "", 10)).containsExactly("j-a", "j-c");
+        assertThat(endedBefore(51, "", 2)).containsExactly("j-a", "j-b");
+        assertThat(endedBefore(51, "j-b", 2)).containsExactly("j-c");
+        assertThat(endedBefore(91, "j-c", 10)).containsExactly("j-late");
+        store.transact(
+                state -> {
+                    state.deleteImage("j-image.1");
+                    return true;
+                });
+        // One that lives again is none that ended.
+        write(job("j-a", JobState.RUNNING, 1));
+        assertThat(endedBefore(50, "", 10)).containsExactly("j-c", "j-image");
+    }
+
+    @Test
+    void aDeletedJobTakesItsOperationsAlongAndNoOthers() throws Exception {
+        write(ended("j-a", 1), ended("j-b", 1));
+        store.transact(
+                state -> {
+                    for (String id : new String[] {"op-1", "op-2", "op-3"}) {
+                        Operation ignored = state.put(operation(id, id.equals("op-3") ? "j-b" : "j-a", OperationState.SUCCEEDED, 1));
+                    }
+                    return true;
+                });
+        List<String> told = new ArrayList<>();
+        store.onChange(keys -> keys.forEach(told::add));
+        store.transact(
+                state -> {
+                    state.deleteJob("j-a");
+                    state.deleteJob("j-none");
+                    return true;
+                });
+        assertThat(told).containsExactly("j-a");
+        reopen();
+        assertThat(list(Transaction::allJobs)).extracting(Job::getId).containsExactly("j-b");
+        assertThat(list(state -> state.operations("", 10))).extracting(Operation::getId).containsExactly("op-3");
+        assertThat(one(state -> state.job("j-a"))).isEmpty();
+    }
+
+    @Test
+    void aDeletedNodeIsGone() throws Exception {
+        store.transact(
+                state -> {
+                    state.put(Node.newBuilder().setName("node-1").build());
+                    state.put(Node.newBuilder().setName("node-2").build());
+                    return true;
+                });
+        store.transact(
+                state -> {
+                    state.deleteNode("node-1");
+                    return true;
+                });
+        reopen();
+        assertThat(list(Transaction::nodes)).extracting(Node::getName).containsExactly("node-2");
     }
 
     @Test

@@ -1,0 +1,2 @@
+ALTER TABLE job ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX job_ended ON job (live, ended);
