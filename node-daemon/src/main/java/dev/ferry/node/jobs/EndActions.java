@@ -103,6 +103,7 @@ final class EndActions {
         }
         job.releaseKernel();
         job.clearFolder();
+        // The record goes with the order's result: until then it says that the order is open.
         job.change(record -> record.setDiscarded(true));
     }
 

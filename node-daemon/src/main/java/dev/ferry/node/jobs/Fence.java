@@ -30,11 +30,17 @@ final class Fence {
                     throw new FerryException(ErrorCode.WRONG_STATE, "Life " + record.getIncarnation() + " of job " + job.id() + " is still here, " + record.getState());
                 }
             }
+            case FORGET -> {
+                // Before the order is written down: what lives here keeps its own life's number.
+                if (job.isAlive()) {
+                    throw new FerryException(ErrorCode.WRONG_STATE, "Life " + record.getIncarnation() + " of job " + job.id() + " still runs here and can't be forgotten");
+                }
+            }
             case DUMP -> require(job, command, LocalState.LOCAL_RUNNING, LocalState.LOCAL_PARKED);
             case PARK, PRE_COPY -> require(job, command, LocalState.LOCAL_RUNNING);
             case UNPARK -> require(job, command, LocalState.LOCAL_PARKED);
             case THAW -> require(job, command, LocalState.LOCAL_FROZEN, LocalState.LOCAL_RUNNING, LocalState.LOCAL_PARKED);
-            case KILL, SIGNAL, FORGET, CHECK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> {}
+            case KILL, SIGNAL, CHECK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> {}
         }
     }
 

@@ -20,6 +20,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -42,12 +43,19 @@ final class JobAgent {
     /** Orders that are queued, each with the newest stream on which it came. */
     private final Map<String, Long> waiting = new HashMap<>();
     private final OrderStreams streams;
+    private final Predicate<JobAgent> leaves;
     private final ReentrantLock clearing = new ReentrantLock();
     private volatile boolean closed;
+    /** Guarded by {@link #waiting}. */
+    private boolean left;
 
-    JobAgent(LocalJob job, OrderStreams streams) {
+    /**
+     * @param leaves is told when nothing of the job is to be left here, and calls {@link #leave} in a way that nobody finds this agent after it; says whether it has left
+     */
+    JobAgent(LocalJob job, OrderStreams streams, Predicate<JobAgent> leaves) {
         this.job = job;
         this.streams = streams;
+        this.leaves = leaves;
         work = new WorkQueue("job " + job.id());
         watch = new DeathWatch(job.id(), process -> work.add(() -> end(process)));
     }
@@ -91,20 +99,28 @@ final class JobAgent {
         }
     }
 
-    /** Takes an order; its result goes to the outbox. */
-    void submit(Command command, long stream) {
+    /**
+     * Takes an order; its result goes to the outbox.
+     *
+     * @return false: the job was forgotten meanwhile, and this agent takes nothing more
+     */
+    boolean submit(Command command, long stream) {
         Optional<CommandResult> known = recorded(command.getId());
         if (known.isPresent()) {
             job.context().outbox().result(known.get());
-            return;
+            return true;
         }
         synchronized (waiting) {
+            if (left) {
+                return false;
+            }
             boolean open = job.record().hasOpenCommand() && job.record().getOpenCommand().getId().equals(command.getId());
             if (open || waiting.put(command.getId(), stream) != null) {
-                return;
+                return true;
             }
         }
         work.add(() -> execute(command));
+        return true;
     }
 
     JobReport report() {
@@ -208,8 +224,9 @@ final class JobAgent {
             if (result.hasError()) {
                 afterFailure(command);
             }
-            finish(result);
-            clear(MOST_CLEARINGS);
+            if (finish(result)) {
+                clear(MOST_CLEARINGS);
+            }
         } catch (RuntimeException | Error failed) {
             LOG.error("job {}: what became of {} can't be written down; it is tried again in {} s", job.id(), result.getId(), AGAIN.toSeconds(), failed);
             work.addLater(AGAIN, () -> conclude(command, result));
@@ -288,9 +305,22 @@ final class JobAgent {
                 });
     }
 
-    /** Records a result, then says it. */
-    void finish(CommandResult.Builder result) {
+    /**
+     * Records a result, then says it.
+     *
+     * @return false: it was the last, and nothing of the job is here any more
+     */
+    private boolean finish(CommandResult.Builder result) {
         Command open = job.record().getOpenCommand();
+        if (open.hasForget() && open.getId().equals(result.getId()) && !result.hasError()) {
+            if (leaves.test(this)) {
+                // Without a report: there is no job any more of which it could be. If it is not heard, the order comes again and is answered as that for a job that was never here.
+                LOG.info("job {}: {} done, nothing of it is left here", job.id(), result.getId());
+                job.context().outbox().result(result.build());
+                return false;
+            }
+            result.setError(new FerryException(ErrorCode.OPERATION_IN_PROGRESS, "Not all of job " + job.id() + " could be removed yet").detail());
+        }
         if (!result.hasError() && (open.hasStart() || open.hasRestore())) {
             GpuFilePlaces.known(job.record()).ifPresent(result::setGpuFiles);
         }
@@ -315,6 +345,33 @@ final class JobAgent {
             LOG.info("job {}: {} done, now {}", job.id(), whole.getId(), job.state());
         }
         job.context().outbox().result(whole);
+        return true;
+    }
+
+    /**
+     * Removes the job's folder with its record, and takes no orders any more, unless another one is waiting.
+     *
+     * @return whether it is so
+     */
+    boolean leave() {
+        String forget = job.record().getOpenCommand().getId();
+        synchronized (waiting) {
+            if (waiting.keySet().stream().anyMatch(id -> !id.equals(forget))) {
+                return false;
+            }
+            left = true;
+        }
+        try {
+            job.erase();
+        } catch (IOException | RuntimeException failed) {
+            LOG.warn("job {}: its folder could not be removed", job.id(), failed);
+            synchronized (waiting) {
+                left = false;
+            }
+            return false;
+        }
+        stop();
+        return true;
     }
 
     static boolean isLive(LocalState state) {

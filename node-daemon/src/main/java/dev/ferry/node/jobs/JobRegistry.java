@@ -14,6 +14,7 @@ import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.Life;
 import dev.ferry.proto.v1.LocalState;
 import java.io.IOException;
+import java.nio.file.DirectoryNotEmptyException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,15 +23,20 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.LongFunction;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** All jobs that this node knows, each with its agent. */
 public final class JobRegistry implements AutoCloseable {
     /** All agents together wait so long for what they are clearing. */
     private static final Duration CLEARED = Duration.ofSeconds(10);
     private static final Pattern JOB_ID = Pattern.compile("[a-z0-9][a-z0-9-]{0,62}");
+
+    private static final Logger LOG = LoggerFactory.getLogger(JobRegistry.class);
 
     private final NodeContext context;
     private final Path folder;
@@ -57,7 +63,10 @@ public final class JobRegistry implements AutoCloseable {
                 Optional<Journal> journal = Journal.open(jobFolder);
                 if (journal.isPresent()) {
                     Strays.end(local(id, journal.get()));
-                    agents.put(id, agent(id, journal.get()));
+                    // It may find that it has only to forget the job: it is known here before it runs.
+                    JobAgent unused = agents.computeIfAbsent(id, job -> agent(job, journal.get()));
+                } else {
+                    removeIfEmpty(jobFolder);
                 }
             }
         }
@@ -71,14 +80,36 @@ public final class JobRegistry implements AutoCloseable {
         return LocalJob.continuing(cgroup);
     }
 
+    /** A daemon that forgot the job was killed between the record and the folder. */
+    private static void removeIfEmpty(Path jobFolder) throws IOException {
+        try {
+            Files.delete(jobFolder);
+        } catch (DirectoryNotEmptyException kept) {
+            LOG.warn("{} has no record of a job and is left as it is", jobFolder);
+        }
+    }
+
     private LocalJob local(String id, Journal journal) {
         return new LocalJob(context, id, journal, new JobFolder(folder.resolve(id)));
     }
 
     private JobAgent agent(String id, Journal journal) {
-        JobAgent agent = new JobAgent(local(id, journal), streams);
+        JobAgent agent = new JobAgent(local(id, journal), streams, this::forget);
         agent.start();
         return agent;
+    }
+
+    /** An agent leaves; an order for its job that comes meanwhile waits for that and finds none. */
+    private boolean forget(JobAgent leaving) {
+        AtomicBoolean left = new AtomicBoolean();
+        JobAgent unused =
+                agents.computeIfPresent(
+                        leaving.job().id(),
+                        (id, agent) -> {
+                            left.set(agent == leaving && agent.leave());
+                            return left.get() ? null : agent;
+                        });
+        return left.get();
     }
 
     /**
@@ -127,13 +158,17 @@ public final class JobRegistry implements AutoCloseable {
         if (agent == null && !creates) {
             if (command.hasKill() || command.hasForget()) {
                 // What was never here is as dead as it can be.
-                context.outbox().result(CommandResult.newBuilder().setId(command.getId()).setJob(absent(command)).build());
+                CommandResult.Builder done = CommandResult.newBuilder().setId(command.getId());
+                context.outbox().result(command.hasKill() ? done.setJob(absent(command)).build() : done.build());
             } else {
                 refuse(command, new FerryException(ErrorCode.JOB_NOT_FOUND, "Node " + context.node() + " knows nothing of job " + id));
             }
             return;
         }
-        agents.computeIfAbsent(id, job -> agent(job, Journal.create(folder.resolve(job), job))).submit(command, stream);
+        if (!agents.computeIfAbsent(id, job -> agent(job, Journal.create(folder.resolve(job), job))).submit(command, stream)) {
+            // Its agent has left between the two: there is none by now.
+            submit(command, stream);
+        }
     }
 
     /** Looks whether what a job needs from outside is here; nothing is made or written. */

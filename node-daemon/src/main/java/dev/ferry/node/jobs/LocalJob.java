@@ -152,6 +152,20 @@ final class LocalJob {
         }
     }
 
+    /** Removes the folder with all that is in it, the record last: whoever is killed in between finds in it what is to be done. */
+    void erase() throws IOException {
+        Path path = folder.path();
+        if (Files.isDirectory(path)) {
+            try (DirectoryStream<Path> entries = Files.newDirectoryStream(path, entry -> !Journal.isItsFile(entry.getFileName().toString()))) {
+                for (Path entry : entries) {
+                    Trees.delete(entry);
+                }
+            }
+        }
+        journal.erase();
+        Trees.delete(path);
+    }
+
     /** The control group and runc's record go when no process is left. */
     void releaseKernel() throws IOException, InterruptedException {
         context.sandbox().forget(runName(), folder);

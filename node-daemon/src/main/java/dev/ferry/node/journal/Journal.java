@@ -23,6 +23,7 @@ public final class Journal {
     private final Path file;
     private JobJournal record;
     private boolean written;
+    private boolean erased;
 
     private Journal(Path file, JobJournal record, boolean written) {
         this.file = file;
@@ -76,6 +77,10 @@ public final class Journal {
         if (written && changed.equals(record)) {
             return record;
         }
+        if (erased) {
+            record = changed;
+            return changed;
+        }
         // What the file says after an error is not known.
         written = false;
         try {
@@ -87,5 +92,11 @@ public final class Journal {
         record = changed;
         written = true;
         return changed;
+    }
+
+    /** Removes the record; a change that comes after this is in memory only. */
+    public synchronized void erase() throws IOException {
+        erased = true;
+        Files.deleteIfExists(file);
     }
 }
