@@ -27,6 +27,7 @@ import dev.ferry.coordinator.api.ImageVerbs;
 import dev.ferry.coordinator.api.LogReader;
 import dev.ferry.coordinator.api.Metrics;
 import dev.ferry.coordinator.api.NodeLoss;
+import dev.ferry.coordinator.api.RemovalVerbs;
 import dev.ferry.coordinator.api.SpotVerbs;
 import dev.ferry.coordinator.api.Verbs;
 import dev.ferry.coordinator.evacuation.Drills;
@@ -50,6 +51,7 @@ import dev.ferry.coordinator.scheduling.SchedulingLoop;
 import dev.ferry.coordinator.store.Changes;
 import dev.ferry.coordinator.store.SqliteStateStore;
 import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.coordinator.upkeep.EndedJobs;
 import dev.ferry.coordinator.upkeep.StoreUpkeep;
 import dev.ferry.proto.v1.Server;
 import dev.ferry.storage.Images;
@@ -110,8 +112,10 @@ public final class Coordinator implements AutoCloseable {
                             .setEpoch(leads.epoch())
                             .build();
             StoreUpkeep upkeep = new StoreUpkeep(store, images, config.upkeep().terms(), Durations.parse(config.upkeep().collectEvery()), config.upkeep().retention(), scheduler);
+            EndedJobs ended = new EndedJobs(store, desk, images, Durations.parse(config.upkeep().keepEnded()), scheduler);
             ImageVerbs imageVerbs = new ImageVerbs(store, images, config.upkeep().terms());
-            FerryApi api = new FerryApi(store, engine, desk, directory, verbs, imageVerbs, upkeep, new SpotVerbs(store, notices, evacuations, directory, policies), new DrillVerbs(store, drills), self);
+            Optional<NodeIdentities> nodes = authority.map(signer -> new NodeIdentities(store, signer, Durations.parse(config.security().nodeCertificate())));
+            FerryApi api = new FerryApi(store, engine, desk, directory, verbs, imageVerbs, upkeep, new SpotVerbs(store, notices, evacuations, directory, policies), new DrillVerbs(store, drills), new RemovalVerbs(store, ended, directory, nodes), self);
             NodeStreams.Terms terms = new NodeStreams.Terms(Durations.parse(config.heartbeat()), lease.lease());
             NodeStreams streams = new NodeStreams(store, desk, directory, relay, terms, leads, Clock.SYSTEM, scheduler);
             streams.onNotices(notices::reported);
@@ -120,7 +124,6 @@ public final class Coordinator implements AutoCloseable {
             AccountsApi accounts = new AccountsApi(store, config.scheduling());
             Tokens tokens = new Tokens(store);
             LocalFolder.ensure(tokens, Path.of(config.data()), authority.map(CertificateAuthority::certificate));
-            Optional<NodeIdentities> nodes = authority.map(signer -> new NodeIdentities(store, signer, Durations.parse(config.security().nodeCertificate())));
             AuditLog audit = add(new AuditLog(Path.of(config.data()), Sizes.parse(config.security().auditFileSize()), config.security().auditFiles()));
             Gate gate = new Gate(new Credentials(config.security().tokens() ? Optional.of(tokens) : Optional.empty(), nodes), store, new Auditor(audit));
             FerryService service = new FerryService(api, store, changes, logs, new ImageStreams(store, images, gate, config.imageFiles()));
@@ -151,6 +154,7 @@ public final class Coordinator implements AutoCloseable {
             scheduling.start();
             rebalancing.start();
             upkeep.start();
+            ended.start();
             if (config.restoresOnNodeLoss()) {
                 add(new NodeLoss(store, verbs, Clock.SYSTEM, scheduler)).start();
             }

@@ -17,15 +17,16 @@ import java.util.List;
  * @param keepHourly for how many of the newest hours that have images their newest one is kept
  * @param keepDaily the same for days
  * @param keepAfterSuccess how many images are kept of a job that ended with success; negative: as before
+ * @param keepEnded how long jobs that have ended are kept when they have no images; 0s: for ever
  */
-public record UpkeepConfig(String collectEvery, String grace, String staleDump, int keepLast, int keepHourly, int keepDaily, int keepAfterSuccess) {
+public record UpkeepConfig(String collectEvery, String grace, String staleDump, int keepLast, int keepHourly, int keepDaily, int keepAfterSuccess, String keepEnded) {
     public static UpkeepConfig defaults() {
-        return new UpkeepConfig("30m", "10m", "24h", 0, 0, 0, -1);
+        return new UpkeepConfig("30m", "10m", "24h", 0, 0, 0, -1, "30d");
     }
 
-    /** Terms of collections alone; every image is kept. */
+    /** Terms of collections alone; every image and every job is kept. */
     public static UpkeepConfig ofCollections(String collectEvery, String grace, String staleDump) {
-        return new UpkeepConfig(collectEvery, grace, staleDump, 0, 0, 0, -1);
+        return new UpkeepConfig(collectEvery, grace, staleDump, 0, 0, 0, -1, "0s");
     }
 
     /** What holds for jobs that say nothing else. */
@@ -39,6 +40,7 @@ public record UpkeepConfig(String collectEvery, String grace, String staleDump, 
         checkTime(problems, "collectEvery", collectEvery);
         checkTime(problems, "grace", grace);
         checkTime(problems, "staleDump", staleDump);
+        checkTime(problems, "keepEnded", keepEnded);
         if (problems.isEmpty() && Durations.parse(staleDump).toMinutes() < 1) {
             problems.add("staleDump: must be a minute at least; dumps that take longer are given up");
         }

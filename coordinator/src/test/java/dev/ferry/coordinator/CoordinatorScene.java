@@ -62,10 +62,18 @@ public final class CoordinatorScene implements AutoCloseable {
         this(folder, scheduling, DrillConfig.defaults());
     }
 
+    public CoordinatorScene(Path folder, UpkeepConfig upkeep) throws Exception {
+        this(folder, SchedulingConfig.defaults(), DrillConfig.defaults(), upkeep);
+    }
+
     public CoordinatorScene(Path folder, SchedulingConfig scheduling, DrillConfig drill) throws Exception {
+        this(folder, scheduling, drill, UpkeepConfig.ofCollections("0s", "0s", "24h"));
+    }
+
+    private CoordinatorScene(Path folder, SchedulingConfig scheduling, DrillConfig drill, UpkeepConfig upkeep) throws Exception {
         config =
                 new CoordinatorConfig(
-                        folder.resolve("data").toString(), "127.0.0.1:0", "127.0.0.1:0", StoreConfig.ofUrl("file://" + folder.resolve("store")), "100ms", "1s", "3s", "restore", "1m", "1m", "1m", "1m", scheduling, new SecurityConfig(false, "", "", "30d", true, "64MiB", 16, false), UpkeepConfig.ofCollections("0s", "0s", "24h"), EvacuationConfig.defaults(), drill, "", new ImageFilesConfig("64MiB", 2, "2s"), DatabaseConfig.defaults());
+                        folder.resolve("data").toString(), "127.0.0.1:0", "127.0.0.1:0", StoreConfig.ofUrl("file://" + folder.resolve("store")), "100ms", "1s", "3s", "restore", "1m", "1m", "1m", "1m", scheduling, new SecurityConfig(false, "", "", "30d", true, "64MiB", 16, false), upkeep, EvacuationConfig.defaults(), drill, "", new ImageFilesConfig("64MiB", 2, "2s"), DatabaseConfig.defaults());
         start();
     }
 

@@ -209,7 +209,7 @@ public final class FakeNode implements AutoCloseable {
         CommandResult.Builder result = CommandResult.newBuilder();
         switch (command.getActionCase()) {
             case START, RESTORE, THAW, UNPARK -> jobs.put(command.getJob(), report(command, LocalState.LOCAL_RUNNING));
-            case KILL -> jobs.remove(command.getJob());
+            case KILL, FORGET -> jobs.remove(command.getJob());
             case PARK -> {
                 jobs.put(command.getJob(), report(command, LocalState.LOCAL_PARKED));
                 result.setGpuFreeAt(System.currentTimeMillis());
@@ -221,7 +221,7 @@ public final class FakeNode implements AutoCloseable {
                         Image.newBuilder().setId(command.getDump().getImage()).setJob(command.getJob()).setIncarnation(command.getIncarnation()).setSequence(command.getDump().getSequence()).setNode(name).setCreatedAt(System.currentTimeMillis())
                                 .setRequirements(Requirements.newBuilder().setArchitecture(facts.getArchitecture()).setKernel(facts.getKernel()).setCriuVersion(facts.getCriuVersion())));
             }
-            case CHECK, SIGNAL, FORGET, ACTION_NOT_SET -> {}
+            case CHECK, SIGNAL, ACTION_NOT_SET -> {}
         }
         return Optional.of(result.build());
     }

@@ -79,6 +79,7 @@ public final class Defaults {
         MEANING.put("upkeep.keepHourly", "For how many of the newest hours (UTC) that have images their newest one is kept.");
         MEANING.put("upkeep.keepDaily", "The same for days.");
         MEANING.put("upkeep.keepAfterSuccess", "How many images are kept of a job that ended with success; -1: no such rule.");
+        MEANING.put("upkeep.keepEnded", "How long jobs that have ended, and have no images any more, are kept, with their operations and with their logs and files on nodes; 0s: for ever, or until `ferry job delete`.");
         MEANING.put("coordinator.evacuation", "How machines that go away are emptied; see spot.md.");
         MEANING.put("evacuation.margin", "How long before the deadline the last image should be whole.");
         MEANING.put("evacuation.finalNotice", "How long a machine is taken to live on after a final notice that gives no time.");

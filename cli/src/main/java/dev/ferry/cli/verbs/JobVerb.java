@@ -19,7 +19,7 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code ferry job}. */
-@Command(name = "job", description = "Shows or changes what holds for one job.", subcommands = {JobVerb.Policy.class, JobVerb.TimeLimit.class}, footer = {"", "Examples:", "  ferry job policy train --checkpoint-every auto", "  ferry job time-limit train 12h"})
+@Command(name = "job", description = "Shows or changes what holds for one job, or deletes one that has ended.", subcommands = {JobVerb.Policy.class, JobVerb.TimeLimit.class, RemovalVerbs.DeleteJob.class}, footer = {"", "Examples:", "  ferry job policy train --checkpoint-every auto", "  ferry job time-limit train 12h"})
 public final class JobVerb implements Runnable {
     @Spec private CommandSpec spec;
 
@@ -28,7 +28,7 @@ public final class JobVerb implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "Say what: ferry job policy JOB or ferry job time-limit JOB TIME");
+        throw new ParameterException(spec.commandLine(), "Say what: ferry job policy JOB, ferry job time-limit JOB TIME or ferry job delete JOB");
     }
 
     /** {@code ferry job time-limit}. */

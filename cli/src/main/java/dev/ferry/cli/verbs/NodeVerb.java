@@ -34,8 +34,8 @@ import picocli.CommandLine.Spec;
 /** {@code ferry node}: the daemon itself, and the verbs for nodes. */
 @Command(
         name = "node",
-        description = "Runs a node's daemon, joins a machine to the cluster, or shows, drains, undrains, evacuates or declares dead a node.",
-        subcommands = {JoinVerbs.Join.class, NodeVerb.Show.class, NodeDrain.class, NodeVerb.Undrain.class, NodeVerb.DeclareDead.class, EvacuateVerbs.Evacuate.class, EvacuateVerbs.Gone.class},
+        description = "Runs a node's daemon, joins a machine to the cluster, or shows, drains, undrains, evacuates, declares dead or removes a node.",
+        subcommands = {JoinVerbs.Join.class, NodeVerb.Show.class, NodeDrain.class, NodeVerb.Undrain.class, NodeVerb.DeclareDead.class, RemovalVerbs.RemoveNode.class, EvacuateVerbs.Evacuate.class, EvacuateVerbs.Gone.class},
         footer = {"", "Examples:", "  ferry node --config /etc/ferry/node.yaml", "  ferry node drain node-2"})
 public final class NodeVerb implements Callable<Integer> {
     private static final Duration LOOK = Duration.ofSeconds(60);
@@ -51,7 +51,7 @@ public final class NodeVerb implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         if (config == null) {
-            throw new ParameterException(spec.commandLine(), "Give --config FILE to run the daemon, or say what to do: join, show, drain, undrain, evacuate, gone or declare-dead NODE");
+            throw new ParameterException(spec.commandLine(), "Give --config FILE to run the daemon, or say what to do: join, show, drain, undrain, evacuate, gone, declare-dead or remove NODE");
         }
         NodeConfig settings = Configs.load(config, NodeConfig.defaults());
         Daemons.run(

@@ -230,4 +230,11 @@ public final class NodeIdentities {
         changed.put(node, Set.of());
         return gone;
     }
+
+    /** The same for one that may never have joined. */
+    public void revokeIfKnown(String node) {
+        if (store.transact(state -> state.record(IDENTITY, node)).filter(known -> known.getRevokedAt() == 0).isPresent()) {
+            NodeIdentity ignored = revoke(node);
+        }
+    }
 }

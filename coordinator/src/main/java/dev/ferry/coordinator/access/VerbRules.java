@@ -36,6 +36,7 @@ public final class VerbRules {
                     changes("ResumeJob", ROLE_USER).of(Thing.JOB, "job"),
                     changes("MigrateJob", ROLE_USER).of(Thing.JOB, "job"),
                     changes("RestoreJob", ROLE_USER).of(Thing.JOB_OR_IMAGE, "job_or_image"),
+                    changes("DeleteJob", ROLE_USER).of(Thing.JOB, "job"),
                     reads("ListImages", ROLE_VIEWER).of(Thing.JOB, "job"),
                     reads("GetImage", ROLE_VIEWER).of(Thing.IMAGE, "image"),
                     reads("VerifyImage", ROLE_USER).of(Thing.IMAGE, "image"),
@@ -55,6 +56,8 @@ public final class VerbRules {
                     changes("DrainNode", ROLE_OPERATOR).target("node"),
                     changes("UndrainNode", ROLE_OPERATOR).target("node"),
                     changes("DeclareNodeDead", ROLE_OPERATOR).target("node"),
+                    // It lets the machine in no more.
+                    changes("RemoveNode", ROLE_ADMIN).target("node"),
                     changes("EvacuateNode", ROLE_OPERATOR).target("node"),
                     changes("ConfirmNodeGone", ROLE_OPERATOR).target("node"),
                     reads("GetJobPolicy", ROLE_VIEWER).of(Thing.JOB, "job"),

@@ -77,6 +77,16 @@ public final class Metering {
         return state.record(AccountKinds.JOB_USE, job).orElse(JobUse.getDefaultInstance());
     }
 
+    /** Whether nothing of what a job has used is still to be billed. */
+    public static boolean isCounted(Transaction state, String job) {
+        return use(state, job).getCountedUntil() == 0;
+    }
+
+    /** The job is gone; what it has used stays billed. */
+    public static void forget(Transaction state, String job) {
+        state.delete(AccountKinds.JOB_USE, job);
+    }
+
     private void look(Job job, boolean tick) {
         Optional<JobUse> known = Optional.ofNullable(before.remove(job.getId()));
         boolean free = job.getOperation().isEmpty();

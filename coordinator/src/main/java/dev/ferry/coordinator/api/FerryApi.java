@@ -30,10 +30,11 @@ public final class FerryApi {
     private final StoreUpkeep upkeep;
     private final SpotVerbs spot;
     private final DrillVerbs drills;
+    private final RemovalVerbs removal;
     private final Server server;
 
     public FerryApi(
-            StateStore store, OperationEngine engine, CommandDesk desk, NodeDirectory directory, Verbs verbs, ImageVerbs images, StoreUpkeep upkeep, SpotVerbs spot, DrillVerbs drills, Server server) {
+            StateStore store, OperationEngine engine, CommandDesk desk, NodeDirectory directory, Verbs verbs, ImageVerbs images, StoreUpkeep upkeep, SpotVerbs spot, DrillVerbs drills, RemovalVerbs removal, Server server) {
         this.store = store;
         this.engine = engine;
         this.desk = desk;
@@ -42,6 +43,7 @@ public final class FerryApi {
         this.images = images;
         this.spot = spot;
         this.drills = drills;
+        this.removal = removal;
         this.upkeep = upkeep;
         this.server = server;
     }
@@ -126,6 +128,10 @@ public final class FerryApi {
         return verbs.restore(request.getJobOrImage(), request.getNode());
     }
 
+    public DeletedJob deleteJob(DeleteJobRequest request) {
+        return removal.deleteJob(request);
+    }
+
     public ListImagesResponse images(ListImagesRequest request) {
         return ListImagesResponse.newBuilder().addAllImages(images.list(request.getJob())).build();
     }
@@ -203,6 +209,10 @@ public final class FerryApi {
                     ErrorCode.INVALID_ARGUMENT, "Declaring a node dead lets its jobs start elsewhere: confirm that you have checked that nothing runs there any more");
         }
         return directory.declareDead(request.getNode(), ProofKind.PROOF_OPERATOR, "an operator");
+    }
+
+    public Node removeNode(GetNodeRequest request) {
+        return removal.removeNode(request);
     }
 
     /** What can be asked about machines that go away. */

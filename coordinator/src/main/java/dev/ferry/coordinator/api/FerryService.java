@@ -192,6 +192,16 @@ public final class FerryService extends FerryGrpc.FerryImplBase {
     }
 
     @Override
+    public void deleteJob(DeleteJobRequest request, StreamObserver<DeletedJob> to) {
+        answer(to, () -> api.deleteJob(request));
+    }
+
+    @Override
+    public void removeNode(GetNodeRequest request, StreamObserver<Node> to) {
+        answer(to, () -> api.removeNode(request));
+    }
+
+    @Override
     public void declareNodeDead(DeclareNodeDeadRequest request, StreamObserver<Node> to) {
         answer(to, () -> api.declareDead(request));
     }
@@ -281,8 +291,8 @@ public final class FerryService extends FerryGrpc.FerryImplBase {
                     while (!JobStates.isEnded(told.getState()) && isOpen(to)) {
                         long version = told.getVersion();
                         String id = told.getId();
-                        if (changes.await(id, LOOK, () -> store.transact(state -> state.job(id).orElseThrow()).getVersion() != version)) {
-                            told = store.transact(state -> state.job(id).orElseThrow());
+                        if (changes.await(id, LOOK, () -> store.transact(state -> JobNames.known(state, id)).getVersion() != version)) {
+                            told = store.transact(state -> JobNames.known(state, id));
                             to.onNext(told);
                         }
                     }

@@ -21,6 +21,15 @@ final class JobNames {
         return job(state, name, job -> true);
     }
 
+    /**
+     * A job that was there a moment ago.
+     *
+     * @throws FerryException JOB_NOT_FOUND when it was deleted meanwhile
+     */
+    static Job known(Transaction state, String id) {
+        return state.job(id).orElseThrow(() -> new FerryException(ErrorCode.JOB_NOT_FOUND, "Job " + id + " was deleted meanwhile"));
+    }
+
     /** The same among those that the caller sees. */
     static Job job(Transaction state, String name, Predicate<Job> seen) {
         if (name.isEmpty()) {

@@ -94,7 +94,7 @@ public final class LogReader {
     private record Read(long offset, boolean whole) {}
 
     private Job job(String id) {
-        return store.transact(state -> state.job(id).orElseThrow());
+        return store.transact(state -> JobNames.known(state, id));
     }
 
     /** An ended job's log stays where it ended. */

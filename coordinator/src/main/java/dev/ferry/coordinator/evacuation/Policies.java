@@ -104,6 +104,11 @@ public final class Policies {
         return seconds <= 0 ? 0 : last.getSentBytes() / seconds;
     }
 
+    /** The job is gone. */
+    public static void forget(Transaction state, String job) {
+        state.delete(KIND, job);
+    }
+
     /**
      * Changes what holds for a job.
      *

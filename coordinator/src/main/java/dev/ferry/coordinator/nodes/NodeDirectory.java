@@ -262,6 +262,53 @@ public final class NodeDirectory implements AutoCloseable {
                 });
     }
 
+    /**
+     * A node that is declared dead, and of which nothing is awaited any more.
+     *
+     * @throws FerryException NODE_NOT_FOUND, WRONG_STATE
+     */
+    public Node requireRemovable(String name) {
+        return store.transact(state -> removable(state, name));
+    }
+
+    /**
+     * Removes the record of such a node. Its machine may come back all the same: then it is a node like a new one, and what it still has of
+     * jobs is held and killed, because none of it stands.
+     *
+     * @return what it was
+     * @throws FerryException NODE_NOT_FOUND, WRONG_STATE
+     */
+    public Node remove(String name) {
+        return store.transact(
+                state -> {
+                    Node gone = removable(state, name);
+                    state.deleteNode(gone.getName());
+                    return gone;
+                });
+    }
+
+    /** An operation that deals with the node waits for its word, or for the proof that stands in its record. */
+    private Node removable(Transaction state, String name) {
+        Node node = node(state, name);
+        if (node.getState() != NodeState.DEAD || desk.isConnected(name)) {
+            throw new FerryException(
+                    ErrorCode.WRONG_STATE, "Node " + name + " is " + (desk.isConnected(name) ? "here" : node.getState()) + ": only one that was declared dead can be removed; `ferry node declare-dead " + name + " --i-have-checked` when its machine is gone");
+        }
+        state.liveJobs().stream()
+                .filter(job -> job.getNode().equals(name) && JobStates.isOnNode(job.getState()))
+                .findFirst()
+                .ifPresent(job -> refuse(name, "job " + job.getId() + " is " + job.getState() + " there"));
+        state.openOperations().stream()
+                .filter(open -> open.getSourceNode().equals(name) || open.getTargetNode().equals(name) || open.getStepsList().stream().anyMatch(step -> step.getNode().equals(name)))
+                .findFirst()
+                .ifPresent(open -> refuse(name, "operation " + open.getId() + " deals with it"));
+        return node;
+    }
+
+    private static void refuse(String node, String why) {
+        throw new FerryException(ErrorCode.WRONG_STATE, "Node " + node + " can't be removed now: " + why);
+    }
+
     private interface Change {
         Node make(Transaction state, Node node);
     }

@@ -6,6 +6,7 @@ import dev.ferry.coordinator.operations.JobEnds;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.Command;
+import dev.ferry.proto.v1.ForgetJob;
 import dev.ferry.proto.v1.Hello;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobReport;
@@ -98,12 +99,19 @@ final class Reconciler {
     }
 
     private void apply(String node, JobReport report, Deferral deferral) {
-        Optional<Command> order = store.transact(state -> reconcile(state, node, report, deferral));
-        order.ifPresent(
-                command -> {
-                    LOG.info("node {}: job {} is {} in life {}: {}", node, report.getJob(), report.getState(), report.getIncarnation(), command.getActionCase());
-                    desk.tell(node, command);
-                });
+        List<Command> orders = store.transact(state -> orders(state, node, report, deferral));
+        for (Command command : orders) {
+            LOG.info("node {}: job {} is {} in life {}: {}", node, report.getJob(), report.getState(), report.getIncarnation(), command.getActionCase());
+            desk.tell(node, command);
+        }
+    }
+
+    private List<Command> orders(Transaction state, String node, JobReport report, Deferral deferral) {
+        if (state.job(report.getJob()).isPresent()) {
+            return reconcile(state, node, report, deferral).stream().toList();
+        }
+        // It was forgotten here while its node was away: first nothing of it lives, then nothing of it is left.
+        return isLeft(report) ? List.of(kill(report), command(report).setForget(ForgetJob.getDefaultInstance()).build()) : List.of();
     }
 
     /** Whether no operation deals with a job. One that does may end without it: the node is asked again then. */
@@ -118,11 +126,7 @@ final class Reconciler {
     }
 
     private Optional<Command> reconcile(Transaction state, String node, JobReport report, Deferral deferral) {
-        Optional<Job> known = state.job(report.getJob());
-        if (known.isEmpty()) {
-            return isLeft(report) ? Optional.of(kill(report)) : Optional.empty();
-        }
-        Job job = known.get();
+        Job job = state.job(report.getJob()).orElseThrow();
         boolean livesHere = job.getNode().equals(node) && job.getIncarnation() == report.getIncarnation();
         boolean movedOn = !livesHere && job.getIncarnation() >= report.getIncarnation();
         if (!livesHere) {

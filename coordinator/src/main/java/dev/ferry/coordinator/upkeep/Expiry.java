@@ -52,6 +52,12 @@ final class Expiry {
                             }
                             return due.stream().map(Image::getId).toList();
                         });
+        sweep();
+        return expired;
+    }
+
+    /** Removes from the store what has left the catalogue. */
+    void sweep() {
         for (Image left : store.transact(state -> state.records(EXPIRED, RecordQuery.all()))) {
             long ignored = images.forget(left.getId());
             store.transact(
@@ -60,7 +66,6 @@ final class Expiry {
                         return true;
                     });
         }
-        return expired;
     }
 
     private List<Image> due(Transaction state) {
