@@ -102,6 +102,17 @@ class UpIT {
         assertThat(jobs.getJsonObject(0).getString("incarnation")).isEqualTo("3");
         assertThat(ferry("ps")).contains(id, "steps", "RUNNING");
         assertThat(ferry("cancel", "steps")).contains("KILL");
+        // Its lives on both nodes, its images and its record: nothing is left.
+        assertThat(homes(id)).anyMatch(Files::exists);
+        assertThat(ferry("job", "delete", "steps", "--images")).startsWith(id + " is deleted, with ");
+        assertThat(homes(id)).noneMatch(Files::exists);
+        assertThat(new JsonObject(ferry("ps", "--all", "-o", "json")).getJsonArray("jobs", new JsonArray())).isEmpty();
+        assertThat(ferry("images", "-o", "json") + ferry("operations", "-o", "json")).doesNotContain(id);
+    }
+
+    /** Where nodes keep a job. */
+    private List<Path> homes(String job) {
+        return List.of(folder.resolve("data/node-1/jobs").resolve(job), folder.resolve("data/node-2/jobs").resolve(job));
     }
 
     /** Another user of the machine must reach no job's files, nor a program that a job has made setuid. */
