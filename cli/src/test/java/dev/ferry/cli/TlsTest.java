@@ -19,9 +19,11 @@ import dev.ferry.node.link.Membership;
 import dev.ferry.node.link.Renewal;
 import dev.ferry.proto.v1.AccessGrpc;
 import dev.ferry.proto.v1.CreateJoinTokenRequest;
+import dev.ferry.proto.v1.DeclareNodeDeadRequest;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FerryGrpc;
 import dev.ferry.proto.v1.FromNode;
+import dev.ferry.proto.v1.GetNodeRequest;
 import dev.ferry.proto.v1.GetServerRequest;
 import dev.ferry.proto.v1.Hello;
 import dev.ferry.proto.v1.ListJobsRequest;
@@ -29,6 +31,7 @@ import dev.ferry.proto.v1.ListNodesRequest;
 import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.NodeKey;
 import dev.ferry.proto.v1.NodeLinkGrpc;
+import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.RevokeNodeRequest;
 import dev.ferry.proto.v1.ToNode;
 import io.grpc.ManagedChannel;
@@ -357,6 +360,30 @@ class TlsTest {
             assertThat(refusal(() -> AccessGrpc.newBlockingStub(channel).renewNode(NodeKey.newBuilder().setNode("revoked").build()))).isEqualTo(ErrorCode.UNAUTHENTICATED);
         } finally {
             channel.shutdownNow();
+        }
+    }
+
+    @Test
+    void aRemovedNodeIsOutUntilAMachineJoinsUnderItsNameByATokenForIt() throws Exception {
+        Membership membership = join("removed");
+        ManagedChannel first = membership.channel(server);
+        assertThat(hello(first, "removed").get(20, TimeUnit.SECONDS)).isTrue();
+        first.shutdownNow();
+        DeclareNodeDeadRequest dead = DeclareNodeDeadRequest.newBuilder().setNode("removed").setChecked(true).build();
+        await().atMost(SOON).ignoreExceptions().until(() -> admin.ask(stub -> stub.declareNodeDead(dead)).getState() == NodeState.DEAD);
+        assertThat(admin.ask(stub -> stub.removeNode(GetNodeRequest.newBuilder().setNode("removed").build())).getState()).isEqualTo(NodeState.DEAD);
+        assertThat(admin.ask(stub -> stub.listNodes(ListNodesRequest.getDefaultInstance())).getNodesList()).extracting(Node::getName).doesNotContain("removed");
+        ManagedChannel again = membership.channel(server);
+        try {
+            assertThat(refused(hello(again, "removed"))).isEqualTo(ErrorCode.UNAUTHENTICATED);
+        } finally {
+            again.shutdownNow();
+        }
+        ManagedChannel anew = Joining.join(folder.resolve("removed-anew"), "removed", server, invite("removed", 60)).channel(server);
+        try {
+            assertThat(hello(anew, "removed").get(20, TimeUnit.SECONDS)).isTrue();
+        } finally {
+            anew.shutdownNow();
         }
     }
 

@@ -219,9 +219,9 @@ final class SimDaemon {
         boolean creates = command.hasStart() || command.hasRestore();
         if (agent == null && !creates) {
             CommandResult.Builder absent = CommandResult.newBuilder().setId(command.getId());
-            if (command.hasKill() || command.hasForget()) {
+            if (command.hasKill()) {
                 absent.setJob(JobReport.newBuilder().setJob(command.getJob()).setIncarnation(command.getIncarnation()).setState(LocalState.LOCAL_KILLED));
-            } else {
+            } else if (!command.hasForget()) {
                 absent.setError(SimAgent.error(ErrorCode.JOB_NOT_FOUND, "node " + node + " knows nothing of " + command.getJob()));
             }
             result(absent.build());
