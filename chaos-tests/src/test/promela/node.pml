@@ -114,7 +114,7 @@ end:
 #endif
         journalState[n] = FROZEN; finish(n, GOOD)
     }
-    /* @ DumpAction.goOn: CRIU, the store or the deadline failed, also behind the manifest's last byte. The job goes on. */
+    /* @ GpuPhase.undo: CRIU, the store or the deadline failed, also behind the manifest's last byte. The job goes on. */
     :: atomic { up[n] && openStep[n] == DUMP && (openPhase[n] == 1 || openPhase[n] == 2) && !recovers[n] -> thaw(n); openPhase[n] = openPhase[n] + 2 }
     /* @ JobAgent.execute, JobAgent.finish: the dump's failure is in the journal. */
     :: atomic { up[n] && openStep[n] == DUMP && openPhase[n] > 2 && !recovers[n] -> finish(n, BAD) }

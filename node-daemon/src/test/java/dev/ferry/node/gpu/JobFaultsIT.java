@@ -110,8 +110,14 @@ class JobFaultsIT {
         Future<CommandResult> answer = beside.submit(() -> node.order(job.park()));
         await().atMost(TestingGpuNode.SOON).until(() -> record().getGpuMemoryLimit() > 0);
         blockTheJournal(true);
-        node.cards.control("release");
-        job.awaitSteps(node, 20);
+        int before = node.log(job.id).size();
+        await().atMost(TestingGpuNode.SOON)
+                .until(
+                        () -> {
+                            // Again and again: the call may hang a moment later only.
+                            node.cards.control("release");
+                            return node.log(job.id).size() >= before + 20;
+                        });
         assertThat(node.cgroup(job.id).isFrozen()).isFalse();
         blockTheJournal(false);
         assertThat(answer.get().hasError()).isTrue();
