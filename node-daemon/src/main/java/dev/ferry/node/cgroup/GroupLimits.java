@@ -3,11 +3,12 @@ package dev.ferry.node.cgroup;
 import static dev.ferry.node.cgroup.GroupFiles.read;
 import static dev.ferry.node.cgroup.GroupFiles.write;
 
+import dev.ferry.node.posix.DevicePrograms;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * What a group may use: CPU, memory and devices, by the v1 controllers or by v2.
@@ -25,18 +26,15 @@ public record GroupLimits(CgroupLayout layout, String path) {
     void set(long cpuMillis, long memoryBytes) throws IOException {
         long quota = Math.max(1000, cpuMillis * CPU_PERIOD_MICROS / 1000);
         setMemory(memoryBytes);
+        setDevices(List.of());
         if (isV2()) {
-            write(inV2("cpu.max"), quota + " " + CPU_PERIOD_MICROS);
+            write(inV2().resolve("cpu.max"), quota + " " + CPU_PERIOD_MICROS);
             return;
         }
         Optional<Path> cpu = inController("cpu");
         if (cpu.isPresent()) {
             write(cpu.get().resolve("cpu.cfs_period_us"), Long.toString(CPU_PERIOD_MICROS));
             write(cpu.get().resolve("cpu.cfs_quota_us"), Long.toString(quota));
-        }
-        Optional<Path> devices = inController("devices");
-        if (devices.isPresent()) {
-            DeviceRules.apply(devices.get());
         }
     }
 
@@ -61,16 +59,23 @@ public record GroupLimits(CgroupLayout layout, String path) {
     }
 
     /**
-     * Lets the group use more devices than every job may. In v2 runc does it by the rules of its configuration.
+     * Lets the group use the devices that every job may, and some more; what it could use before and is not among these it can't open from now on. By
+     * the v1 controller where there is one. In v2 it is a program, which comes in the place of runc's: that is made at a start only, and is
+     * of the GPUs of that moment. A process that has a device open keeps it.
      *
-     * @param rules in the language of the v1 controller, for example {@code c 195:0 rw}
+     * @param more in the language of the v1 controller, for example {@code c 195:0 rw}
+     * @throws IOException the kernel's refusal; the job can't be held to its devices then
      */
-    public void allowDevices(List<String> rules) throws IOException {
-        Optional<Path> devices = inController("devices");
-        if (devices.isPresent() && Files.isDirectory(devices.get())) {
-            for (String rule : rules) {
-                write(devices.get().resolve("devices.allow"), rule);
+    public void setDevices(List<String> more) throws IOException {
+        List<DeviceRule> rules = Stream.concat(DeviceRule.EVERY_JOB.stream(), more.stream().map(DeviceRule::parse)).toList();
+        Optional<Path> controller = inController("devices");
+        if (controller.isPresent()) {
+            write(controller.get().resolve("devices.deny"), "a");
+            for (DeviceRule rule : rules) {
+                write(controller.get().resolve("devices.allow"), rule.toString());
             }
+        } else if (layout.unified().isPresent()) {
+            DevicePrograms.replace(inV2(), DeviceFilter.of(rules));
         }
     }
 
@@ -78,13 +83,13 @@ public record GroupLimits(CgroupLayout layout, String path) {
         return layout.controllers().isEmpty();
     }
 
-    private Path inV2(String file) {
-        return layout.unified().orElseThrow().resolve(path).resolve(file);
+    private Path inV2() {
+        return layout.unified().orElseThrow().resolve(path);
     }
 
     /** Empty: a v1 machine without the memory controller. */
     private Optional<Path> memoryFile(String v2, String v1) {
-        return isV2() ? Optional.of(inV2(v2)) : inController("memory").map(group -> group.resolve(v1));
+        return isV2() ? Optional.of(inV2().resolve(v2)) : inController("memory").map(group -> group.resolve(v1));
     }
 
     private Optional<Path> inController(String name) {

@@ -133,6 +133,19 @@ public final class GpuAccess {
         return nodes.stream().filter(node -> !node.matches("nvidia[0-9]+")).sorted().toList();
     }
 
+    /**
+     * What the job's control group must allow, and nothing more. For a stand-in too, whose GPUs have no nodes: what is tried on it is what a real one's
+     * job gets.
+     *
+     * @return in the language of the v1 controller
+     */
+    public List<String> rules() throws IOException {
+        if (node.isStandIn()) {
+            return given.stream().map(device -> "c " + NVIDIA_MAJOR + ":" + device.minor() + " rw").toList();
+        }
+        return nodes().stream().map(one -> "c " + one.major() + ":" + one.minor() + " rw").toList();
+    }
+
     /** The device nodes of real GPUs, with those that every user of one needs. */
     public List<RootPlan.DeviceNode> nodes() throws IOException {
         if (node.isStandIn() || given.isEmpty()) {

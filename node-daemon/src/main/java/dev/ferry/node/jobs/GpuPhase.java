@@ -67,11 +67,10 @@ final class GpuPhase {
         job.change(record -> record.clearGpuFiles().addAllGpuFiles(files).setGpuFilesKnown(known).clearGpus().addAllGpus(uuids).clearGpuUses().clearGpuProcesses().clearGpuMemoryLimit().clearParked());
     }
 
-    /** Allows the job's control group, which is there by now, to use what it was given. */
+    /** Lets the job's control group, which is there by now, use what it was given, and of GPUs nothing else. */
     static List<RootPlan.DeviceNode> allow(LocalJob job, GpuAccess access) throws IOException {
-        List<RootPlan.DeviceNode> nodes = access.nodes();
-        job.cgroup().limits().allowDevices(nodes.stream().map(node -> "c " + node.major() + ":" + node.minor() + " rw").toList());
-        return nodes;
+        job.cgroup().limits().setDevices(access.rules());
+        return access.nodes();
     }
 
     /** Writes down what an image says of its GPU state, for the way back. */

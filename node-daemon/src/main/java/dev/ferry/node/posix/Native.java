@@ -85,6 +85,13 @@ final class Native {
     /** int clock_gettime(clockid_t clock, struct timespec *time) */
     static final MethodHandle CLOCK_GETTIME = handle("clock_gettime", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS));
 
+    /** long syscall(long number, int command, union bpf_attr *attributes, unsigned size): bpf */
+    static final MethodHandle BPF =
+            handle("syscall", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT), Linker.Option.firstVariadicArg(1));
+
+    /** Its number is older than the ones that all architectures share. */
+    static final long SYS_BPF = System.getProperty("os.arch").equals("amd64") ? 321 : 280;
+
     private Native() {}
 
     private static MethodHandle handle(String name, FunctionDescriptor signature, Linker.Option... options) {

@@ -45,7 +45,7 @@ final class TestingGpuNode implements AutoCloseable {
     final GpuNode gpu;
     private final GpuConfig config;
     private final String group = "ferrytest-" + Ids.random(6);
-    private final CgroupLayout layout = CgroupLayout.ofThisMachine();
+    private final CgroupLayout layout;
     private final Path folder;
     private final NodeContext context;
     private final BlockingQueue<CommandResult> results = new LinkedBlockingQueue<>();
@@ -56,6 +56,11 @@ final class TestingGpuNode implements AutoCloseable {
     volatile boolean linked = true;
 
     TestingGpuNode(Path base, String name, String spec, Images images, String lockTimeout, String callTimeout) throws Exception {
+        this(base, name, spec, images, lockTimeout, callTimeout, CgroupLayout.ofThisMachine());
+    }
+
+    TestingGpuNode(Path base, String name, String spec, Images images, String lockTimeout, String callTimeout, CgroupLayout layout) throws Exception {
+        this.layout = layout;
         folder = Files.createDirectories(base.resolve(name));
         cards = StandIn.start(folder.resolve("cards"), StandInSpec.parse(spec), name);
         GpuConfig told = cards.config();
