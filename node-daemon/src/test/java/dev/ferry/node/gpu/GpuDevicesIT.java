@@ -5,11 +5,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.cgroup.Probe;
+import dev.ferry.node.posix.DevicePrograms;
 import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.StoreConfig;
 import dev.ferry.storage.Stores;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Collectors;
@@ -26,15 +29,12 @@ class GpuDevicesIT {
     private ObjectStore store;
     private TestingGpuNode one;
     private TestingGpuNode two;
-    private String group;
 
     @AfterEach
     void close() throws Exception {
         one.close();
         two.close();
         store.close();
-        // runc makes the group in the controllers that it knows.
-        new JobCgroup(CgroupLayout.ofThisMachine(), group).remove();
     }
 
     /** A machine that keeps devices by v2: as this one, but nothing of Ferry's is in the v1 controller. */
@@ -54,30 +54,51 @@ class GpuDevicesIT {
         assertThat(Probe.open(group, folder, 1, 3)).as("/dev/null").isEqualTo(Probe.OPENED);
     }
 
+    /** runc as on such a machine: it looks what is mounted at /sys/fs/cgroup, and makes a filter of its own if that is v2. */
+    private Path runc(String devices) throws Exception {
+        if (!devices.equals("v2")) {
+            return Path.of("/usr/sbin/runc");
+        }
+        Path script = Files.writeString(folder.resolve("runc-v2"), """
+                #!/bin/sh
+                exec unshare --mount sh -ec 'mount --make-rprivate /; umount -l /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup; exec /usr/sbin/runc "$@"' runc "$@"
+                """);
+        return Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwxr-xr-x"));
+    }
+
+    private TestingGpuNode open(String name, int gpus, String devices) throws Exception {
+        return new TestingGpuNode(folder, name, "stand-in:" + gpus + "xH100:580:1GiB", new Images(store), "10s", "20s", layout(devices), runc(devices));
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"v2", "as it is here"})
     void aJobIsHeldToItsGpusAlsoWhenItWasRestoredOrUnparkedOnOthers(String devices) throws Exception {
         store = Stores.open(StoreConfig.ofUrl("file://" + folder.resolve("store")));
-        Images images = new Images(store);
-        one = new TestingGpuNode(folder, "one", "stand-in:2xH100:580:1GiB", images, "10s", "20s", layout(devices));
-        two = new TestingGpuNode(folder, "two", "stand-in:4xH100:580:1GiB", images, "10s", "20s", layout(devices));
+        one = open("one", 2, devices);
+        two = open("two", 4, devices);
         GpuJobs job = new GpuJobs(one, 1, "train", "100000", "1", "1");
         job.start(one, one.uuids().subList(0, 1));
-        group = Path.of(one.cgroup(job.id).path().substring(1)).getParent().toString();
         job.awaitSteps(one, 3);
-        if (devices.equals("v2")) {
-            assertMayUse(one.cgroup(job.id), 0);
-        } else {
-            // runc has set the controller by the job's device nodes, of which a stand-in's has none.
-            assertMayUse(one.cgroup(job.id));
-        }
-        job.move(one, two, two.uuids().subList(1, 2));
+        // Here it is runc's word, by the job's device nodes: a stand-in's job has none.
+        assertMayUse(one.cgroup(job.id));
+        assertPrograms(one.cgroup(job.id), devices);
+        one.succeed(job.park());
+        one.succeed(job.unpark(one.uuids().subList(1, 2)));
+        assertMayUse(one.cgroup(job.id), 1);
+        assertPrograms(one.cgroup(job.id), devices);
+        job.move(one, two, two.uuids().subList(2, 3));
         job.awaitSteps(two, 3);
-        assertMayUse(two.cgroup(job.id), 1);
+        assertMayUse(two.cgroup(job.id), 2);
         two.succeed(job.park());
         two.succeed(job.unpark(two.uuids().subList(3, 4)));
         job.awaitSteps(two, 3);
         assertMayUse(two.cgroup(job.id), 3);
+        assertPrograms(two.cgroup(job.id), devices);
         two.succeed(job.kill());
+    }
+
+    /** Two programs would both have to allow: whoever comes puts its own in the place of the other's. */
+    private static void assertPrograms(JobCgroup group, String devices) throws Exception {
+        assertThat(DevicePrograms.count(group.freezerFolder())).isEqualTo(devices.equals("v2") ? 1 : 0);
     }
 }

@@ -56,10 +56,10 @@ final class TestingGpuNode implements AutoCloseable {
     volatile boolean linked = true;
 
     TestingGpuNode(Path base, String name, String spec, Images images, String lockTimeout, String callTimeout) throws Exception {
-        this(base, name, spec, images, lockTimeout, callTimeout, CgroupLayout.ofThisMachine());
+        this(base, name, spec, images, lockTimeout, callTimeout, CgroupLayout.ofThisMachine(), Path.of("/usr/sbin/runc"));
     }
 
-    TestingGpuNode(Path base, String name, String spec, Images images, String lockTimeout, String callTimeout, CgroupLayout layout) throws Exception {
+    TestingGpuNode(Path base, String name, String spec, Images images, String lockTimeout, String callTimeout, CgroupLayout layout, Path runc) throws Exception {
         this.layout = layout;
         folder = Files.createDirectories(base.resolve(name));
         cards = StandIn.start(folder.resolve("cards"), StandInSpec.parse(spec), name);
@@ -71,7 +71,7 @@ final class TestingGpuNode implements AutoCloseable {
         Hooks hooks = Hooks.open(List.of(), layout, group, folder.resolve("hooks"));
         context =
                 new NodeContext(
-                        name, folder, layout, group, new Sandbox(Path.of("/usr/sbin/runc"), folder.resolve("runc")), CriuBinary.find(null), images, new BufferPool(32, Images.WINDOW_BYTES), DumpSpeeds.open(folder.resolve("dump-speeds")), PreCopyConfig.defaults(), facts.build(),
+                        name, folder, layout, group, new Sandbox(runc, folder.resolve("runc")), CriuBinary.find(null), images, new BufferPool(32, Images.WINDOW_BYTES), DumpSpeeds.open(folder.resolve("dump-speeds")), PreCopyConfig.defaults(), facts.build(),
                         NodePolicy.hiding(List.of(folder)), SOON, collect(), gpu, () -> false, hooks, new EvacuationHooks(hooks, name, folder.resolve("evacuations")));
         restart();
     }
