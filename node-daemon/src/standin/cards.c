@@ -5,8 +5,9 @@
  *
  * Prints "ready" when all devices can be used. FOLDER/control takes one command a connection and answers with text:
  *   stats | fault CALL KIND ARGUMENT NTH | clear | release | quirks BITS | health INDEX CORRECTED UNCORRECTED LOST [REMAP_FAILED] | mig INDEX 0|1 |
- *   xid INDEX NUMBER | mute 0|1 | quit
+ *   xid INDEX NUMBER | mute 0|1 | vanish INDEX | appear INDEX | quit
  * "mute": whoever asks how a card is waits until it is over, as one does whose driver hangs.
+ * "vanish": the card is taken out of the machine, for all that look for it later; "appear": it is put in again, or, behind the last one, a new one.
  * See wire.h for CALL and KIND (their names in lower case). FOLDER/calls lists every call of a driver function that a target carried out.
  */
 #define _GNU_SOURCE
@@ -470,6 +471,52 @@ static void *door(void *argument)
 	return NULL;
 }
 
+/* ---- cards ---- */
+
+static struct {
+	const char *model, *seed;
+	uint64_t memory;
+	uint32_t personality;
+} kind;
+
+static void add_card(int i)
+{
+	char name[64], path[200];
+	struct device *device = &devices[i];
+	device->index = (uint32_t)i;
+	device->memory = kind.memory;
+	device->personality = kind.personality;
+	snprintf(device->name, sizeof device->name, "%s", kind.model);
+	/* The order of UUIDs is not that of the indices, as on real machines. */
+	memset(device->uuid, 0, sizeof device->uuid);
+	snprintf((char *)device->uuid, sizeof device->uuid, "%c%.12s", 'a' + (i * 7 + 3) % 16, kind.seed);
+	device->uuid[15] = (unsigned char)i;
+	snprintf(path, sizeof path, "%s/nvidia%d", folder, i);
+	close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
+	chmod(path, 0666);
+	struct door *one = malloc(sizeof *one);
+	snprintf(name, sizeof name, "nvidia%d.sock", i);
+	one->socket = listen_at(name);
+	one->device = device;
+	pthread_t thread;
+	pthread_create(&thread, NULL, door, one);
+}
+
+/* Who has a card open keeps it, as processes do whose card was taken out. */
+static int move_card(int i, int out)
+{
+	static const char *const names[] = {"nvidia%d", "nvidia%d.sock"};
+	char here[200], away[200], name[64];
+	int failed = 0;
+	for (int k = 0; k < 2; k++) {
+		snprintf(name, sizeof name, names[k], i);
+		snprintf(here, sizeof here, "%s/%s", folder, name);
+		snprintf(away, sizeof away, "%s/out-%s", folder, name);
+		failed |= out ? rename(here, away) : rename(away, here);
+	}
+	return failed;
+}
+
 /* ---- control ---- */
 
 static void add_fault(int call, int kind, uint64_t argument, uint32_t nth)
@@ -523,6 +570,13 @@ static void control(int file)
 		pthread_cond_broadcast(&released);
 	} else if (sscanf(text, "mig %llu %llu", &one, &two) == 2 && one < (unsigned)device_count) {
 		devices[one].mig = (uint32_t)two;
+	} else if (sscanf(text, "vanish %llu", &one) == 1 && one < (unsigned)device_count) {
+		snprintf(answer, sizeof answer, "%s\n", move_card((int)one, 1) ? strerror(errno) : "ok");
+	} else if (sscanf(text, "appear %llu", &one) == 1 && one <= (unsigned)device_count && one < MOST_DEVICES) {
+		if (one == (unsigned)device_count)
+			add_card(device_count++);
+		else
+			snprintf(answer, sizeof answer, "%s\n", move_card((int)one, 0) ? strerror(errno) : "ok");
 	} else if (strncmp(text, "quit", 4) == 0) {
 		_exit(0);
 	} else {
@@ -553,27 +607,12 @@ int main(int count, char **argument)
 		snprintf(path, sizeof path, "%s/%s", folder, i ? "gdrdrv" : "nvidia-uvm");
 		close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
 	}
-	for (int i = 0; i < device_count; i++) {
-		char name[64], path[200];
-		struct device *device = &devices[i];
-		device->index = (uint32_t)i;
-		device->memory = strtoull(argument[4], NULL, 10);
-		device->personality = (uint32_t)atoi(argument[5]);
-		snprintf(device->name, sizeof device->name, "%s", argument[3]);
-		/* The order of UUIDs is not that of the indices, as on real machines. */
-		memset(device->uuid, 0, sizeof device->uuid);
-		snprintf((char *)device->uuid, sizeof device->uuid, "%c%.12s", 'a' + (i * 7 + 3) % 16, argument[6]);
-		device->uuid[15] = (unsigned char)i;
-		snprintf(path, sizeof path, "%s/nvidia%d", folder, i);
-		close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666));
-		chmod(path, 0666);
-		struct door *one = malloc(sizeof *one);
-		snprintf(name, sizeof name, "nvidia%d.sock", i);
-		one->socket = listen_at(name);
-		one->device = device;
-		pthread_t thread;
-		pthread_create(&thread, NULL, door, one);
-	}
+	kind.model = argument[3];
+	kind.memory = strtoull(argument[4], NULL, 10);
+	kind.personality = (uint32_t)atoi(argument[5]);
+	kind.seed = argument[6];
+	for (int i = 0; i < device_count; i++)
+		add_card(i);
 	printf("ready\n");
 	fflush(stdout);
 	for (;;) {

@@ -17,14 +17,16 @@ static const char *folder(void)
 	return named ? named : "/.ferry/gpu";
 }
 
+/* A card that was there when this library began and is no more has fallen off the bus; one that came since is not seen. */
 static int look(unsigned number, struct stats *stats)
 {
 	char name[32];
 	struct reply reply;
+	memset(stats, 0, sizeof *stats);
 	snprintf(name, sizeof name, "nvidia%u.sock", number);
 	int socket = connect_to(folder(), name);
 	if (socket < 0)
-		return NVML_NOT_FOUND;
+		return initialized ? NVML_GPU_IS_LOST : NVML_NOT_FOUND;
 	int failed = exchange(socket, (struct request){.operation = OP_STATS}, NULL, &reply, stats, sizeof *stats);
 	close(socket);
 	return failed ? NVML_UNKNOWN : stats->lost ? NVML_GPU_IS_LOST : NVML_SUCCESS;
@@ -33,6 +35,8 @@ static int look(unsigned number, struct stats *stats)
 int nvmlInit_v2(void)
 {
 	struct stats stats;
+	if (initialized)
+		return NVML_SUCCESS;
 	device_count = 0;
 	for (unsigned number = 0; number < MOST_CARDS; number++) {
 		int result = look(number, &stats);
@@ -182,6 +186,12 @@ int nvmlEventSetCreate(void **set)
 {
 	*set = calloc(1, sizeof(struct set));
 	return *set ? NVML_SUCCESS : NVML_UNKNOWN;
+}
+
+int nvmlEventSetFree(void *set)
+{
+	free(set);
+	return NVML_SUCCESS;
 }
 
 int nvmlDeviceRegisterEvents(void *device, unsigned long long types, void *events)

@@ -21,8 +21,10 @@ extern char **environ;
 enum { CUDA_UNKNOWN = 999, CUDA_NOT_SUPPORTED = 801, CUDA_NOT_INITIALIZED = 3, CUDA_NOT_READY = 600 };
 #define MOST_PROCESSES 128
 #define MOST_XIDS 32
+/* How long those that listen for errors may take to come back from NVML. */
+#define LISTENERS_SECONDS 6
 
-static char missing[256], nvml_missing[256];
+static char missing[256], nvml_missing[256], driver_version[96];
 static const char *program = "";
 static int toggles_only;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -39,6 +41,7 @@ static int (*unlock)(int pid, void *arguments);
 
 static struct {
 	int (*init)(void);
+	int (*shutdown)(void);
 	int (*driver_version)(char *version, unsigned length);
 	int (*count)(unsigned *count);
 	int (*by_index)(unsigned index, void **device);
@@ -114,6 +117,7 @@ void driver_load(const char *library_path, const char *nvml_path, const char *pr
 	*(void **)&unlock = symbol(library, "cuCheckpointProcessUnlock");
 	void *management = open_library(nvml_path, nvml_missing, sizeof nvml_missing);
 	*(void **)&nvml.init = symbol(management, "nvmlInit_v2");
+	*(void **)&nvml.shutdown = symbol(management, "nvmlShutdown");
 	*(void **)&nvml.driver_version = symbol(management, "nvmlSystemGetDriverVersion");
 	*(void **)&nvml.count = symbol(management, "nvmlDeviceGetCount_v2");
 	*(void **)&nvml.by_index = symbol(management, "nvmlDeviceGetHandleByIndex_v2");
@@ -137,16 +141,27 @@ void driver_load(const char *library_path, const char *nvml_path, const char *pr
 	}
 }
 
+static void begin_nvml(void)
+{
+	unsigned count = 0;
+	void *device;
+	nvml_initialized = nvml.init ? nvml.init() : -1;
+	if (nvml_initialized == 0 && nvml.count && nvml.by_index && nvml.count(&count) == 0) {
+		for (unsigned index = 0; index < count; index++) {
+			char uuid[96] = "";
+			if (nvml.by_index(index, &device) == 0 && nvml.uuid && nvml.uuid(device, uuid, sizeof uuid) == 0)
+				events_begin(uuid, device);
+		}
+	}
+}
+
 static void initialize(void)
 {
 	initialized = cu_init ? cu_init(0) : CUDA_NOT_SUPPORTED;
-	nvml_initialized = nvml.init ? nvml.init() : -1;
-	unsigned count = 0;
-	void *device;
-	if (nvml_initialized == 0 && nvml.count && nvml.by_index && nvml.count(&count) == 0)
-		for (unsigned index = 0; index < count; index++)
-			if (nvml.by_index(index, &device) == 0)
-				events_begin(index, device);
+	begin_nvml();
+	/* It is asked for on another thread than the devices are, and stays what it is while the driver is loaded. */
+	if (nvml_initialized == 0 && nvml.driver_version)
+		nvml.driver_version(driver_version, sizeof driver_version);
 }
 
 int driver_initialize(void)
@@ -249,12 +264,9 @@ void driver_describe(char *text, size_t most)
 	struct words words = {text, (size_t)snprintf(text, most, "ok"), most};
 	driver_initialize();
 	int version = 0;
-	char driver[96] = "";
 	if (cu_driver_version)
 		cu_driver_version(&version);
-	if (nvml_initialized == 0 && nvml.driver_version)
-		nvml.driver_version(driver, sizeof driver);
-	add(&words, "driver", "%s", driver);
+	add(&words, "driver", "%s", driver_version);
 	add(&words, "cuda", "%d", version);
 	add(&words, "way", "%s", lock && checkpoint && restore && unlock && get_state ? "library" : program[0] ? toggles_only ? "toggle" : "program" : "none");
 	add(&words, "init", "%d", initialized);
@@ -262,7 +274,7 @@ void driver_describe(char *text, size_t most)
 	add(&words, "nvmlmissing", "%s", nvml_missing);
 }
 
-static void describe_device(struct words *words, unsigned index, void *device)
+static void describe_device(struct words *words, void *device)
 {
 	char name[96] = "", uuid[96] = "";
 	unsigned minor = 0, persistence = 0, load[2] = {0, 0}, mig = 0, pending = 0;
@@ -300,7 +312,7 @@ static void describe_device(struct words *words, unsigned index, void *device)
 	add(words, "uncorrected", "%llu", uncorrected);
 	add(words, "remap", "%u", remap_failed);
 	add(words, "error", "%d", error);
-	unsigned xids[MOST_XIDS], xid_count = events_of(index, xids, MOST_XIDS);
+	unsigned xids[MOST_XIDS], xid_count = events_of(uuid, xids, MOST_XIDS);
 	for (unsigned i = 0; i < xid_count; i++)
 		add(words, "xid", "%u", xids[i]);
 	struct nvml_process processes[MOST_PROCESSES];
@@ -310,10 +322,15 @@ static void describe_device(struct words *words, unsigned index, void *device)
 			add(words, "process", "%u:%llu", processes[i].pid, processes[i].used);
 }
 
-void driver_devices(char *text, size_t most)
+void driver_devices(char *text, size_t most, int anew)
 {
 	struct words words = {text, (size_t)snprintf(text, most, "ok"), most};
 	unsigned count = 0;
+	if (anew && (nvml_initialized != 0 || (nvml.shutdown && events_end(LISTENERS_SECONDS)))) {
+		if (nvml_initialized == 0)
+			nvml.shutdown();
+		begin_nvml();
+	}
 	if (nvml_initialized != 0 || !nvml.count || !nvml.by_index || nvml.count(&count)) {
 		add(&words, "missing", "%s", nvml_missing[0] ? nvml_missing : "NVML does not answer");
 		return;
@@ -321,6 +338,6 @@ void driver_devices(char *text, size_t most)
 	for (unsigned index = 0; index < count; index++) {
 		void *device;
 		if (nvml.by_index(index, &device) == 0)
-			describe_device(&words, index, device);
+			describe_device(&words, device);
 	}
 }

@@ -9,7 +9,7 @@
  * made, and its result before it is said. One thread makes the calls on one process; a second call on it is refused while one is in flight.
  *
  * A request is a line "ID VERB ARGUMENT...", the answer a line "ID ok KEY=VALUE..." or "ID refused REASON":
- *   info | devices | calls | quit | state PID START | thread PID START | lock PID START MILLIS | checkpoint PID START |
+ *   info | devices [anew] | calls | quit | state PID START | thread PID START | lock PID START MILLIS | checkpoint PID START |
  *   restore PID START OLDHEX=NEWHEX,...|- | unlock PID START
  * START is the process's start time in clock ticks (proc_pid_stat(5)): with the pid it names one process for ever.
  */
@@ -215,7 +215,7 @@ static void *make_call(void *argument)
 	char text[ANSWER], line[256];
 	if (call->what == VERB_COUNT) {
 		driver_initialize();
-		driver_devices(text, sizeof text);
+		driver_devices(text, sizeof text, call->timeout != 0);
 		end_call(call, text, NULL);
 		return NULL;
 	}
@@ -285,6 +285,8 @@ static void begin_call(struct connection *connection, const char *id, int what, 
 		*free_call = (struct call){.verb = (enum verb)what, .what = what, .pid = pid, .start = start, .connection = connection, .used = 1};
 		snprintf(free_call->id, sizeof free_call->id, "%s", id);
 		clock_gettime(CLOCK_MONOTONIC, &free_call->began);
+		if (what == VERB_COUNT)
+			free_call->timeout = strcmp(rest, "anew") == 0;
 		if (what == VERB_LOCK)
 			free_call->timeout = (unsigned)strtoul(rest, NULL, 10);
 		if (what == VERB_RESTORE && parse_pairs(free_call, rest) < 0) {
@@ -345,7 +347,7 @@ static void obey(struct connection *connection, char *line)
 		driver_describe(text, sizeof text);
 		answer(connection, id, text);
 	} else if (strcmp(verb, "devices") == 0) {
-		begin_call(connection, id, VERB_COUNT, 0, 0, "-");
+		begin_call(connection, id, VERB_COUNT, 0, 0, strstr(line, " anew") ? "anew" : "-");
 	} else if (strcmp(verb, "calls") == 0) {
 		list_calls(connection, id);
 	} else if (strcmp(verb, "quit") == 0) {

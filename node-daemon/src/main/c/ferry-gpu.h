@@ -23,16 +23,22 @@ int driver_call(enum verb verb, int pid, unsigned timeout_millis, const struct g
 /* Words that say what the driver is and can do, each key=value with blanks as %20. */
 void driver_describe(char *text, size_t most);
 
-/* Words that say what devices there are, how they are, and who uses them. */
-void driver_devices(char *text, size_t most);
+/*
+ * Words that say what devices there are, how they are, and who uses them; never two at a time.
+ * `anew`: NVML is begun anew before, for it lists what there was when it began; not while an error of a card is waited for that does not come back.
+ */
+void driver_devices(char *text, size_t most, int anew);
 
 /* Finds what NVML has for events; NULL: there is no NVML. Called once, before any thread. */
 void events_load(void *nvml);
 
 /* Begins to listen for the driver's errors on a device. */
-void events_begin(unsigned index, void *device);
+void events_begin(const char *uuid, void *device);
+
+/* Ends all listening, so that NVML may end; what was heard is kept. 0: somebody still waits within NVML after so long, and all go on. */
+int events_end(unsigned seconds);
 
 /* Which errors (Xid) a device has had, each once, in the order in which they came; how many. */
-unsigned events_of(unsigned index, unsigned *xids, unsigned most);
+unsigned events_of(const char *uuid, unsigned *xids, unsigned most);
 
 #endif

@@ -16,6 +16,7 @@ import dev.ferry.proto.v1.Gpu;
 import dev.ferry.proto.v1.GpuFile;
 import dev.ferry.proto.v1.GpuFiles;
 import dev.ferry.proto.v1.GpuHealth;
+import dev.ferry.proto.v1.GpuPlaces;
 import dev.ferry.proto.v1.GpuSample;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
@@ -220,6 +221,22 @@ class GpuOperationsTest {
         node.say(health("node-1", ""));
         assertThat(scene.awaitState(waits.getId(), JobState.RUNNING).getGpusList()).containsExactly("GPU-node-1-0");
         assertThat(only().getCapacity().getGpus()).isEqualTo(2);
+    }
+
+    @Test
+    void aGpuThatHasComeSinceGetsTheJobThatWaits() {
+        FakeNode node = node("node-1", "NVIDIA H100", 1, true);
+        Job first = running(1);
+        Job waits = scene.run(JobSpec.newBuilder().setGpus(1));
+        assertThat(scene.awaitJob(waits.getId(), job -> !job.getReason().isEmpty()).getReason()).contains("0 of 1 free");
+        GpuPlaces places = Places.of(List.of("/dev/nvidia0", "/dev/nvidia1"));
+        node.say(GpuHealth.newBuilder().addAllGpus(facts("node-1", "NVIDIA H100", 2, true).getGpusList()).setPlaces(places).setNote("2 GPUs").build());
+        assertThat(scene.awaitState(waits.getId(), JobState.RUNNING).getGpusList()).containsExactly("GPU-node-1-1");
+        assertThat(only().getCapacity().getGpus()).isEqualTo(2);
+        assertThat(only().getFacts().getGpuModelsList()).as("by which it is judged whether an image fits").containsExactly("NVIDIA H100", "NVIDIA H100");
+        assertThat(only().getFacts().getGpuPlaces()).isEqualTo(places);
+        assertThat(only().getFacts().getGpuNote()).isEqualTo("2 GPUs");
+        assertThat(scene.job(first.getId()).getState()).isEqualTo(JobState.RUNNING);
     }
 
     @Test

@@ -5,6 +5,7 @@ import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.proto.v1.Gpu;
 import dev.ferry.proto.v1.GpuHealth;
 import dev.ferry.proto.v1.Node;
+import dev.ferry.proto.v1.NodeFacts;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Collectors;
@@ -21,15 +22,15 @@ final class NodeGpus {
         this.store = store;
     }
 
-    /** A daemon has said how its GPUs are: those of them that are usable are what the node has for jobs from now on. Jobs on others run on. */
+    /** A daemon has said which GPUs it has and how they are: those of them that are usable are what the node has for jobs from now on. Jobs on others run on. */
     void are(String name, GpuHealth health) {
         List<Gpu> gpus = health.getGpusList();
         boolean changed =
                 store.transact(
                         state -> {
-                            Optional<Node> known = state.node(name).filter(node -> !node.getFacts().getGpusList().equals(gpus));
-                            known.ifPresent(node -> state.put(with(node, gpus)));
-                            return known.isPresent();
+                            Optional<Node> changes = state.node(name).map(node -> with(node, health)).filter(node -> !state.node(name).equals(Optional.of(node)));
+                            changes.ifPresent(state::put);
+                            return changes.isPresent();
                         });
         if (changed) {
             String failing = gpus.stream().filter(gpu -> !gpu.getSick().isEmpty()).map(gpu -> gpu.getUuid() + ": " + gpu.getSick()).collect(Collectors.joining("; "));
@@ -37,9 +38,13 @@ final class NodeGpus {
         }
     }
 
-    private static Node with(Node node, List<Gpu> gpus) {
+    private static Node with(Node node, GpuHealth health) {
+        List<Gpu> gpus = health.getGpusList();
         Node.Builder record = node.toBuilder();
-        record.getFactsBuilder().clearGpus().addAllGpus(gpus);
+        NodeFacts.Builder facts = record.getFactsBuilder().clearGpus().addAllGpus(gpus).clearGpuModels().addAllGpuModels(gpus.stream().map(Gpu::getModel).toList());
+        if (health.hasPlaces()) {
+            facts.setGpuPlaces(health.getPlaces()).setGpuNote(health.getNote());
+        }
         record.getCapacityBuilder().setGpus((int) gpus.stream().filter(GpuShares::isUsable).count());
         return record.build();
     }

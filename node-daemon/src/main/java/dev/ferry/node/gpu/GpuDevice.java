@@ -75,9 +75,20 @@ public record GpuDevice(String uuid, String model, int minor, long memoryBytes, 
         return now.stream().anyMatch(one -> one.uuid().equals(uuid) && !one.sick().startsWith(UNREAD));
     }
 
-    /** This GPU with the health that it has now. One that nothing is said of any more is lost. */
+    /** Whether it told what it is when it was looked at: of a lost one NVML has no name, no memory and no node. */
+    boolean isRead() {
+        return !uuid.isEmpty() && memoryBytes > 0;
+    }
+
+    /** This GPU as it is now. One that nothing is said of any more is lost; one that was put in again may have another device node. */
     GpuDevice as(List<GpuDevice> now) {
         Optional<GpuDevice> same = now.stream().filter(one -> one.uuid().equals(uuid)).findFirst();
-        return new GpuDevice(uuid, model, minor, memoryBytes, usedBytes, load, same.map(GpuDevice::mig).orElse(mig), same.map(GpuDevice::sick).orElse(FALLEN), users);
+        int node = same.filter(GpuDevice::isRead).map(GpuDevice::minor).orElse(minor);
+        return new GpuDevice(uuid, model, node, memoryBytes, usedBytes, load, same.map(GpuDevice::mig).orElse(mig), same.map(GpuDevice::sick).orElse(FALLEN), users);
+    }
+
+    /** Whether it is not there any more, as far as NVML knows. */
+    boolean isLost() {
+        return sick.equals(FALLEN);
     }
 }

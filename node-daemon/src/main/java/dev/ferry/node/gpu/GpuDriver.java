@@ -56,9 +56,18 @@ public final class GpuDriver {
     }
 
     HelperWords devices() throws IOException, InterruptedException {
+        return devices("devices");
+    }
+
+    /** The same after NVML was begun anew: it lists what there was when it began. */
+    HelperWords devicesAnew() throws IOException, InterruptedException {
+        return devices("devices anew");
+    }
+
+    private HelperWords devices(String request) throws IOException, InterruptedException {
         long end = System.nanoTime() + SHORT.toNanos();
         while (true) {
-            HelperWords words = helper.ask("devices", SHORT);
+            HelperWords words = helper.ask(request, SHORT);
             if (words.ok()) {
                 return words;
             }

@@ -21,6 +21,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -30,6 +31,8 @@ import org.slf4j.LoggerFactory;
 public final class GpuNode implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(GpuNode.class);
     private static final Path NVIDIA = Path.of("/proc/driver/nvidia/version");
+    /** One folder for each GPU that the driver has taken. */
+    private static final Path LISTED = Path.of("/proc/driver/nvidia/gpus");
     private static final int MAPS_SINCE = 580;
 
     private final GpuConfig config;
@@ -37,7 +40,7 @@ public final class GpuNode implements AutoCloseable {
     private final @Nullable GpuDriver driver;
     private final String why;
     private final GpuDriver.@Nullable Facts facts;
-    /** Which GPUs there are stays as it was at the start; how they are is as it was last seen. */
+    /** Which GPUs there are, and how they are, as it was last seen. One that was here stays in it: a job may have it. */
     private volatile List<GpuDevice> found;
     /** GPUs of which the last look told nothing; guarded by this. */
     private Set<String> inDoubt = Set.of();
@@ -214,12 +217,27 @@ public final class GpuNode implements AutoCloseable {
      */
     public record CdiFindings(boolean used, List<String> problems) {}
 
-    /** How often it is looked what jobs do with their GPUs; empty: never, or there are none. */
+    /** How often it is looked what jobs do with their GPUs; empty: never, or there is no driver. */
     public Optional<Duration> sampleEvery() {
-        return Optional.of(Durations.parse(config.sampleEvery())).filter(every -> isThere() && !every.isZero());
+        return Optional.of(Durations.parse(config.sampleEvery())).filter(every -> hasDriver() && !every.isZero());
     }
 
-    /** Sets who is told when a GPU begins to fail, is well again, or comes to MIG mode or out of it; it must not wait for anything. */
+    /** Whether GPUs could be used, of which there may be none yet. */
+    boolean hasDriver() {
+        return driver != null;
+    }
+
+    /** What changes when a GPU comes or goes. */
+    GpuPresence presence() {
+        return isStandIn() ? new GpuPresence(Path.of(config.standIn()), "nvidia*.sock") : new GpuPresence(LISTED, "*");
+    }
+
+    /** GPUs that NVML says are gone. */
+    Set<String> lost() {
+        return found.stream().filter(GpuDevice::isLost).map(GpuDevice::uuid).collect(Collectors.toSet());
+    }
+
+    /** Sets who is told when a GPU begins to fail, is well again, comes to MIG mode or out of it, or is new; it must not wait for anything. */
     public void onHealth(Runnable listener) {
         onHealth = listener;
     }
@@ -227,12 +245,26 @@ public final class GpuNode implements AutoCloseable {
     /** The GPUs as they are now; whoever looks has their health noted. */
     public List<GpuDevice> devices() throws IOException, InterruptedException {
         HelperWords words = driver().devices();
-        List<GpuDevice> now = GpuDevice.of(words);
+        boolean ignored = note(words);
+        return GpuDevice.of(words);
+    }
+
+    /**
+     * Looks which GPUs there are by now; those that have come are noted.
+     *
+     * @return false: NVML told nothing
+     */
+    boolean lookAnew() throws IOException, InterruptedException {
+        return note(driver().devicesAnew());
+    }
+
+    private boolean note(HelperWords words) {
         // An NVML that tells of nothing says nothing about any of them.
-        if (words.text("missing").isEmpty() && note(now)) {
+        boolean told = words.text("missing").isEmpty();
+        if (told && note(GpuDevice.of(words))) {
             onHealth.run();
         }
-        return now;
+        return told;
     }
 
     private synchronized boolean note(List<GpuDevice> now) {
@@ -250,14 +282,22 @@ public final class GpuNode implements AutoCloseable {
                 changed = true;
                 LOG.warn("GPU {} (/dev/nvidia{}) {}", is.uuid(), is.minor(), is.health().isEmpty() ? "may get jobs again" : "gets no new jobs, those on it run on: " + is.health());
             }
+            changed |= is.minor() != was.minor();
             noted.add(is);
+        }
+        for (GpuDevice one : now) {
+            if (one.isRead() && noted.stream().noneMatch(known -> known.uuid().equals(one.uuid()))) {
+                changed = true;
+                LOG.info("GPU {} (/dev/nvidia{}, {}) is here now{}", one.uuid(), one.minor(), one.model(), one.health().isEmpty() ? "" : ", but gets no jobs: " + one.health());
+                noted.add(one);
+            }
         }
         inDoubt = Set.copyOf(doubted);
         found = List.copyOf(noted);
         return changed;
     }
 
-    /** The GPUs that were found at the start, and how they were when somebody last looked. */
+    /** The GPUs that were found, at the start or since, and how they were when somebody last looked. */
     public List<GpuDevice> found() {
         return found;
     }
@@ -287,12 +327,13 @@ public final class GpuNode implements AutoCloseable {
         }
         node.setGpuDriver(facts.version()).setGpuStandIn(isStandIn()).setGpuCanSave(facts.canSave()).setGpuCanMap(canMap()).setGpuNote(describe());
         node.clearGpuModels().addAllGpuModels(found.stream().map(GpuDevice::model).toList());
-        node.clearGpus().addAllGpus(health().getGpusList()).setGpuPlaces(places());
+        GpuHealth now = health();
+        node.clearGpus().addAllGpus(now.getGpusList()).setGpuPlaces(now.getPlaces());
     }
 
     /** How the GPUs were when somebody last looked; without any where there are none. */
     public GpuHealth health() {
-        GpuHealth.Builder health = GpuHealth.newBuilder();
+        GpuHealth.Builder health = GpuHealth.newBuilder().setPlaces(places()).setNote(describe());
         for (GpuDevice device : found) {
             health.addGpus(Gpu.newBuilder().setUuid(device.uuid()).setModel(device.model()).setMemoryBytes(device.memoryBytes()).setMinor(device.minor()).setMig(device.mig()).setSick(device.sick()));
         }

@@ -10,20 +10,22 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Looks again and again how this node's GPUs are, in a thread of its own: an NVML that hangs holds up nobody, and what was known before holds until it answers. What is done about a change is {@link GpuNode#onHealth}'s. Where jobs run,
- * the meter's looks find it sooner: each look notes what it sees.
+ * Looks again and again how this node's GPUs are, and which there are, in a thread of its own: an NVML that hangs holds up nobody, and what was known before holds until it answers. What is done about a change is
+ * {@link GpuNode#onHealth}'s. Where jobs run, the meter's looks find it sooner: each look notes what it sees.
  */
 public final class GpuWatch implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(GpuWatch.class);
     private static final Duration EVERY = Duration.ofSeconds(4);
 
     private final GpuNode gpu;
+    private final GpuPresence presence;
     private final CountDownLatch closing = new CountDownLatch(1);
     private final Thread thread;
     private String trouble = "";
 
     private GpuWatch(GpuNode gpu, Duration every) {
         this.gpu = gpu;
+        presence = gpu.presence();
         thread = Thread.ofPlatform().daemon().name("gpu watch").unstarted(() -> loop(every));
     }
 
@@ -33,7 +35,7 @@ public final class GpuWatch implements AutoCloseable {
     }
 
     static Optional<GpuWatch> start(GpuNode gpu, Duration every) {
-        Optional<GpuWatch> watch = Optional.of(gpu).filter(GpuNode::isThere).map(there -> new GpuWatch(there, every));
+        Optional<GpuWatch> watch = Optional.of(gpu).filter(GpuNode::hasDriver).map(there -> new GpuWatch(there, every));
         watch.ifPresent(one -> one.thread.start());
         return watch;
     }
@@ -51,9 +53,14 @@ public final class GpuWatch implements AutoCloseable {
     private void look() throws InterruptedException {
         String now = "";
         try {
-            var noted = gpu.devices();
-            LOG.debug("looked at {} GPUs", noted.size());
+            if (!presence.isDue(gpu.lost())) {
+                LOG.debug("looked at {} GPUs", gpu.devices().size());
+            } else if (!gpu.lookAnew()) {
+                now = "NVML was begun anew and tells nothing";
+                presence.failed();
+            }
         } catch (IOException | FerryException failed) {
+            presence.failed();
             now = String.valueOf(failed.getMessage());
         } catch (RuntimeException | Error failed) {
             // Of the link to the coordinator, say: the next look must come all the same.

@@ -172,9 +172,13 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
     private Hello hello(JobRegistry jobs) {
         NodeFacts.Builder is = facts.toBuilder();
         Resources.Builder has = capacity.toBuilder();
-        List<Gpu> now = gpus.get().getGpusList();
+        GpuHealth health = gpus.get();
+        List<Gpu> now = health.getGpusList();
         if (!now.isEmpty()) {
-            is.clearGpus().addAllGpus(now);
+            is.clearGpus().addAllGpus(now).clearGpuModels().addAllGpuModels(now.stream().map(Gpu::getModel).toList()).setGpuNote(health.getNote());
+            if (health.hasPlaces()) {
+                is.setGpuPlaces(health.getPlaces());
+            }
             has.setGpus((int) now.stream().filter(gpu -> gpu.getSick().isEmpty() && !gpu.getMig()).count());
         }
         return Hello.newBuilder()

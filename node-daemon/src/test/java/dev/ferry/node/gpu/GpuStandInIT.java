@@ -202,6 +202,47 @@ class GpuStandInIT {
     }
 
     @Test
+    void gpusThatComeAndGoAreFoundWhileTheDaemonRuns() throws Exception {
+        AtomicInteger told = new AtomicInteger();
+        one.gpu.onHealth(told::incrementAndGet);
+        GpuJobs job = new GpuJobs(one, 1, "train", "100000", "1", "1");
+        job.start(one, one.uuids().subList(0, 1));
+        job.awaitSteps(one, 3);
+        try (GpuWatch watch = GpuWatch.start(one.gpu, Duration.ofMillis(50)).orElseThrow()) {
+            assertThat(watch).isNotNull();
+            play("xid 1 119");
+            await().atMost(TestingGpuNode.SOON).until(() -> sick(1).startsWith("Xid 119"));
+            assertThat(told).hasValue(1);
+            play("appear 2");
+            await().atMost(TestingGpuNode.SOON).until(() -> one.gpu.health().getGpusCount() == 3);
+            await().atMost(TestingGpuNode.SOON).until(() -> told.get() == 2);
+            assertThat(one.gpu.usable()).isEqualTo(2);
+            assertThat(one.gpu.health().getPlaces()).isEqualTo(one.gpu.places());
+            GpuJobs next = new GpuJobs(one, 1, "train", "100000", "1", "1");
+            next.start(one, one.uuids().subList(2, 3));
+            next.awaitSteps(one, 3);
+            one.succeed(next.park());
+            one.succeed(next.unpark(one.uuids().subList(2, 3)));
+            next.awaitSteps(one, 3);
+            play("xid 2 79");
+            await().atMost(TestingGpuNode.SOON).untilAsserted(() -> assertThat(sick(2)).as("also of one that came later").startsWith("Xid 79"));
+            // Nobody takes it from the job that has it.
+            play("vanish 0");
+            await().atMost(TestingGpuNode.SOON).until(() -> sick(0).contains("fallen off the bus"));
+            assertThat(one.gpu.usable()).isZero();
+            job.awaitSteps(one, 3);
+            assertThat(one.gpu.given(one.uuids().subList(0, 1))).hasSize(1);
+            play("appear 0");
+            await().atMost(TestingGpuNode.SOON).until(() -> sick(0).isEmpty());
+            assertThat(sick(1)).as("what was heard is kept").startsWith("Xid 119");
+            assertThat(sick(2)).startsWith("Xid 79");
+            one.succeed(job.park());
+            one.succeed(job.unpark(one.uuids().subList(0, 1)));
+            job.awaitSteps(one, 3);
+        }
+    }
+
+    @Test
     void errorsOfTheDriverAreHeardAndKeptByTheHelper() throws Exception {
         try (GpuWatch watch = GpuWatch.start(one.gpu, Duration.ofMillis(50)).orElseThrow()) {
             assertThat(watch).isNotNull();

@@ -3,6 +3,7 @@ package dev.ferry.node.link;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
+import dev.ferry.common.Places;
 import dev.ferry.common.Ids;
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.cgroup.JobCgroup;
@@ -115,7 +116,7 @@ class CoordinatorLinkIT {
     }
 
     private static GpuHealth gpus(String sick) {
-        return GpuHealth.newBuilder().addGpus(Gpu.newBuilder().setUuid("GPU-1").setSick(sick)).addGpus(Gpu.newBuilder().setUuid("GPU-2")).build();
+        return GpuHealth.newBuilder().addGpus(Gpu.newBuilder().setUuid("GPU-1").setSick(sick)).addGpus(Gpu.newBuilder().setUuid("GPU-2").setModel("H100")).setPlaces(Places.of(List.of("/dev/nvidia1"))).setNote("2 GPUs").build();
     }
 
     @Test
@@ -133,6 +134,9 @@ class CoordinatorLinkIT {
             await().atMost(SOON).until(() -> played.heard.contains(FromNode.newBuilder().setGpuHealth(gpus("Xid 79")).build()));
             Hello hello = played.heard.stream().filter(FromNode::hasHello).findFirst().orElseThrow().getHello();
             assertThat(hello.getFacts().getGpusList()).isEqualTo(gpus("Xid 79").getGpusList());
+            assertThat(hello.getFacts().getGpuModelsList()).containsExactly("", "H100");
+            assertThat(hello.getFacts().getGpuPlaces()).isEqualTo(gpus("").getPlaces());
+            assertThat(hello.getFacts().getGpuNote()).isEqualTo("2 GPUs");
             assertThat(hello.getCapacity().getGpus()).isEqualTo(1);
         }
     }
