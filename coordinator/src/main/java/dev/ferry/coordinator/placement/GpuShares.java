@@ -88,6 +88,11 @@ public final class GpuShares {
         return node.getFacts().getGpusList().stream().filter(gpu -> !gpu.getSick().isEmpty() && !gpu.getMig()).toList();
     }
 
+    /** How many of the GPUs that a job has on its node may get no jobs. */
+    public static int unusable(Job job, Node node) {
+        return (int) node.getFacts().getGpusList().stream().filter(gpu -> !isUsable(gpu) && job.getGpusList().contains(gpu.getUuid())).count();
+    }
+
     /** Memory of the GPUs that a job has on its node, in bytes. */
     public static long memory(Job job, Node node) {
         return node.getFacts().getGpusList().stream().filter(gpu -> job.getGpusList().contains(gpu.getUuid())).mapToLong(Gpu::getMemoryBytes).sum();

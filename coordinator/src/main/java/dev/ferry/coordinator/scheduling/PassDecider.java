@@ -68,7 +68,7 @@ final class PassDecider {
             running.add(
                     new RunningJob(
                             at, position(one.getJob(), one.getAssociation()), demand(one.getDemand()), new int[] {one.getNode()}, one.getSince(), seconds(one.getEnds()), one.getMoveSeconds(), one.getHits(), one.getLastHit(),
-                            movable, movable && one.getRelocatable()));
+                            movable, movable && one.getRelocatable(), one.getFailingGpus()));
         }
     }
 

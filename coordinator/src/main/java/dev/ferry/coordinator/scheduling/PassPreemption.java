@@ -235,7 +235,7 @@ final class PassPreemption {
             boolean keeps = park && victim.demand().gpus() > 0 && input.getPolicy().hasParkMost();
             cpu -= keeps ? 0 : victim.demand().cpuMillis();
             memory -= keeps ? 0 : victim.demand().memory();
-            gpus -= victim.demand().gpus();
+            gpus -= victim.freed().gpus();
             balances.holds(victim.account(), victim.demand(), -1);
             leaves(victim, inGpus);
         }
@@ -243,7 +243,7 @@ final class PassPreemption {
             RunningJob one = move.job();
             cpu -= one.demand().cpuMillis();
             memory -= one.demand().memory();
-            gpus -= one.demand().gpus();
+            gpus -= one.freed().gpus();
             room.take(new int[] {move.to()}, one.demand());
             leaves(one, inGpus);
         }

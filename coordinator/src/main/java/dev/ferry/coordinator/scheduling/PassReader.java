@@ -182,10 +182,12 @@ final class PassReader {
         Qos qos = standing.book().qos(job.getQueue().getQos());
         // One that is moved is still held by its account.
         boolean leaving = operation.filter(one -> !one.getForJob().isEmpty() && one.getKind() != OperationKind.MIGRATE).isPresent();
+        JobDemand demand = demand(job, job.getState() == JobState.PARKED && operation.isEmpty() ? 0 : job.getSpec().getGpus());
         return PassRunning.newBuilder()
                 .setJob(job.getId())
                 .setAssociation(standing.tree().get(standing.position(job)).id())
-                .setDemand(demand(job, job.getState() == JobState.PARKED && operation.isEmpty() ? 0 : job.getSpec().getGpus()))
+                .setDemand(demand)
+                .setFailingGpus(Math.min(demand.getGpus(), failing(job, nodes.get(place))))
                 .setNode(place)
                 .setSince(since)
                 .setEnds(limit == 0 ? 0 : now + Math.max(1, limit - ran(use)))
@@ -198,6 +200,11 @@ final class PassReader {
                 .setExemptUntil(since + qos.getPreemptExemptSeconds())
                 .setGpuMemory(gpuMemory(job))
                 .build();
+    }
+
+    /** How many GPUs that a job has there get no other job when it is gone: its node does not have them any more. */
+    private static int failing(Job job, Node node) {
+        return job.getNode().equals(node.getName()) ? GpuShares.unusable(job, node) : 0;
     }
 
     /** MiB that the state of a job's GPUs takes in main memory: the most that was seen of it, or, if nothing was, all that they have. */
@@ -334,7 +341,7 @@ final class PassReader {
             if (victim.isEmpty()) {
                 continue;
             }
-            JobDemand holds = demand(victim.get(), victim.get().getSpec().getGpus());
+            JobDemand holds = demand(victim.get(), victim.get().getSpec().getGpus() - state.node(claim.getNode()).map(node -> failing(victim.get(), node)).orElse(0));
             boolean park = leaving.get().getKind() == OperationKind.PARK;
             left.setCpuMillis(Math.max(0, left.getCpuMillis() - (park ? 0 : holds.getCpuMillis())))
                     .setMemory(Math.max(0, left.getMemory() - (park ? 0 : holds.getMemory())))

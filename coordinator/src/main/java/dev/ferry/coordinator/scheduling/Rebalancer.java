@@ -116,7 +116,7 @@ final class Rebalancer {
         boolean tried = !state.records(DecisionKinds.MOVE, RecordQuery.of(one.getJob()).from(input.getNow() - spacing)).isEmpty();
         boolean pinned = state.job(one.getJob()).filter(job -> !job.getSpec().getNode().isEmpty()).isPresent();
         boolean movable = one.getImmovable().isEmpty() && !one.getLeaving() && !tried && !pinned && !staying.contains(one.getJob());
-        return new RunningJob(at, 0, PassDecider.demand(one.getDemand()), new int[] {one.getNode()}, one.getSince(), WaitingJob.UNKNOWN, one.getMoveSeconds(), one.getHits(), one.getLastHit(), movable);
+        return new RunningJob(at, 0, PassDecider.demand(one.getDemand()), new int[] {one.getNode()}, one.getSince(), WaitingJob.UNKNOWN, one.getMoveSeconds(), one.getHits(), one.getLastHit(), movable, false, one.getFailingGpus());
     }
 
     private static RebalancePlan.Gain gain(PassInput input, Gain gain) {

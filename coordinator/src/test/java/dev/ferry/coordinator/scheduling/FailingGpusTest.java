@@ -1,12 +1,14 @@
 package dev.ferry.coordinator.scheduling;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
 import dev.ferry.coordinator.store.SqliteStateStore;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.Gpu;
 import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.NodeFacts;
@@ -67,7 +69,7 @@ class FailingGpusTest {
     }
 
     private static Job job(String id, String gpu) {
-        return Job.newBuilder().setId(id).setState(JobState.RUNNING).setNode("node-1").addGpus(gpu).build();
+        return Job.newBuilder().setId(id).setState(JobState.RUNNING).setNode("node-1").addGpus(gpu).setSpec(JobSpec.newBuilder().setGpus(1)).build();
     }
 
     private static RunningJob running(int at, boolean movable) {
@@ -107,6 +109,13 @@ class FailingGpusTest {
         assertThat(leave(free(2, 0, 0), true, 8, move -> true)).isEmpty();
         assertThat(leave(free(0, 2, 1), true, 0, move -> true)).isEmpty();
         assertThat(leave(free(0, 2, 1), false, 8, move -> true)).isEmpty();
+    }
+
+    @Test
+    void whoHasOneGivesNobodyRoomByIt() {
+        PassInput read = store.transact((Transaction state) -> PassReader.read(state, SchedulingConfig.defaults()));
+        assertThat(read.getRunningList()).extracting(PassRunning::getJob, PassRunning::getFailingGpus).containsExactlyInAnyOrder(tuple("j-onsick", 1), tuple("j-onwell", 0));
+        assertThat(read.getRunningList()).allSatisfy(one -> assertThat(one.getDemand().getGpus()).as("what it needs elsewhere").isEqualTo(1));
     }
 
     @Test

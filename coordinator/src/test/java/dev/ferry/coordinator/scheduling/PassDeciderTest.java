@@ -116,6 +116,19 @@ class PassDeciderTest {
     }
 
     @Test
+    void roomIsNotMadeByAJobWhoseGpuIsFailing() {
+        PassInput.Builder input = cluster(2, 8, 1);
+        runs(input, "failing", A, 0, 1, 1).setFailingGpus(1).setMoveSeconds(1);
+        runs(input, "well", A, 1, 1, 1).setMoveSeconds(100);
+        waits(input, "new", B, 1, 1, 1);
+        assertThat(preemption(PassDecider.decide(input.build()), "new").getVictimsList()).extracting(PassVictim::getJob).containsExactly("well");
+        // Nor for a QoS that preempts others: nothing is due there.
+        input.addQos(PassQos.newBuilder().setName("urgent").addPreempts("normal"));
+        input.getWaitingBuilder(0).setQos("urgent");
+        assertThat(preemption(PassDecider.decide(input.build()), "new").getVictimsList()).extracting(PassVictim::getJob).containsExactly("well");
+    }
+
+    @Test
     void gpusAreGivenUpWithoutLeavingTheNodeWhereMainMemoryHasRoom() {
         PassInput.Builder input = cluster(1, 8, 2);
         runs(input, "one", A, 0, 1, 1);

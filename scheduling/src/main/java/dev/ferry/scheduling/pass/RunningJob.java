@@ -13,8 +13,14 @@ import java.util.Arrays;
  * @param lastHit when, seconds; 0 if never
  * @param movable false while it is moved already, or when it can't be saved
  * @param relocatable whether it can go on on any other node with its labels; without, it can only be taken away
+ * @param failing how many of its GPUs are nobody's when it is gone, because they are failing; of each node
  */
-public record RunningJob(long id, int account, Demand demand, int[] nodes, long since, long ends, double moveSeconds, int hits, long lastHit, boolean movable, boolean relocatable) {
+public record RunningJob(long id, int account, Demand demand, int[] nodes, long since, long ends, double moveSeconds, int hits, long lastHit, boolean movable, boolean relocatable, int failing) {
+    /** One whose GPUs are well. */
+    public RunningJob(long id, int account, Demand demand, int[] nodes, long since, long ends, double moveSeconds, int hits, long lastHit, boolean movable, boolean relocatable) {
+        this(id, account, demand, nodes, since, ends, moveSeconds, hits, lastHit, movable, relocatable, 0);
+    }
+
     /** One that can't go to another node. */
     public RunningJob(long id, int account, Demand demand, int[] nodes, long since, long ends, double moveSeconds, int hits, long lastHit, boolean movable) {
         this(id, account, demand, nodes, since, ends, moveSeconds, hits, lastHit, movable, false);
@@ -22,12 +28,17 @@ public record RunningJob(long id, int account, Demand demand, int[] nodes, long 
 
     /** The same, would it end at another time. */
     public RunningJob endsAt(long time) {
-        return new RunningJob(id, account, demand, nodes, since, time, moveSeconds, hits, lastHit, movable, relocatable);
+        return new RunningJob(id, account, demand, nodes, since, time, moveSeconds, hits, lastHit, movable, relocatable, failing);
     }
 
     /** The same while it is on its way. */
     public RunningJob leaving() {
-        return new RunningJob(id, account, demand, nodes, since, ends, moveSeconds, hits, lastHit, false, false);
+        return new RunningJob(id, account, demand, nodes, since, ends, moveSeconds, hits, lastHit, false, false, failing);
+    }
+
+    /** What others can have of each of its nodes when it is gone; what it needs elsewhere, and what its account holds, is all of its demand. */
+    public Demand freed() {
+        return failing == 0 ? demand : new Demand(demand.nodes(), demand.cpuMillis(), demand.memory(), Math.max(0, demand.gpus() - failing), demand.labels());
     }
 
     @Override
@@ -43,7 +54,8 @@ public record RunningJob(long id, int account, Demand demand, int[] nodes, long 
                 && hits == job.hits
                 && lastHit == job.lastHit
                 && movable == job.movable
-                && relocatable == job.relocatable;
+                && relocatable == job.relocatable
+                && failing == job.failing;
     }
 
     @Override

@@ -151,7 +151,7 @@ public final class SchedulingPass {
             }
             int count = fitting.cardinality();
             for (RunningJob job : ends) {
-                later.give(job.nodes(), job.demand());
+                later.give(job.nodes(), job.freed());
                 for (int node : job.nodes()) {
                     if (!fitting.get(node) && later.fits(node, head.demand())) {
                         fitting.set(node);

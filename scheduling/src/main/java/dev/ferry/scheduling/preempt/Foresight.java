@@ -27,7 +27,7 @@ final class Foresight {
             fitting.set(node, later.fits(node, demand));
         }
         for (RunningJob job : ending) {
-            later.give(job.nodes(), job.demand());
+            later.give(job.nodes(), job.freed());
             for (int node : job.nodes()) {
                 fitting.set(node, later.fits(node, demand));
             }

@@ -130,7 +130,7 @@ public final class Preemption {
         if (one.account() == job.account() && !policy.moves()) {
             return Optional.of(Refusal.SAME_ACCOUNT);
         }
-        if (one.demand().size(balance.inGpus()) <= 0) {
+        if (one.freed().size(balance.inGpus()) <= 0) {
             return Optional.of(Refusal.HOLDS_NOTHING);
         }
         if (now - one.since() < policy.minimumRun()) {
@@ -196,7 +196,7 @@ public final class Preemption {
 
     /** By what it gives of what is wanted. Those hit less go first even if moving costs nothing. */
     private double costPerSize(RunningJob one, double wanted) {
-        double interruption = policy.interruption() * Math.min(1, wanted) / Math.min(wanted, one.demand().size(balance.inGpus()));
+        double interruption = policy.interruption() * Math.min(1, wanted) / Math.min(wanted, one.freed().size(balance.inGpus()));
         return often(one, one.moveSeconds() + 1 + interruption);
     }
 }

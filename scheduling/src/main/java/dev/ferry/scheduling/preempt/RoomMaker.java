@@ -194,7 +194,7 @@ final class RoomMaker {
             if (victims.contains(one) || moves.containsKey(one) || more.contains(one)) {
                 cpu += one.demand().cpuMillis();
                 memory += one.demand().memory();
-                gpus += one.demand().gpus();
+                gpus += one.freed().gpus();
             }
         }
         return cpu >= demand.cpuMillis() && memory >= demand.memory() && gpus >= demand.gpus() && room.hasLabels(node, demand);

@@ -88,7 +88,7 @@ public final class Rebalance {
 
     private void take(Gain gain) {
         for (Gain.Move move : gain.moves()) {
-            room.give(move.job().nodes(), move.job().demand());
+            room.give(move.job().nodes(), move.job().freed());
             room.take(new int[] {move.to()}, move.job().demand());
             moved.add(move.job().id());
         }
@@ -99,14 +99,14 @@ public final class Rebalance {
     /** The cheapest way found to make a node fit for a job; empty: none was. */
     private Optional<Gain> on(int node, WaitingJob job) {
         List<RunningJob> candidates = new ArrayList<>(byNode.getOrDefault(node, List.of()).stream().filter(one -> !moved.contains(one.id())).toList());
-        candidates.sort(Comparator.comparingDouble((RunningJob one) -> one.moveSeconds() / relief(one.demand(), job.demand())).thenComparingLong(RunningJob::id));
+        candidates.sort(Comparator.comparingDouble((RunningJob one) -> one.moveSeconds() / relief(one.freed(), job.demand())).thenComparingLong(RunningJob::id));
         while (!candidates.isEmpty()) {
             List<RunningJob> leaving = leaving(node, job.demand(), candidates);
             if (leaving.isEmpty() || leaving.size() > left) {
                 return Optional.empty();
             }
             Room after = room.copy();
-            leaving.forEach(one -> after.give(one.nodes(), one.demand()));
+            leaving.forEach(one -> after.give(one.nodes(), one.freed()));
             after.take(new int[] {node}, job.demand());
             List<Gain.Move> moves = new ArrayList<>();
             RunningJob stuck = null;
@@ -136,18 +136,18 @@ public final class Rebalance {
             if (after.fits(node, demand)) {
                 break;
             }
-            after.give(one.nodes(), one.demand());
+            after.give(one.nodes(), one.freed());
             leaving.add(one);
         }
         if (!after.fits(node, demand)) {
             return List.of();
         }
         for (RunningJob one : List.copyOf(leaving)) {
-            after.take(one.nodes(), one.demand());
+            after.take(one.nodes(), one.freed());
             if (after.fits(node, demand)) {
                 leaving.remove(one);
             } else {
-                after.give(one.nodes(), one.demand());
+                after.give(one.nodes(), one.freed());
             }
         }
         return leaving;

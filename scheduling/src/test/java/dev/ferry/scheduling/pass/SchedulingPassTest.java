@@ -35,6 +35,17 @@ class SchedulingPassTest {
     }
 
     @Test
+    void noNodeIsKeptForGpusThatAreFailing() {
+        Room room = room(2);
+        List<RunningJob> running = List.of(running(room, 90, new int[] {0}, gpus(1, 4), NOW + 500), running(room, 91, new int[] {1}, gpus(1, 4), NOW + 100));
+        RunningJob one = running.get(1);
+        RunningJob failing = new RunningJob(91, 0, one.demand(), one.nodes(), 0, one.ends(), 0, 0, 0, true, false, 4);
+        WaitingJob head = job(1, 9, gpus(1, 8), 1000);
+        assertThat(SchedulingPass.run(room.copy(), running, List.of(head), Packing.PACK, NOW)).containsExactly(new Verdict.Reserved(head, NOW + 100, new int[] {1}));
+        assertThat(SchedulingPass.run(room, List.of(running.getFirst(), failing), List.of(head), Packing.PACK, NOW)).containsExactly(new Verdict.Reserved(head, NOW + 500, new int[] {0}));
+    }
+
+    @Test
     void aJobGoesWhereItsDataLiesIfThereIsRoomThatIsNotKept() {
         Room room = room(4);
         // Packed it would go to node 0, which has the fewest free GPUs.

@@ -28,6 +28,10 @@ class PreemptionTest {
         return new RunningJob(id, X, gpus(gpus), new int[] {node}, 0, ends, move, hits, hits == 0 ? 0 : NOW - 5000, true, true);
     }
 
+    private static RunningJob failing(long id, int node, int gpus, double move, int failing) {
+        return new RunningJob(id, X, gpus(gpus), new int[] {node}, 0, 99_999, move, 0, 0, true, true, failing);
+    }
+
     private static WaitingJob waiting(int gpus) {
         return new WaitingJob(100, Y, 0, NOW - 300, gpus(gpus), 3600);
     }
@@ -50,6 +54,17 @@ class PreemptionTest {
     private static Decision.Why why(Decision decision) {
         assertThat(decision).isInstanceOf(Decision.Keep.class);
         return ((Decision.Keep) decision).why();
+    }
+
+    @Test
+    void aGpuThatIsFailingIsNotRoomThatAJobGives() {
+        RunningJob half = failing(2, 0, 4, 1, 2);
+        RunningJob none = failing(3, 1, 4, 1, 4);
+        RunningJob whole = running(4, 1, 4, 60, 0, 99_999);
+        List<RunningJob> running = List.of(running(1, 0, 4, 50, 0, 99_999), half, none, whole);
+        assertThat(victims(decide(waiting(4), running, PreemptionPolicy.gentle(), Spent.NOTHING))).as("the dearer one that gives four").containsExactly(1L);
+        assertThat(half.freed()).as("two of its four are well").isEqualTo(new Demand(1, 4000, 4000, 2, 0));
+        assertThat(why(decide(waiting(4), List.of(half, failing(5, 0, 4, 1, 3), none, failing(6, 1, 4, 1, 4)), PreemptionPolicy.gentle(), Spent.NOTHING))).isEqualTo(Decision.Why.NO_VICTIMS);
     }
 
     @Test

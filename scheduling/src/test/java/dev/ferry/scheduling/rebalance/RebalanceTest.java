@@ -52,6 +52,16 @@ class RebalanceTest {
     }
 
     @Test
+    void whoIsOnFailingGpusGivesNoneByGoing() {
+        RunningJob failing = new RunningJob(1, 0, gpus(4), new int[] {0}, 0, WaitingJob.UNKNOWN, 1, 0, 0, true, false, 4);
+        RunningJob well = running(2, 1, gpus(4), 30, true);
+        List<RunningJob> running = List.of(failing, well, running(3, 2, gpus(4), 5, false));
+        List<Gain> plan = Rebalance.plan(room(3, running), running, List.of(waiting(9, gpus(8))), EVERYTHING);
+        assertThat(plan.getFirst().node()).isEqualTo(1);
+        assertThat(plan.getFirst().moves()).extracting(move -> move.job().id()).containsExactly(2L);
+    }
+
+    @Test
     void whoStartsAnywayNeedsNoMoves() {
         List<RunningJob> running = List.of(running(1, 0, gpus(4), 5, true));
         assertThat(Rebalance.plan(room(2, running), running, List.of(waiting(1, gpus(8))), EVERYTHING)).isEmpty();
