@@ -1,6 +1,6 @@
 /*
  * A job that uses what can't be saved, and says "step N" all the time: refused KIND
- *   gdrcopy | fork | managed | ipc | multicast | exported | stopped
+ *   gdrcopy | fork | managed | ipc | multicast | exported | stopped | vsock (which CRIU refuses)
  */
 #define _GNU_SOURCE
 #include "driver.h"
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static void pause_for_ever(void)
@@ -53,6 +54,9 @@ int main(int count, char **argument)
 		}
 		usleep(500000);
 		kill(child, SIGSTOP);
+	} else if (strcmp(kind, "vsock") == 0) {
+		if (socket(AF_VSOCK, SOCK_STREAM, 0) < 0)
+			return 1;
 	} else if (strcmp(kind, "nothing") == 0) {
 		pause_for_ever();
 	}

@@ -110,7 +110,7 @@ public final class GpuDriver {
     }
 
     Answer unlock(JobProcess process) throws IOException, InterruptedException {
-        return call(process, "unlock", "", SHORT);
+        return call(process, "unlock", "", callTimeout.compareTo(SHORT) < 0 ? callTimeout : SHORT);
     }
 
     /** {@code GPU-} and a UUID, as NVML and nvidia-smi write it, as 32 hexadecimal digits. */

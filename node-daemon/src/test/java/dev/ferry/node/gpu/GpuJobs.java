@@ -79,8 +79,13 @@ final class GpuJobs {
     }
 
     Command.Builder restore(List<String> gpus) {
+        return restore(gpus, images);
+    }
+
+    /** From one of its images, by its number from 1. */
+    Command.Builder restore(List<String> gpus, int image) {
         life++;
-        return command("restore").setRestore(RestoreJob.newBuilder().setSpec(spec).setImage(Ids.image(id, images)).addAllGpus(gpus));
+        return command("restore").setRestore(RestoreJob.newBuilder().setSpec(spec).setImage(Ids.image(id, image)).addAllGpus(gpus));
     }
 
     /** Save, kill, and bring back on another node. */

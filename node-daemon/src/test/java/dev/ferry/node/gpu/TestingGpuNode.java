@@ -130,7 +130,11 @@ final class TestingGpuNode implements AutoCloseable {
 
     /** Gives an order and waits for its end, well or not. */
     CommandResult order(Command.Builder command) throws InterruptedException {
-        Command whole = command.setDeadlineMillis(SOON.toMillis()).build();
+        return order(command, SOON);
+    }
+
+    CommandResult order(Command.Builder command, Duration within) throws InterruptedException {
+        Command whole = command.setDeadlineMillis(within.toMillis()).build();
         registry.submit(whole);
         while (true) {
             CommandResult result = results.poll(SOON.toSeconds() * 2, TimeUnit.SECONDS);
