@@ -1,6 +1,6 @@
 /*
  * A job that uses what can't be saved, and says "step N" all the time: refused KIND
- *   gdrcopy | fork | managed | ipc | multicast | exported | stopped | vsock (which CRIU refuses)
+ *   gdrcopy | fork | managed | ipc | multicast | exported | stopped | vsock (which CRIU refuses) | mps | imex (by what their files are called)
  */
 #define _GNU_SOURCE
 #include "driver.h"
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void pause_for_ever(void)
@@ -56,6 +57,12 @@ int main(int count, char **argument)
 		kill(child, SIGSTOP);
 	} else if (strcmp(kind, "vsock") == 0) {
 		if (socket(AF_VSOCK, SOCK_STREAM, 0) < 0)
+			return 1;
+	} else if (strcmp(kind, "mps") == 0 || strcmp(kind, "imex") == 0) {
+		const char *folder = strcmp(kind, "mps") == 0 ? "/tmp/nvidia-mps" : "/tmp/nvidia-caps-imex-channels";
+		mkdir(folder, 0700);
+		snprintf(path, sizeof path, "%s/0", folder);
+		if (open(path, O_RDWR | O_CREAT, 0600) < 0)
 			return 1;
 	} else if (strcmp(kind, "nothing") == 0) {
 		pause_for_ever();

@@ -67,6 +67,9 @@ final class JobSpecs {
             if (name.equals("FERRY_JOB") || name.equals("FERRY_NODE") || name.equals("FERRY_INCARNATION")) {
                 problems.add(name + " is set by Ferry");
             }
+            if (name.equals("CUDA_VISIBLE_DEVICES") && spec.getGpus() > 0) {
+                problems.add(name + " keeps a job from coming back on other GPUs: leave it out, a job sees the GPUs that it was given and no others");
+            }
         }
         if (spec.getCpuMillis() < 0 || spec.getGpus() < 0 || spec.getUid() < 0 || spec.getGid() < 0) {
             problems.add("CPUs, GPUs, user and group must not be negative");

@@ -34,6 +34,13 @@ class JobSpecsTest {
         assertThatThrownBy(() -> JobSpecs.check(job().setNotifyFile(file).build())).isInstanceOf(FerryException.class).hasMessageContaining("right in /scratch or /tmp");
     }
 
+    /** The driver brings a process that has it back on no other GPUs. */
+    @Test
+    void aJobWithGpusDoesNotChooseThemItself() {
+        assertThatThrownBy(() -> JobSpecs.check(job().setGpus(1).putEnvironment("CUDA_VISIBLE_DEVICES", "0").build())).hasMessageContaining("CUDA_VISIBLE_DEVICES keeps a job from coming back");
+        assertThatCode(() -> JobSpecs.check(job().putEnvironment("CUDA_VISIBLE_DEVICES", "").build())).as("without GPUs it says nothing").doesNotThrowAnyException();
+    }
+
     @Test
     void aGraceIsOfUseAndBounded() {
         assertThatThrownBy(() -> JobSpecs.check(job().setNotifyGraceMillis(1000).build())).hasMessageContaining("told by a signal or a file");

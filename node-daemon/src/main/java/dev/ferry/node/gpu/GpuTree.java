@@ -214,6 +214,37 @@ public final class GpuTree {
     }
 
     /**
+     * Looks whether the driver would map the GPUs of each process, where they change; asks the kernel alone, so also of a frozen job.
+     *
+     * @throws FerryException GPU_RESTORE_FAILED that names a process; nothing was touched
+     */
+    public void requireMappable(List<GpuPair> map) {
+        if (map.stream().allMatch(pair -> pair.before().equals(pair.after()))) {
+            return;
+        }
+        for (int pid : cgroup.processes()) {
+            ProcessLook look = new ProcessLook(pid);
+            if (look.mapsDriver() && look.hasVariable("CUDA_VISIBLE_DEVICES")) {
+                throw new FerryException(
+                        ErrorCode.GPU_RESTORE_FAILED,
+                        "Process " + pid + " (" + look.name() + ") has CUDA_VISIBLE_DEVICES in its environment, so the driver brings it back only on the GPUs that it had: " + map.stream().map(GpuPair::before).toList());
+            }
+        }
+    }
+
+    /**
+     * Whether the driver has lost a process for good. The job must run.
+     */
+    public boolean hasFailed() throws IOException, InterruptedException {
+        for (CudaProcess holder : find()) {
+            if (node.driver().state(holder.process()) == CudaState.FAILED) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /**
      * What was brought back.
      *
      * @param unlocking how long the last part took, from the first unlock to the last process that was seen running

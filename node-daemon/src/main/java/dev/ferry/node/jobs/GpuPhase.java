@@ -220,6 +220,7 @@ final class GpuPhase {
         if (isIdle()) {
             return;
         }
+        tree.requireMappable(map);
         GpuTree.Back back = phases.measure("gpu restore", () -> 0, 0, () -> bringBack(map));
         // The end of the phase before: what is left of that one is the copy back.
         phases.record("gpu unlock", back.unlocking().toNanos(), 0);
@@ -227,6 +228,21 @@ final class GpuPhase {
         if (limit > 0) {
             lowerLimit(limit);
             job.change(record -> record.clearGpuMemoryLimit());
+        }
+    }
+
+    /** See {@link GpuTree#requireMappable}; may be asked of a frozen job. */
+    void requireMappable(List<GpuPair> map) {
+        tree.requireMappable(map);
+    }
+
+    /** Whether the driver has lost a process of the job, which must run, for good; one that does not tell is not given up. */
+    boolean isLost() throws InterruptedException {
+        try {
+            return tree.hasFailed();
+        } catch (IOException | FerryException unclear) {
+            LOG.warn("job {}: whether its place in the driver is lost is not known: {}", job.id(), unclear.getMessage());
+            return false;
         }
     }
 

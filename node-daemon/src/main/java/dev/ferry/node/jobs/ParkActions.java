@@ -63,6 +63,8 @@ final class ParkActions {
         }
         List<GpuPair> map = GpuPair.of(before, given);
         job.context().gpu().requireThatItFits(map, job.record().getGpuUsesList());
+        GpuPhase gpu = new GpuPhase(job, phases);
+        gpu.requireMappable(map);
         GpuAccess access = GpuAccess.of(job.context().gpu(), given);
         GpuFilePlaces.requireSameNodes(job, access);
         access.fill(job.folder().gpu());
@@ -70,9 +72,14 @@ final class ParkActions {
         try {
             phases.measure("thaw", () -> job.cgroup().thaw(job.context().freezeTimeout()));
             GpuPhase.enter(job.process().orElseThrow(), job.record().getSpec(), access);
-            new GpuPhase(job, phases).goOn(map);
+            gpu.goOn(map);
             job.enter(LocalState.LOCAL_RUNNING, record -> record.clearParked().clearGpus().addAllGpus(given));
         } catch (Exception | Error failed) {
+            if (failed instanceof FerryException known && gpu.isLost()) {
+                // No other try helps, and what lay on its GPUs is gone with it: an older image is what there is.
+                EndActions.lose(job, known.getMessage());
+                throw failed;
+            }
             // As far as it came, it is not running: it waits for another try.
             job.cgroup().freeze(job.context().freezeTimeout());
             throw failed;
