@@ -216,6 +216,8 @@ static void *make_call(void *argument)
 	if (call->what == VERB_COUNT) {
 		driver_initialize();
 		driver_devices(text, sizeof text, call->timeout != 0);
+		size_t filled = strlen(text);
+		snprintf(text + filled, sizeof text - filled, " micros=%lld", micros_since(call->began));
 		end_call(call, text, NULL);
 		return NULL;
 	}

@@ -1,6 +1,7 @@
 /*
  * A job that uses what can't be saved, and says "step N" all the time: refused KIND
  *   gdrcopy | fork | managed | ipc | multicast | exported | stopped | vsock (which CRIU refuses) | mps | imex (by what their files are called)
+ * or one that only waits, in N processes that each have memory on the GPU: refused idle N
  */
 #define _GNU_SOURCE
 #include "driver.h"
@@ -64,6 +65,13 @@ int main(int count, char **argument)
 		snprintf(path, sizeof path, "%s/0", folder);
 		if (open(path, O_RDWR | O_CREAT, 0600) < 0)
 			return 1;
+	} else if (strcmp(kind, "idle") == 0) {
+		for (int others = count > 2 ? atoi(argument[2]) : 1; others > 1; others--) {
+			if (fork() == 0) {
+				execl(argument[0], argument[0], "nothing", (char *)NULL);
+				_exit(127);
+			}
+		}
 	} else if (strcmp(kind, "nothing") == 0) {
 		pause_for_ever();
 	}

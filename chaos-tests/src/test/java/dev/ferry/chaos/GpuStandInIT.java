@@ -34,7 +34,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** GPU jobs in a cluster of two nodes, each with two stand-in GPUs of its own UUIDs. */
 class GpuStandInIT {
     private static final String GPUS = "stand-in:2xH100:580:1GiB";
-    private static final int MOVES = Integer.getInteger("ferry.gpu.moves", 3);
+    private static final int MOVES = Integer.getInteger("ferry.gpu.moves", 10);
 
     private Scene scene;
 

@@ -1,11 +1,10 @@
 package dev.ferry.node.gpu;
 
 import dev.ferry.common.FerryException;
-import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.proto.v1.ErrorCode;
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /**
  * What keeps a job's GPU state from being saved, found in /proc and by NVML before anything is touched. What can't be seen from outside (legacy
@@ -23,15 +22,14 @@ final class Blockers {
     }
 
     /**
-     * @param holders processes of the job that hold CUDA state
+     * @param looks at each process of the job
+     * @param holders those that hold CUDA state
      * @throws FerryException GPU_BLOCKED that names each process with cause and advice
      */
-    static void requireNone(JobCgroup cgroup, List<CudaProcess> holders, List<GpuDevice> devices) throws IOException {
+    static void requireNone(Map<Integer, ProcessLook> looks, List<CudaProcess> holders, List<GpuDevice> devices) {
         List<Blocker> found = new ArrayList<>();
         List<Integer> holding = holders.stream().map(holder -> holder.process().pid()).toList();
-        for (int pid : cgroup.processes()) {
-            look(pid, holding.contains(pid), found);
-        }
+        looks.forEach((pid, look) -> look(pid, look, holding.contains(pid), found));
         for (GpuDevice device : devices) {
             if (device.mig()) {
                 found.add(new Blocker(0, device.uuid(), "the GPU is in MIG mode, whose slices the driver locks and then can't save", "switch MIG off on this GPU (nvidia-smi -mig 0)"));
@@ -42,8 +40,7 @@ final class Blockers {
         }
     }
 
-    private static void look(int pid, boolean holdsState, List<Blocker> found) {
-        ProcessLook look = new ProcessLook(pid);
+    private static void look(int pid, ProcessLook look, boolean holdsState, List<Blocker> found) {
         String program = look.name();
         List<String> descriptors = look.descriptors();
         if (descriptors.stream().anyMatch(target -> target.endsWith("/gdrdrv"))) {

@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.ObjLongConsumer;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -23,6 +24,7 @@ public final class GpuDriver {
 
     private final GpuHelper helper;
     private final Duration callTimeout;
+    private volatile ObjLongConsumer<String> onAnswer = (verb, micros) -> {};
 
     GpuDriver(GpuHelper helper, GpuConfig config) {
         this.helper = helper;
@@ -50,6 +52,11 @@ public final class GpuDriver {
         }
     }
 
+    /** Sets who is told of each call that came back how long it was in the driver, microseconds; by several threads. */
+    void onAnswer(ObjLongConsumer<String> listener) {
+        onAnswer = listener;
+    }
+
     Facts facts() throws IOException, InterruptedException {
         HelperWords words = helper.ask("info", SHORT);
         return new Facts(words.text("driver"), (int) words.number("cuda"), words.text("way"), (int) words.number("init"), words.text("missing"));
@@ -69,6 +76,7 @@ public final class GpuDriver {
         while (true) {
             HelperWords words = helper.ask(request, SHORT);
             if (words.ok()) {
+                onAnswer.accept("devices", words.number("micros"));
                 return words;
             }
             // The helper looks for one at a time: the meter's look must not fail a job's dump.
@@ -136,6 +144,7 @@ public final class GpuDriver {
                 throw stuck(process, "the driver's call '" + verb + "' has not come back within " + Durations.format(atMost), late);
             }
             if (words.ok()) {
+                onAnswer.accept(verb, words.number("micros"));
                 return new Answer((int) words.number("error"), (int) words.number("value"), words.number("micros"));
             }
             String[] why = words.refusal().split(" ", 3);

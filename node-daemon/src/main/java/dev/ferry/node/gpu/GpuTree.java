@@ -8,12 +8,12 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.ExecutionException;
+import java.util.Set;
 import java.util.concurrent.FutureTask;
-import java.util.concurrent.locks.LockSupport;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,60 +25,23 @@ import org.slf4j.LoggerFactory;
 public final class GpuTree {
     private static final Logger LOG = LoggerFactory.getLogger(GpuTree.class);
     private static final int MOST_ROUNDS = 5;
-    private static final long SETTLE_NANOS = 500_000_000;
-    private static final long LOOK_NANOS = 5_000_000;
 
     private final GpuNode node;
     private final JobCgroup cgroup;
+    private final CudaSearch search;
+    /** Who was locked by us and not checkpointed since: their state is known. */
+    private final Set<CudaProcess> lockedHere = new HashSet<>();
+    private List<GpuDevice> devices = List.of();
 
     public GpuTree(GpuNode node, JobCgroup cgroup) {
         this.node = node;
         this.cgroup = cgroup;
+        search = new CudaSearch(node, cgroup);
     }
 
-    /**
-     * Every process of the job that holds CUDA state, in the order of their inner pids. A process that is just opening a device is waited for
-     * until its state can be seen.
-     */
+    /** Every process of the job that holds CUDA state, in the order of their inner pids. */
     public List<CudaProcess> find() throws IOException, InterruptedException {
-        long end = System.nanoTime() + SETTLE_NANOS;
-        while (true) {
-            List<CudaProcess> holders = new ArrayList<>();
-            boolean unclear = false;
-            for (int pid : cgroup.processes()) {
-                ProcessLook look = new ProcessLook(pid);
-                if (!look.mapsDriver()) {
-                    continue;
-                }
-                boolean opened = !look.openGpuDevices().isEmpty();
-                JobProcess process = JobProcess.of(pid);
-                if (look.isStopped() ? opened : holdsState(process)) {
-                    holders.add(new CudaProcess(process, look.innerPid()));
-                } else {
-                    unclear |= opened;
-                }
-            }
-            if (!unclear || System.nanoTime() > end) {
-                holders.sort(Comparator.comparingInt(CudaProcess::innerPid));
-                return holders;
-            }
-            LockSupport.parkNanos(LOOK_NANOS);
-        }
-    }
-
-    private boolean holdsState(JobProcess process) throws IOException, InterruptedException {
-        try {
-            return node.driver().holdsState(process);
-        } catch (FerryException failed) {
-            if (failed.code() == ErrorCode.GPU_STUCK) {
-                // It does: a call on it is in flight. The others must be found all the same.
-                return true;
-            }
-            if (process.isAlive()) {
-                throw failed;
-            }
-            return false;
-        }
+        return search.find();
     }
 
     /**
@@ -90,15 +53,16 @@ public final class GpuTree {
     public List<CudaProcess> requireSaveable(List<String> uuids) throws IOException, InterruptedException {
         node.requireThatItCanSave();
         List<CudaProcess> holders = find();
-        Blockers.requireNone(cgroup, holders, node.devices().stream().filter(device -> uuids.contains(device.uuid())).toList());
+        devices = node.devices();
+        Blockers.requireNone(search.looks(), holders, devices.stream().filter(device -> uuids.contains(device.uuid())).toList());
         return holders;
     }
 
-    /** How many bytes of its processes lie on each GPU. */
-    public Map<String, Long> used(List<CudaProcess> holders) throws IOException, InterruptedException {
+    /** How many bytes of its processes lay on each GPU when {@link #requireSaveable} looked. */
+    public Map<String, Long> used(List<CudaProcess> holders) {
         List<Integer> pids = holders.stream().map(holder -> holder.process().pid()).toList();
         Map<String, Long> used = new LinkedHashMap<>();
-        for (GpuDevice device : node.devices()) {
+        for (GpuDevice device : devices) {
             long bytes = device.users().entrySet().stream().filter(user -> pids.contains(user.getKey())).mapToLong(Map.Entry::getValue).sum();
             if (bytes > 0) {
                 used.put(device.uuid(), bytes);
@@ -116,18 +80,21 @@ public final class GpuTree {
     public List<CudaProcess> lockAll(Duration atMost) throws IOException, InterruptedException {
         long end = System.nanoTime() + Math.min(atMost.toNanos(), node.lockTimeout().toNanos());
         List<CudaProcess> locked = new ArrayList<>();
+        Set<CudaProcess> seen = new HashSet<>();
         for (int round = 0; round < MOST_ROUNDS; round++) {
-            List<CudaProcess> running = new ArrayList<>();
-            for (CudaProcess holder : find()) {
-                if (!locked.contains(holder) && soundState(holder.process()) == CudaState.RUNNING) {
-                    running.add(holder);
-                }
-            }
-            if (running.isEmpty()) {
+            List<CudaProcess> others = find().stream().filter(holder -> !seen.contains(holder)).toList();
+            if (others.isEmpty()) {
                 return locked;
+            }
+            List<CudaProcess> running = new ArrayList<>();
+            for (Map.Entry<CudaProcess, FutureTask<CudaState>> asked : Together.ask(others, one -> soundState(one.process())).entrySet()) {
+                if (Together.result(asked.getValue()) == CudaState.RUNNING) {
+                    running.add(asked.getKey());
+                }
             }
             lockTogether(running, Duration.ofNanos(Math.max(1_000_000, end - System.nanoTime())));
             locked.addAll(running);
+            seen.addAll(others);
         }
         throw new FerryException(ErrorCode.GPU_SAVE_FAILED, "The job starts new processes with CUDA state faster than they can be locked");
     }
@@ -144,33 +111,30 @@ public final class GpuTree {
     }
 
     private void lockTogether(List<CudaProcess> running, Duration atMost) throws IOException, InterruptedException {
-        List<FutureTask<GpuDriver.Answer>> calls = new ArrayList<>();
-        for (CudaProcess one : running) {
-            FutureTask<GpuDriver.Answer> call = new FutureTask<>(() -> node.driver().lock(one.process(), atMost));
-            calls.add(call);
-            Thread unused = Thread.ofVirtual().start(call);
-        }
         List<Exception> failures = new ArrayList<>();
-        for (int i = 0; i < calls.size(); i++) {
-            JobProcess process = running.get(i).process();
-            try {
-                GpuDriver.Answer answer = calls.get(i).get();
-                if (!answer.ok()) {
-                    failures.add(
-                            failure(
-                                    process,
-                                    answer.error() == CudaResult.NOT_READY ? "did not finish what it gave to the GPU within " + atMost.toMillis() + " ms" : "could not be locked: the driver answers " + CudaResult.name(answer.error()),
-                                    ErrorCode.GPU_SAVE_FAILED));
-                }
-            } catch (ExecutionException failed) {
-                Exception cause = failed.getCause() instanceof Exception known ? known : failed;
-                // Whether the lock took hold is not known: the state tells.
-                if (!(cause instanceof GpuHelper.Gone) || node.driver().state(process) != CudaState.LOCKED) {
-                    failures.add(cause);
-                }
-            }
+        for (Map.Entry<CudaProcess, FutureTask<GpuDriver.Answer>> call : Together.ask(running, one -> node.driver().lock(one.process(), atMost)).entrySet()) {
+            attempt(failures, () -> requireLocked(call.getKey(), call.getValue(), atMost));
         }
         throwFirst(failures);
+    }
+
+    private void requireLocked(CudaProcess one, FutureTask<GpuDriver.Answer> call, Duration atMost) throws IOException, InterruptedException {
+        int error = CudaResult.SUCCESS;
+        try {
+            error = Together.result(call).error();
+        } catch (GpuHelper.Gone inDoubt) {
+            // Whether the lock took hold is not known: the state tells.
+            if (node.driver().state(one.process()) != CudaState.LOCKED) {
+                throw inDoubt;
+            }
+        }
+        if (error != CudaResult.SUCCESS) {
+            throw failure(
+                    one.process(),
+                    error == CudaResult.NOT_READY ? "did not finish what it gave to the GPU within " + atMost.toMillis() + " ms" : "could not be locked: the driver answers " + CudaResult.name(error),
+                    ErrorCode.GPU_SAVE_FAILED);
+        }
+        lockedHere.add(one);
     }
 
     /**
@@ -179,9 +143,10 @@ public final class GpuTree {
      * @throws FerryException GPU_SAVE_FAILED, GPU_STUCK; some may be checkpointed then: bring them back
      */
     public void checkpointAll() throws IOException, InterruptedException {
+        List<CudaProcess> done = new ArrayList<>();
         for (CudaProcess holder : find()) {
             JobProcess process = holder.process();
-            if (soundState(process) != CudaState.LOCKED) {
+            if (!lockedHere.remove(holder) && soundState(process) != CudaState.LOCKED) {
                 continue;
             }
             int error = CudaResult.SUCCESS;
@@ -190,10 +155,21 @@ public final class GpuTree {
             } catch (GpuHelper.Gone inDoubt) {
                 LOG.warn("the checkpoint of process {} was interrupted: {}", process.pid(), inDoubt.getMessage());
             }
-            CudaState state = node.driver().state(process);
-            if (state != CudaState.CHECKPOINTED) {
-                throw failure(process, "could not be checkpointed: the driver answers " + CudaResult.name(error) + ", its state is " + state, ErrorCode.GPU_SAVE_FAILED);
+            if (error == CudaResult.SUCCESS) {
+                done.add(holder);
+            } else {
+                requireCheckpointed(process, error, node.driver().state(process));
             }
+        }
+        // What counts is the driver's state, not what it answered.
+        for (Map.Entry<CudaProcess, FutureTask<CudaState>> asked : Together.ask(done, one -> node.driver().state(one.process())).entrySet()) {
+            requireCheckpointed(asked.getKey().process(), CudaResult.SUCCESS, Together.result(asked.getValue()));
+        }
+    }
+
+    private static void requireCheckpointed(JobProcess process, int error, CudaState state) {
+        if (state != CudaState.CHECKPOINTED) {
+            throw failure(process, "could not be checkpointed: the driver answers " + CudaResult.name(error) + ", its state is " + state, ErrorCode.GPU_SAVE_FAILED);
         }
     }
 
@@ -261,28 +237,43 @@ public final class GpuTree {
     public Back bringBack(List<GpuPair> map, List<Integer> order) throws IOException, InterruptedException {
         List<CudaProcess> holders = new ArrayList<>(find());
         holders.sort(Comparator.comparingInt(holder -> order.contains(holder.innerPid()) ? order.indexOf(holder.innerPid()) : Integer.MAX_VALUE));
+        lockedHere.clear();
         List<Exception> failures = new ArrayList<>();
+        List<CudaProcess> restored = new ArrayList<>();
         List<CudaProcess> toUnlock = new ArrayList<>();
-        for (CudaProcess holder : holders) {
-            attempt(failures, () -> toLocked(holder, map, toUnlock));
+        for (Map.Entry<CudaProcess, FutureTask<CudaState>> asked : states(holders).entrySet()) {
+            attempt(failures, () -> toLocked(asked.getKey(), Together.result(asked.getValue()), map, restored, toUnlock));
+        }
+        for (Map.Entry<CudaProcess, FutureTask<CudaState>> asked : states(restored).entrySet()) {
+            attempt(failures, () -> {
+                requireRestored(asked.getKey().process(), CudaResult.SUCCESS, Together.result(asked.getValue()));
+                toUnlock.add(asked.getKey());
+            });
         }
         long unlocking = System.nanoTime();
+        Map<CudaProcess, Integer> unlocked = new LinkedHashMap<>();
         for (CudaProcess holder : toUnlock) {
-            attempt(failures, () -> toRunning(holder));
+            attempt(failures, () -> unlocked.put(holder, unlock(holder.process())));
+        }
+        for (Map.Entry<CudaProcess, FutureTask<CudaState>> asked : states(List.copyOf(unlocked.keySet())).entrySet()) {
+            attempt(failures, () -> requireRunning(asked.getKey().process(), unlocked.getOrDefault(asked.getKey(), CudaResult.SUCCESS), Together.result(asked.getValue())));
         }
         throwFirst(failures);
         return new Back(toUnlock.size(), Duration.ofNanos(System.nanoTime() - unlocking));
     }
 
-    private void toLocked(CudaProcess holder, List<GpuPair> map, List<CudaProcess> toUnlock) throws IOException, InterruptedException {
+    private Map<CudaProcess, FutureTask<CudaState>> states(List<CudaProcess> holders) {
+        return Together.ask(holders, one -> node.driver().state(one.process()));
+    }
+
+    private void toLocked(CudaProcess holder, CudaState state, List<GpuPair> map, List<CudaProcess> restored, List<CudaProcess> toUnlock) throws IOException, InterruptedException {
         JobProcess process = holder.process();
-        CudaState state = node.driver().state(process);
         switch (state) {
             case RUNNING -> LOG.debug("process {} runs already", process.pid());
             case LOCKED -> toUnlock.add(holder);
             case CHECKPOINTED -> {
                 restore(process, map);
-                toUnlock.add(holder);
+                restored.add(holder);
             }
             case FAILED, CHECKPOINTING, RESTORING, UNKNOWN ->
                     throw failure(process, "is in the driver's state " + state + " and can't be brought back; only killing it helps", ErrorCode.GPU_RESTORE_FAILED);
@@ -296,21 +287,29 @@ public final class GpuTree {
         } catch (GpuHelper.Gone inDoubt) {
             LOG.warn("the restore of process {} was interrupted: {}", process.pid(), inDoubt.getMessage());
         }
-        CudaState state = node.driver().state(process);
+        if (error != CudaResult.SUCCESS) {
+            requireRestored(process, error, node.driver().state(process));
+        }
+    }
+
+    private static void requireRestored(JobProcess process, int error, CudaState state) {
         if (state != CudaState.LOCKED) {
             throw failure(process, "could not be brought back on the GPU: the driver answers " + CudaResult.name(error) + ", its state is " + state, ErrorCode.GPU_RESTORE_FAILED);
         }
     }
 
-    private void toRunning(CudaProcess holder) throws IOException, InterruptedException {
-        JobProcess process = holder.process();
-        int error = CudaResult.SUCCESS;
+    private int unlock(JobProcess process) throws IOException, InterruptedException {
         try {
-            error = node.driver().unlock(process).error();
+            return node.driver().unlock(process).error();
         } catch (GpuHelper.Gone inDoubt) {
             LOG.warn("the unlock of process {} was interrupted: {}", process.pid(), inDoubt.getMessage());
+            return CudaResult.SUCCESS;
         }
-        CudaState state = node.driver().state(process);
+    }
+
+    private void requireRunning(JobProcess process, int answered, CudaState seen) throws IOException, InterruptedException {
+        int error = answered;
+        CudaState state = seen;
         if (state == CudaState.LOCKED) {
             // An unlock that was refused or lost has no effect that a second one could double.
             error = node.driver().unlock(process).error();

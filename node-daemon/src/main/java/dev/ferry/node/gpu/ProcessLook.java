@@ -7,10 +7,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
-/** What /proc tells of a process; of one that has ended, nothing. */
+/** What /proc tells of a process at one moment, each thing read once; of one that has ended, nothing. Of one thread. */
 final class ProcessLook {
     private final Path folder;
+    private @Nullable List<String> descriptors;
+    private @Nullable Boolean mapsDriver;
+    private @Nullable Boolean stopped;
 
     ProcessLook(int pid) {
         folder = Path.of("/proc", Integer.toString(pid));
@@ -18,7 +22,10 @@ final class ProcessLook {
 
     /** Whether the driver's library is in its memory: without it there is no CUDA state. */
     boolean mapsDriver() {
-        return read("maps").contains("/libcuda.so");
+        if (mapsDriver == null) {
+            mapsDriver = read("maps").contains("/libcuda.so");
+        }
+        return mapsDriver;
     }
 
     String name() {
@@ -32,6 +39,13 @@ final class ProcessLook {
 
     /** Whether any of its threads is stopped by a signal or a debugger, so that the driver's thread may not run. */
     boolean isStopped() {
+        if (stopped == null) {
+            stopped = readStopped();
+        }
+        return stopped;
+    }
+
+    private boolean readStopped() {
         try (DirectoryStream<Path> threads = Files.newDirectoryStream(folder.resolve("task"))) {
             for (Path thread : threads) {
                 String stat = Files.readString(thread.resolve("stat"), StandardCharsets.ISO_8859_1);
@@ -52,9 +66,16 @@ final class ProcessLook {
 
     /** What each of its descriptors leads to. */
     List<String> descriptors() {
+        if (descriptors == null) {
+            descriptors = readDescriptors();
+        }
+        return descriptors;
+    }
+
+    private List<String> readDescriptors() {
         List<String> targets = new ArrayList<>();
-        try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(folder.resolve("fd"))) {
-            for (Path descriptor : descriptors) {
+        try (DirectoryStream<Path> there = Files.newDirectoryStream(folder.resolve("fd"))) {
+            for (Path descriptor : there) {
                 targets.add(Files.readSymbolicLink(descriptor).toString());
             }
         } catch (IOException ended) {

@@ -150,11 +150,16 @@ final class GpuPhase {
         requireHostMemory(bytes);
         room.accept(bytes);
         List<GpuUse> uses = job.context().gpu().given(uuids).stream().map(device -> use(device, used)).toList();
-        job.change(record -> record.clearGpuUses().addAllGpuUses(uses).clearGpuProcesses().addAllGpuProcesses(holders.stream().map(CudaProcess::innerPid).toList()));
         // The bytes come into the job's own memory: under its old limit the kernel would kill it in the middle.
         long limit = job.cgroup().limits().memory();
+        job.change(
+                record -> {
+                    record.clearGpuUses().addAllGpuUses(uses).clearGpuProcesses().addAllGpuProcesses(holders.stream().map(CudaProcess::innerPid).toList());
+                    if (limit > 0) {
+                        record.setGpuMemoryLimit(limit);
+                    }
+                });
         if (limit > 0) {
-            job.change(record -> record.setGpuMemoryLimit(limit));
             job.cgroup().limits().setMemory(limit + bytes + PARK_ROOM);
         }
         return used;

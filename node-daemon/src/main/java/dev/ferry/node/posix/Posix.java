@@ -61,6 +61,9 @@ public final class Posix {
     private static final int TCP_REPAIR = 19;
     private static final int START_TIME_FIELD_AFTER_NAME = 19;
 
+    /** As it was read once: this process does not outlive a boot. */
+    private static volatile String bootId = "";
+
     private Posix() {}
 
     static POSIX libc() {
@@ -450,7 +453,12 @@ public final class Posix {
 
     /** Names this boot of the machine: a pid from another boot means nothing. */
     public static String bootId() throws IOException {
-        return Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).trim();
+        String known = bootId;
+        if (known.isEmpty()) {
+            known = Files.readString(Path.of("/proc/sys/kernel/random/boot_id")).trim();
+            bootId = known;
+        }
+        return known;
     }
 
     /** How many ranges {@link #readMemory} takes at a time. */
