@@ -2,6 +2,7 @@
  * A job that uses what can't be saved, and says "step N" all the time: refused KIND
  *   gdrcopy | fork | managed | ipc | multicast | exported | stopped | vsock (which CRIU refuses) | mps | imex (by what their files are called)
  * or one that only waits, in N processes that each have memory on the GPU: refused idle N
+ * or one that starts processes which use the GPU for a moment, all the time: refused spawn
  */
 #define _GNU_SOURCE
 #include "driver.h"
@@ -10,8 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void pause_for_ever(void)
@@ -26,6 +29,18 @@ int main(int count, char **argument)
 	void *context;
 	device_pointer memory;
 	char path[256], handle[64];
+	if (strcmp(kind, "spawn") == 0 && fork() == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;) {
+			if (fork() == 0) {
+				execl(argument[0], argument[0], "brief", (char *)NULL);
+				_exit(127);
+			}
+			usleep(60000);
+			while (waitpid(-1, NULL, WNOHANG) > 0)
+				;
+		}
+	}
 	if (cuInit(0) || cuCtxCreate_v2(&context, 0, 0) || cuMemAlloc_v2(&memory, 1 << 20))
 		return 1;
 	if (strcmp(kind, "gdrcopy") == 0) {
@@ -72,6 +87,9 @@ int main(int count, char **argument)
 				_exit(127);
 			}
 		}
+	} else if (strcmp(kind, "brief") == 0) {
+		usleep(100000);
+		return 0;
 	} else if (strcmp(kind, "nothing") == 0) {
 		pause_for_ever();
 	}

@@ -88,9 +88,11 @@ public final class GpuTree {
             }
             List<CudaProcess> running = new ArrayList<>();
             for (Map.Entry<CudaProcess, FutureTask<CudaState>> asked : Together.ask(others, one -> soundState(one.process())).entrySet()) {
-                if (Together.result(asked.getValue()) == CudaState.RUNNING) {
-                    running.add(asked.getKey());
-                }
+                unlessEnded(asked.getKey(), asked.getValue(), state -> {
+                    if (state == CudaState.RUNNING) {
+                        running.add(asked.getKey());
+                    }
+                });
             }
             lockTogether(running, Duration.ofNanos(Math.max(1_000_000, end - System.nanoTime())));
             locked.addAll(running);
@@ -242,13 +244,13 @@ public final class GpuTree {
         List<CudaProcess> restored = new ArrayList<>();
         List<CudaProcess> toUnlock = new ArrayList<>();
         for (Map.Entry<CudaProcess, FutureTask<CudaState>> asked : states(holders).entrySet()) {
-            attempt(failures, () -> toLocked(asked.getKey(), Together.result(asked.getValue()), map, restored, toUnlock));
+            attempt(failures, () -> unlessEnded(asked.getKey(), asked.getValue(), state -> toLocked(asked.getKey(), state, map, restored, toUnlock)));
         }
         for (Map.Entry<CudaProcess, FutureTask<CudaState>> asked : states(restored).entrySet()) {
-            attempt(failures, () -> {
-                requireRestored(asked.getKey().process(), CudaResult.SUCCESS, Together.result(asked.getValue()));
+            attempt(failures, () -> unlessEnded(asked.getKey(), asked.getValue(), state -> {
+                requireRestored(asked.getKey().process(), CudaResult.SUCCESS, state);
                 toUnlock.add(asked.getKey());
-            });
+            }));
         }
         long unlocking = System.nanoTime();
         Map<CudaProcess, Integer> unlocked = new LinkedHashMap<>();
@@ -256,10 +258,29 @@ public final class GpuTree {
             attempt(failures, () -> unlocked.put(holder, unlock(holder.process())));
         }
         for (Map.Entry<CudaProcess, FutureTask<CudaState>> asked : states(List.copyOf(unlocked.keySet())).entrySet()) {
-            attempt(failures, () -> requireRunning(asked.getKey().process(), unlocked.getOrDefault(asked.getKey(), CudaResult.SUCCESS), Together.result(asked.getValue())));
+            attempt(failures, () -> unlessEnded(asked.getKey(), asked.getValue(), state -> requireRunning(asked.getKey().process(), unlocked.getOrDefault(asked.getKey(), CudaResult.SUCCESS), state)));
         }
         throwFirst(failures);
         return new Back(toUnlock.size(), Duration.ofNanos(System.nanoTime() - unlocking));
+    }
+
+    private interface Next {
+        void go(CudaState state) throws IOException, InterruptedException;
+    }
+
+    /** Goes on by a process's state. Only what it does on the GPU is locked: it may end by itself at any moment, which is nobody's failure; in the driver's restore it is one. */
+    private static void unlessEnded(CudaProcess one, FutureTask<CudaState> asked, Next next) throws IOException, InterruptedException {
+        CudaState state;
+        try {
+            state = Together.result(asked);
+        } catch (FerryException failed) {
+            if (one.process().isAlive()) {
+                throw failed;
+            }
+            LOG.info("process {} of the job has ended", one.process().pid());
+            return;
+        }
+        next.go(state);
     }
 
     private Map<CudaProcess, FutureTask<CudaState>> states(List<CudaProcess> holders) {
@@ -301,6 +322,12 @@ public final class GpuTree {
     private int unlock(JobProcess process) throws IOException, InterruptedException {
         try {
             return node.driver().unlock(process).error();
+        } catch (FerryException failed) {
+            if (process.isAlive()) {
+                throw failed;
+            }
+            // Asked for its state it says so.
+            return CudaResult.SUCCESS;
         } catch (GpuHelper.Gone inDoubt) {
             LOG.warn("the unlock of process {} was interrupted: {}", process.pid(), inDoubt.getMessage());
             return CudaResult.SUCCESS;

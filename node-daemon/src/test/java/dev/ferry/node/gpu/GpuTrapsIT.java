@@ -224,6 +224,27 @@ class GpuTrapsIT {
         assertRuns();
     }
 
+    /** Who comes to CUDA while the others are locked is locked too, or the job runs on; nobody is frozen with a GPU open. */
+    @Test
+    void processesThatComeToCudaMeanwhileAreSavedTooOrTheJobRunsOn() throws Exception {
+        start(1, "refused", "spawn");
+        int parked = 0;
+        for (int round = 0; round < 40 && parked < 3; round++) {
+            CommandResult result = node.order(job.park());
+            if (result.hasError()) {
+                assertThat(result.getJob().getState()).as(result.toString()).isEqualTo(LocalState.LOCAL_RUNNING);
+            } else {
+                parked++;
+                assertThat(node.cards.used()).as("nobody has a GPU").isZero();
+                assertThat(new GpuTree(node.gpu, node.cgroup(job.id)).stillOnGpu()).isEmpty();
+                node.succeed(job.unpark(node.uuids().subList(0, 1)));
+            }
+            job.awaitSteps(node, 1);
+        }
+        assertThat(parked).isEqualTo(3);
+        assertRuns();
+    }
+
     /** Trap 10: the list of processes is kept, for NVML has none of them after the checkpoint; the image holds pids of the sandbox. */
     @Test
     void trap10WhoHadStateIsKnownWhenNvmlSaysThatNobodyDoes() throws Exception {
