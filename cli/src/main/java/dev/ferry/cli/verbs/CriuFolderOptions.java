@@ -12,11 +12,13 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import picocli.CommandLine.Option;
 
 /** What a job gets that comes from a folder of {@code criu dump}, which knows nothing of jobs. */
 final class CriuFolderOptions {
+    /** As much room as the machine's disk has, and nobody but its owner can exchange what lies there. */
+    private static final Path WORK = Path.of("/var/tmp");
+
     @Option(names = "--criu", description = "Not a file, but a folder that 'criu dump' wrote; --workdir, --mount, --cpus and --memory say what 'ferry run' would be told.")
     private boolean criu;
 
@@ -69,8 +71,8 @@ final class CriuFolderOptions {
      * @throws FerryException INVALID_ARGUMENT that names everything that keeps the dump from becoming a job
      */
     <T> T read(Path folder, Taker<T> taker) throws IOException {
-        Path parent = Objects.requireNonNull(folder.toRealPath().getParent(), "a folder of a dump is not /");
-        Path work = Files.createTempDirectory(parent, ".ferry-import-", PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        // Not beside the dump, where another user could exchange it.
+        Path work = Files.createTempDirectory(WORK, ".ferry-import-", PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         try {
             return taker.take(PlainFolder.open(folder).prepare(spec(), work));
         } catch (InterruptedException interrupted) {

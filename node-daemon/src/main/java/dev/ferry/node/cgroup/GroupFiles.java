@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.DirectoryIteratorException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -15,6 +16,8 @@ import java.util.stream.Stream;
 /** Files of control groups, any of which may vanish between two looks: a group is gone as soon as somebody removes it. */
 final class GroupFiles {
     private static final long LOOK_NANOS = 500_000;
+    /** So often a file is removed between open and read at most, and is there again. */
+    private static final int LOOKS = 3;
 
     private GroupFiles() {}
 
@@ -25,16 +28,20 @@ final class GroupFiles {
 
     /** The groups in a group; none when it is gone. */
     static List<Path> below(Path group) {
-        List<Path> children = new ArrayList<>();
-        try (var entries = Files.newDirectoryStream(group, Files::isDirectory)) {
-            entries.forEach(children::add);
-        } catch (IOException | DirectoryIteratorException failed) {
-            // Removed between two looks: its last process has ended, so nothing below it is left to be found.
-            if (!Files.notExists(group)) {
-                throw new UncheckedIOException("can't look into " + group, failed instanceof DirectoryIteratorException within ? within.getCause() : (IOException) failed);
+        for (int look = 1; ; look++) {
+            List<Path> children = new ArrayList<>();
+            try (var entries = Files.newDirectoryStream(group, Files::isDirectory)) {
+                entries.forEach(children::add);
+                return children;
+            } catch (NoSuchFileException gone) {
+                // Removed between two looks: its last process has ended, so nothing below it is left to be found.
+                return List.of();
+            } catch (IOException | DirectoryIteratorException failed) {
+                if (look == LOOKS) {
+                    throw new UncheckedIOException("can't look into " + group, failed instanceof DirectoryIteratorException within ? within.getCause() : (IOException) failed);
+                }
             }
         }
-        return children;
     }
 
     /** Host pids of a group's own processes. */
@@ -48,14 +55,17 @@ final class GroupFiles {
      * @throws UncheckedIOException when it is there and can't be read, as for want of descriptors: a group that can't be seen is not an empty one
      */
     static String read(Path file) {
-        try {
-            return Files.readString(file);
-        } catch (IOException failed) {
-            // Also ENODEV: the group was removed between open and read.
-            if (Files.notExists(file)) {
+        for (int look = 1; ; look++) {
+            try {
+                return Files.readString(file);
+            } catch (NoSuchFileException gone) {
                 return "";
+            } catch (IOException failed) {
+                // ENODEV: the group was removed between open and read; one of its name may be there again.
+                if (look == LOOKS) {
+                    throw new UncheckedIOException("can't read " + file, failed);
+                }
             }
-            throw new UncheckedIOException("can't read " + file, failed);
         }
     }
 

@@ -98,9 +98,10 @@ final class CudaSearch {
                 // It does: a call on it is in flight. The others must be found all the same.
                 return true;
             }
-            if (one.process().isAlive()) {
+            if (failed.code() != ErrorCode.WRONG_STATE && one.process().isAlive()) {
                 throw failed;
             }
+            // It has ended; it may still be on its way out.
             return false;
         }
     }

@@ -274,7 +274,7 @@ public final class GpuTree {
         try {
             state = Together.result(asked);
         } catch (FerryException failed) {
-            if (one.process().isAlive()) {
+            if (failed.code() != ErrorCode.WRONG_STATE && one.process().isAlive()) {
                 throw failed;
             }
             LOG.info("process {} of the job has ended", one.process().pid());
@@ -323,7 +323,7 @@ public final class GpuTree {
         try {
             return node.driver().unlock(process).error();
         } catch (FerryException failed) {
-            if (process.isAlive()) {
+            if (failed.code() != ErrorCode.WRONG_STATE && process.isAlive()) {
                 throw failed;
             }
             // Asked for its state it says so.

@@ -71,6 +71,7 @@ final class RestoreAction {
                 GpuFilePlaces.require(job.context(), spec, job.folder(), access, mounted.get());
             }
             Optional<PlainDump> plain = plain(image, spec);
+            plain.ifPresent(dump -> job.context().policy().requireIds(dump.ids()));
             image.prefetch();
             LogCut.keep(job, image.manifest().getImage().getLogBytes());
             job.clearFolder();

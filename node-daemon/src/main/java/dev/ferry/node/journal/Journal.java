@@ -96,7 +96,7 @@ public final class Journal {
 
     /** Removes the record; a change that comes after this is in memory only. */
     public synchronized void erase() throws IOException {
-        erased = true;
         Files.deleteIfExists(file);
+        erased = true;
     }
 }

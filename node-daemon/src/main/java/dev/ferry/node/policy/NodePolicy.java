@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.Collection;
 import java.util.List;
 import java.util.stream.Stream;
 
@@ -77,6 +78,15 @@ public final class NodePolicy {
             RootPlan.Bind bind = outside.bind();
             requireAllowed("mount source " + bind.source(), bind.source(), bind.readOnly());
         }
+    }
+
+    /**
+     * Looks whether processes may be those of all of these users and groups.
+     *
+     * @throws FerryException as {@link #check}
+     */
+    public void requireIds(Collection<Integer> ids) {
+        ids.forEach(id -> requireUser("user or group", id));
     }
 
     private void requireUser(String what, int id) {

@@ -10,6 +10,7 @@ import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
@@ -421,6 +422,8 @@ public final class Posix {
         try {
             // A program calls itself what it likes, in any bytes.
             stat = Files.readString(file, StandardCharsets.ISO_8859_1);
+        } catch (NoSuchFileException gone) {
+            return OptionalLong.empty();
         } catch (IOException failed) {
             // ESRCH on read when it died between open and read. Anything else, as a want of descriptors, says nothing of the process: who takes it for dead ends what lives.
             if (Files.notExists(file)) {

@@ -20,6 +20,8 @@ public final class PlainCheck {
     /** CRIU's machines that Ferry runs on, by the names that nodes have for them. */
     private static final Map<Integer, String> ARCHITECTURES = Map.of(1, "amd64", 3, "aarch64");
 
+    private static final int THREAD = 5;
+    private static final int CREDENTIALS = 10;
     private static final int INET = 4;
     private static final int UNIX = 5;
     private static final Map<Integer, String> NOT_IN_A_SANDBOX =
@@ -55,6 +57,8 @@ public final class PlainCheck {
         PlainCheck check = new PlainCheck(dump, spec);
         check.inventory();
         check.tasks();
+        check.rights();
+        check.sandbox(spec);
         dump.descriptors().forEach(check::descriptor);
         dump.opens().forEach(open -> check.places.wrong(open).ifPresent(check.problems::add));
         check.places.wrongMount().ifPresent(check.problems::add);
@@ -130,6 +134,31 @@ public final class PlainCheck {
             if (!folder.equals("/")) {
                 problems.add("process " + task.pid() + " has " + folder + " for its root (chroot)");
             }
+        }
+    }
+
+    /** What {@link PlainRights} bounds must be where it bounds it: criu takes rights also from files of its older versions. */
+    private void rights() {
+        if (dump.files().names().stream().anyMatch(name -> name.startsWith("creds-"))) {
+            problems.add("it has rights of processes in files of their own (creds-*.img), as only a criu older than 2 writes them");
+        }
+        for (PlainDump.Task task : dump.tasks()) {
+            if (!task.threads().isEmpty() && !task.threads().contains(task.pid())) {
+                problems.add("process " + task.pid() + " is not among its threads");
+            }
+            for (int thread : task.threads()) {
+                boolean told = !dump.entries("core-" + thread + ".img").isEmpty() && dump.entries("core-" + thread + ".img").stream().allMatch(core -> core.has(THREAD) && core.message(THREAD).has(CREDENTIALS));
+                if (!told) {
+                    problems.add("core-" + thread + ".img does not say which rights the thread has");
+                }
+            }
+        }
+    }
+
+    /** The processes keep the users that they had, and see the machine's own file system: criu, which is root, runs there. */
+    private void sandbox(JobSpec spec) {
+        if (!spec.getRootfs().isEmpty() || spec.getUid() != 0 || spec.getGid() != 0) {
+            problems.add("its job can have no user and no root file system (rootfs) of its own: the dump says who its processes are");
         }
     }
 

@@ -53,7 +53,8 @@ public final class PlainDump {
      *
      * @throws FerryException INVALID_ARGUMENT: it is not a whole dump, or not as CRIU writes it
      */
-    public static PlainDump read(PlainFiles files) {
+    public static PlainDump read(PlainFiles all) {
+        PlainFiles files = new Bounded(all);
         if (!files.names().contains(CriuFile.INVENTORY)) {
             throw refused("it has no " + CriuFile.INVENTORY + ", which criu writes last: the dump was not finished, or this is no folder of a dump");
         }
@@ -68,6 +69,23 @@ public final class PlainDump {
             throw refused("pstree.img names no process");
         }
         return new PlainDump(files, List.copyOf(tasks), parse(files, "files.img").entries());
+    }
+
+    /** Ids of all users and groups that its processes have or could take on again. */
+    public Set<Integer> ids() {
+        Set<Integer> ids = new HashSet<>();
+        for (Task task : tasks) {
+            for (int thread : task.threads()) {
+                for (CriuFile.Entry core : entries("core-" + thread + ".img")) {
+                    CriuFile.Entry credentials = core.message(5).message(10);
+                    for (int field = 1; field <= 8; field++) {
+                        ids.add((int) credentials.number(field));
+                    }
+                    credentials.numbers(14).forEach(group -> ids.add(group.intValue()));
+                }
+            }
+        }
+        return ids;
     }
 
     static FerryException refused(String why) {
@@ -168,5 +186,33 @@ public final class PlainDump {
             }
         }
         return opens;
+    }
+
+    /** Gives out no more than fits into memory many times over: parsed, a file takes as much. */
+    private static final class Bounded implements PlainFiles {
+        private static final long MOST_BYTES = 256L << 20;
+        private static final int MOST_OF_CORE = 1 << 20;
+
+        private final PlainFiles all;
+        private long given;
+
+        Bounded(PlainFiles all) {
+            this.all = all;
+        }
+
+        @Override
+        public Set<String> names() {
+            return all.names();
+        }
+
+        @Override
+        public byte[] read(String name) {
+            byte[] content = all.read(name);
+            given += content.length;
+            if (given > MOST_BYTES || (name.startsWith("core-") && content.length > MOST_OF_CORE)) {
+                throw refused(name + " has " + content.length + " bytes, more than criu writes there, or all files that describe the processes have more than " + (MOST_BYTES >> 20) + " MiB");
+            }
+            return content;
+        }
     }
 }

@@ -13,12 +13,14 @@ import dev.ferry.storage.Images;
 import dev.ferry.storage.look.CriuFile;
 import dev.ferry.storage.object.FolderStore;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -75,7 +77,10 @@ public final class PlainFolder implements PlainFiles {
             if (size(name) > LARGEST_FILE) {
                 throw PlainDump.refused(name + " has " + size(name) + " bytes, and no such file of CRIU has more than " + LARGEST_FILE);
             }
-            return Files.readAllBytes(folder.resolve(name));
+            // The folder may be another user's, who could put a link there meanwhile.
+            try (InputStream content = Files.newInputStream(folder.resolve(name), LinkOption.NOFOLLOW_LINKS)) {
+                return content.readNBytes((int) LARGEST_FILE + 1);
+            }
         } catch (IOException unreadable) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, "The dump's file " + folder.resolve(name) + " can't be read: " + unreadable.getMessage(), unreadable);
         }
@@ -138,7 +143,7 @@ public final class PlainFolder implements PlainFiles {
     }
 
     private void copy(ImageWriter writer, String name) throws IOException, InterruptedException {
-        try (FileChannel file = FileChannel.open(folder.resolve(name));
+        try (FileChannel file = FileChannel.open(folder.resolve(name), StandardOpenOption.READ, LinkOption.NOFOLLOW_LINKS);
                 ByteSink sink = writer.file(name)) {
             boolean more = true;
             while (more) {

@@ -27,6 +27,8 @@ public final class PlainRights {
     private static final int AMBIENT = 19;
     private static final int FILTER_MODE = 2;
     private static final int STRICT_MODE = 1;
+    private static final int OLD_FILTER_MODE = 11;
+    private static final int OLD_FILTER = 12;
     /** Of the signal that a thread gets when its parent ends. */
     private static final int PARENT_DEATH = 8;
     /** SCHED_OTHER, BATCH and IDLE; all others go before other programs. */
@@ -34,10 +36,16 @@ public final class PlainRights {
 
     private final long capabilities;
     private final int filter;
+    private final int ownFilters;
 
-    private PlainRights(long capabilities, int filter) {
+    /**
+     * @param filter the last of a job's filters, by its place in the file; below 0: a job has none
+     * @param ownFilters how many the dump has, which lie before the job's
+     */
+    private PlainRights(long capabilities, int filter, int ownFilters) {
         this.capabilities = capabilities;
         this.filter = filter;
+        this.ownFilters = ownFilters;
     }
 
     /**
@@ -57,13 +65,15 @@ public final class PlainRights {
     public static Map<String, byte[]> bounded(PlainDump dump, long capabilities, List<Filter> filters) {
         Map<String, byte[]> files = new HashMap<>();
         int first = 0;
+        int ownFilters = 0;
         if (!filters.isEmpty()) {
             CriuFile own = dump.file(FILTERS);
             List<UnknownFieldSet> all = new ArrayList<>(own.entries().stream().flatMap(entry -> entry.messages(1).stream()).map(CriuFile.Entry::fields).toList());
+            ownFilters = all.size();
             first = all.size() + filters.size() - 1;
             files.put(FILTERS, new CriuFile(own.magic(), List.of(new CriuFile.Entry(chained(all, filters)))).content());
         }
-        PlainRights rights = new PlainRights(capabilities, filters.isEmpty() ? -1 : first);
+        PlainRights rights = new PlainRights(capabilities, filters.isEmpty() ? -1 : first, ownFilters);
         for (PlainDump.Task task : dump.tasks()) {
             for (int thread : task.threads()) {
                 String name = "core-" + thread + ".img";
@@ -79,8 +89,11 @@ public final class PlainRights {
     private static UnknownFieldSet chained(List<UnknownFieldSet> own, List<Filter> filters) {
         int begin = own.size();
         Field.Builder all = Field.newBuilder();
-        for (UnknownFieldSet one : own) {
-            all.addLengthDelimited((one.hasField(2) ? one : one.toBuilder().addField(2, number(begin + filters.size() - 1L)).build()).toByteString());
+        for (int i = 0; i < own.size(); i++) {
+            UnknownFieldSet one = own.get(i);
+            // Only one before it can have been there before it.
+            boolean named = one.hasField(2) && Long.compareUnsigned(number(one, 2), i) < 0;
+            all.addLengthDelimited((named ? one : with(one, 2, begin + filters.size() - 1L)).toByteString());
         }
         for (int i = 0; i < filters.size(); i++) {
             UnknownFieldSet.Builder added = UnknownFieldSet.newBuilder().addField(1, Field.newBuilder().addLengthDelimited(ByteString.copyFrom(filters.get(i).instructions())).build());
@@ -95,14 +108,15 @@ public final class PlainRights {
     /** The parent of the first process ends with the restore: it is criu. */
     private UnknownFieldSet core(UnknownFieldSet core, boolean ofRoot) {
         UnknownFieldSet.Builder bounded = core.toBuilder();
-        message(core, TASK, bounded, this::task);
+        message(core, TASK, bounded, PlainRights::task);
         message(core, THREAD, bounded, thread -> ofRoot ? thread(thread).toBuilder().clearField(PARENT_DEATH).build() : thread(thread));
         return bounded.build();
     }
 
-    /** Nothing may be spared when memory is short. */
-    private UnknownFieldSet task(UnknownFieldSet task) {
-        return number(task, 14) < 0 ? with(task, 14, 0) : task;
+    /** Nothing may be spared when memory is short. Filters that older versions of criu wrote here would take the place of those of the threads. */
+    private static UnknownFieldSet task(UnknownFieldSet task) {
+        UnknownFieldSet bounded = task.toBuilder().clearField(OLD_FILTER_MODE).clearField(OLD_FILTER).build();
+        return number(bounded, 14) < 0 ? with(bounded, 14, 0) : bounded;
     }
 
     private UnknownFieldSet thread(UnknownFieldSet thread) {
@@ -114,7 +128,9 @@ public final class PlainRights {
         if (!USUAL_POLICIES.contains(number(thread, 4))) {
             bounded = with(with(bounded, 4, 0), 5, 0);
         }
-        if (filter >= 0 && number(thread, 11) != STRICT_MODE && number(thread, 11) != FILTER_MODE) {
+        // A filter of the dump's own is chained behind the job's; a thread that names none of those gets the job's alone.
+        boolean hasOwn = number(thread, 11) == FILTER_MODE && thread.hasField(12) && Long.compareUnsigned(number(thread, 12), ownFilters) < 0;
+        if (filter >= 0 && number(thread, 11) != STRICT_MODE && !hasOwn) {
             bounded = with(with(bounded, 11, FILTER_MODE), 12, filter);
         }
         UnknownFieldSet.Builder whole = bounded.toBuilder();

@@ -232,6 +232,40 @@ class PlainDumpTest {
         assertThat(filters.get(2).bytes(1).toByteArray()).isEqualTo(filter);
     }
 
+    /** What criu would take rights from instead of where they are bounded. */
+    @Test
+    void rightsThatAreElsewhereAreRefused() throws Exception {
+        write("creds-4000.img", file(credentials()));
+        refused(inHome(), "creds-*.img");
+        Files.delete(folder.resolve("creds-4000.img"));
+        write("core-4002.img", file(core(message(1, 1L), 3, 10L)));
+        refused(inHome(), "core-4002.img does not say which rights");
+        write("core-4002.img", file(core(message(1, 1L), 10, credentials())));
+        refused(JobSpec.newBuilder().setWorkdir("/home/me").setUid(1000).build(), "no user and no root file system");
+        refused(JobSpec.newBuilder().setWorkdir("/home/me").setRootfs("/srv/root").build(), "no user and no root file system");
+        write("pstree.img", file(message(1, (long) MAIN, 2, 0L, 3, (long) MAIN, 4, (long) MAIN, 5, (long) THREAD)));
+        refused(inHome(), "process 4000 is not among its threads");
+    }
+
+    @Test
+    void filtersCanNotBeSwitchedOff() throws Exception {
+        write("core-4000.img", file(core(message(1, 1L, 6, "my prog", 11, 0L, 12, 0L), 10, credentials())));
+        // It names a filter that the dump does not have: the first of the job's, which is not all of them.
+        write("core-4002.img", file(core(message(1, 1L), 10, credentials(), 11, 2L, 12, 1L)));
+        write("seccomp.img", file(message(1, message(1, ByteString.copyFromUtf8("its own!"), 2, 1L))));
+        byte[] filter = {1, 2, 3, 4, 5, 6, 7, 8};
+        Map<String, byte[]> bounded = PlainRights.bounded(PlainDump.read(PlainFolder.open(folder)), RIGHTS, List.of(new PlainRights.Filter(0, filter), new PlainRights.Filter(0, filter)));
+        CriuFile.Entry task = entry("core-4000.img", bounded.get("core-4000.img")).message(3);
+        assertThat(task.has(11) || task.has(12)).as("as an older criu wrote it").isFalse();
+        assertThat(entry("core-4002.img", bounded.get("core-4002.img")).message(5).number(12)).isEqualTo(2);
+        assertThat(entry("seccomp.img", bounded.get("seccomp.img")).messages(1).getFirst().number(2)).isEqualTo(2);
+    }
+
+    @Test
+    void theIdsOfAllProcessesAreKnown() throws Exception {
+        assertThat(PlainDump.read(PlainFolder.open(folder)).ids()).containsExactlyInAnyOrder(0, 27);
+    }
+
     @Test
     void noFilterIsMadeWhereAJobHasNone() throws Exception {
         Map<String, byte[]> bounded = PlainRights.bounded(PlainDump.read(PlainFolder.open(folder)), RIGHTS, List.of());
