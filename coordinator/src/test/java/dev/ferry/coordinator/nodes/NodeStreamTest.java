@@ -24,14 +24,15 @@ import org.junit.jupiter.api.io.TempDir;
 class NodeStreamTest {
     @TempDir Path folder;
 
-    /** A store that has something looked at in each transaction. */
+    /** A store that has something looked at at the end of each transaction. */
     private record Looking(StateStore store, Consumer<Transaction> look) implements ForwardingStateStore {
         @Override
         public <T> T transact(Function<Transaction, T> work) {
             return store.transact(
                     state -> {
+                        T done = work.apply(state);
                         look.accept(state);
-                        return work.apply(state);
+                        return done;
                     });
         }
     }
@@ -45,7 +46,7 @@ class NodeStreamTest {
     void aStreamIsKnownBeforeItsNodeIsSaidToBeUp() throws Exception {
         CommandDesk desk = new CommandDesk();
         CompletableFuture<Boolean> known = new CompletableFuture<>();
-        try (StateStore store = new Looking(SqliteStateStore.open(folder), state -> known.complete(desk.isConnected("node-1")));
+        try (StateStore store = new Looking(SqliteStateStore.open(folder), state -> state.node("node-1").ifPresent(written -> known.complete(desk.isConnected("node-1"))));
                 SystemScheduler scheduler = new SystemScheduler("test");
                 NodeDirectory directory = new NodeDirectory(store, desk, Duration.ofSeconds(5), new LeaseTerms(Duration.ofSeconds(5)), Clock.SYSTEM, scheduler)) {
             NodeStreams streams = new NodeStreams(store, desk, directory, new LogRelay(desk), new NodeStreams.Terms(Duration.ofSeconds(1), Duration.ofSeconds(5)), Leads.ALONE, Clock.SYSTEM, scheduler);
