@@ -149,7 +149,7 @@ public final class JobVerbs {
     }
 
     /** {@code ferry cancel}. */
-    @Command(name = "cancel", description = "Ends jobs for good; their logs and images stay.", footer = {"", "Example:", "  ferry cancel train"})
+    @Command(name = "cancel", description = "Ends jobs for good; their logs and images stay. An operation on one that has not ended is waited for.", footer = {"", "Example:", "  ferry cancel train"})
     public static final class Cancel implements Callable<Integer> {
         @Mixin private final ServerOption server = new ServerOption();
 
@@ -159,7 +159,7 @@ public final class JobVerbs {
         @Override
         public Integer call() {
             try (Client client = server.connect()) {
-                return Operations.each(server, client, jobs, false, job -> Operations.begin(client, job, stub -> stub.cancelJob(CancelJobRequest.newBuilder().setJob(job).build())));
+                return Operations.each(server, client, jobs, false, true, job -> stub -> stub.cancelJob(CancelJobRequest.newBuilder().setJob(job).build()));
             }
         }
     }

@@ -38,9 +38,9 @@ public final class MoveVerbs {
 
         abstract Function<FerryGrpc.FerryBlockingStub, Operation> request(String name);
 
-        /** Begins what is followed. */
-        Operation begin(Client client, String name) {
-            return client.ask(request(name));
+        /** Whether another operation on the job is waited for, unless this one is not either. */
+        boolean waits() {
+            return false;
         }
 
         /** What must be asked before. */
@@ -54,7 +54,7 @@ public final class MoveVerbs {
         public Integer call() {
             try (Client client = server.connect()) {
                 prepare(client);
-                return Operations.each(server, client, names(), detach, name -> detach ? client.ask(request(name)) : begin(client, name));
+                return Operations.each(server, client, names(), detach, waits(), this::request);
             }
         }
     }
@@ -113,7 +113,7 @@ public final class MoveVerbs {
     /** {@code ferry suspend}. */
     @Command(
             name = "suspend",
-            description = "Saves jobs into the store and stops them; they take no room then.",
+            description = "Saves jobs into the store and stops them; they take no room then. An operation on one that has not ended is waited for, unless with --detach.",
             footer = {"", "Examples:", "  ferry suspend train", "  ferry suspend --park train"})
     public static final class Suspend extends MoveAll {
         @Option(names = "--park", description = "Only as far as main memory: its GPUs are free for the next job at once, its processes stay frozen on their node. A second 'ferry suspend' saves it from there.")
@@ -125,8 +125,8 @@ public final class MoveVerbs {
         }
 
         @Override
-        Operation begin(Client client, String job) {
-            return Operations.begin(client, job, request(job));
+        boolean waits() {
+            return true;
         }
     }
 

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
@@ -72,10 +73,11 @@ public final class NodeDrain implements Callable<Integer> {
                 continue;
             }
             try {
-                Operation late = Operations.begin(client, job, stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(job).build()));
-                ended.add(Operations.oneOfSeveral(server, client, late));
+                // What it is waited for may have moved it: from where it is then, it need not go.
+                Optional<Operation> late = Operations.begin(client, job, now -> now.getNode().equals(begun.getNode().getName()), stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(job).build()));
+                late.ifPresent(move -> ended.add(Operations.oneOfSeveral(server, client, move)));
             } catch (FerryException stays) {
-                if (stays.code() == ErrorCode.COORDINATOR_UNREACHABLE) {
+                if (Operations.isAway(stays)) {
                     throw stays;
                 }
                 refused.put(job, stays);

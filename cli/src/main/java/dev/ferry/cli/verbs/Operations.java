@@ -1,7 +1,6 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
-import dev.ferry.cli.Main;
 import dev.ferry.cli.output.Failure;
 import dev.ferry.cli.output.OperationView;
 import dev.ferry.cli.output.Terminal;
@@ -16,10 +15,12 @@ import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
-import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import java.util.function.Predicate;
 
 /** Begins operations, and follows them to their end. */
 final class Operations {
@@ -65,38 +66,22 @@ final class Operations {
         return ended;
     }
 
+    /** How a request names a job. */
+    interface Request extends Function<String, Function<FerryGrpc.FerryBlockingStub, Operation>> {}
+
     /**
      * Begins an operation on each of several jobs, then follows them. What is wrong with one is said, and keeps nobody from the others.
      *
+     * @param waits whether another operation that is at work on a job is waited for, as {@link #begin} does
      * @return 0, or the exit status of the first that was refused or failed
      * @throws FerryException what is wrong, where there is one only
      */
-    static int each(ServerOption server, Client client, List<String> jobs, boolean detach, Function<String, Operation> begin) {
+    static int each(ServerOption server, Client client, List<String> jobs, boolean detach, boolean waits, Request request) {
         if (jobs.size() == 1 && !detach) {
-            return follow(server, client, begin.apply(jobs.getFirst()));
+            String job = jobs.getFirst();
+            return follow(server, client, waits ? begin(client, job, request.apply(job)) : client.ask(request.apply(job)));
         }
-        List<Integer> statuses = new ArrayList<>();
-        List<Operation> begun = new ArrayList<>();
-        for (String job : jobs) {
-            try {
-                begun.add(begin.apply(job));
-            } catch (FerryException refused) {
-                if (jobs.size() == 1 || refused.code() == ErrorCode.COORDINATOR_UNREACHABLE) {
-                    throw refused;
-                }
-                statuses.add(Failure.print(refused, false));
-            }
-        }
-        for (Operation one : begun) {
-            Operation now = detach ? one : oneOfSeveral(server, client, one);
-            if (now.getState() == OperationState.FAILED_OPERATION) {
-                statuses.add(Main.statusOf(new FerryException(now.getError())));
-            }
-            if (detach || server.json()) {
-                server.print(now, () -> now.getId() + "\n");
-            }
-        }
-        return statuses.isEmpty() ? 0 : statuses.getFirst();
+        return new SeveralOperations(server, client, detach).run(jobs, waits && !detach, request);
     }
 
     /**
@@ -105,9 +90,26 @@ final class Operations {
      * @throws FerryException OPERATION_IN_PROGRESS when there is another one each time
      */
     static Operation begin(Client client, String job, Function<FerryGrpc.FerryBlockingStub, Operation> call) {
+        return begin(client, job, () -> true, call).orElseThrow();
+    }
+
+    /**
+     * As {@link #begin(Client, String, Function)}, of a job that may change while another operation is waited for.
+     *
+     * @param wanted is asked before every try, with how the job is then
+     * @return empty: the job is not as it is wanted
+     */
+    static Optional<Operation> begin(Client client, String job, Predicate<Job> wanted, Function<FerryGrpc.FerryBlockingStub, Operation> call) {
+        return begin(client, job, () -> wanted.test(client.look(stub -> stub.getJob(GetJobRequest.newBuilder().setJob(job).build()))), call);
+    }
+
+    private static Optional<Operation> begin(Client client, String job, BooleanSupplier wanted, Function<FerryGrpc.FerryBlockingStub, Operation> call) {
         for (int tries = 1; ; tries++) {
+            if (!wanted.getAsBoolean()) {
+                return Optional.empty();
+            }
             try {
-                return client.ask(call);
+                return Optional.of(client.ask(call));
             } catch (FerryException refused) {
                 if (refused.code() != ErrorCode.OPERATION_IN_PROGRESS || tries == MOST_TRIES) {
                     throw refused;
@@ -134,21 +136,39 @@ final class Operations {
         try {
             return client.follow(stub -> stub.watchOperation(GetOperationRequest.newBuilder().setOperation(begun.getId()).build()), each);
         } catch (FerryException unseen) {
-            String goesOn = "operation " + begun.getId() + " goes on: 'ferry operation show " + begun.getId() + "' tells how far it is";
-            throw unseen.code() == ErrorCode.COORDINATOR_UNREACHABLE || unseen.code() == ErrorCode.NOT_LEADER ? new FerryException(unseen.detail().toBuilder().setAdvice(goesOn).build()) : unseen;
+            throw isAway(unseen) ? new FerryException(unseen.detail().toBuilder().setAdvice(goesOn(begun)).build()) : unseen;
         }
+    }
+
+    /** What is to be said of an operation that can't be seen any more. */
+    static String goesOn(Operation begun) {
+        return "operation " + begun.getId() + " goes on: 'ferry operation show " + begun.getId() + "' tells how far it is";
+    }
+
+    /** Nobody answers, though that was waited for: nothing else will be answered either. */
+    static boolean isAway(FerryException error) {
+        return error.code() == ErrorCode.COORDINATOR_UNREACHABLE || error.code() == ErrorCode.NOT_LEADER;
     }
 
     private static String summary(Client client, Operation operation) {
         StringBuilder text = new StringBuilder("done in ").append(Texts.micros((operation.getEndedAt() - operation.getStartedAt()) * 1000));
         boolean saves = operation.getStepsList().stream().anyMatch(step -> step.getName().equals("DUMP"));
         if (saves) {
-            Image image = client.ask(stub -> stub.getImage(GetImageRequest.newBuilder().setImage(operation.getImage()).build())).getImage();
-            text.append(": image ").append(image.getId()).append(", ").append(Texts.bytes(image.getBytes())).append(", ").append(Texts.bytes(image.getSentBytes())).append(" sent, frozen ").append(Texts.micros(image.getFreezeMicros()));
+            text.append(image(client, operation.getImage()));
         }
         if (operation.getOutageMicros() > 0) {
             text.append(", stood still ").append(Texts.micros(operation.getOutageMicros()));
         }
         return text.append('\n').toString();
+    }
+
+    /** Nothing where it can't be had: the operation has succeeded nevertheless, and an image may be deleted by then. */
+    private static String image(Client client, String id) {
+        try {
+            Image image = client.look(stub -> stub.getImage(GetImageRequest.newBuilder().setImage(id).build())).getImage();
+            return ": image " + image.getId() + ", " + Texts.bytes(image.getBytes()) + ", " + Texts.bytes(image.getSentBytes()) + " sent, frozen " + Texts.micros(image.getFreezeMicros());
+        } catch (FerryException untold) {
+            return "";
+        }
     }
 }

@@ -8,6 +8,7 @@ import dev.ferry.common.Errors;
 import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.api.ErrorTransport;
 import dev.ferry.proto.v1.CancelJobRequest;
+import dev.ferry.proto.v1.CheckpointJobRequest;
 import dev.ferry.proto.v1.DecisionsGrpc;
 import dev.ferry.proto.v1.DrainNodeResponse;
 import dev.ferry.proto.v1.ErrorCode;
@@ -30,12 +31,16 @@ import dev.ferry.proto.v1.OperationKind;
 import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.RebalancePlan;
 import dev.ferry.proto.v1.RebalanceRequest;
+import dev.ferry.proto.v1.Step;
+import dev.ferry.proto.v1.StepState;
 import dev.ferry.proto.v1.SuspendJobRequest;
+import io.grpc.Status;
 import io.grpc.stub.StreamObserver;
 import io.vertx.core.json.JsonObject;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -72,6 +77,47 @@ class SeveralMovesTest {
         Ferry.Said said = ferry("node", "drain", "node-1");
         assertThat(said.error()).contains("op-fails-1 can't", "operation op-busy on job j-busy has not ended, and is waited for");
         assertThat(said.out()).contains("op-well of job", "op-late of job", "node-1 is DRAINED").doesNotContain("could not be moved");
+        assertThat(said.status()).isZero();
+    }
+
+    @Test
+    void aJobThatHasLeftTheNodeIsNotMovedAgain() {
+        cluster.then = "node-2";
+        Ferry.Said said = ferry("node", "drain", "node-1");
+        assertThat(cluster.asked).containsExactly("j-busy", "op-busy is waited for");
+        assertThat(said.out()).contains("node-1 is DRAINED").doesNotContain("op-late");
+        assertThat(said.status()).isZero();
+    }
+
+    @Test
+    void aJobThatIsBusyHoldsNoOtherUp() {
+        cluster.busyFor = 2;
+        Ferry.Said said = ferry("cancel", "j-busy", "j-free");
+        assertThat(cluster.asked).containsExactly("j-busy", "j-free", "j-busy", "op-busy is waited for", "j-busy");
+        assertThat(said.out()).contains("op-late", "op-j-free");
+        assertThat(said.status()).isZero();
+    }
+
+    @Test
+    void whatHasBegunIsToldWhenNobodyAnswersAnyMore() {
+        Ferry.Said said = ferry("cancel", "j-free", "j-silent", "j-other");
+        assertThat(said.error()).contains("operation op-j-free goes on", "COORDINATOR_UNREACHABLE");
+        assertThat(cluster.asked).containsExactly("j-free", "j-silent");
+        assertThat(ferry("checkpoint", "--detach", "j-free", "j-silent").out()).contains("op-j-free");
+    }
+
+    @Test
+    void oneThatCanNotBeFollowedHidesNoOther() {
+        Ferry.Said said = ferry("cancel", "j-unseen", "j-free");
+        assertThat(said.error()).contains("OPERATION_NOT_FOUND");
+        assertThat(said.out()).contains("op-j-free", "done in");
+        assertThat(said.status()).isEqualTo(status(ErrorCode.OPERATION_NOT_FOUND));
+    }
+
+    @Test
+    void anImageThatCanNotBeShownFailsNothing() {
+        Ferry.Said said = ferry("operation", "watch", "op-saves");
+        assertThat(said.out()).contains("done in").doesNotContain(": image");
         assertThat(said.status()).isZero();
     }
 
@@ -164,7 +210,11 @@ class SeveralMovesTest {
     private static final class Cluster extends FerryGrpc.FerryImplBase {
         private final Deque<Evacuation> evacuations = new ArrayDeque<>();
         private Node after = Node.newBuilder().setName("node-1").setState(NodeState.DRAINED).build();
+        private final List<String> asked = new CopyOnWriteArrayList<>();
         private int busyFor = 1;
+        /** Where a job is when what has kept it busy has ended. */
+        private String then = "node-1";
+        private volatile String at = "node-1";
 
         private static Operation open(String id) {
             return Operation.newBuilder().setId(id).setJob(id + " of job").setKind(OperationKind.MIGRATE).setState(OperationState.OPEN).build();
@@ -172,6 +222,9 @@ class SeveralMovesTest {
 
         private static Operation ended(String id) {
             Operation.Builder ended = open(id).toBuilder().setState(OperationState.SUCCEEDED);
+            if (id.equals("op-saves")) {
+                ended.addSteps(Step.newBuilder().setName("DUMP").setState(StepState.STEP_DONE));
+            }
             return id.startsWith("op-fails") ? ended.setState(OperationState.FAILED_OPERATION).setError(new FerryException(ErrorCode.DUMP_FAILED, id + " can't").detail()).build() : ended.build();
         }
 
@@ -180,7 +233,16 @@ class SeveralMovesTest {
             to.onCompleted();
         }
 
-        private void begin(StreamObserver<Operation> to) {
+        private void begin(String job, StreamObserver<Operation> to) {
+            asked.add(job);
+            if (job.equals("j-silent")) {
+                to.onError(Status.UNAVAILABLE.asRuntimeException());
+                return;
+            }
+            if (!job.equals("j-busy")) {
+                answer(to, open("op-" + job));
+                return;
+            }
             busyFor--;
             if (busyFor >= 0) {
                 to.onError(ErrorTransport.toStatus(new FerryException(ErrorCode.OPERATION_IN_PROGRESS, "Operation op-busy on job j-busy has not ended")));
@@ -197,22 +259,27 @@ class SeveralMovesTest {
 
         @Override
         public void migrateJob(MigrateJobRequest request, StreamObserver<Operation> to) {
-            begin(to);
+            begin(request.getJob(), to);
         }
 
         @Override
         public void cancelJob(CancelJobRequest request, StreamObserver<Operation> to) {
-            begin(to);
+            begin(request.getJob(), to);
+        }
+
+        @Override
+        public void checkpointJob(CheckpointJobRequest request, StreamObserver<Operation> to) {
+            begin(request.getJob(), to);
         }
 
         @Override
         public void suspendJob(SuspendJobRequest request, StreamObserver<Operation> to) {
-            begin(to);
+            begin(request.getJob(), to);
         }
 
         @Override
         public void getJob(GetJobRequest request, StreamObserver<Job> to) {
-            answer(to, Job.newBuilder().setId(request.getJob()).setOperation("op-busy").build());
+            answer(to, Job.newBuilder().setId(request.getJob()).setNode(at).setOperation("op-busy").build());
         }
 
         @Override
@@ -227,7 +294,15 @@ class SeveralMovesTest {
 
         @Override
         public void watchOperation(GetOperationRequest request, StreamObserver<Operation> to) {
-            answer(to, ended(request.getOperation()));
+            if (request.getOperation().equals("op-busy")) {
+                asked.add("op-busy is waited for");
+                at = then;
+            }
+            if (request.getOperation().equals("op-j-unseen")) {
+                to.onError(ErrorTransport.toStatus(new FerryException(ErrorCode.OPERATION_NOT_FOUND, "There is no operation op-j-unseen")));
+            } else {
+                answer(to, ended(request.getOperation()));
+            }
         }
 
         @Override
