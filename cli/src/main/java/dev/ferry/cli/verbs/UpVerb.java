@@ -5,36 +5,20 @@ import dev.ferry.cli.cluster.CleanEnd;
 import dev.ferry.cli.cluster.LocalCluster;
 import dev.ferry.cli.cluster.SpotMachines;
 import dev.ferry.cli.cluster.Supervisor;
-import dev.ferry.common.DurableFile;
 import dev.ferry.common.FerryException;
 import dev.ferry.node.emulator.Cloud;
 import dev.ferry.node.standin.StandInSpec;
 import dev.ferry.proto.v1.ErrorCode;
-import dev.ferry.proto.v1.GetJobRequest;
-import dev.ferry.proto.v1.GetOperationRequest;
 import dev.ferry.proto.v1.GetServerRequest;
-import dev.ferry.proto.v1.Job;
-import dev.ferry.proto.v1.JobState;
-import dev.ferry.proto.v1.ListJobsRequest;
-import dev.ferry.proto.v1.Operation;
-import dev.ferry.proto.v1.OperationKind;
-import dev.ferry.proto.v1.OperationState;
-import dev.ferry.proto.v1.ResumeJobRequest;
 import dev.ferry.proto.v1.Server;
-import dev.ferry.proto.v1.SuspendJobRequest;
 import dev.ferry.storage.seal.MasterKey;
 import java.io.Closeable;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import picocli.CommandLine.Command;
@@ -103,18 +87,19 @@ public final class UpVerb implements Callable<Integer> {
             try (Client client = new Client(cluster.server())) {
                 // Whoever has answered once is waited for when it is started again.
                 Server ignored = client.ask(stub -> stub.getServer(GetServerRequest.getDefaultInstance()));
-                resume(client, folder);
+                StopOfJobs jobs = new StopOfJobs(client, folder);
+                jobs.resume();
                 announce(cluster, folder);
                 asked.await();
                 say("suspending running jobs ...");
-                suspend(client, folder);
+                jobs.suspend();
             }
             say("stopping ...");
         }
         return 0;
     }
 
-    private static void say(String line) {
+    static void say(String line) {
         System.out.println(line);
         System.out.flush();
     }
@@ -154,82 +139,5 @@ public final class UpVerb implements Callable<Integer> {
         }
         System.out.println("      ferry ps" + option + "   ferry migrate" + option + " hello   ferry logs -f" + option + " hello");
         System.out.flush();
-    }
-
-    private static Path suspendedList(Path folder) {
-        return folder.resolve("suspended-at-stop");
-    }
-
-    private static void suspend(Client client, Path folder) throws IOException {
-        try {
-            suspendAll(client, folder);
-        } catch (FerryException unreachable) {
-            // The parts are stopped nevertheless: an operator asked for that.
-            System.err.println("ferry: the jobs are not suspended and end now: " + unreachable.getMessage());
-            System.err.println("  what to do: 'ferry restore JOB' after the next start lets one go on from its last image");
-        }
-    }
-
-    /** Asked again when the coordinator went away meanwhile: it may have begun then. */
-    private static Operation suspend(Client client, String job) {
-        try {
-            return client.look(stub -> stub.suspendJob(SuspendJobRequest.newBuilder().setJob(job).build()));
-        } catch (FerryException busy) {
-            Job now = client.look(stub -> stub.getJob(GetJobRequest.newBuilder().setJob(job).build()));
-            if (busy.code() != ErrorCode.OPERATION_IN_PROGRESS || now.getOperation().isEmpty()) {
-                throw busy;
-            }
-            Operation open = client.look(stub -> stub.getOperation(GetOperationRequest.newBuilder().setOperation(now.getOperation()).build()));
-            if (open.getKind() != OperationKind.SUSPEND) {
-                throw busy;
-            }
-            return open;
-        }
-    }
-
-    private static void suspendAll(Client client, Path folder) throws IOException {
-        List<Operation> begun = new ArrayList<>();
-        Set<String> parked = new HashSet<>();
-        for (Job job : client.look(stub -> stub.listJobs(ListJobsRequest.getDefaultInstance())).getJobsList()) {
-            // What is parked lies in main memory, and would be lost with it.
-            if (job.getState() != JobState.RUNNING && job.getState() != JobState.PARKED) {
-                continue;
-            }
-            if (job.getState() == JobState.PARKED) {
-                parked.add(job.getId());
-            }
-            try {
-                begun.add(suspend(client, job.getId()));
-            } catch (FerryException busy) {
-                System.err.println("ferry: job " + job.getId() + " is not suspended: " + busy.getMessage());
-            }
-        }
-        // Before they have ended: the next start looks at each, whatever becomes of this one.
-        List<String> back = begun.stream().map(Operation::getJob).filter(job -> !parked.contains(job)).toList();
-        DurableFile.write(suspendedList(folder), String.join("\n", back).getBytes(StandardCharsets.UTF_8));
-        for (Operation operation : begun) {
-            Operation end = Operations.toEnd(client, operation, told -> {});
-            if (end.getState() == OperationState.SUCCEEDED) {
-                say("  " + end.getJob() + " is in image " + end.getImage());
-            } else {
-                System.err.println("ferry: job " + end.getJob() + " could not be suspended and ends now: " + end.getError().getMessage());
-            }
-        }
-    }
-
-    /** Jobs that the last stop suspended go on; those that an operator suspended stay so. */
-    private static void resume(Client client, Path folder) throws IOException {
-        for (String job : DurableFile.read(suspendedList(folder)).map(content -> new String(content, StandardCharsets.UTF_8)).orElse("").lines().toList()) {
-            try {
-                Job now = client.ask(stub -> stub.getJob(GetJobRequest.newBuilder().setJob(job).build()));
-                if (now.getState() == JobState.SUSPENDED) {
-                    Operation begun = client.ask(stub -> stub.resumeJob(ResumeJobRequest.newBuilder().setJob(job).build()));
-                    System.out.println("job " + job + " goes on (" + begun.getId() + ")");
-                }
-            } catch (FerryException stays) {
-                System.err.println("ferry: job " + job + " stays suspended: " + stays.getMessage());
-            }
-        }
-        Files.deleteIfExists(suspendedList(folder));
     }
 }
