@@ -45,6 +45,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Consumer;
 import java.util.function.Function;
@@ -73,8 +74,10 @@ public final class Client implements AutoCloseable {
 
     private final List<String> addresses;
     private final Access access;
+    private final Duration restart;
     private final Map<String, ManagedChannel> channels = new ConcurrentHashMap<>();
-    private volatile int at;
+    private final AtomicInteger at = new AtomicInteger();
+    private volatile boolean closed;
     /** Some coordinator has answered: one that does not answer then is away for a while, and not a wrong address. */
     private volatile boolean met;
     // Not gRPC's shared threads: those sit in the kernel until the end, and the JVM waits 300 ms for such threads when it exits.
@@ -89,6 +92,14 @@ public final class Client implements AutoCloseable {
      * @param server host:port; where several coordinators share a database, all of them, separated by commas
      */
     public Client(String server, Access access) {
+        this(server, access, RESTART);
+    }
+
+    /**
+     * @param restart how long a coordinator that is alone is waited for; a stream that has stood for longer counts as an answer
+     */
+    Client(String server, Access access, Duration restart) {
+        this.restart = restart;
         addresses = Arrays.stream(server.split(",", -1)).map(String::strip).toList();
         for (String address : addresses) {
             if (!address.matches("([^\\s:]+|\\[[^\\]]+\\]):\\d{1,5}")) {
@@ -158,7 +169,7 @@ public final class Client implements AutoCloseable {
 
     /** The address that is asked now. */
     public String server() {
-        return addresses.get(at);
+        return addresses.get(at.get());
     }
 
     /** What may be asked again, of another coordinator or of the same one when it is back. */
@@ -180,23 +191,31 @@ public final class Client implements AutoCloseable {
     private <T> T asking(Repeat repeat, AtomicBoolean answered, Function<ManagedChannel, T> call) {
         long end = 0;
         while (true) {
+            requireOpen();
+            int asked = at.get();
+            long began = System.nanoTime();
             try {
-                ManagedChannel channel = channels.computeIfAbsent(server(), this::open);
+                ManagedChannel channel = channels.computeIfAbsent(addresses.get(asked), this::open);
                 T answer = call.apply(addresses.size() > 1 || (met && repeat == Repeat.ALWAYS) ? connected(channel) : channel);
                 met = true;
                 return answer;
             } catch (StatusRuntimeException failed) {
-                FerryException error = ErrorTransport.toError(failed, server());
-                boolean answers = answered.getAndSet(false);
-                met |= answers;
+                FerryException error = ErrorTransport.toError(failed, addresses.get(asked));
+                long now = System.nanoTime();
+                // A log may say nothing for days: its stream is alive nevertheless.
+                boolean stood = repeat == Repeat.ALWAYS && now - began > restart.toNanos();
+                boolean answers = answered.getAndSet(false) || stood;
+                if (answers) {
+                    met = true;
+                }
                 boolean again = repeat == Repeat.ALWAYS ? (addresses.size() > 1 || met) && isAway(error) : addresses.size() > 1 && isNotDone(error, failed);
                 if (isAway(error) || error.code() == ErrorCode.DEADLINE_EXCEEDED) {
                     // Also where this call can't be repeated: whoever asks again is answered by another one.
-                    at = (at + 1) % addresses.size();
+                    // Not from one that another thread has gone on to meanwhile.
+                    boolean ignored = at.compareAndSet(asked, (asked + 1) % addresses.size());
                 }
-                long now = System.nanoTime();
                 if (end == 0 || answers) {
-                    end = now + (addresses.size() > 1 ? TURNS : RESTART).toNanos();
+                    end = now + (addresses.size() > 1 ? TURNS : restart).toNanos();
                 }
                 if (!again || now - end > 0) {
                     throw error;
@@ -249,8 +268,15 @@ public final class Client implements AutoCloseable {
         return error.code() == ErrorCode.NOT_LEADER || (error.code() == ErrorCode.COORDINATOR_UNREACHABLE && refused);
     }
 
+    /** What is still at work in the background must not open what nobody closes any more. */
+    private void requireOpen() {
+        if (closed) {
+            throw new FerryException(ErrorCode.CANCELLED, "The connection to " + server() + " was closed");
+        }
+    }
+
     private void pauseAfterRound() {
-        if (at == 0) {
+        if (at.get() == 0) {
             LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(TURN_MILLIS));
             connectNow();
         }
@@ -408,6 +434,7 @@ public final class Client implements AutoCloseable {
 
     @Override
     public void close() {
+        closed = true;
         channels.values().forEach(ManagedChannel::shutdownNow);
         channels.values().forEach(Client::awaitEnd);
         var ended = thread.shutdownGracefully(0, END_MILLIS, TimeUnit.MILLISECONDS);

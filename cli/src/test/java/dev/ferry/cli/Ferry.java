@@ -22,10 +22,13 @@ public final class Ferry {
 
     /** In this process. */
     public static Said ferry(String... words) {
+        return ferry(new ByteArrayOutputStream(), new ByteArrayOutputStream(), words);
+    }
+
+    /** In this process; what it says can be read while it goes on. */
+    public static Said ferry(ByteArrayOutputStream caughtOut, ByteArrayOutputStream caughtError, String... words) {
         PrintStream out = System.out;
         PrintStream error = System.err;
-        ByteArrayOutputStream caughtOut = new ByteArrayOutputStream();
-        ByteArrayOutputStream caughtError = new ByteArrayOutputStream();
         System.setOut(new PrintStream(caughtOut, true, StandardCharsets.UTF_8));
         System.setErr(new PrintStream(caughtError, true, StandardCharsets.UTF_8));
         try {

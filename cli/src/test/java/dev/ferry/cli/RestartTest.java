@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.google.protobuf.ByteString;
 import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.CancelJobRequest;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FerryGrpc;
 import dev.ferry.proto.v1.GetJobRequest;
@@ -17,10 +18,15 @@ import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.ReadLogRequest;
 import dev.ferry.proto.v1.SuspendJobRequest;
 import io.grpc.stub.StreamObserver;
+import java.io.ByteArrayOutputStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -30,7 +36,10 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(value = 60, unit = TimeUnit.SECONDS)
 class RestartTest {
     private static final String LOG = "first second";
+    private static final Access ANYONE = new Access(Optional.empty(), Optional.empty(), false, Optional.empty());
 
+    private final Heard out = new Heard();
+    private final Heard error = new Heard();
     private final Restarted service = new Restarted();
     private StandInCoordinator coordinator;
 
@@ -45,11 +54,15 @@ class RestartTest {
     }
 
     private CompletableFuture<Ferry.Said> begin(String... words) {
-        return CompletableFuture.supplyAsync(() -> Ferry.ferry(words));
+        return CompletableFuture.supplyAsync(() -> Ferry.ferry(out, error, words));
     }
 
     private void restart() throws Exception {
         service.asked.take();
+        startAgain();
+    }
+
+    private void startAgain() throws Exception {
         coordinator.kill();
         service.again = true;
         coordinator.startAgain();
@@ -66,14 +79,16 @@ class RestartTest {
     @Test
     void aJobIsWaitedForToItsEnd() throws Exception {
         CompletableFuture<Ferry.Said> said = begin("wait", "train", "--server", coordinator.address());
-        restart();
+        error.await("is lost");
+        startAgain();
         assertThat(said.get().status()).isEqualTo(5);
     }
 
     @Test
     void aLogGoesOnBehindWhatHasCome() throws Exception {
         CompletableFuture<Ferry.Said> said = begin("logs", "-f", "train", "--server", coordinator.address());
-        restart();
+        out.await("first");
+        startAgain();
         assertThat(said.get().out()).isEqualTo(LOG);
     }
 
@@ -88,15 +103,83 @@ class RestartTest {
     @Test
     void whatChangesSomethingIsNotAskedTwice() throws Exception {
         try (Client client = new Client(coordinator.address())) {
-            assertThat(client.ask(stub -> stub.suspendJob(SuspendJobRequest.getDefaultInstance())).getId()).isEqualTo("op-aaaaaaaa");
-            coordinator.kill();
-            assertThatThrownBy(() -> client.ask(stub -> stub.suspendJob(SuspendJobRequest.getDefaultInstance()))).isInstanceOfSatisfying(FerryException.class, failed -> assertThat(failed.code()).isEqualTo(ErrorCode.COORDINATOR_UNREACHABLE));
+            assertThat(client.look(stub -> stub.getJob(GetJobRequest.getDefaultInstance())).getId()).isEqualTo("j-aaaaaaaa");
+            CompletableFuture<Operation> begun = CompletableFuture.supplyAsync(() -> client.ask(stub -> stub.cancelJob(CancelJobRequest.getDefaultInstance())));
+            restart();
+            assertFailed(begun, ErrorCode.COORDINATOR_UNREACHABLE);
+            assertThat(service.cancels).hasValue(1);
+        }
+    }
+
+    private static void assertFailed(CompletableFuture<?> asked, ErrorCode code) {
+        assertThatThrownBy(asked::get).cause().isInstanceOfSatisfying(FerryException.class, failed -> assertThat(failed.code()).isEqualTo(code));
+    }
+
+    /** A job may print nothing for days. */
+    @Test
+    void aStreamThatHasSaidNothingGoesOnToo() throws Exception {
+        Duration shorter = Duration.ofSeconds(2);
+        try (Client client = new Client(coordinator.address(), ANYONE, shorter)) {
+            CompletableFuture<Job> last = CompletableFuture.supplyAsync(() -> client.follow(stub -> stub.watchJob(GetJobRequest.newBuilder().setJob("quiet").build()), now -> {}));
+            service.asked.take();
+            // It counts as an answer by the time that it stands.
+            Thread.sleep(shorter.plusMillis(200));
+            startAgain();
+            assertThat(last.get().getState()).isEqualTo(JobState.EXITED);
+        }
+    }
+
+    /** What goes on in the background would ask for a minute, and open connections that nobody closes. */
+    @Test
+    void whatIsStillAskedEndsWithItsClient() throws Exception {
+        CompletableFuture<Job> asked;
+        try (Client client = new Client(coordinator.address())) {
+            asked = CompletableFuture.supplyAsync(() -> client.follow(stub -> stub.watchJob(GetJobRequest.newBuilder().setJob("train").build()), now -> error.println("told")));
+            error.await("told");
+        }
+        assertFailed(asked.orTimeout(10, TimeUnit.SECONDS), ErrorCode.CANCELLED);
+    }
+
+    /** What is said, as it is said. */
+    private static final class Heard extends ByteArrayOutputStream {
+        @Override
+        public synchronized void write(byte[] bytes, int from, int length) {
+            super.write(bytes, from, length);
+            notifyAll();
+        }
+
+        synchronized void println(String line) {
+            write(line.getBytes(StandardCharsets.UTF_8), 0, line.length());
+        }
+
+        synchronized void await(String text) throws InterruptedException {
+            while (!toString(StandardCharsets.UTF_8).contains(text)) {
+                wait();
+            }
         }
     }
 
     private static final class Restarted extends FerryGrpc.FerryImplBase {
         private final BlockingQueue<String> asked = new LinkedBlockingQueue<>();
+        private final AtomicInteger cancels = new AtomicInteger();
         private volatile boolean again;
+
+        @Override
+        public void getJob(GetJobRequest request, StreamObserver<Job> to) {
+            to.onNext(Job.newBuilder().setId("j-aaaaaaaa").setState(JobState.RUNNING).build());
+            to.onCompleted();
+        }
+
+        /** It is not known whether the first one is done. */
+        @Override
+        public void cancelJob(CancelJobRequest request, StreamObserver<Operation> to) {
+            if (cancels.incrementAndGet() == 1) {
+                asked.add("no answer");
+            } else {
+                to.onNext(Operation.newBuilder().setId("op-bbbbbbbb").build());
+                to.onCompleted();
+            }
+        }
 
         @Override
         public void suspendJob(SuspendJobRequest request, StreamObserver<Operation> to) {
@@ -112,7 +195,9 @@ class RestartTest {
 
         @Override
         public void watchJob(GetJobRequest request, StreamObserver<Job> to) {
-            to.onNext(Job.newBuilder().setId("j-aaaaaaaa").setState(again ? JobState.EXITED : JobState.RUNNING).setExitStatus(5).build());
+            if (again || !request.getJob().equals("quiet")) {
+                to.onNext(Job.newBuilder().setId("j-aaaaaaaa").setState(again ? JobState.EXITED : JobState.LOST).setOperation("op-aaaaaaaa").setExitStatus(5).build());
+            }
             end(to);
         }
 

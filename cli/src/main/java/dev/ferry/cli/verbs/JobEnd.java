@@ -2,7 +2,6 @@ package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
 import dev.ferry.cli.output.Texts;
-import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.JobStates;
 import dev.ferry.proto.v1.ErrorCode;
@@ -10,6 +9,7 @@ import dev.ferry.proto.v1.GetJobRequest;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
@@ -26,10 +26,20 @@ final class JobEnd {
 
     private static final Duration LOOK = Duration.ofMillis(250);
 
+    /** An answer that takes so long was waited for over a restart. */
+    private static final Duration LATE = Duration.ofSeconds(1);
+
+    private static final int MOST_LATE = 5;
+
     /** What a lost job has said may still be on its way. */
     private static final Duration LAST_WORDS = Duration.ofSeconds(2);
 
     private JobEnd() {}
+
+    /** Of a job that a user names. It is looked for once: a name may be another job's later. */
+    static String id(Client client, String job) {
+        return client.look(stub -> stub.getJob(GetJobRequest.newBuilder().setJob(job).build())).getId();
+    }
 
     /** Waits until a job has a state, or can't get it any more. */
     static Job awaitState(Client client, String job, Predicate<JobState> wanted) {
@@ -101,7 +111,7 @@ final class JobEnd {
         boolean lost = job.getState() == JobState.LOST;
         if (lost && JobStates.comesBack(job) && !told[0]) {
             told[0] = true;
-            System.err.println("ferry: job " + job.getId() + " is lost (" + Texts.plain(job.getReason()) + "), and waits to be restored from image " + job.getLatestImage());
+            System.err.println("ferry: job " + job.getId() + " is lost (" + Texts.plain(job.getReason()) + "), and " + (job.getLatestImage().isEmpty() ? "is brought back by operation " + job.getOperation() : "waits to be restored from image " + job.getLatestImage()));
         }
         return lost && !JobStates.comesBack(job);
     }
@@ -110,12 +120,19 @@ final class JobEnd {
     private static boolean staysLost(Client client, Job lost) {
         long end = System.nanoTime() + (lost.getLatestImage().isEmpty() ? 0 : SEEN.toNanos());
         Job now = lost;
+        int late = 0;
         while (now.getState() == JobState.LOST && !JobStates.comesBack(now)) {
             if (System.nanoTime() - end >= 0) {
                 return true;
             }
             LockSupport.parkNanos(LOOK.toNanos());
+            long asked = System.nanoTime();
             now = client.look(stub -> stub.getJob(GetJobRequest.newBuilder().setJob(lost.getId()).build()));
+            if (System.nanoTime() - asked > LATE.toNanos() && late < MOST_LATE) {
+                // The coordinator was away: nobody could see it.
+                late++;
+                end = System.nanoTime() + SEEN.toNanos();
+            }
         }
         return false;
     }
@@ -149,19 +166,18 @@ final class JobEnd {
     /**
      * Waits for no longer than the user wants.
      *
-     * @param timeout a time; empty: for ever
+     * @param atMost empty: for ever
      * @param late what is to be said when it was over
      * @throws FerryException DEADLINE_EXCEEDED
      */
-    static <T> T within(String timeout, String late, Supplier<T> wait) {
-        if (timeout.isEmpty()) {
+    static <T> T within(Optional<Duration> atMost, String late, Supplier<T> wait) {
+        if (atMost.isEmpty()) {
             return wait.get();
         }
-        Duration atMost = Durations.parse(timeout);
         try {
-            return inBackground("wait", wait).get(atMost.toNanos(), TimeUnit.NANOSECONDS);
+            return inBackground("wait", wait).get(atMost.get().toNanos(), TimeUnit.NANOSECONDS);
         } catch (TimeoutException over) {
-            throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, late + " within " + timeout, over);
+            throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, late, over);
         } catch (ExecutionException failed) {
             throw failed.getCause() instanceof RuntimeException known ? known : new IllegalStateException(failed);
         } catch (InterruptedException interrupted) {

@@ -3,6 +3,8 @@ package dev.ferry.cli.verbs;
 import com.google.protobuf.ByteString;
 import dev.ferry.cli.Client;
 import dev.ferry.cli.output.Failure;
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FerryGrpc;
 import dev.ferry.proto.v1.LogChunk;
 import dev.ferry.proto.v1.ReadLogRequest;
@@ -18,33 +20,43 @@ final class JobLog {
 
     /**
      * Copies a job's log to standard output; where its stream breaks off, it goes on behind what has come.
+     * Begins with a look at the job: a coordinator that has answered is waited for, however long the log says nothing.
      *
-     * @throws dev.ferry.common.FerryException CANCELLED when nobody reads it any more
+     * @throws FerryException CANCELLED when nobody reads it any more
      */
     static void copy(Client client, String job, long from, boolean follow) {
-        long ignored = read(client, job, from, follow, JobLog::write);
+        read(client, JobEnd.id(client, job), new AtomicLong(from), follow, JobLog::write);
     }
 
     /** As {@link #copy}, of the last lines of now, for which all of it is read, and of what follows. */
     static void copyTail(Client client, String job, int lines, boolean follow) {
         LogTail tail = new LogTail(lines);
-        long end = read(client, job, 0, false, tail::add);
+        AtomicLong offset = new AtomicLong();
+        String id = JobEnd.id(client, job);
+        try {
+            read(client, id, offset, false, tail::add);
+        } catch (FerryException down) {
+            // Who follows waits for the node, or for the one that the job goes on at.
+            if (!follow || down.code() != ErrorCode.NODE_DOWN) {
+                throw down;
+            }
+        }
         write(ByteString.copyFrom(tail.bytes()));
         if (follow) {
-            copy(client, job, end, true);
+            read(client, id, offset, true, JobLog::write);
         }
     }
 
-    /** Returns the offset behind the last byte. */
-    private static long read(Client client, String job, long from, boolean follow, Consumer<ByteString> each) {
-        AtomicLong offset = new AtomicLong(from);
+    /**
+     * @param offset from where it is read; then what is behind the last byte, also if it breaks off
+     */
+    private static void read(Client client, String job, AtomicLong offset, boolean follow, Consumer<ByteString> each) {
         client.pieces(
                 (FerryGrpc.FerryBlockingStub stub) -> (Iterator<LogChunk>) stub.readLog(ReadLogRequest.newBuilder().setJob(job).setOffset(offset.get()).setFollow(follow).build()),
                 piece -> {
                     each.accept(piece.getData());
                     offset.set(piece.getOffset() + piece.getData().size());
                 });
-        return offset.get();
     }
 
     private static void write(ByteString piece) {

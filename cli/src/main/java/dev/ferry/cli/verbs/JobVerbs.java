@@ -13,6 +13,7 @@ import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.ListJobsRequest;
 import dev.ferry.proto.v1.ListJobsResponse;
 import dev.ferry.proto.v1.SignalJobRequest;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -177,10 +178,13 @@ public final class JobVerbs {
 
         @Override
         public Integer call() {
+            Optional<Duration> atMost = Times.atMost("--timeout", timeout);
             try (Client client = server.connect()) {
-                int status = JobEnd.within(timeout, "Job " + job + " has not ended", () -> JobEnd.await(client, job));
+                // By its id: another one may have its name when this one has ended.
+                String id = JobEnd.id(client, job);
+                int status = JobEnd.within(atMost, "Job " + job + " has not ended within " + timeout, () -> JobEnd.await(client, id));
                 if (server.json()) {
-                    Job ended = client.ask(stub -> stub.getJob(GetJobRequest.newBuilder().setJob(job).build()));
+                    Job ended = client.look(stub -> stub.getJob(GetJobRequest.newBuilder().setJob(id).build()));
                     server.print(ended, () -> "");
                 }
                 return status;

@@ -11,10 +11,12 @@ import dev.ferry.proto.v1.Mount;
 import dev.ferry.proto.v1.OnPartition;
 import dev.ferry.proto.v1.RunJobRequest;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -112,6 +114,8 @@ public final class RunVerb implements Callable<Integer> {
     @Override
     public Integer call() {
         requireOneEnd();
+        // Before the job is there.
+        Optional<Duration> atMost = Times.atMost("--timeout", timeout);
         try (Client client = server.connect()) {
             Job job = client.ask(stub -> stub.runJob(RunJobRequest.newBuilder().setSpec(spec()).build()));
             if (follow) {
@@ -120,7 +124,8 @@ public final class RunVerb implements Callable<Integer> {
             }
             if (!until.isEmpty()) {
                 String id = job.getId();
-                job = JobEnd.within(timeout, "Job " + id + " does not run", () -> JobEnd.awaitState(client, id, state -> state == JobState.RUNNING));
+                System.err.println("job " + id);
+                job = JobEnd.within(atMost, "Job " + id + " does not run within " + timeout, () -> JobEnd.awaitState(client, id, state -> state == JobState.RUNNING));
                 refuseNeverRan(job);
             }
             Job shown = job;

@@ -5,7 +5,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.google.protobuf.ByteString;
 import dev.ferry.cli.Ferry;
 import dev.ferry.cli.StandInCoordinator;
+import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.api.ErrorTransport;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FerryGrpc;
+import dev.ferry.proto.v1.GetJobRequest;
+import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.LogChunk;
 import dev.ferry.proto.v1.ReadLogRequest;
 import io.grpc.stub.StreamObserver;
@@ -49,12 +54,36 @@ class LogTailTest {
         }
     }
 
+    @Test
+    void whoFollowsGoesOnWhereTheNodeIsDown() throws Exception {
+        Log log = new Log();
+        log.down = true;
+        try (StandInCoordinator coordinator = StandInCoordinator.of(log)) {
+            assertThat(Ferry.ferry("logs", "--tail", "1", "train", "--server", coordinator.address()).error()).contains("NODE_DOWN");
+            assertThat(Ferry.ferry("logs", "--tail", "1", "-f", "train", "--server", coordinator.address()).out()).isEqualTo("two\nbehind 8");
+        }
+    }
+
     private static final class Log extends FerryGrpc.FerryImplBase {
+        private boolean down;
+
+        @Override
+        public void getJob(GetJobRequest request, StreamObserver<Job> to) {
+            to.onNext(Job.newBuilder().setId("j-aaaaaaaa").build());
+            to.onCompleted();
+        }
+
         @Override
         public void readLog(ReadLogRequest request, StreamObserver<LogChunk> to) {
+            // By its id: another job may have its name by now.
+            assertThat(request.getJob()).isEqualTo("j-aaaaaaaa");
             String text = request.getFollow() ? "behind " + request.getOffset() : "one\ntwo\n";
             to.onNext(LogChunk.newBuilder().setOffset(request.getOffset()).setData(ByteString.copyFromUtf8(text)).build());
-            to.onCompleted();
+            if (down && !request.getFollow()) {
+                to.onError(ErrorTransport.toStatus(new FerryException(ErrorCode.NODE_DOWN, "Node node-1 does not answer")));
+            } else {
+                to.onCompleted();
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ import dev.ferry.proto.v1.ReadLogRequest;
 import dev.ferry.proto.v1.RunJobRequest;
 import io.grpc.stub.StreamObserver;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -44,7 +45,7 @@ class LostJobTest {
         for (Job back : List.of(QUEUED, cloud, restored)) {
             Ferry.Said said = waitFor(new Told(List.of(back, back, EXITED), EXITED));
             assertThat(said.status()).isEqualTo(3);
-            assertThat(said.error()).containsOnlyOnce("is lost (node-1 is gone), and waits to be restored");
+            assertThat(said.error()).containsOnlyOnce("is lost (node-1 is gone), and " + (back.getLatestImage().isEmpty() ? "is brought back by operation op-aaaaaaaa" : "waits to be restored from image j-aaaaaaaa.1"));
         }
     }
 
@@ -66,7 +67,9 @@ class LostJobTest {
     /** The log of a lost job has no end: it would go on if an operator restored it. */
     @Test
     void whoFollowsARunIsToldThatItIsLost() throws Exception {
-        try (StandInCoordinator coordinator = StandInCoordinator.of(new Told(List.of(LOST), LOST))) {
+        Told told = new Told(List.of(LOST), LOST);
+        told.logFirst = true;
+        try (StandInCoordinator coordinator = StandInCoordinator.of(told)) {
             Ferry.Said said = Ferry.ferry("run", "--follow", "--server", coordinator.address(), "--", "true");
             assertThat(said.status()).isEqualTo(Errors.meaning(ErrorCode.JOB_LOST).getExitStatus());
             assertThat(said.out()).isEqualTo("its last word");
@@ -76,6 +79,8 @@ class LostJobTest {
     private static final class Told extends FerryGrpc.FerryImplBase {
         private final List<Job> told;
         private final Job then;
+        private final CountDownLatch logRead = new CountDownLatch(1);
+        private boolean logFirst;
         private int watches;
 
         Told(List<Job> told, Job then) {
@@ -92,8 +97,20 @@ class LostJobTest {
         /** A second watch begins with the last that there is to tell. */
         @Override
         public void watchJob(GetJobRequest request, StreamObserver<Job> to) {
+            if (logFirst) {
+                awaitLog();
+            }
             (watches == 0 ? told : List.of(told.getLast())).forEach(to::onNext);
             watches++;
+        }
+
+        /** Else what is followed would have an end before its log was asked for. */
+        private void awaitLog() {
+            try {
+                boolean ignored = logRead.await(1, TimeUnit.MINUTES);
+            } catch (InterruptedException interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
 
         @Override
@@ -105,6 +122,7 @@ class LostJobTest {
         @Override
         public void readLog(ReadLogRequest request, StreamObserver<LogChunk> to) {
             to.onNext(LogChunk.newBuilder().setData(ByteString.copyFromUtf8("its last word")).build());
+            logRead.countDown();
         }
     }
 }

@@ -90,12 +90,21 @@ class OptionsTest {
         assertRefused("there are none in", "fairshare", "--case", series, "--ties", "slurm");
     }
 
+    /** A job that was submitted before would run on behind an error of the command line. */
+    @Test
+    void aTimeoutIsReadBeforeAnythingIsSent() {
+        assertRefused("is not a time", "run", "--wait", "running", "--timeout", "10x", "--server", coordinator.address(), "true");
+        assertRefused("is longer than 3650d", "run", "--wait", "running", "--timeout", "1000000d", "--server", coordinator.address(), "true");
+        assertRefused("is longer than 3650d", "wait", "train", "--timeout", "1000000d", "--server", coordinator.address());
+        assertThat(answers.runs).isZero();
+    }
+
     @Test
     void aJobThatNeverRanIsNotSaidToRun() {
         answers.job = Job.newBuilder().setId("j-aaaaaaaa").setState(JobState.CANCELLED_JOB).build();
         Ferry.Said said = ferry("run", "--wait", "running", "true");
         assertThat(said.status()).isEqualTo(status(ErrorCode.CANCELLED));
-        assertThat(said.error()).contains("was cancelled before it ran");
+        assertThat(said.error()).contains("job j-aaaaaaaa\n", "was cancelled before it ran");
     }
 
     @Test
@@ -140,6 +149,7 @@ class OptionsTest {
     private static final class Answers extends FerryGrpc.FerryImplBase {
         private Job job = Job.getDefaultInstance();
         private FerryException refusal;
+        private int runs;
 
         @Override
         public void getServer(GetServerRequest request, StreamObserver<Server> to) {
@@ -152,6 +162,7 @@ class OptionsTest {
 
         @Override
         public void runJob(RunJobRequest request, StreamObserver<Job> to) {
+            runs++;
             answer(to, Job.newBuilder().setId("j-aaaaaaaa").build());
         }
 
