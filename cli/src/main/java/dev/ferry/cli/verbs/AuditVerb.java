@@ -4,6 +4,7 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.util.JsonFormat;
 import com.google.protobuf.util.Timestamps;
 import dev.ferry.cli.Client;
+import dev.ferry.cli.output.Failure;
 import dev.ferry.cli.output.Texts;
 import dev.ferry.common.Durations;
 import dev.ferry.proto.v1.AuditEntry;
@@ -37,19 +38,35 @@ public final class AuditVerb implements Callable<Integer> {
     @Override
     public Integer call() {
         long from = since.isEmpty() ? 0 : System.currentTimeMillis() - Durations.parse(since).toMillis();
-        if (!server.json()) {
-            System.out.println(row("AT", "CALLER", "ROLE", "USER", "FROM", "VERB", "TARGET", "OUTCOME", "MESSAGE"));
-        }
+        boolean[] headed = {server.json()};
         try (Client client = server.connect()) {
             client.eachEntry(
                     stub -> stub.readAudit(ReadAuditRequest.newBuilder().setSince(from).build()),
                     (AuditEntry entry) -> {
+                        head(headed);
                         if (isAsked(entry)) {
-                            System.out.println(server.json() ? line(entry) : row(entry));
+                            say(server.json() ? line(entry) : row(entry));
                         }
                     });
         }
+        head(headed);
         return 0;
+    }
+
+    /** Once, when there was an answer: an error stands alone. */
+    private static void head(boolean[] headed) {
+        if (!headed[0]) {
+            headed[0] = true;
+            say(row("AT", "CALLER", "ROLE", "USER", "FROM", "VERB", "TARGET", "OUTCOME", "MESSAGE"));
+        }
+    }
+
+    private static void say(String line) {
+        System.out.println(line);
+        // Also flushes. The log of months would be read on for a reader that has gone.
+        if (System.out.checkError()) {
+            throw Failure.outputClosed();
+        }
     }
 
     private boolean isAsked(AuditEntry entry) {

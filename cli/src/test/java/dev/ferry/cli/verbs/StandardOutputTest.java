@@ -6,12 +6,17 @@ import com.google.protobuf.ByteString;
 import dev.ferry.cli.Ferry;
 import dev.ferry.cli.StandInCoordinator;
 import dev.ferry.common.Errors;
+import dev.ferry.proto.v1.AccessGrpc;
+import dev.ferry.proto.v1.AuditEntry;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FerryGrpc;
 import dev.ferry.proto.v1.GetImageRequest;
+import dev.ferry.proto.v1.GetJobRequest;
 import dev.ferry.proto.v1.GetServerRequest;
 import dev.ferry.proto.v1.ImagePiece;
+import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.LogChunk;
+import dev.ferry.proto.v1.ReadAuditRequest;
 import dev.ferry.proto.v1.ReadLogRequest;
 import dev.ferry.proto.v1.Server;
 import io.grpc.stub.ServerCallStreamObserver;
@@ -44,6 +49,24 @@ class StandardOutputTest {
         }
     }
 
+    @Test
+    void whoReadsTheAuditLogEndsWithItsReader() throws Exception {
+        try (StandInCoordinator coordinator = StandInCoordinator.of(new Audit())) {
+            Ferry.Said closed = Ferry.into(Path.of("/dev/full"), "admin", "audit", "--server", coordinator.address());
+            assertThat(closed.status()).isEqualTo(Errors.meaning(ErrorCode.CANCELLED).getExitStatus());
+            assertThat(closed.error()).contains("Standard output is closed or full");
+        }
+    }
+
+    private static final class Audit extends AccessGrpc.AccessImplBase {
+        /** It has no end. */
+        @Override
+        public void readAudit(ReadAuditRequest request, StreamObserver<AuditEntry> to) {
+            ((ServerCallStreamObserver<AuditEntry>) to).setOnCancelHandler(() -> {});
+            to.onNext(AuditEntry.newBuilder().setVerb("CancelJob").build());
+        }
+    }
+
     private static final class Source extends FerryGrpc.FerryImplBase {
         @Override
         public void getServer(GetServerRequest request, StreamObserver<Server> to) {
@@ -58,6 +81,12 @@ class StandardOutputTest {
             to.onNext(ImagePiece.newBuilder().setContent(ByteString.copyFrom(begin)).build());
             to.onNext(ImagePiece.newBuilder().setContent(ByteString.copyFrom(new byte[MANIFEST / 2])).build());
             to.onNext(ImagePiece.newBuilder().setContent(ByteString.copyFrom(new byte[MANIFEST / 2])).build());
+            to.onCompleted();
+        }
+
+        @Override
+        public void getJob(GetJobRequest request, StreamObserver<Job> to) {
+            to.onNext(Job.newBuilder().setId("j-aaaaaaaa").build());
             to.onCompleted();
         }
 
