@@ -54,7 +54,7 @@ public final class OperationView {
         CommandProgress progress = step.getProgress();
         String what = progress.getPhase().isEmpty() ? "" : " " + progress.getPhase();
         String bytes = progress.getBytesDone() == 0 ? "" : " " + Texts.bytes(progress.getBytesDone());
-        return step.getName() + where(step) + what + bytes + " ...";
+        return Texts.plain(step.getName() + where(step) + what + bytes + " ...");
     }
 
     /** One step that has ended: what, where, how long, its phases, its error. */
