@@ -23,6 +23,7 @@ readonly LOCK_SECONDS=1800
 role=${1:?usage: setup.sh node|kit|demo|test}
 case $role in
     node | kit | demo | test) ;;
+    -h | --help) sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" | head -n 11; exit 0 ;;
     *) say "setup: unknown role '$role': node, kit, demo or test"; exit 64 ;;
 esac
 stamp=$FERRY_TOOLS/setup-$role.stamp
