@@ -150,7 +150,7 @@ public final class JobVerbs {
     }
 
     /** {@code ferry cancel}. */
-    @Command(name = "cancel", description = "Ends jobs for good; their logs and images stay. An operation on one that has not ended is waited for.", footer = {"", "Example:", "  ferry cancel train"})
+    @Command(name = "cancel", description = {"Ends jobs for good; their logs and images stay.", "An operation on one that has not ended is waited for."}, footer = {"", "Example:", "  ferry cancel train"})
     public static final class Cancel implements Callable<Integer> {
         @Mixin private final ServerOption server = new ServerOption();
 

@@ -113,7 +113,7 @@ public final class MoveVerbs {
     /** {@code ferry suspend}. */
     @Command(
             name = "suspend",
-            description = "Saves jobs into the store and stops them; they take no room then. An operation on one that has not ended is waited for, unless with --detach.",
+            description = {"Saves jobs into the store and stops them; they take no room then.", "An operation on one that has not ended is waited for, unless with --detach."},
             footer = {"", "Examples:", "  ferry suspend train", "  ferry suspend --park train"})
     public static final class Suspend extends MoveAll {
         @Option(names = "--park", description = "Only as far as main memory: its GPUs are free for the next job at once, its processes stay frozen on their node. A second 'ferry suspend' saves it from there.")
