@@ -66,7 +66,13 @@ public final class NodeDrain implements Callable<Integer> {
     /** Also moves those that another operation, an image that is made of them for example, kept from being moved. */
     private List<Operation> follow(Client client, DrainNodeResponse begun, Map<String, FerryException> refused) {
         List<Operation> ended = new ArrayList<>();
-        begun.getOperationsList().forEach(move -> ended.add(Operations.oneOfSeveral(server, client, move)));
+        for (Operation move : begun.getOperationsList()) {
+            try {
+                ended.add(Operations.oneOfSeveral(server, client, move));
+            } catch (FerryException unseen) {
+                refuse(refused, move.getJob(), unseen);
+            }
+        }
         Set<String> moved = begun.getOperationsList().stream().map(Operation::getJob).collect(Collectors.toSet());
         for (String job : begun.getNode().getJobsList()) {
             if (moved.contains(job)) {
@@ -77,12 +83,16 @@ public final class NodeDrain implements Callable<Integer> {
                 Optional<Operation> late = Operations.begin(client, job, now -> now.getNode().equals(begun.getNode().getName()), stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(job).build()));
                 late.ifPresent(move -> ended.add(Operations.oneOfSeveral(server, client, move)));
             } catch (FerryException stays) {
-                if (Operations.isAway(stays)) {
-                    throw stays;
-                }
-                refused.put(job, stays);
+                refuse(refused, job, stays);
             }
         }
         return ended;
+    }
+
+    private static void refuse(Map<String, FerryException> refused, String job, FerryException why) {
+        if (Operations.isAway(why)) {
+            throw why;
+        }
+        refused.put(job, why);
     }
 }

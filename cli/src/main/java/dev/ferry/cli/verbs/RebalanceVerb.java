@@ -2,6 +2,7 @@ package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
 import dev.ferry.cli.Main;
+import dev.ferry.cli.output.Failure;
 import dev.ferry.cli.output.Table;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
@@ -62,11 +63,18 @@ public final class RebalanceVerb implements Callable<Integer> {
     private int follow(Client client, RebalancePlan plan) {
         int status = 0;
         for (String move : begun(plan)) {
-            Operation operation = client.look(stub -> stub.getOperation(GetOperationRequest.newBuilder().setOperation(move).build()));
-            Operation ended = Operations.oneOfSeveral(server, client, operation);
-            if (ended.getState() == OperationState.FAILED_OPERATION && status == 0) {
-                status = Main.statusOf(new FerryException(ended.getError()));
+            int one;
+            try {
+                Operation operation = client.look(stub -> stub.getOperation(GetOperationRequest.newBuilder().setOperation(move).build()));
+                Operation ended = Operations.oneOfSeveral(server, client, operation);
+                one = ended.getState() == OperationState.FAILED_OPERATION ? Main.statusOf(new FerryException(ended.getError())) : 0;
+            } catch (FerryException unseen) {
+                if (Operations.isAway(unseen)) {
+                    throw unseen;
+                }
+                one = Failure.print(unseen, false);
             }
+            status = status == 0 ? one : status;
         }
         return status;
     }

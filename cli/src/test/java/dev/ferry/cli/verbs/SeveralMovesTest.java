@@ -51,11 +51,12 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(value = 60, unit = TimeUnit.SECONDS)
 class SeveralMovesTest {
     private final Cluster cluster = new Cluster();
+    private final Plans plans = new Plans();
     private StandInCoordinator coordinator;
 
     @BeforeEach
     void open() throws Exception {
-        coordinator = StandInCoordinator.of(cluster, new Plans());
+        coordinator = StandInCoordinator.of(cluster, plans);
     }
 
     @AfterEach
@@ -112,6 +113,12 @@ class SeveralMovesTest {
         assertThat(said.error()).contains("OPERATION_NOT_FOUND");
         assertThat(said.out()).contains("op-j-free", "done in");
         assertThat(said.status()).isEqualTo(status(ErrorCode.OPERATION_NOT_FOUND));
+        cluster.moves = List.of("op-j-unseen", "op-well");
+        assertThat(ferry("node", "drain", "node-1").out()).contains("op-well of job", "node-1 is DRAINED");
+        plans.moves = List.of("op-j-unseen", "op-well");
+        Ferry.Said balanced = ferry("rebalance");
+        assertThat(balanced.out()).contains("op-well of job");
+        assertThat(balanced.status()).isEqualTo(status(ErrorCode.OPERATION_NOT_FOUND));
     }
 
     @Test
@@ -198,10 +205,12 @@ class SeveralMovesTest {
     }
 
     private static final class Plans extends DecisionsGrpc.DecisionsImplBase {
+        private List<String> moves = List.of("op-fails-1", "op-well", "op-fails-2");
+
         @Override
         public void rebalance(RebalanceRequest request, StreamObserver<RebalancePlan> to) {
             RebalancePlan.Builder plan = RebalancePlan.newBuilder();
-            List.of("op-fails-1", "op-well", "op-fails-2").forEach(move -> plan.addLeaving(RebalancePlan.Move.newBuilder().setOperation(move)));
+            moves.forEach(move -> plan.addLeaving(RebalancePlan.Move.newBuilder().setOperation(move)));
             to.onNext(plan.build());
             to.onCompleted();
         }
@@ -211,6 +220,7 @@ class SeveralMovesTest {
         private final Deque<Evacuation> evacuations = new ArrayDeque<>();
         private Node after = Node.newBuilder().setName("node-1").setState(NodeState.DRAINED).build();
         private final List<String> asked = new CopyOnWriteArrayList<>();
+        private List<String> moves = List.of("op-fails-1", "op-well");
         private int busyFor = 1;
         /** Where a job is when what has kept it busy has ended. */
         private String then = "node-1";
@@ -254,7 +264,7 @@ class SeveralMovesTest {
         @Override
         public void drainNode(GetNodeRequest request, StreamObserver<DrainNodeResponse> to) {
             Node node = Node.newBuilder().setName("node-1").setState(NodeState.DRAINING).addAllJobs(List.of("op-fails-1 of job", "op-well of job", "j-busy")).build();
-            answer(to, DrainNodeResponse.newBuilder().setNode(node).addOperations(open("op-fails-1")).addOperations(open("op-well")).build());
+            answer(to, DrainNodeResponse.newBuilder().setNode(node).addAllOperations(moves.stream().map(Cluster::open).toList()).build());
         }
 
         @Override
