@@ -18,9 +18,12 @@ import dev.ferry.proto.v1.ProofKind;
 import dev.ferry.proto.v1.ReadLogRequest;
 import dev.ferry.proto.v1.RunJobRequest;
 import io.grpc.stub.StreamObserver;
+import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -55,6 +58,14 @@ class LostJobTest {
         assertThat(waitFor(new Told(List.of(WITH_IMAGE, EXITED), QUEUED)).status()).isEqualTo(3);
     }
 
+    /** While the coordinator was away nobody could see that the job is lost. */
+    @Test
+    void aLookThatTookARestartIsNotTheLast() throws Exception {
+        Told told = new Told(List.of(WITH_IMAGE, EXITED), QUEUED);
+        told.late = Optional.of(WITH_IMAGE);
+        assertThat(waitFor(told).status()).isEqualTo(3);
+    }
+
     @Test
     void oneThatNobodyBringsBackHasEnded() throws Exception {
         for (Job lost : List.of(LOST, WITH_IMAGE)) {
@@ -81,6 +92,9 @@ class LostJobTest {
         private final Job then;
         private final CountDownLatch logRead = new CountDownLatch(1);
         private boolean logFirst;
+        /** What the first look at the lost job is answered, after longer than it may take to see that. */
+        private Optional<Job> late = Optional.empty();
+        private int looks;
         private int watches;
 
         Told(List<Job> told, Job then) {
@@ -115,7 +129,13 @@ class LostJobTest {
 
         @Override
         public void getJob(GetJobRequest request, StreamObserver<Job> to) {
-            to.onNext(then);
+            looks++;
+            // The first one is for the job's id.
+            boolean first = looks == 2 && late.isPresent();
+            if (first) {
+                LockSupport.parkNanos(Duration.ofMillis(5100).toNanos());
+            }
+            to.onNext(first ? late.get() : then);
             to.onCompleted();
         }
 
