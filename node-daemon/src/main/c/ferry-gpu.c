@@ -163,12 +163,14 @@ static int pin(int pid, unsigned long long start, const char **reason)
 	char path[64], text[4096];
 	int process = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (process < 0) {
-		*reason = errno == EINVAL || errno == ENOENT ? "thread" : "gone";
+		/* A want of descriptors or memory says nothing of the process. */
+		*reason = errno == EINVAL || errno == ENOENT ? "thread" : errno == ESRCH ? "gone" : "unseen";
 		return -1;
 	}
 	snprintf(path, sizeof path, "/proc/%d/stat", pid);
 	int file = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t got = file < 0 ? -1 : read(file, text, sizeof text - 1);
+	int unseen = got < 0 && errno != ENOENT && errno != ESRCH;
 	if (file >= 0)
 		close(file);
 	text[got > 0 ? got : 0] = 0;
@@ -181,7 +183,7 @@ static int pin(int pid, unsigned long long start, const char **reason)
 		found = strtoull(at + 1, NULL, 10);
 	if (!at || found != start) {
 		close(process);
-		*reason = "gone";
+		*reason = unseen ? "unseen" : "gone";
 		return -1;
 	}
 	return process;

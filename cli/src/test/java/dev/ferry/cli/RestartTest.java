@@ -118,7 +118,7 @@ class RestartTest {
     /** A job may print nothing for days. */
     @Test
     void aStreamThatHasSaidNothingGoesOnToo() throws Exception {
-        Duration shorter = Duration.ofSeconds(2);
+        Duration shorter = Duration.ofSeconds(5);
         try (Client client = new Client(coordinator.address(), ANYONE, shorter)) {
             CompletableFuture<Job> last = CompletableFuture.supplyAsync(() -> client.follow(stub -> stub.watchJob(GetJobRequest.newBuilder().setJob("quiet").build()), now -> {}));
             service.asked.take();

@@ -9,14 +9,17 @@ import dev.ferry.storage.plain.PlainFolder;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import java.util.Set;
 import picocli.CommandLine.Option;
 
 /** What a job gets that comes from a folder of {@code criu dump}, which knows nothing of jobs. */
 final class CriuFolderOptions {
-    /** As much room as the machine's disk has, and nobody but its owner can exchange what lies there. */
+    /** Nobody but its owner can exchange what lies there. */
     private static final Path WORK = Path.of("/var/tmp");
 
     @Option(names = "--criu", description = "Not a file, but a folder that 'criu dump' wrote; --workdir, --mount, --cpus and --memory say what 'ferry run' would be told.")
@@ -66,13 +69,12 @@ final class CriuFolderOptions {
     }
 
     /**
-     * Makes an image of a folder, which lies beside it for as long as this lasts: there was room for the dump itself.
+     * Makes an image of a folder, which lies beside it for as long as this lasts: there was room for the dump itself. If another user could exchange it there, it lies in /var/tmp.
      *
      * @throws FerryException INVALID_ARGUMENT that names everything that keeps the dump from becoming a job
      */
     <T> T read(Path folder, Taker<T> taker) throws IOException {
-        // Not beside the dump, where another user could exchange it.
-        Path work = Files.createTempDirectory(WORK, ".ferry-import-", PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
+        Path work = Files.createTempDirectory(room(folder), ".ferry-import-", PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
         try {
             return taker.take(PlainFolder.open(folder).prepare(spec(), work));
         } catch (InterruptedException interrupted) {
@@ -81,5 +83,13 @@ final class CriuFolderOptions {
         } finally {
             Trees.delete(work);
         }
+    }
+
+    private static Path room(Path folder) throws IOException {
+        Path beside = Objects.requireNonNull(folder.toRealPath().getParent(), "a folder of a dump is not /");
+        Set<PosixFilePermission> rights = Files.getPosixFilePermissions(beside);
+        boolean open = rights.contains(PosixFilePermission.GROUP_WRITE) || rights.contains(PosixFilePermission.OTHERS_WRITE);
+        boolean own = Files.getAttribute(beside, "unix:uid").equals(Files.getAttribute(Path.of("/proc/self"), "unix:uid"));
+        return own && !open ? beside : WORK;
     }
 }

@@ -19,6 +19,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -27,6 +28,8 @@ import java.util.Optional;
 /** Suspends the jobs when {@code ferry up} stops, and lets the same ones go on when it starts again: not those that an operator suspended. */
 final class StopOfJobs {
     private static final int MOST_TRIES = 5;
+    /** How long another operation on a job is waited for. */
+    private static final Duration LONGEST = Duration.ofMinutes(2);
 
     private final Client client;
     private final Path list;
@@ -89,6 +92,7 @@ final class StopOfJobs {
     private void suspend(Job listed) throws IOException {
         Job before = listed;
         for (int tries = 1; ends(before); tries++) {
+            String atWork = before.getOperation();
             try {
                 add(before, client.look(stub -> stub.suspendJob(SuspendJobRequest.newBuilder().setJob(listed.getId()).build())));
                 return;
@@ -97,6 +101,9 @@ final class StopOfJobs {
                     throw refused;
                 }
                 Job now = look(listed);
+                // What the coordinator has begun for us before it went away is of a later operation than what was at work then.
+                Optional<Operation> open = open(now);
+                boolean ours = open.filter(other -> other.getKind() == OperationKind.SUSPEND && !other.getId().equals(atWork)).isPresent();
                 boolean free = before.getOperation().isEmpty();
                 if (free && now.getState() == JobState.SUSPENDED) {
                     add(before, Operation.newBuilder().setJob(now.getId()).setState(OperationState.SUCCEEDED).setImage(now.getLatestImage()).build());
@@ -105,9 +112,8 @@ final class StopOfJobs {
                 if (refused.code() != ErrorCode.OPERATION_IN_PROGRESS || tries == MOST_TRIES) {
                     throw refused;
                 }
-                Optional<Operation> open = open(now);
-                if (free && open.filter(other -> other.getKind() == OperationKind.SUSPEND).isPresent()) {
-                    add(before, open.get());
+                if (ours) {
+                    add(before, open.orElseThrow());
                     return;
                 }
                 open.ifPresent(this::await);
@@ -126,7 +132,8 @@ final class StopOfJobs {
 
     private void await(Operation other) {
         System.err.println("ferry: operation " + other.getId() + " on job " + other.getJob() + " has not ended, and is waited for");
-        Operation ignored = Operations.toEnd(client, other, told -> {});
+        Operation ignored =
+                JobEnd.within(Optional.of(LONGEST), "Operation " + other.getId() + " on job " + other.getJob() + " has not ended within " + LONGEST.toSeconds() + " s", () -> Operations.toEnd(client, other, told -> {}));
     }
 
     /** Into the list before it has ended: the next start looks at each, whatever becomes of this one. */

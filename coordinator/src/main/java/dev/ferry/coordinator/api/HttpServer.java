@@ -88,6 +88,8 @@ public final class HttpServer implements AutoCloseable {
 
     private static HttpServerOptions options(InetSocketAddress where, Optional<TlsIdentity> tls) {
         HttpServerOptions options = new HttpServerOptions().setHost(where.getHostString()).setPort(where.getPort());
+        // Without TLS nobody needs HTTP/2, and an upgrade to it in the middle of a request with a body can break the connection.
+        options.setHttp2ClearTextEnabled(false);
         tls.ifPresent(identity -> options.setSsl(true).setKeyCertOptions(KeyCertOptions.wrap(identity)).setEnabledSecureTransportProtocols(Set.of("TLSv1.3")));
         return options;
     }

@@ -26,6 +26,9 @@ public final class GpuTree {
     private static final Logger LOG = LoggerFactory.getLogger(GpuTree.class);
     private static final int MOST_ROUNDS = 5;
 
+    /** A process on its way out has closed what a call needs before it has ended. */
+    private static final Duration ON_ITS_WAY = Duration.ofMillis(50);
+
     private final GpuNode node;
     private final JobCgroup cgroup;
     private final CudaSearch search;
@@ -274,7 +277,7 @@ public final class GpuTree {
         try {
             state = Together.result(asked);
         } catch (FerryException failed) {
-            if (failed.code() != ErrorCode.WRONG_STATE && one.process().isAlive()) {
+            if (failed.code() != ErrorCode.WRONG_STATE && !one.process().awaitDeath(ON_ITS_WAY)) {
                 throw failed;
             }
             LOG.info("process {} of the job has ended", one.process().pid());
@@ -323,7 +326,7 @@ public final class GpuTree {
         try {
             return node.driver().unlock(process).error();
         } catch (FerryException failed) {
-            if (failed.code() != ErrorCode.WRONG_STATE && process.isAlive()) {
+            if (failed.code() != ErrorCode.WRONG_STATE && !process.awaitDeath(ON_ITS_WAY)) {
                 throw failed;
             }
             // Asked for its state it says so.

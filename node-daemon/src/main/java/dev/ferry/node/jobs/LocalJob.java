@@ -18,9 +18,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** One job as this node holds it: its record, its folder, its control group. */
 final class LocalJob {
+    private static final Logger LOG = LoggerFactory.getLogger(LocalJob.class);
+
     private final NodeContext context;
     private final String id;
     private final Journal journal;
@@ -163,7 +167,12 @@ final class LocalJob {
             }
         }
         journal.erase();
-        Trees.delete(path);
+        try {
+            Trees.delete(path);
+        } catch (IOException left) {
+            // A folder without a record is nobody's; what came into it meanwhile does not bring the job back.
+            LOG.warn("job {}: its empty folder {} can't be removed: {}", id, path, left.toString());
+        }
     }
 
     /** The control group and runc's record go when no process is left. */

@@ -199,7 +199,8 @@ class GpuFaultMatrixIT {
         Thread unused = Thread.ofPlatform().start(ends);
         CommandResult failed = node.order(job.dump(false), Duration.ofSeconds(6));
         assertThat(ends.get()).isTrue();
-        assertThat(failed.getError().getCode()).as(failed.toString()).isEqualTo(signal == SIGKILL ? ErrorCode.DUMP_FAILED : ErrorCode.DUMP_TIMEOUT);
+        // Within the few milliseconds in which one of its threads runs criu's code the job dies with criu (docs/sandbox.md), and comes back from its image.
+        assertThat(failed.getError().getCode()).as(failed.toString()).isIn(signal == SIGKILL ? ErrorCode.DUMP_FAILED : ErrorCode.DUMP_TIMEOUT, ErrorCode.WRONG_STATE);
         runsOnOrComesBack();
     }
 
