@@ -28,7 +28,7 @@ final class NodeGpus {
         boolean changed =
                 store.transact(
                         state -> {
-                            Optional<Node> changes = state.node(name).map(node -> with(node, health)).filter(node -> !state.node(name).equals(Optional.of(node)));
+                            Optional<Node> changes = state.node(name).filter(node -> !with(node, health).equals(node)).map(node -> with(node, health));
                             changes.ifPresent(state::put);
                             return changes.isPresent();
                         });

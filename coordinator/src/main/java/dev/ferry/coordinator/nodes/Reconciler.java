@@ -107,8 +107,9 @@ final class Reconciler {
     }
 
     private List<Command> orders(Transaction state, String node, JobReport report, Deferral deferral) {
-        if (state.job(report.getJob()).isPresent()) {
-            return reconcile(state, node, report, deferral).stream().toList();
+        Optional<Job> known = state.job(report.getJob());
+        if (known.isPresent()) {
+            return reconcile(state, node, known.get(), report, deferral).stream().toList();
         }
         // It was forgotten here while its node was away: first nothing of it lives, then nothing of it is left.
         return isLeft(report) ? List.of(kill(report), command(report).setForget(ForgetJob.getDefaultInstance()).build()) : List.of();
@@ -125,8 +126,7 @@ final class Reconciler {
         return false;
     }
 
-    private Optional<Command> reconcile(Transaction state, String node, JobReport report, Deferral deferral) {
-        Job job = state.job(report.getJob()).orElseThrow();
+    private Optional<Command> reconcile(Transaction state, String node, Job job, JobReport report, Deferral deferral) {
         boolean livesHere = job.getNode().equals(node) && job.getIncarnation() == report.getIncarnation();
         boolean movedOn = !livesHere && job.getIncarnation() >= report.getIncarnation();
         if (!livesHere) {

@@ -164,14 +164,10 @@ final class PassReader {
 
     /** Where a job holds room, or will because an operation brings it there. */
     private Optional<String> where(Job job) {
-        if (JobStates.isOnNode(job.getState()) && !isParkedForGood(job)) {
+        if (JobStates.isOnNode(job.getState()) && !Queue.isParkedForGood(job)) {
             return Optional.of(job.getNode());
         }
         return Optional.ofNullable(open.get(job.getId())).map(Operation::getTargetNode).filter(target -> !target.isEmpty());
-    }
-
-    private boolean isParkedForGood(Job job) {
-        return job.getState() == JobState.PARKED && Queue.waits(job);
     }
 
     private PassRunning running(Job job, int place) {

@@ -3,6 +3,7 @@ package dev.ferry.coordinator.scheduling;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Requirements;
 import java.util.Optional;
@@ -25,6 +26,11 @@ public final class Queue {
     /** It is in the queue, and nothing is done with it at the moment. */
     static boolean waits(Job job) {
         return holds(job) && job.getOperation().isEmpty();
+    }
+
+    /** It lies in its node's main memory and waits for its turn like any other: its room is not held for it. */
+    static boolean isParkedForGood(Job job) {
+        return job.getState() == JobState.PARKED && waits(job);
     }
 
     /**

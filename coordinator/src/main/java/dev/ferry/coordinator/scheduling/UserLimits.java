@@ -7,7 +7,6 @@ import dev.ferry.coordinator.accounts.AccountBook;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Job;
-import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
 import java.util.EnumSet;
@@ -39,7 +38,6 @@ public final class UserLimits {
     }
 
     private static boolean holdsRoom(Job job) {
-        boolean parkedForGood = job.getState() == JobState.PARKED && Queue.waits(job);
-        return JobStates.isOnNode(job.getState()) && !parkedForGood;
+        return JobStates.isOnNode(job.getState()) && !Queue.isParkedForGood(job);
     }
 }
