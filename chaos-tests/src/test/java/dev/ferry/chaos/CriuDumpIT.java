@@ -19,8 +19,10 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.LongFunction;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
@@ -81,23 +83,34 @@ class CriuDumpIT {
         return text.substring(0, text.lastIndexOf('\n') + 1).lines().toList();
     }
 
-    /** Starts the program on the machine, lets it count, and dumps it by hand; it is gone then. */
-    private static Path dump(Path work, List<String> before, String... options) throws Exception {
+    /** Starts the program on the machine as the leader of a session, lets it count, and dumps it by hand; it is gone then. */
+    private static Path dump(Path work) throws Exception {
+        return dump(work, List.of("setsid", "/usr/bin/python3", "count.py"), ProcessHandle::of);
+    }
+
+    /**
+     * As {@link #dump(Path)}, from a shell that leads the session. It is a session of the test's own: that of the test may have its leader in
+     * another PID namespace, and CRIU refuses those.
+     */
+    private static Path dumpFromShell(Path work) throws Exception {
+        return dump(work, List.of("setsid", "sh", "-c", "/usr/bin/python3 count.py & wait"), shell -> ProcessHandle.of(shell).orElseThrow().children().findFirst(), "--shell-job");
+    }
+
+    private static Path dump(Path work, List<String> command, LongFunction<Optional<ProcessHandle>> counter, String... options) throws Exception {
         Files.createDirectories(work);
         Files.writeString(work.resolve("count.py"), PROGRAM);
-        List<String> command = new ArrayList<>(before);
-        command.addAll(List.of("/usr/bin/python3", "count.py"));
         Process program = new ProcessBuilder(command).directory(work.toFile()).redirectInput(Path.of("/dev/null").toFile()).redirectErrorStream(true).redirectOutput(work.resolve("out.log").toFile()).start();
         try {
             await().atMost(Scene.SOON).until(() -> steps(work).size() > 5);
             Path dump = Files.createDirectories(work.resolveSibling(work.getFileName() + ".dump"));
-            List<String> criu = new ArrayList<>(List.of(CriuBinary.find(null).path().toString(), "dump", "-t", Long.toString(program.pid()), "-D", dump.toString(), "-o", "dump.log"));
+            List<String> criu = new ArrayList<>(List.of(CriuBinary.find(null).path().toString(), "dump", "-t", Long.toString(counter.apply(program.pid()).orElseThrow().pid()), "-D", dump.toString(), "-o", "dump.log"));
             criu.addAll(List.of(options));
             Answer dumped = run(criu);
-            assertThat(dumped.status()).as(dumped.text()).isZero();
+            assertThat(dumped.status()).as("%s%s", dumped.text(), Files.readString(dump.resolve("dump.log"))).isZero();
             assertThat(program.waitFor(10, TimeUnit.SECONDS)).as("criu has killed what it dumped").isTrue();
             return dump;
         } finally {
+            program.descendants().forEach(ProcessHandle::destroyForcibly);
             program.destroyForcibly();
         }
     }
@@ -152,7 +165,7 @@ class CriuDumpIT {
     @Test
     void aProgramOfTheMachineGoesOnAsAJobWhateverIsKilledMeanwhile() throws Exception {
         Path work = folder.resolve("work");
-        Path dump = dump(work, List.of("setsid"));
+        Path dump = dump(work);
         int counted = steps(work).size();
         String job = imported(dump, work, "counter");
         String twin = imported(dump, work, "twin");
@@ -200,7 +213,7 @@ class CriuDumpIT {
     @Test
     void whatCanNotComeIsRefusedBeforeAnythingIsStored() throws Exception {
         Path work = folder.resolve("shell");
-        Path dump = dump(work, List.of(), "--shell-job");
+        Path dump = dumpFromShell(work);
         Answer answer = load(dump, folder, "refused");
         assertThat(answer.status()).isNotZero();
         assertThat(answer.text()).contains("does not lead a session", "setsid");
