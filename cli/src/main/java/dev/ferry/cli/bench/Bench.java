@@ -207,7 +207,7 @@ public final class Bench {
 
     /** Outages of moves: full, live, by criu alone, by a packed file. */
     private void moves(FerrySide ferry, Path program) throws IOException, InterruptedException {
-        int dirty = Math.max(64, plan.mebibytes() * 1024 / 100);
+        int dirty = Load.onePercent(plan.mebibytes());
         List<Double> full = new ArrayList<>();
         List<Double> live = new ArrayList<>();
         List<Double> criu = new ArrayList<>();

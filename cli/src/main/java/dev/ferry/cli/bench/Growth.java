@@ -19,7 +19,8 @@ final class Growth {
     enum Curve {
         FIRST("freeze of a first checkpoint", "criu dump -R to tmpfs"),
         NEXT("freeze of a checkpoint of which nearly all is known", "criu dump -R to tmpfs"),
-        OUTAGE("outage of a full migration", "criu dump + restore on tmpfs");
+        OUTAGE("outage of a full migration", "criu dump + restore on tmpfs"),
+        LIVE("outage of a live migration, 1 % written a second", "full migration");
 
         private final String title;
         private final String other;
@@ -111,6 +112,7 @@ final class Growth {
         List<Double> first = new ArrayList<>();
         List<Double> next = new ArrayList<>();
         List<Double> outage = new ArrayList<>();
+        List<Double> live = new ArrayList<>();
         List<Double> criuFreeze = new ArrayList<>();
         List<Double> criuMove = new ArrayList<>();
         double memory = 0;
@@ -119,21 +121,34 @@ final class Growth {
                 // Before there is a second job: its images are memory too, and the largest job must fit twice, not three times.
                 criuFreeze.add(bare.dumpRunning());
                 criuMove.add(bare.move().all());
-                // Of another seed than all jobs before: nothing of it is in the store.
-                Job job = ferry.run(new Load(load.mebibytes(), load.dirtyKibibytes(), ++seed, load.processes()));
+                Job job = fresh(load, 0);
                 try {
                     Image image = ferry.image(ferry.checkpoint(job));
                     first.add(image.getFreezeMicros() / 1e6);
                     memory = image.getMemoryBytes() / MEBIBYTE;
                     next.add(ferry.image(ferry.checkpoint(job)).getFreezeMicros() / 1e6);
-                    Operation moved = ferry.migrate(job, false);
-                    outage.add(moved.getOutageMicros() / 1e6);
+                    outage.add(seconds(ferry.migrate(job, false)));
+                } finally {
+                    ferry.cancel(job);
+                }
+                job = fresh(load, Load.onePercent(load.mebibytes()));
+                try {
+                    live.add(seconds(ferry.migrate(job, true)));
                 } finally {
                     ferry.cancel(job);
                 }
             }
         }
-        return new Point(load, memory, List.of(figure(Curve.FIRST, first, criuFreeze), figure(Curve.NEXT, next, criuFreeze), figure(Curve.OUTAGE, outage, criuMove)));
+        return new Point(load, memory, List.of(figure(Curve.FIRST, first, criuFreeze), figure(Curve.NEXT, next, criuFreeze), figure(Curve.OUTAGE, outage, criuMove), figure(Curve.LIVE, live, outage)));
+    }
+
+    /** A job of another seed than all before: nothing of it is in the store. */
+    private Job fresh(Load load, int dirtyKibibytes) {
+        return ferry.run(new Load(load.mebibytes(), dirtyKibibytes, ++seed, load.processes()));
+    }
+
+    private static double seconds(Operation moved) {
+        return moved.getOutageMicros() / 1e6;
     }
 
     private static Figure figure(Curve curve, List<Double> ours, List<Double> theirs) {

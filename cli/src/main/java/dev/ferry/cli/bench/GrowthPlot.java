@@ -15,7 +15,7 @@ final class GrowthPlot {
     private static final int TOP = 40;
     private static final int BOTTOM = 280;
     private static final int MARKS = 4;
-    private static final String[] COLOURS = {"#1f77b4", "#2ca02c", "#d62728"};
+    private static final String[] COLOURS = {"#1f77b4", "#2ca02c", "#d62728", "#9467bd"};
 
     private final StringBuilder text = new StringBuilder();
 

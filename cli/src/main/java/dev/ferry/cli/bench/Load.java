@@ -14,9 +14,15 @@ record Load(int mebibytes, int dirtyKibibytes, int seed, int processes) {
     /** What a Python process needs beside the workload's memory. */
     private static final long FIRST_BYTES = 192L << 20;
     private static final long OTHER_BYTES = 16L << 20;
+    private static final int LEAST_DIRTY_KIBIBYTES = 64;
 
     static Load of(int mebibytes, int dirtyKibibytes) {
         return new Load(mebibytes, dirtyKibibytes, 1, 1);
+    }
+
+    /** KiB of so much memory that are a hundredth of it. */
+    static int onePercent(int mebibytes) {
+        return Math.max(LEAST_DIRTY_KIBIBYTES, mebibytes * 1024 / 100);
     }
 
     List<String> command(String program) {
