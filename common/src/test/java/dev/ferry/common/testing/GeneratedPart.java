@@ -38,7 +38,8 @@ public final class GeneratedPart {
         }
     }
 
-    private static Path docs() {
+    /** The folder docs/ of the project that the tests run in. */
+    public static Path docs() {
         Path folder = Path.of("").toAbsolutePath();
         while (!Files.isExecutable(folder.resolve("ferry")) || !Files.isDirectory(folder.resolve("docs"))) {
             folder = folder.getParent();
