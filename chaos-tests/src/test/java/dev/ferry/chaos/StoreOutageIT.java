@@ -5,8 +5,10 @@ import static org.awaitility.Awaitility.await;
 
 import dev.ferry.proto.v1.CheckpointJobRequest;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.GetNodeRequest;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.MigrateJobRequest;
+import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
 import dev.ferry.storage.object.S3Server;
@@ -15,7 +17,7 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** An S3 server that dies in the middle of a dump: the job goes on, the operation says why, and the next one works. */
+/** A store that is away: an S3 server that dies in the middle of a dump, where the job goes on, the operation says why, and the next one works; and one that a node does not see. */
 class StoreOutageIT {
     @TempDir Path folder;
 
@@ -39,5 +41,32 @@ class StoreOutageIT {
             scene.assertRunsOnceWithoutGap(job.getId());
             scene.cancel(job.getId());
         }
+    }
+
+    /** As after a start before its mount is there. */
+    @Test
+    void aNodeThatDoesNotSeeTheStoreGetsNoJobsUntilItDoes() throws Exception {
+        try (Scene scene = new Scene(folder.resolve("cluster"))) {
+            Job job = scene.run("rich.py", 512, "1");
+            int other = job.getNode().equals("node-1") ? 2 : 1;
+            String target = "node-" + other;
+            Path id = scene.cluster.storeFolder().resolve("store-id");
+            scene.cluster.node(other).kill();
+            Files.move(id, folder.resolve("aside"));
+            scene.cluster.startNode(other);
+            await().atMost(Scene.SOON).until(() -> node(scene, target).getOtherStore());
+            assertThat(node(scene, target).getStoreProblem()).contains("store.url");
+            Operation refused = scene.fail(ErrorCode.OTHER_STORE, stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).setTo(target).build()));
+            assertThat(refused.getStepsList()).noneMatch(step -> step.getName().equals("DUMP"));
+            Files.move(folder.resolve("aside"), id);
+            await().atMost(Scene.SOON).until(() -> node(scene, target).getStoreProblem().isEmpty());
+            scene.succeed(stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).setTo(target).build()));
+            scene.assertRunsOnceWithoutGap(job.getId());
+            scene.cancel(job.getId());
+        }
+    }
+
+    private static Node node(Scene scene, String name) {
+        return scene.ask(stub -> stub.getNode(GetNodeRequest.newBuilder().setNode(name).build()));
     }
 }

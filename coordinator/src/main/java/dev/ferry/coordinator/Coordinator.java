@@ -56,6 +56,7 @@ import dev.ferry.coordinator.upkeep.StoreUpkeep;
 import dev.ferry.proto.v1.Server;
 import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
+import dev.ferry.storage.StoreWatch;
 import dev.ferry.storage.Stores;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import java.io.IOException;
@@ -88,6 +89,8 @@ public final class Coordinator implements AutoCloseable {
             CommandDesk desk = new CommandDesk();
             LeaseTerms lease = new LeaseTerms(Durations.parse(config.lease()));
             NodeDirectory directory = add(new NodeDirectory(store, desk, Durations.parse(config.nodeTimeout()), lease, Clock.SYSTEM, scheduler));
+            StoreWatch watch = add(StoreWatch.making(objects, directory::ownStoreChanged));
+            directory.ownStore(watch::sight);
             OperationEngine engine = add(new OperationEngine(store, desk, changes, deadlines(config), scheduler));
             Metrics metrics = new Metrics(store);
             engine.onEnd(metrics::ended);
@@ -144,6 +147,8 @@ public final class Coordinator implements AutoCloseable {
                                     .addService(new AccessService(tokens, audit, nodes, desk::askAgain, backup))
                                     .addService(new DecisionsService(decisions))
                                     .addService(new NodeLinkService(streams));
+            // So that nodes which come at once are judged at once.
+            watch.awaitLook();
             grpc = services.apply(GrpcPorts.builder(config, tls)).build();
             GrpcPorts.listen(grpc, config);
             grpcPort = GrpcPorts.port(grpc, config);

@@ -18,6 +18,7 @@ import dev.ferry.proto.v1.NodeLinkGrpc;
 import dev.ferry.proto.v1.NodeNotices;
 import dev.ferry.proto.v1.Requirements;
 import dev.ferry.proto.v1.Resources;
+import dev.ferry.proto.v1.StoreSight;
 import dev.ferry.proto.v1.ToNode;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
@@ -140,6 +141,11 @@ public final class FakeNode implements AutoCloseable {
     /** As a daemon says how its GPUs are. */
     public void say(GpuHealth health) {
         say(FromNode.newBuilder().setGpuHealth(health).build());
+    }
+
+    /** As a daemon says which store it sees. */
+    public void say(StoreSight sight) {
+        say(FromNode.newBuilder().setStore(sight).build());
     }
 
     public synchronized void disconnect() {

@@ -55,6 +55,7 @@ public final class NodeDaemon implements AutoCloseable {
     private final Locks locks;
     private final ObjectStore store;
     private final JobRegistry registry;
+    private final SharedStore shared;
     private final CoordinatorLink link;
     private final GpuNode gpu;
     private final NoticeWatch notices;
@@ -65,7 +66,7 @@ public final class NodeDaemon implements AutoCloseable {
     private final Optional<GpuMeter> meter;
     private final Optional<GpuWatch> watch;
 
-    private NodeDaemon(Locks locks, ObjectStore store, JobRegistry registry, CoordinatorLink link, GpuNode gpu, NoticeWatch notices, NodeLease lease, Optional<Renewal> renewal, Hooks hooks, EvacuationHooks evacuations, Optional<GpuMeter> meter, Optional<GpuWatch> watch) {
+    private NodeDaemon(Locks locks, ObjectStore store, JobRegistry registry, SharedStore shared, CoordinatorLink link, GpuNode gpu, NoticeWatch notices, NodeLease lease, Optional<Renewal> renewal, Hooks hooks, EvacuationHooks evacuations, Optional<GpuMeter> meter, Optional<GpuWatch> watch) {
         this.meter = meter;
         this.watch = watch;
         this.hooks = hooks;
@@ -74,6 +75,7 @@ public final class NodeDaemon implements AutoCloseable {
         this.locks = locks;
         this.store = store;
         this.registry = registry;
+        this.shared = shared;
         this.link = link;
         this.gpu = gpu;
         this.notices = notices;
@@ -107,6 +109,7 @@ public final class NodeDaemon implements AutoCloseable {
             // Before any job is touched: what may run here is decided by the lease that an earlier daemon left.
             NodeLease lease = NodeLease.open(data.resolve("lease"), new JobCgroup(layout, config.cgroup()), layout);
             CoordinatorLink link = new CoordinatorLink(config.name(), config.coordinator(), channels(membership), facts, capacity(config, gpu), config.pool(), lease);
+            SharedStore shared = SharedStore.open(store, data, link);
             Hooks hooks = Hooks.open(config.hooks(), layout, config.cgroup(), data.resolve("hooks"));
             EvacuationHooks evacuations = new EvacuationHooks(hooks, config.name(), data.resolve("evacuations"));
             NodeContext context =
@@ -136,11 +139,12 @@ public final class NodeDaemon implements AutoCloseable {
             link.onEvacuation(evacuations::told);
             link.carryGpus(gpu::health);
             gpu.onHealth(link::gpusChanged);
+            shared.awaitLook();
             link.start(registry);
             Optional<GpuMeter> meter = GpuMeter.start(registry, context);
             Optional<GpuWatch> watch = GpuWatch.start(gpu);
             Optional<Renewal> renewal = membership.map(held -> new Renewal(held, config.name(), config.coordinator()));
-            return new NodeDaemon(locks, store, registry, link, gpu, notices, lease, renewal, hooks, evacuations, meter, watch);
+            return new NodeDaemon(locks, store, registry, shared, link, gpu, notices, lease, renewal, hooks, evacuations, meter, watch);
         } catch (InterruptedException stopped) {
             locks.close();
             Thread.currentThread().interrupt();
@@ -216,6 +220,7 @@ public final class NodeDaemon implements AutoCloseable {
         hooks.close();
         lease.close();
         gpu.close();
+        shared.close();
         store.close();
         locks.close();
     }

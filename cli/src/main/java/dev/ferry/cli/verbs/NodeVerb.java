@@ -22,6 +22,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -84,10 +85,15 @@ public final class NodeVerb implements Callable<Integer> {
             for (Node node : nodes.getNodesList()) {
                 table.row(
                         node.getName(), node.getState().name(), Texts.use(node.getAllocated(), node.getCapacity()), Integer.toString(node.getJobsCount()),
-                        Texts.ago(node.getLastHeardAt()), Texts.lease(node), node.getFacts().getCriuVersion(), node.getFacts().getKernel(), gpus(node), node.getReason());
+                        Texts.ago(node.getLastHeardAt()), Texts.lease(node), node.getFacts().getCriuVersion(), node.getFacts().getKernel(), gpus(node), note(node));
             }
             return table.toString();
         }
+    }
+
+    /** What its state rests on, and why it gets no jobs although it is ready. */
+    private static String note(Node node) {
+        return Stream.of(node.getReason(), node.getStoreProblem()).filter(each -> !each.isEmpty()).collect(Collectors.joining("; "));
     }
 
     /** What GPUs a node has, whether their state can be saved, and which are failing; empty: it has none. */
@@ -124,6 +130,7 @@ public final class NodeVerb implements Callable<Integer> {
             StringBuilder text = new StringBuilder();
             line(text, "node", node.getName() + "  " + node.getState());
             line(text, "note", node.getReason());
+            line(text, "store", node.getStoreProblem().isEmpty() ? node.getFacts().getStore().getPlace() : node.getStoreProblem());
             line(text, "heard", Texts.ago(node.getLastHeardAt()) + " ago");
             line(text, "lease", node.getLeaseMillis() == 0 ? "none: its jobs are not frozen when it is cut off" : Durations.format(Duration.ofMillis(node.getLeaseMillis())) + ", " + Texts.lease(node));
             line(text, "proof", node.getProof().getDetail());

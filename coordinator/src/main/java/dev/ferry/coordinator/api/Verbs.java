@@ -5,6 +5,7 @@ import dev.ferry.common.Ids;
 import dev.ferry.coordinator.JobStates;
 import dev.ferry.coordinator.accounts.Admission;
 import dev.ferry.coordinator.access.Caller;
+import dev.ferry.coordinator.nodes.NodeStores;
 import dev.ferry.coordinator.operations.OperationEngine;
 import dev.ferry.coordinator.operations.Opening;
 import dev.ferry.coordinator.operations.Proofs;
@@ -93,7 +94,7 @@ public final class Verbs {
      * @param cause who asks, and why
      */
     public Operation checkpoint(String name, String cause) {
-        return begin(name, OperationKind.CHECKPOINT, (state, job) -> onItsNode(state, job, "saved").setCause(cause));
+        return begin(name, OperationKind.CHECKPOINT, (state, job) -> savedOnItsNode(state, job, "saved").setCause(cause));
     }
 
     public Operation suspend(String name) {
@@ -104,7 +105,7 @@ public final class Verbs {
      * @param cause who asks, and why
      */
     public Operation suspend(String name, String cause) {
-        return begin(name, OperationKind.SUSPEND, (state, job) -> onItsNode(state, job, "suspended").setCause(cause));
+        return begin(name, OperationKind.SUSPEND, (state, job) -> savedOnItsNode(state, job, "suspended").setCause(cause));
     }
 
     /** Gives up what a job did since its last image, and lets it go on from there on another node. */
@@ -142,7 +143,7 @@ public final class Verbs {
                 name,
                 OperationKind.MIGRATE,
                 (state, job) -> {
-                    Operation.Builder operation = onItsNode(state, job, "migrated").setCause(cause).setLive(live);
+                    Operation.Builder operation = savedOnItsNode(state, job, "migrated").setCause(cause).setLive(live);
                     if (job.getState() == JobState.PARKED) {
                         // It runs when it is there.
                         UserLimits.require(state, job);
@@ -310,6 +311,12 @@ public final class Verbs {
             throw new FerryException(
                     ErrorCode.WRONG_STATE, "Job " + job.getId() + " is " + JobStates.name(job.getState()) + " and can't be " + verb + "; it must be " + wanted);
         }
+    }
+
+    private static Operation.Builder savedOnItsNode(Transaction state, Job job, String verb) {
+        Operation.Builder operation = onItsNode(state, job, verb);
+        NodeStores.requireShared(state, job.getNode());
+        return operation;
     }
 
     private static Operation.Builder onItsNode(Transaction state, Job job, String verb) {

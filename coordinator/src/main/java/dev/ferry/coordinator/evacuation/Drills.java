@@ -8,6 +8,7 @@ import dev.ferry.common.Strand;
 import dev.ferry.coordinator.api.Verbs;
 import dev.ferry.coordinator.nodes.CommandDesk;
 import dev.ferry.coordinator.nodes.NodeDirectory;
+import dev.ferry.coordinator.placement.NodeFit;
 import dev.ferry.coordinator.store.RecordKind;
 import dev.ferry.coordinator.store.RecordQuery;
 import dev.ferry.coordinator.store.StateStore;
@@ -18,7 +19,6 @@ import dev.ferry.proto.v1.DrillOutcome;
 import dev.ferry.proto.v1.DrillState;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Node;
-import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.Operation;
 import java.time.Duration;
 import java.util.Comparator;
@@ -144,7 +144,7 @@ public final class Drills implements AutoCloseable {
         }
         if (node) {
             Comparator<Node> longestAgo = Comparator.comparingLong((Node one) -> all.stream().filter(drill -> drill.getNode().equals(one.getName())).mapToLong(Drill::getBeganAt).max().orElse(0));
-            Optional<Node> longestUndrilled = state.nodes().stream().filter(one -> one.getState() == NodeState.READY).min(longestAgo.thenComparing(Node::getName));
+            Optional<Node> longestUndrilled = state.nodes().stream().filter(NodeFit::isOpen).min(longestAgo.thenComparing(Node::getName));
             longestUndrilled.ifPresent(one -> begin(state, drill(state, one.getName(), config.told())));
             return longestUndrilled.isPresent();
         }

@@ -12,11 +12,13 @@ import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.ProofKind;
+import dev.ferry.proto.v1.StoreSight;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Supplier;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,6 +34,7 @@ public final class NodeDirectory implements AutoCloseable {
     private final Scheduler scheduler;
     private final Leases leases;
     private final LostNodes lost;
+    private final NodeStores stores;
     /** When the streams of nodes ended that have none now, on the monotonic clock. */
     private final Map<String, Long> silentSince = new ConcurrentHashMap<>();
     /** A node of which we have heard nothing yet counts as silent from here on. */
@@ -53,10 +56,25 @@ public final class NodeDirectory implements AutoCloseable {
         lookedNanos = startedNanos;
         leases = new Leases(terms, store.canBeDeposed(), clock);
         lost = new LostNodes(store, desk, leases);
+        stores = new NodeStores(store);
     }
 
     Leases leases() {
         return leases;
+    }
+
+    NodeStores stores() {
+        return stores;
+    }
+
+    /** Sets who knows which store this coordinator sees: nodes that see another one get no jobs. */
+    public void ownStore(Supplier<StoreSight> sight) {
+        stores.own(sight);
+    }
+
+    /** This coordinator sees another store than before, or sees one at last. */
+    public void ownStoreChanged() {
+        stores.ownChanged();
     }
 
     /** Is told each time that timers, threads and the store have worked together, and the store has said that this coordinator leads. */
@@ -115,6 +133,7 @@ public final class NodeDirectory implements AutoCloseable {
                             }
                             // What it was granted before holds until it is known to have read what is granted now.
                             record.setLeaseMillis(hello.getKeepsLease() ? Math.max(record.getLeaseMillis(), leases.terms().lease().toMillis()) : 0);
+                            stores.judge(record, hello.getFacts());
                             record.clearProof().setPool(hello.getPool()).setFacts(hello.getFacts()).setCapacity(hello.getCapacity()).setAddress(address).setLastHeardAt(state.now());
                             state.put(record.build());
                             return record.build();

@@ -4,7 +4,6 @@ import dev.ferry.common.FerryException;
 import dev.ferry.common.Strand;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FromNode;
-import dev.ferry.proto.v1.GpuHealth;
 import dev.ferry.proto.v1.Hello;
 import dev.ferry.proto.v1.Welcome;
 import org.jspecify.annotations.Nullable;
@@ -74,6 +73,7 @@ public final class NodeStream {
                                     .setHeartbeatMillis(all.terms().heartbeat().toMillis())
                                     .setLeaseMillis(all.terms().lease().toMillis())
                                     .addAllLives(all.reconciler().standing(hello.getNode()))
+                                    .setStore(all.directory().stores().own())
                                     .build());
                     // A stream that was overtaken says what was: its silence on a job is no receipt any more.
                     all.reconciler().hello(hello, () -> all.desk().session(hello.getNode()).filter(opened::equals).isPresent());
@@ -115,15 +115,16 @@ public final class NodeStream {
             case JOB_REPORT -> later(() -> all.reconciler().report(open.node(), message.getJobReport()));
             case NOTICES -> later(() -> all.noticed(open.node(), message.getNotices()));
             case GPU_SAMPLE -> later(() -> all.sampled(open.node(), message.getGpuSample()));
-            case GPU_HEALTH -> later(() -> healthOf(open, message.getGpuHealth()));
+            // Of a stream that was overtaken it is what was: the other one's Hello, and what follows it, holds.
+            case GPU_HEALTH -> later(() -> ofTheNewest(open, () -> all.gpus().are(open.node(), message.getGpuHealth())));
+            case STORE -> later(() -> ofTheNewest(open, () -> all.directory().stores().sees(open.node(), message.getStore())));
             case HELLO, MESSAGE_NOT_SET -> LOG.warn("node {} says something this Ferry does not know", open.node());
         }
     }
 
-    private void healthOf(NodeSession open, GpuHealth health) {
-        // Of a stream that was overtaken it is what was: the other one's Hello, and what follows it, holds.
+    private void ofTheNewest(NodeSession open, Runnable work) {
         if (all.desk().session(open.node()).filter(open::equals).isPresent()) {
-            all.gpus().are(open.node(), health);
+            work.run();
         }
     }
 

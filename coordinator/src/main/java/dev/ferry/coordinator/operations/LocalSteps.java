@@ -1,6 +1,7 @@
 package dev.ferry.coordinator.operations;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.nodes.NodeStores;
 import dev.ferry.coordinator.placement.GpuShares;
 import dev.ferry.coordinator.placement.Placement;
 import dev.ferry.coordinator.store.Transaction;
@@ -159,6 +160,13 @@ final class LocalSteps {
         if (fromImage && (job.getState() == JobState.UNREACHABLE ? stopped.isEmpty() : alive)) {
             return Outcome.failed(new FerryException(ErrorCode.WRONG_STATE, "Job " + job.getId() + " is " + job.getState()).detail());
         }
+        if (makesImage(operation)) {
+            try {
+                NodeStores.requireShared(state, operation.getSourceNode());
+            } catch (FerryException elsewhere) {
+                return Outcome.failed(elsewhere.detail());
+            }
+        }
         Job.Builder next = job.toBuilder().setLatestImage(operation.getImage()).clearReason();
         if (!fromImage && operation.getKind() != OperationKind.CHECKPOINT) {
             operation.setKillCommitAt(state.now());
@@ -183,6 +191,11 @@ final class LocalSteps {
             }
             case START, CANCEL, PARK, UNPARK, OPERATION_KIND_UNSPECIFIED, UNRECOGNIZED -> throw new IllegalStateException("nothing to commit in " + operation.getKind());
         };
+    }
+
+    /** Whether the image is one that was just made: by it the job's life on its node may end. */
+    private static boolean makesImage(Operation.Builder operation) {
+        return operation.getKind() == OperationKind.CHECKPOINT || operation.getKind() == OperationKind.SUSPEND || operation.getKind() == OperationKind.MIGRATE;
     }
 
     private static Job nextLife(Job.Builder job, Operation.Builder operation) {

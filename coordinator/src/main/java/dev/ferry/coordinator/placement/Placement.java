@@ -32,7 +32,7 @@ public final class Placement {
 
     /**
      * @throws FerryException NO_CAPACITY, NEVER_FITS, NODE_NOT_FOUND, NODE_DOWN, NODE_DRAINING,
-     *     NODE_INCOMPATIBLE; the message says for each node why not
+     *     OTHER_STORE, NODE_INCOMPATIBLE; the message says for each node why not
      */
     public static String choose(Transaction state, Request request) {
         Usage usage = Usage.of(state, request.operation());
@@ -97,6 +97,9 @@ public final class Placement {
         }
         if (node.getState() == NodeState.DRAINING || node.getState() == NodeState.DRAINED) {
             return Optional.of(new Refusal(ErrorCode.NODE_DRAINING, "it is being drained"));
+        }
+        if (!node.getStoreProblem().isEmpty()) {
+            return Optional.of(new Refusal(ErrorCode.OTHER_STORE, "it " + node.getStoreProblem()));
         }
         Optional<String> unfit = request.image().flatMap(needs -> Compatibility.unfit(needs, node.getFacts()));
         if (unfit.isPresent()) {

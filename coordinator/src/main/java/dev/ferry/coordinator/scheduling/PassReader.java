@@ -3,6 +3,7 @@ package dev.ferry.coordinator.scheduling;
 import dev.ferry.coordinator.JobStates;
 import dev.ferry.coordinator.accounts.Metering;
 import dev.ferry.coordinator.placement.GpuShares;
+import dev.ferry.coordinator.placement.NodeFit;
 import dev.ferry.coordinator.placement.Usage;
 import dev.ferry.coordinator.store.RecordQuery;
 import dev.ferry.coordinator.store.Transaction;
@@ -11,7 +12,6 @@ import dev.ferry.proto.v1.JobDemand;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.JobUse;
 import dev.ferry.proto.v1.Node;
-import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
 import dev.ferry.proto.v1.PassAssociation;
@@ -66,7 +66,7 @@ final class PassReader {
         this.state = state;
         this.config = config;
         standing = Standing.of(state, config);
-        nodes = state.nodes().stream().filter(node -> node.getState() == NodeState.READY).toList();
+        nodes = state.nodes().stream().filter(NodeFit::isOpen).toList();
         for (int at = 0; at < nodes.size(); at++) {
             places.put(nodes.get(at).getName(), at);
         }

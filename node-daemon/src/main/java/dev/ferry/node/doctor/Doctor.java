@@ -3,16 +3,20 @@ package dev.ferry.node.doctor;
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Sizes;
 import dev.ferry.node.NodeConfig;
+import dev.ferry.node.SharedStore;
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.criu.CriuBinary;
 import dev.ferry.node.gpu.GpuNode;
+import dev.ferry.proto.v1.StoreSight;
 import dev.ferry.storage.ObjectStore;
+import dev.ferry.storage.StoreId;
 import dev.ferry.storage.Stores;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Looks at everything that a node needs, and at last saves and restores a small job. */
@@ -132,10 +136,29 @@ public final class Doctor {
         return free < LITTLE_ROOM ? Check.warning("room", found, "jobs' scratch folders and logs lie there: give it more room") : Check.ok("room", found);
     }
 
-    private Check store() {
+    private Check store() throws IOException {
         try (ObjectStore store = Stores.open(config.store())) {
             Stores.probe(store);
-            return Check.ok("store", store.describe() + " can be written and read");
+            return sameStore(store, Path.of(config.data()));
         }
+    }
+
+    /**
+     * Whether it is the coordinator's, as far as that can be known from here.
+     *
+     * @param data the daemon's folder, where what the coordinator said last lies
+     */
+    static Check sameStore(ObjectStore store, Path data) throws IOException {
+        String found = store.describe() + " can be written and read";
+        Optional<String> id = StoreId.read(store);
+        Optional<StoreSight> coordinators = SharedStore.coordinators(data);
+        if (coordinators.isPresent() && !id.equals(Optional.of(coordinators.get().getId()))) {
+            String advice = "set store.url to the coordinator's (" + coordinators.get().getPlace() + "), a bucket or a folder that every machine mounts, and restart the daemon; as long as it is another one the node gets no jobs";
+            return Check.missing("store", found + ", but it is not the store that the coordinator works with", advice);
+        }
+        if (id.isEmpty()) {
+            return Check.warning("store", found + "; no coordinator has worked with it yet", "if the coordinator runs already, its store is another one: set store.url to the same, a bucket or a folder that every machine mounts");
+        }
+        return Check.ok("store", found + (coordinators.isPresent() ? "; it is the coordinator's" : "; a coordinator works with it"));
     }
 }

@@ -15,6 +15,8 @@ import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.NodeNotices;
 import dev.ferry.proto.v1.Resources;
+import dev.ferry.proto.v1.StoreSight;
+import dev.ferry.proto.v1.Welcome;
 import io.grpc.ManagedChannel;
 import java.time.Duration;
 import java.util.List;
@@ -54,6 +56,8 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
     private volatile String lastTrouble = "";
     private volatile Supplier<NodeNotices> notices = NodeNotices::getDefaultInstance;
     private volatile Supplier<GpuHealth> gpus = GpuHealth::getDefaultInstance;
+    private volatile Supplier<StoreSight> store = StoreSight::getDefaultInstance;
+    private volatile Consumer<StoreSight> onCoordinatorsStore = sight -> {};
     private volatile Consumer<String> onSettled = notice -> {};
     private volatile Consumer<EvacuationWord> onEvacuation = word -> {};
 
@@ -103,6 +107,25 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
         LinkSession open = session;
         if (open != null && now.getGpusCount() > 0) {
             open.sendAfterWelcome(FromNode.newBuilder().setGpuHealth(now).build());
+        }
+    }
+
+    /**
+     * Sets who knows which store this node sees, to be told on each new stream.
+     *
+     * @param coordinators is told which one the coordinator sees, with each Welcome
+     */
+    public void carryStore(Supplier<StoreSight> sight, Consumer<StoreSight> coordinators) {
+        store = sight;
+        onCoordinatorsStore = coordinators;
+    }
+
+    /** It is not what it was. Whoever has no stream now tells it on the next. */
+    public synchronized void storeChanged() {
+        StoreSight now = store.get();
+        LinkSession open = session;
+        if (open != null && !now.getPlace().isEmpty()) {
+            open.sendAfterWelcome(FromNode.newBuilder().setStore(now).build());
         }
     }
 
@@ -172,6 +195,10 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
     private Hello hello(JobRegistry jobs) {
         NodeFacts.Builder is = facts.toBuilder();
         Resources.Builder has = capacity.toBuilder();
+        StoreSight sight = store.get();
+        if (!sight.getPlace().isEmpty()) {
+            is.setStore(sight);
+        }
         GpuHealth health = gpus.get();
         List<Gpu> now = health.getGpusList();
         if (!now.isEmpty()) {
@@ -192,12 +219,14 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
                 .build();
     }
 
-    private void onWelcome() {
+    private void onWelcome(Welcome welcome) {
         LOG.info("node {} is registered with the coordinator at {}", node, coordinator);
         lastTrouble = "";
         welcomed.countDown();
         noticesChanged();
         gpusChanged();
+        storeChanged();
+        onCoordinatorsStore.accept(welcome.getStore());
     }
 
     /** Says the same trouble once, not at every try. */

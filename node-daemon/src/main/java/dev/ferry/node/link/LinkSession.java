@@ -38,7 +38,7 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
     private final JobRegistry jobs;
     private final NodeLease lease;
     private final Duration patience;
-    private final Runnable onWelcome;
+    private final Consumer<Welcome> onWelcome;
     private final Consumer<String> onSettled;
     private final Consumer<EvacuationWord> onEvacuation;
     /** When each Hello or Heartbeat was about to be sent, on the lease's clock. */
@@ -61,7 +61,7 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
     /**
      * @param patience how long the coordinator may take for its welcome
      */
-    LinkSession(JobRegistry jobs, NodeLease lease, Duration patience, Runnable onWelcome, Consumer<String> onSettled, Consumer<EvacuationWord> onEvacuation) {
+    LinkSession(JobRegistry jobs, NodeLease lease, Duration patience, Consumer<Welcome> onWelcome, Consumer<String> onSettled, Consumer<EvacuationWord> onEvacuation) {
         this.jobs = jobs;
         this.lease = lease;
         this.patience = patience;
@@ -249,7 +249,7 @@ final class LinkSession implements ClientResponseObserver<FromNode, ToNode> {
         }
         renew(HELLO);
         welcome.countDown();
-        onWelcome.run();
+        onWelcome.accept(terms);
     }
 
     @Override

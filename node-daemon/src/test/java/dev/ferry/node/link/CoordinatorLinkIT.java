@@ -18,6 +18,7 @@ import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.NodeLinkGrpc;
 import dev.ferry.proto.v1.Resources;
+import dev.ferry.proto.v1.StoreSight;
 import dev.ferry.proto.v1.ToNode;
 import dev.ferry.proto.v1.Welcome;
 import io.grpc.ManagedChannel;
@@ -141,6 +142,28 @@ class CoordinatorLinkIT {
         }
     }
 
+    @Test
+    void whichStoreIsSeenIsToldWhenItChangesAndOnEachStream() throws Exception {
+        StoreSight away = StoreSight.newBuilder().setPlace("s3://bucket").setProblem("it does not answer").build();
+        StoreSight there = StoreSight.newBuilder().setPlace("s3://bucket").setId("aaaa").build();
+        AtomicReference<StoreSight> now = new AtomicReference<>(away);
+        AtomicReference<StoreSight> coordinators = new AtomicReference<>();
+        try (CoordinatorLink link = new CoordinatorLink("node-1", address(), CoordinatorLinkIT::channel, NodeFacts.getDefaultInstance(), Resources.getDefaultInstance(), "", lease)) {
+            link.carryStore(now::get, coordinators::set);
+            link.start(jobs);
+            await().atMost(SOON).until(() -> played.heard.contains(FromNode.newBuilder().setStore(away).build()));
+            assertThat(played.heard.getFirst().getHello().getFacts().getStore()).isEqualTo(away);
+            now.set(there);
+            link.storeChanged();
+            await().atMost(SOON).until(() -> played.heard.contains(FromNode.newBuilder().setStore(there).build()));
+            played.heard.clear();
+            played.streams.getFirst().onCompleted();
+            await().atMost(SOON).until(() -> played.heard.contains(FromNode.newBuilder().setStore(there).build()));
+            assertThat(played.heard.stream().filter(FromNode::hasHello).findFirst().orElseThrow().getHello().getFacts().getStore()).isEqualTo(there);
+            await().atMost(SOON).until(() -> WELCOME.getStore().equals(coordinators.get()));
+        }
+    }
+
     /** As the machine of a leader does that stands still: the kernel takes connections, and nobody answers. */
     @Test
     void aCoordinatorThatHangsKeepsNoNodeFromTheOneThatLeads() throws Exception {
@@ -210,6 +233,6 @@ class CoordinatorLinkIT {
     }
 
     private LinkSession session(AtomicInteger welcomed) {
-        return new LinkSession(jobs, lease, SOON, welcomed::incrementAndGet, notice -> {}, word -> {});
+        return new LinkSession(jobs, lease, SOON, welcome -> welcomed.incrementAndGet(), notice -> {}, word -> {});
     }
 }

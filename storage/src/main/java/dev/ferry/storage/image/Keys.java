@@ -19,6 +19,9 @@ public final class Keys {
     /** Begin of the keys of condemned packs' marks; the pack's own key follows. */
     public static final String CONDEMNED = "condemned/";
 
+    /** The object that says which store this is. */
+    public static final String IDENTITY = "store-id";
+
     /** Begin of the keys of objects that were only tried out. */
     public static final String PROBES = "probe/";
 

@@ -84,6 +84,8 @@ public final class Checker {
             record(key).ifPresent(record -> hold(key, record.getHold()));
         } else if (key.startsWith(Keys.CONDEMNED)) {
             record(key).filter(record -> !Keys.condemned(record.getCondemned().getPack()).equals(key)).ifPresent(record -> find(key, "speaks of another pack: " + record.getCondemned().getPack(), true));
+        } else if (key.equals(Keys.IDENTITY)) {
+            record(key).filter(record -> record.getIdentity().getId().isEmpty()).ifPresent(record -> find(key, "does not say which store this is", true));
         } else if (key.startsWith(Keys.PROBES)) {
             find(key, "was left by a readiness check that was killed", false);
         } else if (key.startsWith(KeyRing.KEYS)) {

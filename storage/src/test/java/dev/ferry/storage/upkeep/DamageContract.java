@@ -19,6 +19,7 @@ import dev.ferry.storage.ImageReader;
 import dev.ferry.storage.ImageWriter;
 import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
+import dev.ferry.storage.StoreId;
 import dev.ferry.storage.object.MemoryStore;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -48,9 +49,10 @@ abstract class DamageContract {
     /** The store as it is used. */
     abstract ObjectStore open(MemoryStore real);
 
-    /** A store with an object of every kind: two images of which one is deleted, a dump under way, one that was given up. */
+    /** A store with an object of every kind: its id, two images of which one is deleted, a dump under way, one that was given up. */
     @BeforeEach
     void fill() throws InterruptedException {
+        String ignored = StoreId.make(opened);
         write("j-aaaaaaaa.1", Optional.empty(), true);
         write("j-aaaaaaaa.2", Optional.of("j-aaaaaaaa.1"), true);
         write("j-bbbbbbbb.1", Optional.empty(), true);
