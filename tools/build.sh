@@ -21,6 +21,14 @@ is_stale() {
     [[ -n $(find "$root"/pom.xml "$root"/*/pom.xml "$root"/*/src/main "$FERRY_SCRIPTS" "$root/ferry" -newer "$stamp" -print -quit 2>/dev/null) ]]
 }
 
+# commit_id: prints +COMMIT of the sources, +COMMIT.changed if they are not as committed, nothing if this is no checkout.
+commit_id() {
+    local id
+    [[ -e $root/.git ]] && id=$(git -C "$root" rev-parse --short=12 HEAD 2>/dev/null) || return 0
+    [[ -z $(git --no-optional-locks -C "$root" status --porcelain --untracked-files=no 2>&1) ]] || id+=.changed
+    printf '+%s' "$id"
+}
+
 [[ ${1:-} != --if-stale ]] || is_stale || exit 0
 
 type -P mvn >/dev/null || unavailable "Maven is missing: apt-get install maven"
@@ -47,8 +55,9 @@ say "building$first ..."
 # open, where jars rewritten in place would break it.
 rm -rf "$dist"
 touch "$root/target/build-started"
+# All jars anew: one whose classes are as before is of another commit all the same.
 # Maven finds the JDK to compile with by itself in the usual folders; the variable tells it of others.
-if ! JAVA25_HOME=${FERRY_JAVA_HOME:-} logged mvn -B -ntp -q -f "$root/pom.xml" -Dstyle.color=never -DskipTests package; then
+if ! JAVA25_HOME=${FERRY_JAVA_HOME:-} logged mvn -B -ntp -q -f "$root/pom.xml" -Dstyle.color=never -Dferry.build="$(commit_id)" -Dmaven.jar.forceCreation=true -DskipTests package; then
     if grep -qE 'Could not (transfer|resolve|find) |Unknown host|offline mode|Cannot find matching toolchain|No toolchain' "$FERRY_LOG"; then
         grep -m 1 -E '^.{0,12}\[ERROR\]' "$FERRY_LOG" | sed 's/\x1b\[[0-9;]*m//g; s/^/    | /' | cut -c1-700 >&2 || true
         unavailable "the build could not get what it needs: is the network there? (log: $FERRY_LOG)"

@@ -90,6 +90,9 @@ class UpIT {
         assertThat(ofNode.getJsonArray("jobs").getJsonObject(0).getString("outcome")).as(ofNode.encode()).isEqualTo("WOULD_BE_SAVED");
         assertThat(ferry("drill", "restore", "--sample", "1")).contains("CAN_BE_RESTORED", id);
         assertThat(ferry("drill", "list")).contains(ofNode.getString("id"), "restore", "node");
+        // The number that the jars carry.
+        assertThat(ferry("version")).containsPattern("(?s)^ferry \\d.*coordinator \\d");
+        assertThat(ferry("node", "show", "node-1")).containsPattern("Ferry \\d");
         int before = steps().size();
         stop();
         assertThat(Files.readString(folder.resolve("up.log"))).contains(id + " is in image");
