@@ -61,10 +61,14 @@ import dev.ferry.storage.Stores;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.security.cert.X509Certificate;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -92,8 +96,6 @@ public final class Coordinator implements AutoCloseable {
             StoreWatch watch = add(StoreWatch.making(objects, directory::ownStoreChanged));
             directory.ownStore(watch::sight);
             OperationEngine engine = add(new OperationEngine(store, desk, changes, deadlines(config), scheduler));
-            Metrics metrics = new Metrics(store);
-            engine.onEnd(metrics::ended);
             Notices notices = new Notices(store);
             Verbs verbs = new Verbs(store, engine);
             Evacuations evacuations = add(new Evacuations(store, verbs, directory, desk, config.evacuation(), Clock.SYSTEM, scheduler));
@@ -115,6 +117,11 @@ public final class Coordinator implements AutoCloseable {
                             .setEpoch(leads.epoch())
                             .build();
             StoreUpkeep upkeep = new StoreUpkeep(store, images, config.upkeep().terms(), Durations.parse(config.upkeep().collectEvery()), config.upkeep().retention(), scheduler);
+            Map<String, Supplier<X509Certificate>> certificates = new HashMap<>();
+            authority.ifPresent(signer -> certificates.put("ca", signer::certificate));
+            tls.ifPresent(shown -> certificates.put("server", shown.identity()::certificate));
+            Metrics metrics = new Metrics(store, leads, upkeep::lastCollected, certificates);
+            engine.onEnd(metrics::ended);
             EndedJobs ended = new EndedJobs(store, desk, images, Durations.parse(config.upkeep().keepEnded()), scheduler);
             ImageVerbs imageVerbs = new ImageVerbs(store, images, config.upkeep().terms());
             Optional<NodeIdentities> nodes = authority.map(signer -> new NodeIdentities(store, signer, Durations.parse(config.security().nodeCertificate())));

@@ -136,7 +136,7 @@ class HttpApiTest {
         assertThat(ask("GET", "/healthz", "").body()).isEqualTo("ok\n");
         assertThat(ask("GET", "/readyz", "").statusCode()).isEqualTo(200);
         String metrics = ask("GET", "/metrics", "").body();
-        assertThat(metrics).contains("ferry_jobs{state=\"RUNNING\"} 1.0", "ferry_nodes{state=\"READY\"} 2.0");
+        assertThat(metrics).contains("ferry_jobs{state=\"RUNNING\"} 1.0", "ferry_nodes{state=\"READY\"} 2.0", "ferry_leader 1.0", "ferry_operation_oldest_seconds 0.0", "ferry_gpus_failing 0.0", "ferry_nodes_without_store 0.0");
         assertThat(metrics.lines().filter(line -> !line.startsWith("#"))).allSatisfy(line -> assertThat(line).matches("[a-z_]+(\\{.*\\})? [-+0-9.eENaInf]+"));
     }
 

@@ -3,6 +3,7 @@ package dev.ferry.coordinator.api;
 import dev.ferry.coordinator.JobStates;
 import dev.ferry.coordinator.accounts.Metering;
 import dev.ferry.coordinator.evacuation.Drills;
+import dev.ferry.coordinator.leader.Leads;
 import dev.ferry.coordinator.store.RecordQuery;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
@@ -25,6 +26,7 @@ import io.micrometer.core.instrument.Tags;
 import io.micrometer.core.instrument.Timer;
 import io.micrometer.prometheusmetrics.PrometheusConfig;
 import io.micrometer.prometheusmetrics.PrometheusMeterRegistry;
+import java.security.cert.X509Certificate;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -32,6 +34,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 import java.util.stream.Collectors;
 
 /** What a monitoring system sees. Names are listed in docs/api.md. */
@@ -51,8 +55,26 @@ public final class Metrics {
     private final MultiGauge drilledImages = MultiGauge.builder("ferry.drill.images").description("Images in the last trial of images, by outcome").register(registry);
     private final MultiGauge drilledAt = MultiGauge.builder("ferry.drill.last.timestamp.seconds").description("When the last drill of its kind ended, since 1970, UTC").register(registry);
 
-    public Metrics(StateStore store) {
+    private final MultiGauge leader = MultiGauge.builder("ferry.leader").description("1: this coordinator leads").register(registry);
+    private final MultiGauge oldest = MultiGauge.builder("ferry.operation.oldest.seconds").description("Age of the oldest open operation; 0: none is open").register(registry);
+    private final MultiGauge failingGpus = MultiGauge.builder("ferry.gpus.failing").description("GPUs that get no jobs because they are failing").register(registry);
+    private final MultiGauge withoutStore = MultiGauge.builder("ferry.nodes.without.store").description("Nodes that get no jobs because they do not see the coordinator's store").register(registry);
+    private final MultiGauge collected = MultiGauge.builder("ferry.store.collection.last.success.timestamp.seconds").description("When garbage was last collected, since 1970, UTC").register(registry);
+    private final MultiGauge expires = MultiGauge.builder("ferry.certificate.expires.timestamp.seconds").description("When a certificate ends, since 1970, UTC").register(registry);
+
+    private final Leads leads;
+    private final LongSupplier lastCollected;
+    private final Map<String, Supplier<X509Certificate>> certificates;
+
+    /**
+     * @param lastCollected when garbage was last collected, milliseconds since 1970, UTC; 0: not yet
+     * @param certificates those whose end matters, by what they are of
+     */
+    public Metrics(StateStore store, Leads leads, LongSupplier lastCollected, Map<String, Supplier<X509Certificate>> certificates) {
         this.store = store;
+        this.leads = leads;
+        this.lastCollected = lastCollected;
+        this.certificates = Map.copyOf(certificates);
     }
 
     /** Counts an operation that has ended. */
@@ -89,11 +111,31 @@ public final class Metrics {
     String scrape() {
         Map<JobState, Long> byState = count(store.transact(Transaction::liveJobs), Job::getState);
         jobs.register(byState.entrySet().stream().map(entry -> MultiGauge.Row.of(Tags.of("state", JobStates.name(entry.getKey())), entry.getValue())).toList(), true);
-        Map<NodeState, Long> nodesByState = count(store.transact(Transaction::nodes), Node::getState);
+        List<Node> all = store.transact(Transaction::nodes);
+        Map<NodeState, Long> nodesByState = count(all, Node::getState);
         nodes.register(nodesByState.entrySet().stream().map(entry -> MultiGauge.Row.of(Tags.of("state", entry.getKey().name()), entry.getValue())).toList(), true);
+        alarms(all.stream().filter(node -> node.getState() != NodeState.DEAD).toList());
         gpus();
         drills();
         return registry.scrape();
+    }
+
+    /** What somebody is called for at night. */
+    private void alarms(List<Node> living) {
+        long age = store.transact(state -> state.openOperations().stream().mapToLong(open -> state.now() - open.getStartedAt()).max().orElse(0));
+        one(oldest, Math.max(0, age) / 1000.0);
+        one(leader, leads.holds() ? 1 : 0);
+        one(failingGpus, living.stream().flatMap(node -> node.getFacts().getGpusList().stream()).filter(gpu -> !gpu.getSick().isEmpty()).count());
+        one(withoutStore, living.stream().filter(node -> !node.getStoreProblem().isEmpty()).count());
+        long last = lastCollected.getAsLong();
+        if (last > 0) {
+            one(collected, last / 1000.0);
+        }
+        expires.register(certificates.entrySet().stream().map(entry -> MultiGauge.Row.of(Tags.of("of", entry.getKey()), entry.getValue().get().getNotAfter().getTime() / 1000)).toList(), true);
+    }
+
+    private static void one(MultiGauge gauge, Number value) {
+        gauge.register(List.of(MultiGauge.Row.of(Tags.empty(), value)), true);
     }
 
     /** Of jobs with GPUs that have not ended. */

@@ -38,6 +38,7 @@ public final class StoreUpkeep {
     private final Scheduler scheduler;
     // Two at once would do no harm, and no good.
     private final ReentrantLock collecting = new ReentrantLock();
+    private volatile long lastCollected;
 
     /**
      * @param every how long between two collections; zero: only on demand
@@ -82,10 +83,19 @@ public final class StoreUpkeep {
         collecting.lock();
         try {
             List<String> expired = request.getDryRun() ? expiry.due() : expiry.apply();
-            return images.collect(now, request.getDryRun()).toBuilder().addAllExpired(expired).build();
+            Collection done = images.collect(now, request.getDryRun()).toBuilder().addAllExpired(expired).build();
+            if (!request.getDryRun()) {
+                lastCollected = System.currentTimeMillis();
+            }
+            return done;
         } finally {
             collecting.unlock();
         }
+    }
+
+    /** When the whole store was last collected, by schedule or on demand: milliseconds since 1970, UTC; 0: not since this coordinator began to lead. */
+    public long lastCollected() {
+        return lastCollected;
     }
 
     /** Tenants' keys, without their secrets. */

@@ -106,7 +106,10 @@ class StoreUpkeepTest {
         StoreUpkeep upkeep = new StoreUpkeep(state, images, UpkeepConfig.ofCollections("0s", "1h", "1h").terms(), Duration.ZERO, Retention.getDefaultInstance(), scheduler);
         var deleted = new ImageVerbs(state, images, UpkeepConfig.ofCollections("0s", "1h", "1h").terms()).delete("j-aaaaaaaa.1");
         assertThat(deleted.getCondemnedBytes()).isPositive();
+        assertThat(upkeep.collect(CollectGarbageRequest.newBuilder().setDryRun(true).build()).getFreedPacks()).isZero();
+        assertThat(upkeep.lastCollected()).isZero();
         assertThat(upkeep.collect(CollectGarbageRequest.getDefaultInstance()).getFreedPacks()).isZero();
+        assertThat(upkeep.lastCollected()).isPositive();
         assertThat(upkeep.collect(CollectGarbageRequest.newBuilder().setNow(true).build()).getFreedPacks()).isEqualTo(1);
         assertThat(objects.list("")).isEmpty();
     }
