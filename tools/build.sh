@@ -45,8 +45,8 @@ if ! flock -n 9; then
 fi
 
 mkdir -p "$root/target"
-FERRY_LOG=$root/target/build.log
-printf '%(%F %T)T build\n' -1 >"$FERRY_LOG"
+log_file=$root/target/build.log
+printf '%(%F %T)T build\n' -1 >"$log_file"
 started=$SECONDS
 first=
 [[ -d ${HOME:-/root}/.m2/repository/io/grpc ]] || first=" (the first time Maven downloads the libraries: a few minutes)"
@@ -58,14 +58,14 @@ touch "$root/target/build-started"
 # All jars anew: one whose classes are as before is of another commit all the same.
 # Maven finds the JDK to compile with by itself in the usual folders; the variable tells it of others.
 if ! JAVA25_HOME=${FERRY_JAVA_HOME:-} logged mvn -B -ntp -q -f "$root/pom.xml" -Dstyle.color=never -Dferry.build="$(commit_id)" -Dmaven.jar.forceCreation=true -DskipTests package; then
-    if grep -qE 'Could not (transfer|resolve|find) |Unknown host|offline mode|Cannot find matching toolchain|No toolchain' "$FERRY_LOG"; then
-        grep -m 1 -E '^.{0,12}\[ERROR\]' "$FERRY_LOG" | sed 's/\x1b\[[0-9;]*m//g; s/^/    | /' | cut -c1-700 >&2 || true
-        unavailable "the build could not get what it needs: is the network there? (log: $FERRY_LOG)"
+    if grep -qE 'Could not (transfer|resolve|find) |Unknown host|offline mode|Cannot find matching toolchain|No toolchain' "$log_file"; then
+        grep -m 1 -E '^.{0,12}\[ERROR\]' "$log_file" | sed 's/\x1b\[[0-9;]*m//g; s/^/    | /' | cut -c1-700 >&2 || true
+        unavailable "the build could not get what it needs: is the network there? (log: $log_file)"
     fi
-    grep -E '^\[ERROR\]' "$FERRY_LOG" | head -n 20 | sed 's/^/    | /' >&2 || log_tail "$FERRY_LOG"
-    say "the build failed (log: $FERRY_LOG)"
+    grep -E '^\[ERROR\]' "$log_file" | head -n 20 | sed 's/^/    | /' >&2 || log_tail "$log_file"
+    say "the build failed (log: $log_file)"
     exit 1
 fi
-"$FERRY_SCRIPTS/aot.sh" >>"$FERRY_LOG" 2>&1 </dev/null 9>&- || say "warning: no AOT caches, so commands start more slowly (log: $FERRY_LOG)"
+"$FERRY_SCRIPTS/aot.sh" >>"$log_file" 2>&1 </dev/null 9>&- || say "warning: no AOT caches, so commands start more slowly (log: $log_file)"
 mv "$root/target/build-started" "$stamp"
 say "built in $((SECONDS - started)) s"

@@ -1,5 +1,5 @@
 # Shared by the setup scripts: one line per action on stderr, noisy commands into a log that is shown when they fail.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 readonly EXIT_UNAVAILABLE=69
 
@@ -18,9 +18,9 @@ log_tail() {
     tail -n "${2:-15}" "$1" 2>/dev/null | sed 's/^/    | /' >&2
 }
 
-# logged COMMAND...: runs it with all its output appended to $FERRY_LOG; returns its status.
+# logged COMMAND...: runs it with all its output appended to the file that the script named as log_file; returns its status.
 # Descriptor 9 (the setup's lock) is closed, so that a daemon started by a package can't hold it.
 logged() {
-    printf '%s\n' "\$ $*" >>"$FERRY_LOG"
-    "$@" >>"$FERRY_LOG" 2>&1 </dev/null 9>&-
+    printf '%s\n' "\$ $*" >>"$log_file"
+    "$@" >>"$log_file" 2>&1 </dev/null 9>&-
 }

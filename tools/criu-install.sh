@@ -1,8 +1,8 @@
-# Finds or installs CRIU into $FERRY_TOOLS/criu: sourced by setup.sh, which holds the lock.
+# Finds or installs CRIU into $FERRY_TOOLS/criu: sourced by setup.sh, which holds the lock and names log_file.
 #
 # Order: the system's own criu, then Debian's newer suites. The first that is >= 4.2, passes `criu check` and the self-test is kept.
 # Nothing of the system is touched: the packages of a newer suite are unpacked into a folder of our own, with the libc they were built for.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154
 
 readonly CRIU_MINIMUM=4.2
 readonly CRIU_SUITES="trixie forky sid"
@@ -23,9 +23,9 @@ criu_works() {
     elif ! version_at_least "$version" "$CRIU_MINIMUM"; then
         CRIU_REASON="version $version is older than $CRIU_MINIMUM"
     elif ! logged "$1" check; then
-        CRIU_REASON="'criu check' fails: $(tail -n 1 "$FERRY_LOG")"
+        CRIU_REASON="'criu check' fails: $(tail -n 1 "$log_file")"
     elif ! logged "$FERRY_SCRIPTS/criu-selftest.sh" "$1"; then
-        CRIU_REASON="the self-test fails: $(tail -n 1 "$FERRY_LOG")"
+        CRIU_REASON="the self-test fails: $(tail -n 1 "$log_file")"
     else
         CRIU_REASON=
         return 0
@@ -98,7 +98,7 @@ suite_apt() {
 
 # apt_reason: prints the line of apt's last complaint that says most.
 apt_reason() {
-    grep -E '^[EW]:' "$FERRY_LOG" | grep -E 'Failed to fetch|GPG error|not signed|not valid' | tail -n 1 || grep -E '^[EW]:' "$FERRY_LOG" | tail -n 1 || true
+    grep -E '^[EW]:' "$log_file" | grep -E 'Failed to fetch|GPG error|not signed|not valid' | tail -n 1 || grep -E '^[EW]:' "$log_file" | tail -n 1 || true
 }
 
 # criu_from_suite MIRROR SUITE: unpacks that suite's criu with all it is linked with, and accepts it if it works.
@@ -121,7 +121,7 @@ criu_from_suite() {
         CRIU_REASON="its package list can't be had: $(apt_reason)"
         return 1
     fi
-    candidate=$(suite_apt apt-cache policy criu 2>>"$FERRY_LOG" | sed -n 's/^ *Candidate: *//p')
+    candidate=$(suite_apt apt-cache policy criu 2>>"$log_file" | sed -n 's/^ *Candidate: *//p')
     version=${candidate%-*}
     if [[ -z $candidate || $candidate == "(none)" ]]; then
         CRIU_REASON="it has no criu"
@@ -133,7 +133,7 @@ criu_from_suite() {
     fi
     say "installing CRIU $version from Debian $suite into $FERRY_TOOLS ..."
     mapfile -t closure < <(suite_apt apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks \
-        --no-replaces --no-enhances criu 2>>"$FERRY_LOG" | grep -E '^[a-z0-9]' | sort -u)
+        --no-replaces --no-enhances criu 2>>"$log_file" | grep -E '^[a-z0-9]' | sort -u)
     if ! (cd "$SUITE_WORK/packages" && logged suite_apt apt-get download "${closure[@]}"); then
         CRIU_REASON="its packages can't be downloaded: $(apt_reason)"
         return 1
@@ -160,7 +160,7 @@ criu_from_suite() {
     # An RPATH, because a RUNPATH is not inherited by the libraries that criu loads.
     cp "$binary" "$folder/bin/criu"
     if ! logged patchelf --set-interpreter "$loader" --force-rpath --set-rpath "$libraries" "$folder/bin/criu"; then
-        CRIU_REASON="patchelf failed: $(tail -n 1 "$FERRY_LOG")"
+        CRIU_REASON="patchelf failed: $(tail -n 1 "$log_file")"
         rm -rf "$folder"
         return 1
     fi
@@ -204,5 +204,5 @@ criu_install() {
     [[ ${#tried[@]} -gt 0 ]] || tried+=("no Debian mirror in this machine's apt sources")
     say "no CRIU >= $CRIU_MINIMUM that works here was found:"
     printf '    | %s\n' "${tried[@]}" >&2
-    unavailable "install CRIU >= $CRIU_MINIMUM by hand, so that 'criu check' passes, and run this again (log: $FERRY_LOG)"
+    unavailable "install CRIU >= $CRIU_MINIMUM by hand, so that 'criu check' passes, and run this again (log: $log_file)"
 }

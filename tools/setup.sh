@@ -66,8 +66,8 @@ install_packages() {
     fi
     if ! DEBIAN_FRONTEND=noninteractive logged apt-get -o DPkg::Lock::Timeout=300 -o Acquire::Retries=3 -o Dpkg::Options::=--force-confold \
         install -y --no-install-recommends "$@"; then
-        log_tail "$FERRY_LOG"
-        unavailable "apt-get could not install $*: is the network there? (log: $FERRY_LOG)"
+        log_tail "$log_file"
+        unavailable "apt-get could not install $*: is the network there? (log: $log_file)"
     fi
 }
 
@@ -80,14 +80,14 @@ is_done() {
 mkdir -p "$FERRY_TOOLS" 2>/dev/null || true
 [[ -w $FERRY_TOOLS ]] ||
     unavailable "$FERRY_TOOLS can't be written: run this as root, or set FERRY_TOOLS to a folder of your own"
-FERRY_LOG=$FERRY_TOOLS/setup.log
+log_file=$FERRY_TOOLS/setup.log
 exec 9>"$FERRY_TOOLS/.setup.lock"
 if ! flock -n 9; then
     say "waiting for another setup to end ..."
     flock -w "$LOCK_SECONDS" 9 || unavailable "another setup has held $FERRY_TOOLS/.setup.lock for $((LOCK_SECONDS / 60)) minutes"
     ! is_done || exit 0
 fi
-printf '%(%F %T)T setup for %s\n' -1 "$role" >"$FERRY_LOG"
+printf '%(%F %T)T setup for %s\n' -1 "$role" >"$log_file"
 
 mapfile -t packages < <(missing_packages)
 install_packages "${packages[@]}"
