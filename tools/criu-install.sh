@@ -37,7 +37,6 @@ criu_works() {
 criu_accept() {
     ln -sfn "$(basename "$1")" "$FERRY_TOOLS/.criu.new"
     mv -T "$FERRY_TOOLS/.criu.new" "$FERRY_TOOLS/criu"
-    criu_version "$FERRY_TOOLS/criu/bin/criu" >"$FERRY_TOOLS/criu/version"
 }
 
 # debian_mirrors: prints the machine's own mirrors of the Debian archive, from both formats of apt sources, in their order.

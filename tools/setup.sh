@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Installs what Ferry needs on a Debian machine: tools/setup.sh node|kit|demo|test
+# Installs what Ferry needs on a Debian machine: tools/setup.sh node|kit|demo|test [--again]
 #
 #   node  runs and saves jobs: CRIU >= 4.2 in $FERRY_TOOLS, runc, iproute2, iptables, nftables, and the C compiler the build needs
 #   kit   node + what packs the kit for machines with GPUs
 #   demo  node + the demo's PyTorch
 #   test  kit + demo (the end-to-end tests run the same training)
+#   --again  tries CRIU also where a setup was done: what somebody asks for who types `ferry setup`
 #
-# Done once: a stamp in $FERRY_TOOLS says so. A second caller waits for the first. Only apt, only signed packages; needs root when something is missing.
+# Done once for each kernel: a stamp in $FERRY_TOOLS says so. A second caller waits for the first. Only apt, only signed packages; needs root when something is missing.
 # Exit status: 0 everything is there, 69 something can't be had (said in one line).
 set -euo pipefail
 
@@ -20,13 +21,17 @@ FERRY_SCRIPTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 readonly SETUP_VERSION=1
 readonly LOCK_SECONDS=1800
 
-role=${1:?usage: setup.sh node|kit|demo|test}
+role=${1:?usage: setup.sh node|kit|demo|test [--again]}
+again=no
+[[ ${2:-} != --again ]] || again=yes
 case $role in
     node | kit | demo | test) ;;
-    -h | --help) sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" | head -n 11; exit 0 ;;
+    -h | --help) sed -n '2,/^$/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" | head -n 12; exit 0 ;;
     *) say "setup: unknown role '$role': node, kit, demo or test"; exit 64 ;;
 esac
 stamp=$FERRY_TOOLS/setup-$role.stamp
+# With another kernel what was tried is worth nothing.
+made="$SETUP_VERSION $(uname -r)"
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
 # missing_packages: prints the Debian packages whose commands are not there, however they were installed.
@@ -72,7 +77,7 @@ install_packages() {
 }
 
 is_done() {
-    [[ -r $stamp && $(<"$stamp") == "$SETUP_VERSION" && -x $FERRY_TOOLS/criu/bin/criu && -z $(missing_packages) ]]
+    [[ $again == no && -r $stamp && $(<"$stamp") == "$made" && -x $FERRY_TOOLS/criu/bin/criu && -z $(missing_packages) ]]
 }
 
 ! is_done || exit 0
@@ -88,11 +93,12 @@ if ! flock -n 9; then
     ! is_done || exit 0
 fi
 printf '%(%F %T)T setup for %s\n' -1 "$role" >"$log_file"
+rm -f "$stamp"
 
 mapfile -t packages < <(missing_packages)
 install_packages "${packages[@]}"
 [[ $EUID -eq 0 ]] || unavailable "CRIU can be set up by root only: run this as root"
 criu_install
-printf '%s\n' "$SETUP_VERSION" >"$stamp.new"
+printf '%s\n' "$made" >"$stamp.new"
 mv "$stamp.new" "$stamp"
-say "ready: CRIU $(<"$FERRY_TOOLS/criu/version") in $FERRY_TOOLS/criu"
+say "ready: CRIU $(criu_version "$FERRY_TOOLS/criu/bin/criu") in $FERRY_TOOLS/criu"
