@@ -16,7 +16,6 @@ root=${FERRY_SCRIPTS%/*}
 runs=${1:-9}
 
 tiny_cluster_prepare
-trap tiny_cluster_clean_up EXIT
 
 now() { printf '%s' "$((${EPOCHREALTIME/[.,]/} / 1000))"; }
 
