@@ -21,6 +21,7 @@ import java.util.zip.ZipOutputStream;
  * check. Picocli is compiled so, and every command begins with it. The code stays the same; what the new verifier wants, the stack map frames, is computed.
  *
  * <p>A class that does not verify afterwards is left as it was. Called by Maven after it copied the libraries: {@code java NewerClasses.java FOLDER}.
+ * In the end it makes the file {@code complete} there: the launcher takes a folder without it for what a build left that was broken off.
  */
 final class NewerClasses {
     /** The first version whose classes the cache takes. */
@@ -43,6 +44,7 @@ final class NewerClasses {
                 }
             }
         }
+        Files.write(Path.of(arguments[0], "complete"), new byte[0]);
     }
 
     private static int old(Path jar) throws IOException {
