@@ -72,6 +72,11 @@ class LoopsTest {
         public void onChange(Consumer<Iterable<String>> listener) {}
 
         @Override
+        public boolean canBeDeposed() {
+            return false;
+        }
+
+        @Override
         public void close() {}
     }
 

@@ -39,7 +39,7 @@ public final class Leases {
         startedNanos = clock.nanos();
     }
 
-    /** The store has said that this coordinator leads, in a transaction that began at this reading of the monotonic clock. */
+    /** The store has said that this coordinator leads, asked at this reading of the monotonic clock. */
     void confirmed(long nanos) {
         confirmedNanos = nanos;
     }

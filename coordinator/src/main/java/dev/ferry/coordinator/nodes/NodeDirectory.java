@@ -176,14 +176,15 @@ public final class NodeDirectory implements AutoCloseable {
                     silentSince.put(session.node(), clock.nanos() - session.silence().toNanos());
                 }
             }
-            long began = clock.nanos();
             List<Node> nodes =
                     store.transact(
                             state -> {
+                                // Counted from here and not from before the transaction: that waits for its turn, and the word of the store does not.
+                                long asked = clock.nanos();
                                 state.requireLeader();
+                                leases.confirmed(asked);
                                 return state.nodes();
                             });
-            leases.confirmed(began);
             confirmed.run();
             for (Node node : nodes) {
                 if (isGone(node)) {

@@ -41,8 +41,14 @@ public final class PostgresStateStore extends SqlStateStore {
     }
 
     @Override
+    public boolean canBeDeposed() {
+        return true;
+    }
+
+    /** The share is one in the row's keys, of which the epoch is one: whoever takes over waits for it, and a renewal, which changes no key, does not. */
+    @Override
     void fence(Handle handle) {
-        Optional<Long> now = handle.createQuery("SELECT epoch FROM leader WHERE one = 1 FOR SHARE").mapTo(Long.class).findOne();
+        Optional<Long> now = handle.createQuery("SELECT epoch FROM leader WHERE one = 1 FOR KEY SHARE").mapTo(Long.class).findOne();
         if (now.isEmpty() || now.get() != epoch) {
             throw new FerryException(ErrorCode.NOT_LEADER, "This coordinator no longer leads: epoch " + now.map(String::valueOf).orElse("?") + " has begun, its own is " + epoch);
         }

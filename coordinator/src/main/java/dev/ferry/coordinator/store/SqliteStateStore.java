@@ -78,6 +78,11 @@ public final class SqliteStateStore extends SqlStateStore {
     }
 
     @Override
+    public boolean canBeDeposed() {
+        return false;
+    }
+
+    @Override
     void holdStill(Handle ofTransaction) {
         // There is one connection for all.
     }

@@ -21,9 +21,7 @@ public interface StateStore extends AutoCloseable {
     void onChange(Consumer<Iterable<String>> listener);
 
     /** Whether another coordinator may take over without this one's knowledge; each transaction of one that was deposed fails. */
-    default boolean canBeDeposed() {
-        return false;
-    }
+    boolean canBeDeposed();
 
     /**
      * Gives every row there is, as they were at one moment, for {@link StateFile}. Nothing else is written meanwhile.

@@ -12,6 +12,11 @@ public interface ForwardingStateStore extends StateStore {
     }
 
     @Override
+    default boolean canBeDeposed() {
+        return store().canBeDeposed();
+    }
+
+    @Override
     default void close() {
         store().close();
     }

@@ -10,10 +10,12 @@ import dev.ferry.proto.v1.JobState;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -59,6 +61,12 @@ class PostgresStateStoreIT extends StateStoreContract {
 
     private long lead(String name) {
         return leader().take(name, name + ":1", TERM).orElseThrow();
+    }
+
+    /** Else nodes are answered for longer than the next leader waits (docs/leases.md). */
+    @Test
+    void anotherOneMayLeadWithoutThisOnesKnowledge() {
+        assertThat(store.canBeDeposed()).isTrue();
     }
 
     @Test
@@ -134,6 +142,48 @@ class PostgresStateStoreIT extends StateStoreContract {
         assertThat(take.completeOnTimeout(Optional.of(-1L), 300, TimeUnit.MILLISECONDS).get()).as("it waits for the write").contains(-1L);
         go.countDown();
         assertThat(write.get(10, TimeUnit.SECONDS).getVersion()).isEqualTo(1);
+    }
+
+    /** A transaction that takes longer than the term does not cost the leader its epoch. */
+    @Test
+    void theTermIsLengthenedInTheMiddleOfAWrite() throws Exception {
+        long first = lead("a");
+        StateStore leading = new PostgresStateStore(database, first);
+        List<Boolean> renewed =
+                leading.transact(
+                        state -> {
+                            Job ignored = state.put(JOB);
+                            return List.of(inTime(() -> leader().renew(first, TERM)), inTime(() -> leader().renew(first, TERM)));
+                        });
+        assertThat(renewed).containsExactly(true, true);
+    }
+
+    /** What changes no key of the leader's row goes past the write, and takes nothing of its share. */
+    @Test
+    void nobodyTakesOverInTheMiddleOfAWriteAlsoAfterTheRowHasChanged() throws Exception {
+        long first = lead("a");
+        StateStore old = new PostgresStateStore(database, first);
+        CompletableFuture<Optional<Long>> take =
+                old.transact(
+                        state -> {
+                            Job ignored = state.put(JOB);
+                            boolean resigned =
+                                    inTime(
+                                            () -> {
+                                                leader().resign(first);
+                                                return true;
+                                            });
+                            assertThat(resigned).isTrue();
+                            CompletableFuture<Optional<Long>> other = CompletableFuture.supplyAsync(() -> leader().take("b", "b:1", TERM));
+                            assertThat(other.copy().completeOnTimeout(Optional.of(-1L), 300, TimeUnit.MILLISECONDS).join()).as("it waits for the write").contains(-1L);
+                            return other;
+                        });
+        assertThat(take.get(10, TimeUnit.SECONDS)).contains(first + 1);
+    }
+
+    /** False: it waits for the transaction. */
+    private static boolean inTime(Supplier<Boolean> work) {
+        return CompletableFuture.supplyAsync(work).completeOnTimeout(false, 2, TimeUnit.SECONDS).join();
     }
 
     /** SIGSTOP of a leader between its write and its commit: the server itself ends the transaction, and the next one leads. */

@@ -27,6 +27,11 @@ class SqliteStateStoreTest extends StateStoreContract {
     }
 
     @Test
+    void nobodyElseMayLead() {
+        assertThat(store.canBeDeposed()).isFalse();
+    }
+
+    @Test
     void aSecondCoordinatorOnTheSameFolderIsRefused() {
         assertThatThrownBy(() -> SqliteStateStore.open(folder))
                 .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.WRONG_STATE))
