@@ -13,7 +13,10 @@ import dev.ferry.proto.v1.JobUse;
 import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.Qos;
 import dev.ferry.scheduling.tres.TresWeights;
+import dev.ferry.scheduling.usage.Extended;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -33,6 +36,10 @@ public final class Metering {
     private final SchedulingConfig config;
     private final AccountBook book;
     private final Map<String, JobUse> before;
+    /** Written once for all jobs, in a transaction that everybody waits for. */
+    private final List<JobUse> changed = new ArrayList<>();
+    private final Map<String, Extended> used = new LinkedHashMap<>();
+    private final Map<String, Node> nodes = new HashMap<>();
 
     private Metering(Transaction state, SchedulingConfig config) {
         this.state = state;
@@ -58,6 +65,7 @@ public final class Metering {
         for (String job : List.copyOf(metering.before.keySet())) {
             state.job(job).ifPresent(ended -> metering.look(ended, tick));
         }
+        metering.write();
     }
 
     /** Whether the key of a change is that of what a job has used. */
@@ -87,17 +95,23 @@ public final class Metering {
         state.delete(AccountKinds.JOB_USE, job);
     }
 
+    private void write() {
+        state.putAll(AccountKinds.JOB_USE, changed);
+        used.forEach((association, use) -> UsageLedger.write(state, association, use));
+    }
+
     private void look(Job job, boolean tick) {
         Optional<JobUse> known = Optional.ofNullable(before.remove(job.getId()));
         boolean free = job.getOperation().isEmpty();
         boolean counted = known.filter(use -> use.getCountedUntil() > 0).isPresent();
         boolean same = known.isPresent() && free && known.get().getRung().equals(rung(job, true));
-        if (same && (counted ? !tick && known.get().getImage().equals(job.getLatestImage()) : job.getState() != JobState.RUNNING)) {
+        boolean goesOn = same && (counted ? known.get().getImage().equals(job.getLatestImage()) : job.getState() != JobState.RUNNING);
+        if (goesOn && !(counted && tick)) {
             return;
         }
         JobUse was = known.orElseGet(() -> JobUse.newBuilder().setJob(job.getId()).setRungUntil(job.getSubmittedAt()).setRung("waiting").setImage(job.getLatestImage()).build());
         JobUse.Builder use = was.toBuilder().setAssociation(AccountKinds.name(job.getQueue().getAccount(), job.getQueue().getUser()));
-        RunTimes times = RunTimes.of(state, job);
+        RunTimes times = goesOn ? RunTimes.runsOn(job) : RunTimes.of(state, job);
         long now = state.now();
         if (counted) {
             long until = times.runs() ? now : Math.clamp(times.stopped(now), was.getCountedUntil(), Math.max(now, was.getCountedUntil()));
@@ -117,7 +131,7 @@ public final class Metering {
         }
         JobUse next = use.setEnded(JobStates.isEnded(job.getState())).build();
         if (!next.equals(was) || known.isEmpty()) {
-            state.put(AccountKinds.JOB_USE, next);
+            changed.add(next);
         }
     }
 
@@ -152,7 +166,8 @@ public final class Metering {
             // A job of a Ferry that had no accounts.
             return;
         }
-        UsageLedger.add(state, use.getAssociation(), config.decay().newUsage(seconds, rate, factor));
+        Extended sum = used.computeIfAbsent(use.getAssociation(), association -> UsageLedger.of(state, association));
+        used.put(use.getAssociation(), sum.plus(Extended.of(config.decay().newUsage(seconds, rate, factor))));
     }
 
     /** MiB of the GPUs that the job has. */
@@ -160,7 +175,7 @@ public final class Metering {
         if (job.getGpusCount() == 0) {
             return 0;
         }
-        Node node = state.node(job.getNode()).orElse(Node.getDefaultInstance());
+        Node node = nodes.computeIfAbsent(job.getNode(), name -> state.node(name).orElse(Node.getDefaultInstance()));
         return GpuShares.memory(job, node) / MEBI;
     }
 

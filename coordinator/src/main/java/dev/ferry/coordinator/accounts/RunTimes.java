@@ -29,6 +29,11 @@ record RunTimes(boolean runs, Job job, Optional<Operation> last) {
         return new RunTimes(job.getState() == JobState.RUNNING && !held, job, last);
     }
 
+    /** Of a job that ran when it was looked at last, and to which nothing has happened since: for it nothing need be read. */
+    static RunTimes runsOn(Job job) {
+        return new RunTimes(true, job, Optional.empty());
+    }
+
     private static Optional<Step> step(Operation operation, Set<String> names) {
         return operation.getStepsList().stream().filter(step -> names.contains(step.getName())).reduce((one, other) -> other);
     }

@@ -48,17 +48,12 @@ public final class UsageLedger {
         return LocalDateTime.ofInstant(Instant.ofEpochMilli(millis), ZoneId.systemDefault());
     }
 
-    /**
-     * Adds use.
-     *
-     * @param use in billing units times seconds
-     */
-    static void add(Transaction state, String association, double use) {
-        Extended before = state.record(AccountKinds.USAGE, association).map(UsageLedger::read).orElse(Extended.ZERO);
-        write(state, association, before.plus(Extended.of(use)));
+    /** What an association has used, in billing units times seconds. */
+    static Extended of(Transaction state, String association) {
+        return state.record(AccountKinds.USAGE, association).map(UsageLedger::read).orElse(Extended.ZERO);
     }
 
-    private static void write(Transaction state, String association, Extended raw) {
+    static void write(Transaction state, String association, Extended raw) {
         if (raw.isZero()) {
             state.delete(AccountKinds.USAGE, association);
         } else {

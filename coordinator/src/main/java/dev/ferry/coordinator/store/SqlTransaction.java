@@ -16,10 +16,15 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.jdbi.v3.core.Handle;
+import org.jdbi.v3.core.statement.PreparedBatch;
 import org.jdbi.v3.core.statement.SqlStatement;
 
 /** One transaction, in the SQL that both databases understand. */
 final class SqlTransaction implements Transaction {
+    private static final String PUT_RECORD =
+            "INSERT INTO record (kind, id, parent, sort, record) VALUES (?, ?, ?, ?, ?) "
+                    + "ON CONFLICT (kind, id) DO UPDATE SET parent = excluded.parent, sort = excluded.sort, record = excluded.record";
+
     private final Handle handle;
     private final Consumer<Handle> fence;
     private final Set<String> changed = new LinkedHashSet<>();
@@ -185,13 +190,24 @@ final class SqlTransaction implements Transaction {
         changed.add(kind.changeKey(id));
     }
 
+    @Override
+    public <T extends Message> void putAll(RecordKind<T> kind, List<T> records) {
+        if (records.isEmpty()) {
+            return;
+        }
+        requireLeader();
+        PreparedBatch batch = handle.prepareBatch(PUT_RECORD);
+        for (T record : records) {
+            String id = kind.id().apply(record);
+            batch = bind(batch, kind.name(), id, kind.parent().apply(record), kind.sort().applyAsLong(record), record.toByteArray()).add();
+            changed.add(kind.changeKey(id));
+        }
+        int[] ignored = batch.execute();
+    }
+
     /** Writes a record as it lies in the table; nobody is told. */
     void putRaw(String kind, String id, String parent, long sort, byte[] record) {
-        int ignored =
-                update(
-                        "INSERT INTO record (kind, id, parent, sort, record) VALUES (?, ?, ?, ?, ?) "
-                                + "ON CONFLICT (kind, id) DO UPDATE SET parent = excluded.parent, sort = excluded.sort, record = excluded.record",
-                        kind, id, parent, sort, record);
+        int ignored = update(PUT_RECORD, kind, id, parent, sort, record);
     }
 
     @Override

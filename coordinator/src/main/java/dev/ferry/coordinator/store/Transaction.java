@@ -95,6 +95,11 @@ public interface Transaction {
     /** Writes a record, in the place of the one with its id. */
     <T extends Message> void put(RecordKind<T> kind, T record);
 
+    /** Writes many records of a kind; the database is asked once. */
+    default <T extends Message> void putAll(RecordKind<T> kind, List<T> records) {
+        records.forEach(record -> put(kind, record));
+    }
+
     void delete(RecordKind<?> kind, String id);
 
     /**

@@ -177,4 +177,37 @@ class MeteringTest {
         assertThat(use.getParkedMillis()).isEqualTo(30_000);
         assertThat(use.getRunningSeconds()).isEqualTo(8);
     }
+
+    /** Everybody waits while a tick writes: what it asks the database follows how many associations there are, not how many jobs run on. */
+    @Test
+    void aTickAsksNothingForEachJobThatRunsOn() {
+        JobUse ignored = look(0, true);
+        int first = questionsOfATick(1, 2000);
+        int few = questionsOfATick(2, 122_000);
+        int many = questionsOfATick(40, 242_000);
+        assertThat(many).isEqualTo(few).isGreaterThanOrEqualTo(first);
+        // Each job by itself, in their order, to the last bit.
+        Extended expected = Extended.of(DECAY.newUsage(60, RATE, 1));
+        for (int before : new int[] {1, 3}) {
+            expected = expected.times(Extended.of(DECAY.after(120)));
+            for (int job = 0; job < (before == 1 ? 3 : 43); job++) {
+                expected = expected.plus(Extended.of(DECAY.newUsage(job < before ? 120 : 60, RATE, 1)));
+            }
+        }
+        assertThat(usage()).isEqualTo(expected);
+    }
+
+    /** Lets more jobs begin to run and counts what is asked at the tick a minute later. */
+    private int questionsOfATick(int more, long at) {
+        for (int i = 0; i < more; i++) {
+            String id = "j-" + at + "-" + i;
+            put(
+                    job(JobState.RUNNING).toBuilder().setId(id).setSubmittedAt(at).build(),
+                    operation("op-" + id, OperationKind.START, OperationState.SUCCEEDED, step("START", at - 500, at)).toBuilder().setJob(id).build());
+        }
+        JobUse ignored = look(at, false);
+        int before = timed.questions();
+        ignored = look(at + 60_000, true);
+        return timed.questions() - before;
+    }
 }

@@ -6,10 +6,11 @@ import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.function.Function;
 
-/** A store whose clock a test sets. */
+/** A store whose clock a test sets, and which counts what it is asked. */
 public final class TimedStore {
     private final StateStore store;
     private long now;
+    private int questions;
 
     public TimedStore(StateStore store) {
         this.store = store;
@@ -19,6 +20,11 @@ public final class TimedStore {
     public TimedStore at(long millis) {
         now = millis;
         return this;
+    }
+
+    /** How often it was read and written. */
+    public int questions() {
+        return questions;
     }
 
     public <T> T transact(Function<Transaction, T> work) {
@@ -34,6 +40,7 @@ public final class TimedStore {
                             if (method.getName().equals("now")) {
                                 return now;
                             }
+                            questions++;
                             try {
                                 return method.invoke(state, arguments);
                             } catch (InvocationTargetException failed) {
