@@ -45,7 +45,7 @@ final class Rooms {
         List<String> partition = partitions.computeIfAbsent(spec.getPartition(), name -> AccountBook.nodesOf(state, name));
         for (Node node : nodes) {
             boolean there = partition.isEmpty() || partition.contains(node.getName());
-            boolean fits = there && hasRoom(node, wanted) && Placement.fits(state, node, new Placement.Request(anywhere, image, "", Set.of(), ""), usage);
+            boolean fits = there && hasRoom(node, wanted) && Placement.fits(node, new Placement.Request(anywhere, image, "", Set.of(), ""), usage);
             if (fits) {
                 taken.merge(node.getName(), wanted, Rooms::sum);
                 return Optional.of(node.getName());

@@ -2,19 +2,15 @@ package dev.ferry.coordinator.placement;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Sizes;
-import dev.ferry.coordinator.JobStates;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Gpu;
 import dev.ferry.proto.v1.GpuUse;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
-import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Node;
-import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.Requirements;
 import java.util.ArrayList;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -66,14 +62,15 @@ public final class GpuShares {
      */
     public static List<String> choose(Transaction state, Node node, JobSpec spec, Optional<Requirements> image, String operation, List<String> before) {
         Wish wish = Wish.of(spec, image);
-        List<Gpu> free = free(state, node, wish, operation);
+        Set<String> taken = wish.count() == 0 ? Set.of() : Usage.of(state, operation).gpus(node.getName());
+        List<Gpu> free = free(node, wish, taken);
         List<String> names = free.stream().map(Gpu::getUuid).toList();
         if (wish.count() > 0 && before.size() == wish.count() && names.containsAll(before)) {
             return List.copyOf(before);
         }
         List<String> chosen = ofOneModel(free, wish.count());
         if (chosen.size() < wish.count()) {
-            throw new FerryException(ErrorCode.NO_CAPACITY, "Node " + node.getName() + ": " + lack(state, node, spec, image, operation));
+            throw new FerryException(ErrorCode.NO_CAPACITY, "Node " + node.getName() + ": " + lack(node, spec, image, taken));
         }
         return chosen;
     }
@@ -110,13 +107,16 @@ public final class GpuShares {
         return node.getFacts().getGpusList().stream().filter(gpu -> wish.refuses(gpu).isEmpty()).count();
     }
 
-    /** What a node's GPUs lack for a job now, for people; empty: nothing. */
-    static String lack(Transaction state, Node node, JobSpec spec, Optional<Requirements> image, String operation) {
+    /**
+     * What a node's GPUs lack for a job now, for people; empty: nothing.
+     *
+     * @param taken UUIDs that are others' now
+     */
+    static String lack(Node node, JobSpec spec, Optional<Requirements> image, Set<String> taken) {
         Wish wish = Wish.of(spec, image);
-        if (wish.count() == 0 || ofOneModel(free(state, node, wish, operation), wish.count()).size() == wish.count()) {
+        if (wish.count() == 0 || ofOneModel(free(node, wish, taken), wish.count()).size() == wish.count()) {
             return "";
         }
-        Set<String> taken = taken(state, node.getName(), operation);
         List<String> reasons = new ArrayList<>();
         for (Gpu gpu : node.getFacts().getGpusList()) {
             String refusal = wish.refuses(gpu);
@@ -127,24 +127,7 @@ public final class GpuShares {
         return wish.count() + " GPUs" + (wish.model().isEmpty() ? "" : " of model '" + wish.model() + "'") + " wanted; " + (reasons.isEmpty() ? "it has " + node.getFacts().getGpusCount() : String.join("; ", reasons));
     }
 
-    private static List<Gpu> free(Transaction state, Node node, Wish wish, String operation) {
-        Set<String> taken = taken(state, node.getName(), operation);
+    private static List<Gpu> free(Node node, Wish wish, Set<String> taken) {
         return node.getFacts().getGpusList().stream().filter(gpu -> !taken.contains(gpu.getUuid()) && wish.refuses(gpu).isEmpty()).toList();
-    }
-
-    /** UUIDs that jobs of a node have, or that an operation holds for one. */
-    static Set<String> taken(Transaction state, String node, String operation) {
-        Set<String> taken = new HashSet<>();
-        for (Job job : state.liveJobs()) {
-            if (job.getNode().equals(node) && JobStates.isOnNode(job.getState()) && job.getState() != JobState.PARKED) {
-                taken.addAll(job.getGpusList());
-            }
-        }
-        for (Operation open : state.openOperations()) {
-            if (!open.getId().equals(operation) && open.getTargetNode().equals(node)) {
-                taken.addAll(open.getTargetGpusList());
-            }
-        }
-        return taken;
     }
 }

@@ -35,11 +35,19 @@ public final class Placement {
      *     OTHER_STORE, NODE_INCOMPATIBLE; the message says for each node why not
      */
     public static String choose(Transaction state, Request request) {
-        Usage usage = Usage.of(state, request.operation());
+        return choose(state, request, Usage.of(state, request.operation()));
+    }
+
+    /**
+     * The same for one of several jobs.
+     *
+     * @param usage as it is without the operation that asks
+     */
+    public static String choose(Transaction state, Request request, Usage usage) {
         String wanted = request.node().isEmpty() ? request.spec().getNode() : request.node();
         if (!wanted.isEmpty()) {
             Node node = dev.ferry.coordinator.nodes.NodeDirectory.node(state, wanted);
-            Optional<Refusal> refusal = refusal(state, node, request, usage);
+            Optional<Refusal> refusal = refusal(node, request, usage);
             if (refusal.isPresent()) {
                 throw new FerryException(refusal.get().code(), "Node " + wanted + " can't take the job: " + refusal.get().why());
             }
@@ -61,7 +69,7 @@ public final class Placement {
                 continue;
             }
             couldEver |= Usage.lack(Usage.wanted(request.spec()), Usage.ever(node), Resources.getDefaultInstance()).isEmpty();
-            Optional<Refusal> refusal = refusal(state, node, request, usage);
+            Optional<Refusal> refusal = refusal(node, request, usage);
             if (refusal.isEmpty()) {
                 fitting.add(node);
             } else {
@@ -76,8 +84,8 @@ public final class Placement {
     }
 
     /** Whether a node could take a job now, were it the only one that comes; of its partition the caller knows. */
-    public static boolean fits(Transaction state, Node node, Request request, Usage usage) {
-        return refusal(state, node, request, usage).isEmpty();
+    public static boolean fits(Node node, Request request, Usage usage) {
+        return refusal(node, request, usage).isEmpty();
     }
 
     /** Whether a job's partition has a node; one that was removed since counts as one with all nodes. */
@@ -91,7 +99,7 @@ public final class Placement {
 
     private record Refusal(ErrorCode code, String why) {}
 
-    private static Optional<Refusal> refusal(Transaction state, Node node, Request request, Usage usage) {
+    private static Optional<Refusal> refusal(Node node, Request request, Usage usage) {
         if (node.getState() == NodeState.DOWN || node.getState() == NodeState.DEAD) {
             return Optional.of(new Refusal(ErrorCode.NODE_DOWN, "it is " + node.getState()));
         }
@@ -114,7 +122,7 @@ public final class Placement {
         if (!now.isEmpty() && wanted.getGpus() > 0) {
             now += GpuShares.failing(node).stream().map(gpu -> "; " + gpu.getUuid() + ": " + gpu.getSick()).collect(Collectors.joining());
         } else if (now.isEmpty()) {
-            now = GpuShares.lack(state, node, request.spec(), request.image(), request.operation());
+            now = GpuShares.lack(node, request.spec(), request.image(), usage.gpus(node.getName()));
         }
         return now.isEmpty() ? Optional.empty() : Optional.of(new Refusal(ErrorCode.NO_CAPACITY, now));
     }

@@ -9,6 +9,7 @@ import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.Resources;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -21,6 +22,7 @@ public final class Usage {
     private static final long DEFAULT_MEMORY = 1L << 30;
 
     private final Map<String, Resources> byNode = new HashMap<>();
+    private final Map<String, Set<String>> gpus = new HashMap<>();
     /** GPUs that are no part of what their node has for jobs. */
     private final Set<Place> unusable;
 
@@ -41,8 +43,13 @@ public final class Usage {
     static Usage of(Transaction state, String but) {
         List<Job> jobs = state.liveJobs();
         Usage usage = new Usage(jobs.stream().anyMatch(job -> job.getGpusCount() > 0) ? unusable(state) : Set.of());
+        Map<String, Job> live = new HashMap<>();
         for (Job job : jobs) {
+            live.put(job.getId(), job);
             if (JobStates.isOnNode(job.getState())) {
+                if (job.getState() != JobState.PARKED) {
+                    usage.gpus(job.getNode(), job.getGpusList());
+                }
                 usage.add(job.getNode(), wanted(job.getSpec()).toBuilder().setGpus(usage.held(job)).build());
             }
         }
@@ -50,7 +57,8 @@ public final class Usage {
             if (operation.getId().equals(but)) {
                 continue;
             }
-            Optional<Job> job = state.job(operation.getJob());
+            usage.gpus(operation.getTargetNode(), operation.getTargetGpusList());
+            Optional<Job> job = Optional.ofNullable(live.get(operation.getJob())).or(() -> state.job(operation.getJob()));
             boolean moves = job.isPresent() && !operation.getTargetNode().isEmpty();
             boolean counted = moves && JobStates.isOnNode(job.get().getState()) && job.get().getNode().equals(operation.getTargetNode());
             if (moves && !counted) {
@@ -73,6 +81,17 @@ public final class Usage {
             return 0;
         }
         return job.getSpec().getGpus() - (int) job.getGpusList().stream().filter(gpu -> unusable.contains(new Place(job.getNode(), gpu))).count();
+    }
+
+    private void gpus(String node, List<String> taken) {
+        if (!taken.isEmpty()) {
+            boolean ignored = gpus.computeIfAbsent(node, name -> new HashSet<>()).addAll(taken);
+        }
+    }
+
+    /** UUIDs of the GPUs of a node that jobs have, or that an operation holds for one. */
+    Set<String> gpus(String node) {
+        return gpus.getOrDefault(node, Set.of());
     }
 
     private void add(String node, JobSpec spec) {

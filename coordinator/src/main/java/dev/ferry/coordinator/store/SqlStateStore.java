@@ -25,6 +25,9 @@ public abstract class SqlStateStore implements StateStore {
     private static final int MOST_FRAMES = 20;
 
     private final ReentrantLock turn = new ReentrantLock(true);
+    /** Of whoever has the turn. */
+    private final Kept kept = Kept.nothing();
+    private boolean keeps = true;
     private volatile @Nullable Thread holder;
     private volatile Duration patience = TURN;
     private final List<Consumer<Iterable<String>>> listeners = new CopyOnWriteArrayList<>();
@@ -81,6 +84,7 @@ public abstract class SqlStateStore implements StateStore {
                     transaction.requireLeader();
                     new StateRows(transaction.handle()).requireNone();
                     rows.forEach(row -> StateRows.insert(transaction, row));
+                    kept.forget();
                     return true;
                 });
     }
@@ -115,21 +119,32 @@ public abstract class SqlStateStore implements StateStore {
     private <T> T inTurn(Function<SqlTransaction, T> work, Set<String> written) {
         takeTurn();
         try {
+            if (!keeps) {
+                kept.forget();
+            }
             Handle handle = begin();
+            SqlTransaction transaction = new SqlTransaction(handle, this::fence, kept);
             try {
-                SqlTransaction transaction = new SqlTransaction(handle, this::fence);
                 T result = work.apply(transaction);
                 written.addAll(transaction.changed());
                 handle.commit();
                 return result;
             } catch (RuntimeException | Error failed) {
+                if (transaction.writes()) {
+                    kept.forget();
+                }
                 rollBack(handle, failed);
                 throw failed;
             } finally {
                 release(handle);
             }
         } catch (JdbiException failed) {
-            throw translate(failed);
+            FerryException translated = translate(failed);
+            if (translated.code() == ErrorCode.DATABASE_UNREACHABLE && !written.isEmpty()) {
+                // It may still be written, and seen only after it was read here anew: from now on each transaction reads for itself.
+                keeps = false;
+            }
+            throw translated;
         } finally {
             endTurn();
         }

@@ -28,12 +28,15 @@ final class SqlTransaction implements Transaction {
     private final Handle handle;
     private final Consumer<Handle> fence;
     private final Set<String> changed = new LinkedHashSet<>();
+    private final Kept kept;
     private boolean fenced;
 
     /**
      * @param fence called before the first write; throws when this coordinator may not write
+     * @param kept what earlier transactions have read
      */
-    SqlTransaction(Handle handle, Consumer<Handle> fence) {
+    SqlTransaction(Handle handle, Consumer<Handle> fence, Kept kept) {
+        this.kept = kept;
         this.handle = handle;
         this.fence = fence;
     }
@@ -46,14 +49,19 @@ final class SqlTransaction implements Transaction {
         return changed;
     }
 
+    /** Whether something was written, or was about to be. */
+    boolean writes() {
+        return fenced;
+    }
+
     @Override
     public Optional<Job> job(String id) {
-        return one(Tables.JOB, id);
+        return kept.live().known(id).or(() -> one(Tables.JOB, id));
     }
 
     @Override
     public List<Job> liveJobs() {
-        return query("SELECT record FROM job WHERE live = 1 ORDER BY submitted, id", Job.parser());
+        return kept.live().list(() -> query("SELECT record FROM job WHERE live = 1 ORDER BY submitted, id", Job.parser()));
     }
 
     @Override
@@ -72,6 +80,7 @@ final class SqlTransaction implements Transaction {
     public Job put(Job job) {
         Job written = job.toBuilder().setVersion(job.getVersion() + 1).build();
         write(Tables.JOB, written);
+        kept.live().written(written);
         changed.add(job.getId());
         return written;
     }
@@ -86,6 +95,8 @@ final class SqlTransaction implements Transaction {
     @Override
     public void deleteJob(String id) {
         int ignored = update("DELETE FROM operation WHERE job = ?", id);
+        kept.open().forget();
+        kept.live().deleted(id);
         if (update("DELETE FROM job WHERE id = ?", id) > 0) {
             changed.add(id);
         }
@@ -93,12 +104,12 @@ final class SqlTransaction implements Transaction {
 
     @Override
     public Optional<Operation> operation(String id) {
-        return one(Tables.OPERATION, id);
+        return kept.open().known(id).or(() -> one(Tables.OPERATION, id));
     }
 
     @Override
     public List<Operation> openOperations() {
-        return query("SELECT record FROM operation WHERE open = 1 ORDER BY started, id", Operation.parser());
+        return kept.open().list(() -> query("SELECT record FROM operation WHERE open = 1 ORDER BY started, id", Operation.parser()));
     }
 
     @Override
@@ -117,6 +128,7 @@ final class SqlTransaction implements Transaction {
     public Operation put(Operation operation) {
         Operation written = operation.toBuilder().setVersion(operation.getVersion() + 1).build();
         write(Tables.OPERATION, written);
+        kept.open().written(written);
         changed.add(operation.getId());
         return written;
     }
@@ -145,22 +157,24 @@ final class SqlTransaction implements Transaction {
 
     @Override
     public Optional<Node> node(String name) {
-        return one(Tables.NODE, name);
+        return kept.nodes().known(name).or(() -> one(Tables.NODE, name));
     }
 
     @Override
     public List<Node> nodes() {
-        return query("SELECT record FROM node ORDER BY name", Node.parser());
+        return kept.nodes().list(() -> query("SELECT record FROM node ORDER BY name", Node.parser()));
     }
 
     @Override
     public void put(Node node) {
         write(Tables.NODE, node);
+        kept.nodes().written(node);
         changed.add(node.getName());
     }
 
     @Override
     public void deleteNode(String name) {
+        kept.nodes().deleted(name);
         if (update("DELETE FROM node WHERE name = ?", name) > 0) {
             changed.add(name);
         }

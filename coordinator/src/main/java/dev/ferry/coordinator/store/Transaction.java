@@ -24,7 +24,7 @@ public interface Transaction {
 
     Optional<Job> job(String id);
 
-    /** Jobs that have not ended, by age. */
+    /** Jobs that have not ended, by age. They are kept from one transaction to the next: to ask again costs little. */
     List<Job> liveJobs();
 
     /** All jobs, by age. */
@@ -49,7 +49,7 @@ public interface Transaction {
 
     Optional<Operation> operation(String id);
 
-    /** Operations that have not ended, by age. */
+    /** Operations that have not ended, by age. They are kept from one transaction to the next: to ask again costs little. */
     List<Operation> openOperations();
 
     /**
@@ -80,6 +80,7 @@ public interface Transaction {
 
     Optional<Node> node(String name);
 
+    /** By name; kept as {@link #liveJobs} are. */
     List<Node> nodes();
 
     void put(Node node);

@@ -210,6 +210,12 @@ class PostgresStateStoreIT extends StateStoreContract {
         assertThatThrownBy(() -> write.get(10, TimeUnit.SECONDS)).hasCauseInstanceOf(FerryException.class);
         Optional<Job> now = new PostgresStateStore(database, first + 1).transact(state -> state.job("j-1"));
         assertThat(now).as("what was not committed").isEmpty();
+        // For all that the old one knows its commit may come yet: it keeps nothing that it reads.
+        StateStore next = new PostgresStateStore(database, first + 1);
+        Job put = next.transact(state -> state.put(JOB));
+        assertThat(old.<List<Job>>transact(Transaction::liveJobs)).containsExactly(put);
+        Job again = next.transact(state -> state.put(put));
+        assertThat(old.<List<Job>>transact(Transaction::liveJobs)).containsExactly(again);
     }
 
     @Test

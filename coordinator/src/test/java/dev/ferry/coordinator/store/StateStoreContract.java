@@ -208,6 +208,91 @@ abstract class StateStoreContract {
                 });
     }
 
+    /** All parts of a coordinator ask for them again and again. */
+    @Test
+    void whatLivesIsReadOnceAndIsWhatWasWrittenSince() {
+        store.transact(
+                state -> {
+                    List<Job> all = List.of(job("j-b", JobState.RUNNING, 2), job("j-c", JobState.RUNNING, 3), job("j-e", JobState.RUNNING, 5));
+                    all.forEach(state::put);
+                    Operation first = state.put(operation("op-c", "j-c", OperationState.OPEN, 3));
+                    return state.put(operation("op-e", "j-e", OperationState.OPEN, 5)).getVersion() + first.getVersion();
+                });
+        store.transact(
+                state -> {
+                    List<Job> read = state.liveJobs();
+                    assertThat(state.liveJobs()).isSameAs(read);
+                    assertThat(state.openOperations()).isSameAs(state.openOperations());
+                    Job changed = state.put(read.get(1).toBuilder().setReason("changed").build());
+                    assertThat(state.liveJobs()).containsExactly(read.get(0), changed, read.get(2));
+                    Job ended = state.put(read.get(0).toBuilder().setState(JobState.EXITED).build());
+                    Job newest = state.put(job("j-f", JobState.PENDING, 5));
+                    assertThat(state.liveJobs()).containsExactly(changed, read.get(2), newest);
+                    Job oldest = state.put(job("j-a", JobState.PENDING, 1));
+                    Job back = state.put(ended.toBuilder().setState(JobState.LOST).build());
+                    assertThat(state.liveJobs()).containsExactly(oldest, back, changed, read.get(2), newest);
+                    Operation done = state.put(state.openOperations().getFirst().toBuilder().setState(OperationState.SUCCEEDED).build());
+                    Operation begun = state.put(operation("op-f", "j-f", OperationState.OPEN, 6));
+                    assertThat(state.openOperations()).extracting(Operation::getId).doesNotContain(done.getId()).containsExactly("op-e", begun.getId());
+                    state.deleteJob("j-e");
+                    assertThat(state.liveJobs()).containsExactly(oldest, back, changed, newest);
+                    assertThat(state.openOperations()).containsExactly(begun);
+                    return true;
+                });
+        List<Job> read = list(Transaction::liveJobs);
+        assertThat(read).extracting(Job::getId).containsExactly("j-a", "j-b", "j-c", "j-f");
+        assertThat(list(Transaction::liveJobs)).isSameAs(read);
+    }
+
+    @Test
+    void nodesAreReadOnceAndAreWhatWasWrittenSince() {
+        store.transact(
+                state -> {
+                    state.put(Node.newBuilder().setName("node-2").build());
+                    return state.nodes();
+                });
+        List<Node> two = store.transact(
+                state -> {
+                    state.put(Node.newBuilder().setName("node-1").build());
+                    state.put(Node.newBuilder().setName("node-2").setState(NodeState.READY).build());
+                    return state.nodes();
+                });
+        assertThat(two).extracting(Node::getName).containsExactly("node-1", "node-2");
+        assertThat(two.getLast().getState()).isEqualTo(NodeState.READY);
+        assertThat(list(Transaction::nodes)).isSameAs(two);
+        store.transact(
+                state -> {
+                    state.deleteNode("node-1");
+                    return true;
+                });
+        assertThat(list(Transaction::nodes)).containsExactly(two.getLast());
+    }
+
+    /** What is kept must not be what a transaction wrote that was undone. */
+    @Test
+    void nothingOfATransactionThatFailsIsKept() {
+        Job job = store.transact(state -> state.put(job("j-a", JobState.RUNNING, 1)));
+        Operation operation = store.transact(state -> state.put(operation("op-a", "j-a", OperationState.OPEN, 1)));
+        assertThat(list(Transaction::liveJobs)).containsExactly(job);
+        assertThat(list(Transaction::openOperations)).containsExactly(operation);
+        assertThat(list(Transaction::nodes)).isEmpty();
+        assertThatThrownBy(
+                        () ->
+                                store.transact(
+                                        state -> {
+                                            Job ignored = state.put(job("j-b", JobState.RUNNING, 2));
+                                            state.put(Node.newBuilder().setName("node-1").build());
+                                            state.deleteJob("j-a");
+                                            assertThat(state.liveJobs()).hasSize(1);
+                                            assertThat(state.openOperations()).isEmpty();
+                                            throw new IllegalStateException("the test says so");
+                                        }))
+                .hasMessage("the test says so");
+        assertThat(list(Transaction::liveJobs)).containsExactly(job);
+        assertThat(list(Transaction::openOperations)).containsExactly(operation);
+        assertThat(list(Transaction::nodes)).isEmpty();
+    }
+
     @Test
     void transactionsRunOneAfterTheOther() throws Exception {
         Job ignored = store.transact(state -> state.put(job("j-a", JobState.PENDING, 1)));
