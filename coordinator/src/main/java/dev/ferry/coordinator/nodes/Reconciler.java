@@ -57,9 +57,7 @@ final class Reconciler {
      * @param current whether the stream is still the node's newest
      */
     void hello(Hello hello, BooleanSupplier current) {
-        for (JobReport report : hello.getJobsList()) {
-            report(hello.getNode(), report);
-        }
+        apply(hello.getNode(), hello.getJobsList(), Deferral.ASK_AGAIN);
         Map<String, JobReport> there = hello.getJobsList().stream().collect(Collectors.toMap(JobReport::getJob, report -> report, (one, other) -> other));
         store.transact(
                 state -> {
@@ -84,12 +82,12 @@ final class Reconciler {
 
     /** What a daemon says of one job. */
     void report(String node, JobReport report) {
-        apply(node, report, Deferral.ASK_AGAIN);
+        apply(node, List.of(report), Deferral.ASK_AGAIN);
     }
 
     /** What a daemon says of one job with the result of an order: if the order is of the job's open operation, that deals with it. */
     void result(String node, JobReport report) {
-        apply(node, report, Deferral.NONE);
+        apply(node, List.of(report), Deferral.NONE);
     }
 
     private enum Deferral {
@@ -98,13 +96,17 @@ final class Reconciler {
         NONE
     }
 
-    private void apply(String node, JobReport report, Deferral deferral) {
-        List<Command> orders = store.transact(state -> orders(state, node, report, deferral));
-        for (Command command : orders) {
-            LOG.info("node {}: job {} is {} in life {}: {}", node, report.getJob(), report.getState(), report.getIncarnation(), command.getActionCase());
-            desk.tell(node, command);
+    /** In one transaction: after a failover all nodes say Hello at once. */
+    private void apply(String node, List<JobReport> reports, Deferral deferral) {
+        List<Order> orders = store.transact(state -> reports.stream().flatMap(report -> orders(state, node, report, deferral).stream().map(command -> new Order(report, command))).toList());
+        for (Order order : orders) {
+            JobReport report = order.report();
+            LOG.info("node {}: job {} is {} in life {}: {}", node, report.getJob(), report.getState(), report.getIncarnation(), order.command().getActionCase());
+            desk.tell(node, order.command());
         }
     }
+
+    private record Order(JobReport report, Command command) {}
 
     private List<Command> orders(Transaction state, String node, JobReport report, Deferral deferral) {
         Optional<Job> known = state.job(report.getJob());
