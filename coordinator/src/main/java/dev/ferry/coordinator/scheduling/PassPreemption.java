@@ -58,6 +58,14 @@ final class PassPreemption {
     /** MiB of GPU state that lies in main memory of each node, or will. */
     private final long[] parked;
 
+    /** Of {@link #running}, those that jobs of a QoS may take from by its order. */
+    private final Map<String, List<RunningJob>> lower = new HashMap<>();
+    /** Of {@link #running}, those that may be taken from by shares. */
+    private final Map<Rights, List<RunningJob>> others = new HashMap<>();
+
+    /** What decides who may be taken from. */
+    private record Rights(boolean inGpus, String qos) {}
+
     private int preemptions;
     private double moved;
 
@@ -142,7 +150,7 @@ final class PassPreemption {
 
     private Decision byQos(WaitingJob job) {
         String qos = of(job).getQos();
-        List<RunningJob> lower = running.stream().filter(one -> outranks(qos, of(one).getQos()) && of(one).getExemptUntil() <= input.getNow()).toList();
+        List<RunningJob> lower = lower(qos);
         if (lower.isEmpty()) {
             return new Decision.Keep(job, Decision.Why.NO_VICTIMS);
         }
@@ -158,6 +166,17 @@ final class PassPreemption {
         return Preemption.decide(asking, room, lower, new Balance(due, holds, inGpus, balances.of(inGpus).capacity()), order, new Spent(preemptions, 0), input.getNow());
     }
 
+    private List<RunningJob> lower(String qos) {
+        if (preempts.getOrDefault(qos, List.of()).isEmpty()) {
+            return List.of();
+        }
+        return lower.computeIfAbsent(qos, of -> running.stream().filter(one -> outranks(of, of(one).getQos()) && of(one).getExemptUntil() <= input.getNow()).toList());
+    }
+
+    private List<RunningJob> others(Rights rights) {
+        return others.computeIfAbsent(rights, of -> running.stream().filter(one -> (of.inGpus() || one.demand().gpus() == 0) && !outranks(of(one).getQos(), of.qos())).toList());
+    }
+
     private Decision byShares(WaitingJob job) {
         boolean inGpus = job.demand().gpus() > 0;
         String qos = of(job).getQos();
@@ -165,8 +184,12 @@ final class PassPreemption {
         if (known.isPresent()) {
             return known.get();
         }
-        List<RunningJob> others = running.stream().filter(one -> (inGpus || one.demand().gpus() == 0) && !outranks(of(one).getQos(), qos)).toList();
-        Decision decision = Preemption.decide(job, room, others, balances.of(inGpus), policy, new Spent(preemptions, moved), input.getNow(), kept);
+        // Of a long queue that is so for most, and needs no look at what runs.
+        Optional<Decision.Keep> early = Preemption.early(job, balances.of(inGpus), policy, input.getNow());
+        if (early.isPresent()) {
+            return early.get();
+        }
+        Decision decision = Preemption.decide(job, room, others(new Rights(inGpus, qos)), balances.of(inGpus), policy, new Spent(preemptions, moved), input.getNow(), kept);
         if (decision instanceof Decision.Keep keep) {
             hopeless.learn(keep, qos);
         }
@@ -259,6 +282,8 @@ final class PassPreemption {
     private void leaves(RunningJob job, boolean inGpus) {
         moved += size(job.demand(), inGpus) * job.moveSeconds();
         running.set(running.indexOf(job), job.leaving());
+        lower.clear();
+        others.clear();
     }
 
     private static double size(Demand demand, boolean inGpus) {

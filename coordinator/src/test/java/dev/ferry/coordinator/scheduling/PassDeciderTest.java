@@ -22,10 +22,10 @@ import org.junit.jupiter.api.Test;
 /** What one look at the queue decides. Account a (2) has user (3), account b (4) has user (5), shares are equal. */
 class PassDeciderTest {
     private static final long NOW = 10_000;
-    private static final long A = 3;
-    private static final long B = 5;
+    static final long A = 3;
+    static final long B = 5;
 
-    private static PassInput.Builder cluster(int nodes, int cpus, int gpus) {
+    static PassInput.Builder cluster(int nodes, int cpus, int gpus) {
         PassInput.Builder input =
                 PassInput.newBuilder()
                         .setNow(NOW)
@@ -43,18 +43,18 @@ class PassDeciderTest {
         return input;
     }
 
-    private static JobDemand demand(int cpus, int gpus) {
+    static JobDemand demand(int cpus, int gpus) {
         return JobDemand.newBuilder().setCpuMillis(1000L * cpus).setMemory(100).setGpus(gpus).build();
     }
 
     /** A job that runs: its room is taken from the node. */
-    private static PassRunning.Builder runs(PassInput.Builder input, String job, long association, int node, int cpus, int gpus) {
+    static PassRunning.Builder runs(PassInput.Builder input, String job, long association, int node, int cpus, int gpus) {
         PassNode.Builder at = input.getNodesBuilder(node);
         at.setCpuMillis(at.getCpuMillis() - 1000L * cpus).setMemory(at.getMemory() - 100).setGpus(at.getGpus() - gpus);
         return input.addRunningBuilder().setJob(job).setAssociation(association).setDemand(demand(cpus, gpus)).setNode(node).setSince(1000).setMoveSeconds(10).setQos("normal");
     }
 
-    private static PassWaiting.Builder waits(PassInput.Builder input, String job, long association, long priority, int cpus, int gpus) {
+    static PassWaiting.Builder waits(PassInput.Builder input, String job, long association, long priority, int cpus, int gpus) {
         return input.addWaitingBuilder().setJob(job).setAssociation(association).setPriority(priority).setSince(9000).setDemand(demand(cpus, gpus)).setQos("normal");
     }
 

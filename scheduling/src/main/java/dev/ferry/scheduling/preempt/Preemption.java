@@ -55,18 +55,25 @@ public final class Preemption {
         return new Preemption(job, room, balance, policy, now).decide(running, spent, kept);
     }
 
-    private Decision decide(List<RunningJob> running, Spent spent, Set<Integer> kept) {
+    /** What is decided whoever runs, if that is enough. */
+    public static Optional<Decision.Keep> early(WaitingJob job, Balance balance, PreemptionPolicy policy, long now) {
         double size = job.demand().size(balance.inGpus());
         double lacks = balance.due()[job.account()] - balance.holds()[job.account()];
         if (size <= 0 || !balance.isDue(job.account(), size)) {
-            return new Decision.Keep(job, Decision.Why.NOT_DUE);
+            return Optional.of(new Decision.Keep(job, Decision.Why.NOT_DUE));
         }
         if (lacks < policy.hysteresis() * balance.due()[job.account()]) {
-            return new Decision.Keep(job, Decision.Why.LACKS_LITTLE);
+            return Optional.of(new Decision.Keep(job, Decision.Why.LACKS_LITTLE));
         }
-        if (now - job.since() < policy.delay()) {
-            return new Decision.Keep(job, Decision.Why.TOO_SOON);
+        return now - job.since() < policy.delay() ? Optional.of(new Decision.Keep(job, Decision.Why.TOO_SOON)) : Optional.empty();
+    }
+
+    private Decision decide(List<RunningJob> running, Spent spent, Set<Integer> kept) {
+        Optional<Decision.Keep> early = early(job, balance, policy, now);
+        if (early.isPresent()) {
+            return early.get();
         }
+        double size = job.demand().size(balance.inGpus());
         RoomMaker maker =
                 new RoomMaker(
                         job,
