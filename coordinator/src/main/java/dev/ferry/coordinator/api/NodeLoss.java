@@ -6,6 +6,7 @@ import dev.ferry.common.Scheduler;
 import dev.ferry.coordinator.evacuation.EvacuationRecords;
 import dev.ferry.coordinator.operations.Proofs;
 import dev.ferry.coordinator.placement.Placement;
+import dev.ferry.coordinator.placement.Usage;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.Image;
@@ -14,6 +15,7 @@ import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.ProofKind;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -31,12 +33,15 @@ public final class NodeLoss implements AutoCloseable {
     private static final Duration LOOK = Duration.ofMillis(500);
     /** A restore that failed is not begun again at every look. */
     private static final Duration PAUSE = Duration.ofSeconds(30);
+    /** Nor is room looked for at every look: that asks for the state of all nodes. */
+    private static final Duration NO_ROOM = Duration.ofSeconds(3);
 
     private final StateStore store;
     private final Verbs verbs;
     private final Scheduler scheduler;
     private final Clock clock;
-    private final Map<String, Long> triedNanos = new ConcurrentHashMap<>();
+    /** When a job may be looked at again, on the monotonic clock. */
+    private final Map<String, Long> notBefore = new ConcurrentHashMap<>();
     private volatile boolean closed;
 
     public NodeLoss(StateStore store, Verbs verbs, Clock clock, Scheduler scheduler) {
@@ -55,8 +60,8 @@ public final class NodeLoss implements AutoCloseable {
             return;
         }
         try {
-            triedNanos.values().removeIf(tried -> clock.since(tried).compareTo(PAUSE) > 0);
-            store.transact(NodeLoss::restorable).stream().filter(job -> !triedNanos.containsKey(job.getId())).forEach(this::restore);
+            notBefore.values().removeIf(end -> clock.nanos() - end > 0);
+            store.transact(this::restorable).forEach(this::restore);
         } catch (RuntimeException | Error trouble) {
             LOG.error("jobs of lost nodes could not be looked at", trouble);
         }
@@ -64,7 +69,7 @@ public final class NodeLoss implements AutoCloseable {
     }
 
     private void restore(Job job) {
-        triedNanos.put(job.getId(), clock.nanos());
+        pause(job, PAUSE);
         try {
             Operation begun = verbs.restore(job.getId(), "", "loss of node " + job.getNode());
             LOG.warn("job {} is restored elsewhere by operation {}: node {} is lost", job.getId(), begun.getId(), job.getNode());
@@ -73,12 +78,29 @@ public final class NodeLoss implements AutoCloseable {
         }
     }
 
-    private static List<Job> restorable(Transaction state) {
-        return state.liveJobs().stream()
-                .filter(job -> job.getOperation().isEmpty() && !job.getLatestImage().isEmpty())
-                .filter(job -> isProvedByLease(state, job) || isGoneByTheCloudsWord(state, job))
-                .filter(job -> hasRoom(state, job))
-                .toList();
+    private void pause(Job job, Duration time) {
+        notBefore.put(job.getId(), clock.nanos() + time.toNanos());
+    }
+
+    private List<Job> restorable(Transaction state) {
+        List<Job> lost =
+                state.liveJobs().stream()
+                        .filter(job -> job.getOperation().isEmpty() && !job.getLatestImage().isEmpty() && !notBefore.containsKey(job.getId()))
+                        .filter(job -> isProvedByLease(state, job) || isGoneByTheCloudsWord(state, job))
+                        .toList();
+        if (lost.isEmpty()) {
+            return lost;
+        }
+        Usage usage = Usage.of(state);
+        List<Job> restorable = new ArrayList<>();
+        for (Job job : lost) {
+            if (hasRoom(state, job, usage)) {
+                restorable.add(job);
+            } else {
+                pause(job, NO_ROOM);
+            }
+        }
+        return restorable;
     }
 
     private static boolean isProvedByLease(Transaction state, Job job) {
@@ -91,10 +113,10 @@ public final class NodeLoss implements AutoCloseable {
     }
 
     /** Looked for before an operation is begun, so that a job that waits for room does not leave one failed operation after the other. */
-    private static boolean hasRoom(Transaction state, Job job) {
+    private static boolean hasRoom(Transaction state, Job job, Usage usage) {
         Optional<Image> image = state.image(job.getLatestImage());
         try {
-            return image.isPresent() && !Placement.choose(state, new Placement.Request(job.getSpec(), image.map(Image::getRequirements), "", Set.of(), "")).isEmpty();
+            return image.isPresent() && !Placement.choose(state, new Placement.Request(job.getSpec(), image.map(Image::getRequirements), "", Set.of(), ""), usage).isEmpty();
         } catch (FerryException none) {
             return false;
         }

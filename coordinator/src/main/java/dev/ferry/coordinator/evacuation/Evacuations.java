@@ -61,6 +61,10 @@ public final class Evacuations implements AutoCloseable {
     private final Set<String> announced = ConcurrentHashMap.newKeySet();
     /** Ids of jobs, operations and nodes that an open evacuation looks at. */
     private volatile Set<String> watched = Set.of();
+    /** Those of them that have changed since they were looked at. */
+    private final Set<String> touched = ConcurrentHashMap.newKeySet();
+    /** Whether the next look is at all open evacuations: some of what is waited for is in no record. */
+    private final AtomicBoolean all = new AtomicBoolean(true);
     private boolean tookUpAll;
     private volatile boolean ticking;
     private volatile boolean closed;
@@ -91,11 +95,12 @@ public final class Evacuations implements AutoCloseable {
     }
 
     private void changed(Iterable<String> keys) {
+        boolean news = false;
         for (String key : keys) {
-            if (watched.contains(key)) {
-                wake();
-                return;
-            }
+            news |= watched.contains(key) && touched.add(key);
+        }
+        if (news) {
+            wake();
         }
     }
 
@@ -125,6 +130,7 @@ public final class Evacuations implements AutoCloseable {
                             LOOK,
                             () -> {
                                 ticking = false;
+                                all.set(true);
                                 wake();
                             });
         }
@@ -156,19 +162,26 @@ public final class Evacuations implements AutoCloseable {
 
     private void lookAtAll() {
         due.set(false);
+        boolean each = all.getAndSet(false);
+        Set<String> news = new HashSet<>(touched);
+        touched.removeAll(news);
         if (!tookUpAll) {
             takeUpAll();
             tookUpAll = true;
         }
         // Each by itself: what goes wrong with one must not keep the others from being looked at.
+        news.addAll(announced);
         List.copyOf(announced).forEach(node -> guarded(() -> takeUp(node)));
         boolean wait = words.look();
         List<Evacuation> open = store.transact(EvacuationRecords::open);
         Set<String> keys = new HashSet<>();
         for (Evacuation evacuation : open) {
-            guarded(() -> look(evacuation));
-            keys.add(evacuation.getNode());
-            evacuation.getJobsList().stream().map(Evacuee::getJob).forEach(keys::add);
+            Set<String> its = evacuation.getJobsList().stream().map(Evacuee::getJob).collect(Collectors.toSet());
+            its.add(evacuation.getNode());
+            if (each || its.stream().anyMatch(news::contains)) {
+                guarded(() -> look(evacuation));
+            }
+            keys.addAll(its);
         }
         watched = Set.copyOf(keys);
         if (!open.isEmpty() || wait) {
