@@ -212,7 +212,7 @@ end:
         fi;
         if
         :: home == n && step == 0 && (jobState == RUNNING || jobState == UNREACHABLE) && MAY_WRITE(c) &&
-           (saidState[n] == 0 || saidState[n] == KILLED || saidLife[n] < life) -> WRITTEN_BY(c); jobState = LOST
+           (saidState[n] == 0 || saidState[n] == KILLED) -> WRITTEN_BY(c); jobState = LOST
         :: else
         fi;
         saidLife[n] = 0; saidState[n] = 0

@@ -2,6 +2,7 @@ package dev.ferry.coordinator;
 
 import static dev.ferry.coordinator.CoordinatorScene.assertFailed;
 import static dev.ferry.coordinator.CoordinatorScene.assertSucceeded;
+import static dev.ferry.coordinator.CoordinatorScene.names;
 import static dev.ferry.coordinator.CoordinatorScene.refusal;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
@@ -10,6 +11,7 @@ import dev.ferry.common.Places;
 import dev.ferry.proto.v1.CancelJobRequest;
 import dev.ferry.proto.v1.CheckJob;
 import dev.ferry.proto.v1.Command;
+import dev.ferry.proto.v1.Command.ActionCase;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Gpu;
@@ -19,6 +21,7 @@ import dev.ferry.proto.v1.GpuHealth;
 import dev.ferry.proto.v1.GpuPlaces;
 import dev.ferry.proto.v1.GpuSample;
 import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.JobUse;
@@ -90,6 +93,26 @@ class GpuOperationsTest {
         assertThat(node.commands()).filteredOn(Command::hasStart).map(command -> command.getStart().getGpusList().size()).containsExactly(2, 1);
         Job third = scene.run(JobSpec.newBuilder().setGpus(1));
         assertThat(scene.awaitJob(third.getId(), job -> !job.getReason().isEmpty()).getReason()).contains("GPUs wanted");
+    }
+
+    /** After the commit the record says that it lives on the target. */
+    @Test
+    void aJobThatCouldNotBeKilledKeepsItsSourcesGpusUntilItIsGone() {
+        FakeNode source = node("node-1", "NVIDIA H200", 1, true);
+        Job job = running(1);
+        FakeNode target = node("node-2", "NVIDIA H200", 1, true);
+        source.fail(ActionCase.KILL, ErrorCode.INTERNAL);
+        Operation ended = scene.awaitEnd(scene.stub().migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).build()));
+        assertThat(names(ended)).endsWith("COMMIT", "KILL", "KILL", "KILL", "KILL", "KILL");
+        Job undying = scene.job(job.getId());
+        assertThat(undying.getState()).isEqualTo(JobState.UNREACHABLE);
+        assertThat(undying.getNode()).isEqualTo("node-1");
+        assertThat(undying.getGpusList()).containsExactly("GPU-node-1-0");
+        // As soon as it ends, it is killed once more, and that receipt counts.
+        source.answer(ActionCase.KILL, command -> Optional.of(CommandResult.newBuilder().setJob(FakeNode.report(command, LocalState.LOCAL_KILLED)).build()));
+        source.report(JobReport.newBuilder().setJob(job.getId()).setIncarnation(1).setState(LocalState.LOCAL_LOST).build());
+        scene.awaitState(job.getId(), JobState.LOST);
+        assertThat(target.actions()).doesNotContain(ActionCase.RESTORE);
     }
 
     @Test

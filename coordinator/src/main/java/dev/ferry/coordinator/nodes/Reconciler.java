@@ -21,7 +21,6 @@ import java.util.Map;
 import java.util.function.BooleanSupplier;
 import java.util.Optional;
 import java.util.stream.Collectors;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -66,28 +65,39 @@ final class Reconciler {
                         return false;
                     }
                     state.liveJobs().stream()
-                            .filter(job -> job.getNode().equals(hello.getNode()) && isUnknown(there.get(job.getId()), job))
+                            .filter(job -> job.getNode().equals(hello.getNode()) && JobEnds.isUnknown(there.get(job.getId()), job))
                             // Also of one that is just being begun there: the word that it runs may be on its way and older than this one.
                             .filter(job -> isFree(job, hello.getNode(), Deferral.ASK_AGAIN))
-                            .filter(job -> job.getState() == JobState.RUNNING || job.getState() == JobState.PARKED || job.getState() == JobState.UNREACHABLE)
+                            .filter(Reconciler::isSettled)
                             .forEach(job -> JobEnds.lost(state, job, "node " + hello.getNode() + " no longer knows of it"));
                     return true;
                 });
     }
 
-    /** Whether the daemon knows nothing of the life that should be there: of none, or only of an earlier one, as with an old journal. */
-    private static boolean isUnknown(@Nullable JobReport report, Job job) {
-        return report == null || report.getIncarnation() < job.getIncarnation();
+    private static boolean isSettled(Job job) {
+        return job.getState() == JobState.RUNNING || job.getState() == JobState.PARKED || job.getState() == JobState.UNREACHABLE;
     }
 
     /** What a daemon says of one job. */
     void report(String node, JobReport report) {
         apply(node, List.of(report), Deferral.ASK_AGAIN);
+        askIfNothingIsLeft(node, report);
     }
 
     /** What a daemon says of one job with the result of an order: if the order is of the job's open operation, that deals with it. */
     void result(String node, JobReport report) {
         apply(node, List.of(report), Deferral.NONE);
+        askIfNothingIsLeft(node, report);
+    }
+
+    /** The receipt of an earlier life's kill says nothing of orders for a later one that are on their way. What is said in a Hello does: no order from before it is done after it. */
+    private void askIfNothingIsLeft(String node, JobReport report) {
+        boolean awaited =
+                report.getState() == LocalState.LOCAL_KILLED
+                        && store.transact(state -> state.job(report.getJob())).filter(job -> job.getNode().equals(node) && job.getOperation().isEmpty() && isSettled(job) && JobEnds.isUnknown(report, job)).isPresent();
+        if (awaited) {
+            desk.askAgain(node);
+        }
     }
 
     private enum Deferral {

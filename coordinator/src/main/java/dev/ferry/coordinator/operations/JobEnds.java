@@ -5,6 +5,7 @@ import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.LocalState;
+import org.jspecify.annotations.Nullable;
 
 /** What a daemon's word on a life of a job makes of the job, when it is the life that counts. */
 public final class JobEnds {
@@ -32,6 +33,20 @@ public final class JobEnds {
             return lost(state, job, report.getDetail().isEmpty() ? "its processes are gone" : report.getDetail());
         }
         return job;
+    }
+
+    /**
+     * Whether the daemon of a job's node has nothing of the life that should be there, or of an earlier one: of none at all, or, as with an old
+     * journal, only of an earlier one that is over. One that still has processes, because they could not be killed, is no receipt.
+     *
+     * @param report what the daemon says of the job; null: nothing
+     */
+    public static boolean isUnknown(@Nullable JobReport report, Job job) {
+        return report == null || (report.getIncarnation() < job.getIncarnation() && isOver(report));
+    }
+
+    private static boolean isOver(JobReport report) {
+        return report.getState() == LocalState.LOCAL_EXITED || report.getState() == LocalState.LOCAL_LOST || report.getState() == LocalState.LOCAL_KILLED;
     }
 
     /** Its daemon's word that nothing is left of a life. */

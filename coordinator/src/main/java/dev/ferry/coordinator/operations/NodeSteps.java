@@ -223,7 +223,7 @@ final class NodeSteps {
     /** A daemon that has lost its journal, or came back with an older one, ended what ran there when it started. */
     private static boolean isUnknownThere(CommandResult result, Job job) {
         boolean settled = job.getState() == JobState.RUNNING || job.getState() == JobState.PARKED || job.getState() == JobState.UNREACHABLE;
-        boolean unknown = result.hasJob() ? result.getJob().getIncarnation() < job.getIncarnation() : result.getError().getCode() == ErrorCode.JOB_NOT_FOUND;
+        boolean unknown = result.hasJob() ? JobEnds.isUnknown(result.getJob(), job) : result.getError().getCode() == ErrorCode.JOB_NOT_FOUND;
         return settled && unknown;
     }
 

@@ -20,6 +20,7 @@ public final class Opening {
                                 .setState(OperationState.OPEN)
                                 .setJob(job.getId())
                                 .setIncarnation(job.getIncarnation())
+                                .addAllSourceGpus(job.getGpusList())
                                 .setStartedAt(state.now())
                                 .build());
         Job ignored = state.put(job.toBuilder().setOperation(written.getId()).build());

@@ -173,14 +173,13 @@ final class OperationMachine {
         return standing(state, state.put(operation.build()));
     }
 
-    /** Nobody may take for stopped what has not died. */
+    /** Nobody may take for stopped what has not died, nor its GPUs for free. */
     private static void unkillable(Transaction state, Operation.Builder operation) {
-        Job job = state.job(operation.getJob()).orElseThrow();
-        state.put(
-                job.toBuilder()
-                        .setState(JobState.UNREACHABLE)
-                        .setNode(operation.getSourceNode())
-                        .setReason("its processes on node " + operation.getSourceNode() + " could not be killed")
-                        .build());
+        Job.Builder job = state.job(operation.getJob()).orElseThrow().toBuilder();
+        if (job.getIncarnation() != operation.getIncarnation()) {
+            job.clearGpus().addAllGpus(operation.getSourceGpusList());
+        }
+        job.setState(JobState.UNREACHABLE).setNode(operation.getSourceNode()).setReason("its processes on node " + operation.getSourceNode() + " could not be killed");
+        state.put(job.build());
     }
 }

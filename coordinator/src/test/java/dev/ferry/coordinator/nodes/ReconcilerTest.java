@@ -52,4 +52,28 @@ class ReconcilerTest {
             assertThat(jobs).filteredOn(job -> job.getState() == JobState.LOST).extracting(Job::getId).containsExactly("j-0");
         }
     }
+
+    /** Its migration had been committed, and its source's kill failed: the source's processes are of the life before. */
+    @Test
+    void processesOfAnEarlierLifeThatCouldNotBeKilledAreNoReceipt() throws Exception {
+        try (StateStore store = SqliteStateStore.open(folder)) {
+            Job ignored = store.transact(state -> state.put(Job.newBuilder().setId("j-1").setNode("node-1").setIncarnation(2).setState(JobState.UNREACHABLE).build()));
+            Reconciler reconciler = new Reconciler(store, new CommandDesk());
+            for (LocalState there : List.of(LocalState.LOCAL_FROZEN, LocalState.LOCAL_RUNNING, LocalState.LOCAL_PARKED, LocalState.LOCAL_CREATING)) {
+                reconciler.hello(helloOf(there), () -> true);
+                assertThat(state(store)).as("%s", there).isEqualTo(JobState.UNREACHABLE);
+            }
+            reconciler.hello(helloOf(LocalState.LOCAL_KILLED), () -> true);
+            assertThat(state(store)).isEqualTo(JobState.LOST);
+        }
+    }
+
+    private static JobState state(StateStore store) {
+        Job job = store.transact(state -> state.job("j-1").orElseThrow());
+        return job.getState();
+    }
+
+    private static Hello helloOf(LocalState there) {
+        return Hello.newBuilder().setNode("node-1").addJobs(JobReport.newBuilder().setJob("j-1").setIncarnation(1).setState(there)).build();
+    }
 }
