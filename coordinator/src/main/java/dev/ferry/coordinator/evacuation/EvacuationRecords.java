@@ -46,7 +46,12 @@ public final class EvacuationRecords {
 
     /** Those that a notice came to by itself, the newest first. */
     static Stream<Evacuation> of(Transaction state, Notice notice) {
-        return state.records(KIND, RecordQuery.of(notice.getNode()).newestFirst()).stream().filter(one -> one.getNotice().equals(notice.getId()));
+        return state.records(KIND, RecordQuery.of(notice.getNode()).newestFirst()).stream().filter(one -> isOf(one, notice));
+    }
+
+    /** Whether a notice came to an evacuation: not to one that was over before the notice stood anew. */
+    static boolean isOf(Evacuation evacuation, Notice notice) {
+        return evacuation.getNotice().equals(notice.getId()) && (isOpen(evacuation) || evacuation.getEndedAt() >= notice.getFirstSeenAt());
     }
 
     /** Lists the open ones anew, and lets go what ended long ago. */

@@ -317,7 +317,7 @@ public final class Evacuations implements AutoCloseable {
                                             .setFirstSeenAt(state.now())
                                             .setChangedAt(state.now())
                                             .build();
-                            Notice first = state.record(Notices.KIND, told.getId()).orElse(told);
+                            Notice first = state.record(Notices.KIND, told.getId()).filter(before -> Notices.stands(before) && !NoticesToEvacuations.mustBeginAnew(state, before)).orElse(told);
                             state.put(Notices.KIND, first);
                             return first;
                         });

@@ -94,10 +94,15 @@ public final class Notices {
         return node + "/" + source + "/" + event;
     }
 
+    /** One that was taken back and is announced again is a new one: jobs may have come to its machine meanwhile. */
+    static boolean stands(Notice notice) {
+        return notice.getState() == NoticeState.STANDING;
+    }
+
     private static boolean write(Transaction state, Notice told) {
         Optional<Notice> before = state.record(KIND, told.getId());
         long deadline = told.hasRemainingMillis() ? Math.max(1, state.now() + Math.clamp(told.getRemainingMillis(), -LONGEST.toMillis(), LONGEST.toMillis())) : 0;
-        Notice.Builder now = told.toBuilder().clearRemainingMillis().setState(NoticeState.STANDING).setDeadline(deadline).setFirstSeenAt(before.map(Notice::getFirstSeenAt).orElse(state.now()));
+        Notice.Builder now = told.toBuilder().clearRemainingMillis().setState(NoticeState.STANDING).setDeadline(deadline).setFirstSeenAt(before.filter(Notices::stands).map(Notice::getFirstSeenAt).orElse(state.now()));
         if (before.isPresent() && Math.abs(before.get().getDeadline() - deadline) < SAME_MILLIS) {
             now.setDeadline(before.get().getDeadline());
         }

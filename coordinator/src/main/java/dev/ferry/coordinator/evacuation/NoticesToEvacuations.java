@@ -48,7 +48,7 @@ final class NoticesToEvacuations {
     /** The evacuation that a notice came to, of its own or together with others. */
     static Evacuation of(Transaction state, Notice notice) {
         List<Evacuation> all = state.records(EvacuationRecords.KIND, RecordQuery.of(notice.getNode()).newestFirst());
-        return all.stream().filter(one -> one.getNotice().equals(notice.getId())).findFirst().or(() -> all.stream().filter(EvacuationRecords::isOpen).findFirst()).orElseThrow();
+        return all.stream().filter(one -> EvacuationRecords.isOf(one, notice)).findFirst().or(() -> all.stream().filter(EvacuationRecords::isOpen).findFirst()).orElseThrow();
     }
 
     /** Those of a node that have left nothing on it, and whose notice stands. */
@@ -62,7 +62,12 @@ final class NoticesToEvacuations {
 
     /** An evacuation that has ended needs no second one, however often its notice is told. */
     private static boolean isDealtWith(Notice notice, List<Evacuation> evacuations) {
-        return evacuations.stream().anyMatch(one -> one.getNotice().equals(notice.getId()) && !EvacuationRecords.isOpen(one));
+        return evacuations.stream().anyMatch(one -> EvacuationRecords.isOf(one, notice) && !EvacuationRecords.isOpen(one));
+    }
+
+    /** Whether what a notice came to is over, and jobs are there all the same: "evacuated" would be said of a machine that is not empty. */
+    static boolean mustBeginAnew(Transaction state, Notice notice) {
+        return isDealtWith(notice, state.records(EvacuationRecords.KIND, RecordQuery.of(notice.getNode()))) && state.liveJobs().stream().anyMatch(job -> Situation.isThere(job, notice.getNode()));
     }
 
     private static Comparator<Notice> mostUrgentFirst(EvacuationConfig config) {
