@@ -107,6 +107,10 @@ final class PassReader {
                     running.add(job);
                 }
             } else if (Queue.waits(job)) {
+                if (job.getQueue().hasClaim()) {
+                    // It was let in, and starts when its room is there: before anybody else is let in, whatever his priority.
+                    limits.holds(job);
+                }
                 waiting.add(job);
             }
         }
@@ -257,9 +261,6 @@ final class PassReader {
             boolean claims = job.getQueue().hasClaim();
             Optional<Long> label = labels.of(job);
             String held = claims ? "" : held(job, label, limits);
-            if (claims) {
-                limits.holds(job);
-            }
             boolean parked = job.getState() == JobState.PARKED;
             JobDemand demand = parked ? JobDemand.newBuilder().setGpus(job.getSpec().getGpus()).build() : demand(job, job.getSpec().getGpus());
             long limit = job.getSpec().getTimeLimitSeconds();

@@ -235,6 +235,18 @@ class SchedulerTest {
     }
 
     @Test
+    void whoWaitsForRoomThatIsBeingMadeCountsForLimitsWhateverThePriorityOfOthers() {
+        scene.awaitState(scene.run(of("a", 2)).getId(), JobState.RUNNING);
+        scene.awaitState(scene.run(of("a", 1)).getId(), JobState.RUNNING);
+        change(AccountingChange.How.MODIFY, Association.newBuilder().setAccount("b").setLimits(Limits.newBuilder().setGrpJobs(1)));
+        node.answer(Command.ActionCase.DUMP, CoordinatorScene.silence());
+        Job let = scene.run(of("b", 2));
+        scene.awaitJob(let.getId(), job -> job.getQueue().hasClaim());
+        Job held = scene.run(of("b", 1).setNice(-1_000_000));
+        assertThat(scene.awaitJob(held.getId(), job -> !job.getReason().isEmpty()).getReason()).isEqualTo("GrpJobs=1 of account b is reached");
+    }
+
+    @Test
     void whenAVictimCannotBeSavedItRunsOnAndTheOtherWaits() {
         List<Job> jobs = fill();
         node.fail(Command.ActionCase.DUMP, ErrorCode.DUMP_IO_URING);
