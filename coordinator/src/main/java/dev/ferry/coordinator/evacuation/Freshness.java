@@ -69,7 +69,7 @@ public final class Freshness implements AutoCloseable {
                     Pools.keepBooks(state);
                     return true;
                 });
-        for (String job : store.transact(this::due)) {
+        for (String job : store.transact(state -> due(state, policies))) {
             try {
                 Operation begun = verbs.checkpoint(job, CAUSE);
                 LOG.debug("image of job {} is due ({})", job, begun.getId());
@@ -80,14 +80,17 @@ public final class Freshness implements AutoCloseable {
     }
 
     /** Jobs whose image is due, of each node one at most: two at once would freeze both for longer. */
-    private List<String> due(Transaction state) {
+    static List<String> due(Transaction state, Policies policies) {
         Set<String> busy =
                 state.openOperations().stream().filter(operation -> operation.getKind() == OperationKind.CHECKPOINT).map(Operation::getSourceNode).collect(Collectors.toCollection(HashSet::new));
         // What is moved away anyway gets its image by that.
         EvacuationRecords.open(state).stream().map(evacuation -> evacuation.getNode()).forEach(busy::add);
         PolicyLook look = policies.look(state);
         long most = Math.max(1, Math.round(UNASKED_PART * state.nodes().size()));
-        long unasked = state.openOperations().stream().filter(operation -> operation.getKind() == OperationKind.CHECKPOINT && operation.getCause().equals(CAUSE)).count();
+        long unasked =
+                state.openOperations().stream()
+                        .filter(operation -> operation.getKind() == OperationKind.CHECKPOINT && operation.getCause().equals(CAUSE) && state.job(operation.getJob()).filter(look::isUnasked).isPresent())
+                        .count();
         List<Due> waiting = new ArrayList<>();
         for (Job job : state.liveJobs()) {
             if (job.getState() == JobState.RUNNING && job.getOperation().isEmpty() && !busy.contains(job.getNode())) {
@@ -98,9 +101,10 @@ public final class Freshness implements AutoCloseable {
         waiting.sort(Comparator.comparingLong(Due::since));
         List<String> due = new ArrayList<>();
         for (Due next : waiting) {
-            if ((unasked < most || !look.isUnasked(next.job())) && busy.add(next.job().getNode())) {
+            boolean ofUnasked = look.isUnasked(next.job());
+            if ((unasked < most || !ofUnasked) && busy.add(next.job().getNode())) {
                 due.add(next.job().getId());
-                unasked++;
+                unasked += ofUnasked ? 1 : 0;
             }
         }
         return due;

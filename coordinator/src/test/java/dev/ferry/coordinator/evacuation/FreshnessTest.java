@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.ferry.coordinator.CoordinatorScene;
 import dev.ferry.coordinator.FakeNode;
+import dev.ferry.coordinator.store.SqliteStateStore;
 import dev.ferry.proto.v1.Command.ActionCase;
 import dev.ferry.proto.v1.ConfirmGoneRequest;
 import dev.ferry.proto.v1.ErrorCode;
@@ -16,10 +17,14 @@ import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.ListImagesRequest;
 import dev.ferry.proto.v1.ListOperationsRequest;
 import dev.ferry.proto.v1.ListPoolsRequest;
+import dev.ferry.proto.v1.Node;
+import dev.ferry.proto.v1.NodeLife;
 import dev.ferry.proto.v1.NodeNotices;
+import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.NoticeKind;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
+import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.Pool;
 import dev.ferry.proto.v1.SetJobPolicyRequest;
 import java.nio.file.Path;
@@ -188,5 +193,34 @@ class FreshnessTest {
         await().atMost(SOON).until(() -> scene.stub().listPools(ListPoolsRequest.getDefaultInstance()).getPools(0).getNodes() == 1);
         assertThat(two.actions()).isEmpty();
         assertThat(scene.stub().listPools(ListPoolsRequest.getDefaultInstance()).getPools(0).getInterruptions()).as("the end of one machine is one interruption").isEqualTo(1);
+    }
+
+    @Test
+    void imagesThatWereAskedForLeaveTheOthersTheirPart() throws Exception {
+        try (SqliteStateStore store = SqliteStateStore.open(folder.resolve("another"))) {
+            List<String> beside =
+                    store.transact(
+                            state -> {
+                                for (int life = 0; life < 8; life++) {
+                                    state.put(Pools.LIFE, NodeLife.newBuilder().setId("gone-" + life).setNode("gone-" + life).setPool("p").setBeganAt(state.now() - 7_200_000).setEndedAt(state.now() - 3_600_000).setInterrupted(true).setUncovered(true).build());
+                                }
+                                for (String name : List.of("node-1", "node-2")) {
+                                    state.put(Node.newBuilder().setName(name).setPool("p").setState(NodeState.READY).build());
+                                }
+                                long began = state.now() - Duration.ofDays(10).toMillis();
+                                Job.Builder job = Job.newBuilder().setState(JobState.RUNNING).setStartedAt(began);
+                                state.put(job.setId("j-unasked").setNode("node-2").build());
+                                state.put(job.setId("j-asked").setNode("node-1").setStartedAt(began - 1).setSpec(JobSpec.newBuilder().setCheckpointEvery("1m")).build());
+                                return Freshness.due(state, new Policies(EvacuationConfig.defaults()));
+                            });
+            assertThat(beside).containsExactly("j-asked", "j-unasked");
+            List<String> after =
+                    store.transact(
+                            state -> {
+                                state.put(Operation.newBuilder().setId("op-1").setJob("j-asked").setKind(OperationKind.CHECKPOINT).setState(OperationState.OPEN).setSourceNode("node-1").setCause(Freshness.CAUSE).build());
+                                return Freshness.due(state, new Policies(EvacuationConfig.defaults()));
+                            });
+            assertThat(after).containsExactly("j-unasked");
+        }
     }
 }
