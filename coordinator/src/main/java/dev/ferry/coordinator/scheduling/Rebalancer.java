@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * Migrates jobs off GPUs that are failing, and so that others, which wait though the cluster has enough for them in pieces, fit: see {@link Rebalance}. The same
@@ -34,6 +35,7 @@ final class Rebalancer {
 
     private static final int USUAL_MOVES = 8;
     private static final int MOST_PLANS = 16;
+    private static final long MILLIS = 1000;
 
     private final StateStore store;
     private final SchedulingConfig config;
@@ -82,9 +84,10 @@ final class Rebalancer {
 
     private RebalancePlan plan(Transaction state, PassInput input, int most, Set<String> staying) {
         Room room = PassDecider.room(input);
+        Set<String> tried = triedLately(state);
         List<RunningJob> running = new ArrayList<>();
         for (int at = 0; at < input.getRunningCount(); at++) {
-            running.add(running(state, input, at, staying));
+            running.add(running(state, input, at, tried, staying));
         }
         // Off a failing GPU goes also who was just started or hit: what it has done since the GPU began to fail may be lost at any moment.
         List<RebalancePlan.Move> off = FailingGpus.leave(state, input, room, running, most, move -> suits(state, move));
@@ -109,13 +112,16 @@ final class Rebalancer {
         return input.getNow() - one.getSince() < config.preemptionPolicy().minimumRun() || one.getLastHit() > 0 && input.getNow() - one.getLastHit() < config.preemptionPolicy().spacing();
     }
 
-    private RunningJob running(Transaction state, PassInput input, int at, Set<String> staying) {
+    /** A move that failed changes nothing else of the job, and would be tried again at once. */
+    private Set<String> triedLately(Transaction state) {
+        long from = state.now() - config.preemptionPolicy().spacing() * MILLIS;
+        return state.records(DecisionKinds.MOVE, RecordQuery.all().from(from)).stream().map(PreemptionRecord::getJob).collect(Collectors.toSet());
+    }
+
+    private RunningJob running(Transaction state, PassInput input, int at, Set<String> tried, Set<String> staying) {
         PassRunning one = input.getRunning(at);
-        long spacing = config.preemptionPolicy().spacing();
-        // A move that failed changes nothing else of the job, and would be tried again at once.
-        boolean tried = !state.records(DecisionKinds.MOVE, RecordQuery.of(one.getJob()).from(input.getNow() - spacing)).isEmpty();
         boolean pinned = state.job(one.getJob()).filter(job -> !job.getSpec().getNode().isEmpty()).isPresent();
-        boolean movable = one.getImmovable().isEmpty() && !one.getLeaving() && !tried && !pinned && !staying.contains(one.getJob());
+        boolean movable = one.getImmovable().isEmpty() && !one.getLeaving() && !tried.contains(one.getJob()) && !pinned && !staying.contains(one.getJob());
         return new RunningJob(at, 0, PassDecider.demand(one.getDemand()), new int[] {one.getNode()}, one.getSince(), WaitingJob.UNKNOWN, one.getMoveSeconds(), one.getHits(), one.getLastHit(), movable, false, one.getFailingGpus());
     }
 
