@@ -1,6 +1,7 @@
 package dev.ferry.node.gpu;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -85,6 +86,11 @@ public record GpuDevice(String uuid, String model, int minor, long memoryBytes, 
         Optional<GpuDevice> same = now.stream().filter(one -> one.uuid().equals(uuid)).findFirst();
         int node = same.filter(GpuDevice::isRead).map(GpuDevice::minor).orElse(minor);
         return new GpuDevice(uuid, model, node, memoryBytes, usedBytes, load, same.map(GpuDevice::mig).orElse(mig), same.map(GpuDevice::sick).orElse(FALLEN), users);
+    }
+
+    /** How many bytes some processes hold there. */
+    public long usedBy(Collection<Integer> pids) {
+        return users.entrySet().stream().filter(user -> pids.contains(user.getKey())).mapToLong(Map.Entry::getValue).sum();
     }
 
     /** Whether it is not there any more, as far as NVML knows. */

@@ -138,9 +138,10 @@ public final class GpuNode implements AutoCloseable {
      * Looks whether state fits where it shall go, now.
      *
      * @param uses what each GPU of the map's left sides held, in the same order
+     * @param own the job's processes: what they have there already, after a way back that was broken off, is in nobody's way
      * @throws FerryException GPU_RESTORE_FAILED that says what does not fit
      */
-    public void requireThatItFits(List<GpuPair> map, List<GpuUse> uses) throws IOException, InterruptedException {
+    public void requireThatItFits(List<GpuPair> map, List<GpuUse> uses, List<Integer> own) throws IOException, InterruptedException {
         List<GpuDevice> now = devices();
         boolean moves = map.stream().anyMatch(pair -> !pair.before().equals(pair.after()));
         if (moves && !canMap()) {
@@ -153,7 +154,7 @@ public final class GpuNode implements AutoCloseable {
             if (!device.model().equals(use.getModel())) {
                 throw new FerryException(ErrorCode.GPU_RESTORE_FAILED, "GPU " + uuid + " is a " + device.model() + ", the state is of a " + use.getModel());
             }
-            long free = device.memoryBytes() - device.usedBytes();
+            long free = device.memoryBytes() - device.usedBytes() + device.usedBy(own);
             if (free < use.getUsedBytes()) {
                 throw new FerryException(
                         ErrorCode.GPU_RESTORE_FAILED, "GPU " + uuid + " has " + Sizes.format(free) + " free, the state needs " + Sizes.format(use.getUsedBytes()) + "; in use by processes " + device.users().keySet());

@@ -66,7 +66,7 @@ public final class GpuTree {
         List<Integer> pids = holders.stream().map(holder -> holder.process().pid()).toList();
         Map<String, Long> used = new LinkedHashMap<>();
         for (GpuDevice device : devices) {
-            long bytes = device.users().entrySet().stream().filter(user -> pids.contains(user.getKey())).mapToLong(Map.Entry::getValue).sum();
+            long bytes = device.usedBy(pids);
             if (bytes > 0) {
                 used.put(device.uuid(), bytes);
             }
@@ -235,7 +235,7 @@ public final class GpuTree {
     /**
      * Brings every process from whatever state to running, all restores before the first unlock.
      *
-     * @param map empty: each to the GPUs it came from
+     * @param map empty: each to the GPUs it came from, which are still the job's
      * @param order inner pids in the order of their checkpoints; those that are not named come last
      * @throws FerryException GPU_RESTORE_FAILED, GPU_STUCK, with the first failure; all others were tried
      */
@@ -244,16 +244,29 @@ public final class GpuTree {
         holders.sort(Comparator.comparingInt(holder -> order.contains(holder.innerPid()) ? order.indexOf(holder.innerPid()) : Integer.MAX_VALUE));
         lockedHere.clear();
         List<Exception> failures = new ArrayList<>();
+        List<CudaProcess> toRestore = new ArrayList<>();
         List<CudaProcess> restored = new ArrayList<>();
         List<CudaProcess> toUnlock = new ArrayList<>();
         for (Map.Entry<CudaProcess, FutureTask<CudaState>> asked : states(holders).entrySet()) {
-            attempt(failures, () -> unlessEnded(asked.getKey(), asked.getValue(), state -> toLocked(asked.getKey(), state, map, restored, toUnlock)));
+            attempt(failures, () -> unlessEnded(asked.getKey(), asked.getValue(), state -> sort(asked.getKey(), state, toRestore, toUnlock)));
+        }
+        List<Exception> refused = new ArrayList<>();
+        for (CudaProcess holder : toRestore) {
+            attempt(refused, () -> {
+                restore(holder.process(), map);
+                restored.add(holder);
+            });
         }
         for (Map.Entry<CudaProcess, FutureTask<CudaState>> asked : states(restored).entrySet()) {
-            attempt(failures, () -> unlessEnded(asked.getKey(), asked.getValue(), state -> {
+            attempt(refused, () -> unlessEnded(asked.getKey(), asked.getValue(), state -> {
                 requireRestored(asked.getKey().process(), CudaResult.SUCCESS, state);
                 toUnlock.add(asked.getKey());
             }));
+        }
+        failures.addAll(refused);
+        if (!refused.isEmpty() && !map.isEmpty()) {
+            // Those that are back leave these GPUs again, and would compute meanwhile. In place they are the job's own: who can runs on.
+            toUnlock.clear();
         }
         long unlocking = System.nanoTime();
         Map<CudaProcess, Integer> unlocked = new LinkedHashMap<>();
@@ -265,6 +278,31 @@ public final class GpuTree {
         }
         throwFirst(failures);
         return new Back(toUnlock.size(), Duration.ofNanos(System.nanoTime() - unlocking));
+    }
+
+    /**
+     * How far a way back came that was broken off; nothing is touched.
+     *
+     * @param moved it was to other GPUs, so no map knows them and the old ones together
+     * @return whether processes are back
+     * @throws FerryException GPU_SAVE_FAILED when they have moved and others are where they were
+     */
+    public boolean isBack(boolean moved) throws IOException, InterruptedException {
+        List<CudaProcess> back = new ArrayList<>();
+        List<CudaProcess> away = new ArrayList<>();
+        for (Map.Entry<CudaProcess, FutureTask<CudaState>> asked : states(find()).entrySet()) {
+            unlessEnded(asked.getKey(), asked.getValue(), state -> (state == CudaState.CHECKPOINTED ? away : back).add(asked.getKey()));
+        }
+        if (moved && !back.isEmpty() && !away.isEmpty()) {
+            throw new FerryException(
+                    ErrorCode.GPU_SAVE_FAILED,
+                    "Some of the job's processes came back on other GPUs and some could not: " + pids(back) + " and " + pids(away) + ". What they hold lies on different GPUs now, which no map brings back");
+        }
+        return !back.isEmpty();
+    }
+
+    private static List<Integer> pids(List<CudaProcess> processes) {
+        return processes.stream().map(one -> one.process().pid()).toList();
     }
 
     private interface Next {
@@ -290,15 +328,12 @@ public final class GpuTree {
         return Together.ask(holders, one -> node.driver().state(one.process()));
     }
 
-    private void toLocked(CudaProcess holder, CudaState state, List<GpuPair> map, List<CudaProcess> restored, List<CudaProcess> toUnlock) throws IOException, InterruptedException {
+    private static void sort(CudaProcess holder, CudaState state, List<CudaProcess> toRestore, List<CudaProcess> toUnlock) {
         JobProcess process = holder.process();
         switch (state) {
             case RUNNING -> LOG.debug("process {} runs already", process.pid());
             case LOCKED -> toUnlock.add(holder);
-            case CHECKPOINTED -> {
-                restore(process, map);
-                restored.add(holder);
-            }
+            case CHECKPOINTED -> toRestore.add(holder);
             case FAILED, CHECKPOINTING, RESTORING, UNKNOWN ->
                     throw failure(process, "is in the driver's state " + state + " and can't be brought back; only killing it helps", ErrorCode.GPU_RESTORE_FAILED);
         }

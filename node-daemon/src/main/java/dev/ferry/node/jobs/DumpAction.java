@@ -100,7 +100,7 @@ final class DumpAction {
             long frozenAt = System.nanoTime();
             if (parked) {
                 // It is frozen, unless a way back to its GPUs was cut off in the middle.
-                job.cgroup().freeze(job.context().freezeTimeout());
+                gpu.parkAgain();
             } else {
                 gpu.saveAndFreeze(left(), bytes -> heap.take(job.id(), bytes));
                 result.setGpuFreeAt(gpu.freeAt());

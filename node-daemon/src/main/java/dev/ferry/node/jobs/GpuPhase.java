@@ -14,6 +14,7 @@ import dev.ferry.proto.v1.GpuFile;
 import dev.ferry.proto.v1.GpuFiles;
 import dev.ferry.proto.v1.GpuUse;
 import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.JobJournal;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Requirements;
 import java.io.IOException;
@@ -22,8 +23,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.function.LongConsumer;
 import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.LongConsumer;
+import java.util.stream.IntStream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,6 +37,7 @@ import org.slf4j.LoggerFactory;
 final class GpuPhase {
     private static final Logger LOG = LoggerFactory.getLogger(GpuPhase.class);
     private static final int MOST_ROUNDS = 5;
+    private static final Duration LEAVING = Duration.ofMinutes(1);
     // Page tables and the driver's own, while device memory lies in main memory.
     private static final long PARK_ROOM = 64L << 20;
 
@@ -101,27 +105,61 @@ final class GpuPhase {
         long end = System.nanoTime() + atMost.toNanos();
         Map<String, Long> used = phases.measure("gpu look", () -> 0, 0, () -> look(room));
         try {
-            for (int round = 1; ; round++) {
-                List<CudaProcess> locked = phases.measure("gpu lock", () -> 0, 0, () -> tree.lockAll(Duration.ofNanos(Math.max(1, end - System.nanoTime()))));
-                long bytes = used.values().stream().mapToLong(Long::longValue).sum();
-                phases.measure("gpu checkpoint", () -> bytes, bytes, () -> {
-                    tree.checkpointAll();
-                    return locked;
-                });
-                phases.measure("freeze", () -> job.cgroup().freeze(job.context().freezeTimeout()));
-                // A process that opened a device since it was looked for would be dumped with it: only a frozen job can't.
-                List<Integer> left = tree.stillOnGpu();
-                if (left.isEmpty()) {
-                    break;
-                }
-                job.cgroup().thaw(job.context().freezeTimeout());
-                if (round == MOST_ROUNDS || tree.find().stream().noneMatch(holder -> isRunning(holder))) {
-                    throw tree.notFree(left);
-                }
-            }
+            leaveAndFreeze(end, used.values().stream().mapToLong(Long::longValue).sum());
             freeAt = System.currentTimeMillis();
         } catch (Exception | Error failed) {
             undo(failed);
+            throw failed;
+        }
+    }
+
+    /** @param bytes how many there are on the GPUs, for who watches */
+    private void leaveAndFreeze(long end, long bytes) throws Exception {
+        for (int round = 1; ; round++) {
+            List<CudaProcess> locked = phases.measure("gpu lock", () -> 0, 0, () -> tree.lockAll(Duration.ofNanos(Math.max(1, end - System.nanoTime()))));
+            phases.measure("gpu checkpoint", () -> bytes, bytes, () -> {
+                tree.checkpointAll();
+                return locked;
+            });
+            phases.measure("freeze", () -> job.cgroup().freeze(job.context().freezeTimeout()));
+            // A process that opened a device since it was looked for would be dumped with it: only a frozen job can't.
+            List<Integer> left = tree.stillOnGpu();
+            if (left.isEmpty()) {
+                return;
+            }
+            job.cgroup().thaw(job.context().freezeTimeout());
+            if (round == MOST_ROUNDS || tree.find().stream().noneMatch(holder -> isRunning(holder))) {
+                throw tree.notFree(left);
+            }
+        }
+    }
+
+    /**
+     * After a way back that was broken off: what came on GPUs leaves them and the job is frozen, as it was when it was parked. A job of which that can't be is ended: its GPUs are others' by now.
+     * Nothing for one that is frozen.
+     *
+     * @throws FerryException GPU_STUCK: a call is in flight, which a frozen process would never answer; the job is left as it is
+     */
+    void parkAgain() throws Exception {
+        if (job.cgroup().isFrozen()) {
+            return;
+        }
+        JobJournal record = job.record();
+        boolean moved = !record.getGpuUsesList().stream().map(GpuUse::getUuid).toList().equals(record.getGpusList());
+        try {
+            if (tree.isBack(moved) && moved) {
+                // Before it leaves them: what it has is of these GPUs from now on.
+                List<GpuDevice> given = job.context().gpu().given(record.getGpusList());
+                List<GpuUse> uses = IntStream.range(0, given.size()).mapToObj(at -> record.getGpuUses(at).toBuilder().setUuid(given.get(at).uuid()).setMemoryBytes(given.get(at).memoryBytes()).build()).toList();
+                job.change(changed -> changed.clearGpuUses().addAllGpuUses(uses));
+            }
+            long bytes = record.getGpuUsesList().stream().mapToLong(GpuUse::getUsedBytes).sum();
+            raiseLimit(bytes, changed -> {});
+            leaveAndFreeze(System.nanoTime() + LEAVING.toNanos(), bytes);
+        } catch (FerryException failed) {
+            if (failed.code() == ErrorCode.GPU_SAVE_FAILED || failed.code() == ErrorCode.GPU_BLOCKED) {
+                EndActions.lose(job, failed.getMessage());
+            }
             throw failed;
         }
     }
@@ -150,11 +188,21 @@ final class GpuPhase {
         requireHostMemory(bytes);
         room.accept(bytes);
         List<GpuUse> uses = job.context().gpu().given(uuids).stream().map(device -> use(device, used)).toList();
-        // The bytes come into the job's own memory: under its old limit the kernel would kill it in the middle.
-        long limit = job.cgroup().limits().memory();
+        raiseLimit(bytes, record -> record.clearGpuUses().addAllGpuUses(uses).clearGpuProcesses().addAllGpuProcesses(holders.stream().map(CudaProcess::innerPid).toList()));
+        return used;
+    }
+
+    /**
+     * The bytes come into the job's own memory: under its old limit the kernel would kill it in the middle.
+     *
+     * @param more to be written down with it
+     */
+    private void raiseLimit(long bytes, Consumer<JobJournal.Builder> more) throws IOException {
+        // One that is raised is not the job's own.
+        long limit = job.record().getGpuMemoryLimit() > 0 ? job.record().getGpuMemoryLimit() : job.cgroup().limits().memory();
         job.change(
                 record -> {
-                    record.clearGpuUses().addAllGpuUses(uses).clearGpuProcesses().addAllGpuProcesses(holders.stream().map(CudaProcess::innerPid).toList());
+                    more.accept(record);
                     if (limit > 0) {
                         record.setGpuMemoryLimit(limit);
                     }
@@ -162,7 +210,6 @@ final class GpuPhase {
         if (limit > 0) {
             job.cgroup().limits().setMemory(limit + bytes + PARK_ROOM);
         }
-        return used;
     }
 
     private static GpuUse use(GpuDevice device, Map<String, Long> used) {
@@ -306,7 +353,7 @@ final class GpuPhase {
             throw new FerryException(ErrorCode.GPU_RESTORE_FAILED, "The image holds the state of " + uses.size() + " GPUs, the job was given " + given.size());
         }
         List<GpuPair> map = GpuPair.of(uses.stream().map(GpuUse::getUuid).toList(), given);
-        job.context().gpu().requireThatItFits(map, uses);
+        job.context().gpu().requireThatItFits(map, uses, List.of());
         return map;
     }
 }

@@ -50,40 +50,62 @@ final class ParkActions {
         return Duration.ofNanos(Math.max(1, end - System.nanoTime()));
     }
 
-    /** May be done twice, and goes on where an earlier one was interrupted: each process is asked how far it is. */
+    /** May be done twice, and goes on where an earlier one was interrupted: each process is asked how far it is. After a failure the job is parked as before, or ended if that can't be. */
     static void unpark(LocalJob job, Command command, Phases phases) throws Exception {
         if (!job.isAlive()) {
             EndActions.ended(job);
             return;
         }
         List<String> given = command.getUnpark().getGpusList();
+        GpuPhase gpu = new GpuPhase(job, phases);
+        if (!given.equals(job.record().getGpusList())) {
+            // What a way back to other GPUs left there would be missing in this one's map.
+            gpu.parkAgain();
+        }
         List<String> before = job.record().getGpuUsesList().stream().map(GpuUse::getUuid).toList();
         if (given.size() != before.size()) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Job " + job.id() + " was parked from " + before.size() + " GPUs and was given " + given.size());
         }
-        List<GpuPair> map = GpuPair.of(before, given);
-        job.context().gpu().requireThatItFits(map, job.record().getGpuUsesList());
-        GpuPhase gpu = new GpuPhase(job, phases);
+        try {
+            comeBack(job, gpu, GpuPair.of(before, given), phases);
+        } catch (Exception | Error failed) {
+            putBack(job, gpu, failed);
+            throw failed;
+        }
+        new JobNotify(job).goesOn(JobNotify.THAWED);
+    }
+
+    private static void comeBack(LocalJob job, GpuPhase gpu, List<GpuPair> map, Phases phases) throws Exception {
+        List<String> given = map.stream().map(GpuPair::after).toList();
+        job.context().gpu().requireThatItFits(map, job.record().getGpuUsesList(), job.cgroup().processes());
         gpu.requireMappable(map);
         GpuAccess access = GpuAccess.of(job.context().gpu(), given);
         GpuFilePlaces.requireSameNodes(job, access);
         access.fill(job.folder().gpu());
         List<RootPlan.DeviceNode> ignored = GpuPhase.allow(job, access);
+        // Before the first of its processes can be there: whoever takes up what was broken off must know where to.
+        job.change(record -> record.clearGpus().addAllGpus(given));
+        phases.measure("thaw", () -> job.cgroup().thaw(job.context().freezeTimeout()));
+        GpuPhase.enter(job.process().orElseThrow(), job.record().getSpec(), access);
+        gpu.goOn(map);
+        job.enter(LocalState.LOCAL_RUNNING, record -> record.clearParked());
+    }
+
+    /** What goes wrong here is added to the failure. */
+    private static void putBack(LocalJob job, GpuPhase gpu, Throwable failed) {
+        if (job.cgroup().isFrozen() || failed instanceof InterruptedException) {
+            // Nothing was touched yet, or the daemon ends and the next one goes on.
+            return;
+        }
         try {
-            phases.measure("thaw", () -> job.cgroup().thaw(job.context().freezeTimeout()));
-            GpuPhase.enter(job.process().orElseThrow(), job.record().getSpec(), access);
-            gpu.goOn(map);
-            job.enter(LocalState.LOCAL_RUNNING, record -> record.clearParked().clearGpus().addAllGpus(given));
-        } catch (Exception | Error failed) {
-            if (failed instanceof FerryException known && gpu.isLost()) {
+            if (failed instanceof FerryException known && known.code() != ErrorCode.GPU_STUCK && gpu.isLost()) {
                 // No other try helps, and what lay on its GPUs is gone with it: an older image is what there is.
                 EndActions.lose(job, known.getMessage());
-                throw failed;
+            } else {
+                gpu.parkAgain();
             }
-            // As far as it came, it is not running: it waits for another try.
-            job.cgroup().freeze(job.context().freezeTimeout());
-            throw failed;
+        } catch (Exception | Error again) {
+            failed.addSuppressed(again);
         }
-        new JobNotify(job).goesOn(JobNotify.THAWED);
     }
 }
