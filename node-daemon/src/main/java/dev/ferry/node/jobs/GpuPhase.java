@@ -52,6 +52,11 @@ final class GpuPhase {
         tree = new GpuTree(job.context().gpu(), job.cgroup());
     }
 
+    /** Whether a save or a way back has begun and is not over. */
+    private boolean isUnfinished() {
+        return job.record().getGpuMemoryLimit() > 0;
+    }
+
     private boolean isIdle() {
         return job.record().getGpusCount() == 0;
     }
@@ -101,6 +106,10 @@ final class GpuPhase {
         if (isIdle()) {
             phases.measure("freeze", () -> job.cgroup().freeze(job.context().freezeTimeout()));
             return;
+        }
+        if (isUnfinished()) {
+            // Of what an earlier save left on no GPU NVML tells nothing: all must be back before it is looked what there is.
+            goOnOrLose();
         }
         long end = System.nanoTime() + atMost.toNanos();
         Map<String, Long> used = phases.measure("gpu look", () -> 0, 0, () -> look(room));
@@ -277,8 +286,7 @@ final class GpuPhase {
         // The end of the phase before: what is left of that one is the copy back.
         phases.record("gpu unlock", back.unlocking().toNanos(), 0);
         long limit = job.record().getGpuMemoryLimit();
-        if (limit > 0) {
-            lowerLimit(limit);
+        if (limit > 0 && lowerLimit(limit)) {
             job.change(record -> record.clearGpuMemoryLimit());
         }
     }
@@ -315,12 +323,14 @@ final class GpuPhase {
         }
     }
 
-    private void lowerLimit(long limit) {
+    private boolean lowerLimit(long limit) {
         try {
             job.cgroup().limits().setMemory(limit);
+            return true;
         } catch (IOException busy) {
-            // A higher limit harms nobody as much as a job that is killed for it.
+            // A higher limit harms nobody as much as a job that is killed for it. It stays written down, and is tried again.
             LOG.warn("job {}: its memory limit stays as it was raised: {}", job.id(), busy.getMessage());
+            return false;
         }
     }
 
