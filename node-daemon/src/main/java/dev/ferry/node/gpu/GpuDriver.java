@@ -24,11 +24,13 @@ public final class GpuDriver {
 
     private final GpuHelper helper;
     private final Duration callTimeout;
+    private final Duration lockTimeout;
     private volatile ObjLongConsumer<String> onAnswer = (verb, micros) -> {};
 
     GpuDriver(GpuHelper helper, GpuConfig config) {
         this.helper = helper;
         callTimeout = Durations.parse(config.callTimeout());
+        lockTimeout = Durations.parse(config.lockTimeout());
     }
 
     /** How the driver answered: one of CUresult, and a value where the call has one. */
@@ -118,13 +120,22 @@ public final class GpuDriver {
     }
 
     Answer unlock(JobProcess process) throws IOException, InterruptedException {
-        return call(process, "unlock", "", callTimeout.compareTo(SHORT) < 0 ? callTimeout : SHORT);
+        return call(process, "unlock", "", atMost("unlock"));
     }
 
     /** {@code GPU-} and a UUID, as NVML and nvidia-smi write it, as 32 hexadecimal digits. */
     private static String hex(String uuid) {
         String digits = uuid.replaceFirst("^GPU-", "").replace("-", "");
         return HexFormat.of().formatHex(HexFormat.of().parseHex(digits));
+    }
+
+    /** How long a call may be in flight, whoever made it. */
+    private Duration atMost(String verb) {
+        return switch (verb) {
+            case "checkpoint", "restore" -> callTimeout;
+            case "lock" -> lockTimeout.plus(LOCK_GRACE);
+            default -> callTimeout.compareTo(SHORT) < 0 ? callTimeout : SHORT;
+        };
     }
 
     /**
@@ -159,7 +170,7 @@ public final class GpuDriver {
                         : new FerryException(ErrorCode.GPU_UNAVAILABLE, "The helper refuses '" + verb + "' on process " + process.pid() + ": " + words.refusal());
             }
             Duration since = Duration.ofMillis(Long.parseLong(why[2]));
-            if (System.nanoTime() > end || since.compareTo(callTimeout) > 0) {
+            if (since.compareTo(atMost(why[1])) > 0) {
                 throw stuck(process, "the driver's call '" + why[1] + "' has been in flight for " + Durations.format(since), null);
             }
             LockSupport.parkNanos(LOOK_NANOS);
