@@ -33,6 +33,8 @@ final class JobAgent {
     private static final Logger LOG = LoggerFactory.getLogger(JobAgent.class);
     /** After what can't be written down, or can't be ended, it is tried again; the disk may be full, or a process stuck in the kernel, for as long as it likes. */
     private static final Duration AGAIN = Duration.ofSeconds(5);
+    private static final Duration FIRST_SETTLING = Duration.ofSeconds(1);
+    private static final Duration LAST_SETTLING = Duration.ofSeconds(32);
     private static final int MOST_RESULTS = 64;
     private static final int MOST_CLEARINGS = 5;
     private static final long LEASE_LOOK_NANOS = 20_000_000;
@@ -45,6 +47,9 @@ final class JobAgent {
     private final OrderStreams streams;
     private final Predicate<JobAgent> leaves;
     private final ReentrantLock clearing = new ReentrantLock();
+    /** After how long it is looked next whether the job is as its record says; these two are of the queue's thread. */
+    private Duration settling = FIRST_SETTLING;
+    private boolean settlingSoon;
     private volatile boolean closed;
     /** Guarded by {@link #waiting}. */
     private boolean left;
@@ -69,6 +74,7 @@ final class JobAgent {
         }
         work.add(() -> lively("recovery", () -> Recovery.run(job, result -> conclude(Command.getDefaultInstance(), result))));
         work.add(this::watch);
+        work.add(this::settleLater);
     }
 
     /**
@@ -91,6 +97,7 @@ final class JobAgent {
             if (stands) {
                 guarded("letting go", () -> job.cgroup().letGo());
                 work.add(() -> lively("going on", () -> Recovery.goOn(job)));
+                work.add(this::settleLater);
             }
         }
         if (!stands) {
@@ -208,6 +215,26 @@ final class JobAgent {
         }
         conclude(command, result);
         watch();
+        settleLater();
+    }
+
+    /** What a late call of the GPU's driver has left, or a lease that ended in the middle, nobody would order to take up: it is tried until the job is as its record says. */
+    private void settleLater() {
+        if (!Recovery.isUnsettled(job)) {
+            settling = FIRST_SETTLING;
+        } else if (!settlingSoon) {
+            settlingSoon = true;
+            work.addLater(settling, this::settle);
+        }
+    }
+
+    private void settle() {
+        settlingSoon = false;
+        if (Recovery.isUnsettled(job)) {
+            settling = settling.compareTo(LAST_SETTLING) < 0 ? settling.multipliedBy(2) : settling;
+            lively("settling", () -> Recovery.goOn(job));
+        }
+        settleLater();
     }
 
     /**

@@ -30,7 +30,7 @@ import org.slf4j.LoggerFactory;
  *   <li>a kill, thaw, forget or unpark: done again
  *   <li>a park: undone
  *   <li>a pre-copy: given up; it changed nothing
- *   <li>running or frozen: left as it is, if the process still lives
+ *   <li>running, frozen or parked: left as it is, if the process still lives
  *   <li>ended: what the kernel still has of it is released
  * </ul>
  */
@@ -79,17 +79,38 @@ final class Recovery {
         }
     }
 
-    /** A job that is said to run does: thawed, and with its GPU state where it belongs, however far an earlier daemon came. */
+    /**
+     * A job that is said to run does: thawed, and with its GPU state where it belongs, however far an earlier daemon came. One that is said to be parked is. While the node's lease is over
+     * no process could answer the GPU's driver: that part is left then, see {@link #isUnsettled}.
+     */
     static void goOn(LocalJob job) throws Exception {
-        if (job.cgroup().isHeld() || job.state() != LocalState.LOCAL_RUNNING) {
+        boolean runs = job.state() == LocalState.LOCAL_RUNNING;
+        if (job.cgroup().isHeld() || !(runs || job.state() == LocalState.LOCAL_PARKED)) {
             return;
         }
-        if (job.cgroup().isFrozen()) {
+        if (runs && job.cgroup().isFrozen()) {
             job.cgroup().thaw(job.context().freezeTimeout());
         }
-        try (Phases phases = new Phases("recovery", job.context().outbox())) {
-            new GpuPhase(job, phases).goOnOrLose();
+        if (job.cgroup().isHeldFromAbove()) {
+            return;
         }
+        try (Phases phases = new Phases("recovery", job.context().outbox())) {
+            GpuPhase gpu = new GpuPhase(job, phases);
+            if (runs) {
+                gpu.goOnOrLose();
+            } else {
+                gpu.parkAgain();
+            }
+        }
+    }
+
+    /** Whether the GPU state of a job that nobody works for is not where its record says, or its memory limit is not its own: a call of the driver did not come back in time. */
+    static boolean isUnsettled(LocalJob job) {
+        return switch (job.state()) {
+            case LOCAL_RUNNING -> job.record().getGpuMemoryLimit() > 0;
+            case LOCAL_PARKED -> !job.cgroup().isFrozen();
+            case LOCAL_CREATING, LOCAL_FROZEN, LOCAL_EXITED, LOCAL_KILLED, LOCAL_LOST, LOCAL_STATE_UNSPECIFIED, UNRECOGNIZED -> false;
+        };
     }
 
     private void resolve() throws Exception {

@@ -6,6 +6,8 @@ import static org.awaitility.Awaitility.await;
 import dev.ferry.node.posix.Posix;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.GpuUse;
+import dev.ferry.proto.v1.JobJournal;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
@@ -39,6 +41,7 @@ class GpuFaultMatrixIT {
     private static final List<String> CALLS = List.of("lock", "checkpoint", "restore", "unlock");
     private static final List<Integer> ERRORS = List.of(1, 2, 3, 101, 304, 401, 600, 801, 999, 12345);
     private static final int PROCESSES = 3;
+    private static final long LIMIT = 256L << 20;
     private static final int SIGSTOP = 19;
     private static final int SIGKILL = 9;
 
@@ -93,6 +96,7 @@ class GpuFaultMatrixIT {
     @MethodSource("faults")
     void whateverGoesWrongTheJobRunsOnOrComesBack(String call, String kind, int process) throws Exception {
         startWithImage();
+        long used = node.cards.used();
         ProcessHandle helper = node.helper();
         play("fault " + call + " " + kind + " " + process);
         CommandResult saved = node.order(job.dump(false));
@@ -108,7 +112,38 @@ class GpuFaultMatrixIT {
         play("clear");
         play("release");
         runsOnOrComesBack();
+        if (kind.startsWith("hang")) {
+            // Of what the late call left nothing is missing, and the limit is the job's own.
+            assertThat(record().getGpuUsesList().stream().mapToLong(GpuUse::getUsedBytes).sum()).isEqualTo(used);
+            assertThat(node.cgroup(job.id).limits().memory()).isEqualTo(LIMIT);
+        }
         assertThat(node.helper().pid()).as("it is never killed").isEqualTo(helper.pid());
+    }
+
+    private JobJournal record() throws Exception {
+        return JobJournal.parseFrom(Files.readAllBytes(node.jobFolder(job.id).resolve("journal")));
+    }
+
+    /** No order may ever come. */
+    @Test
+    void whatALateCallLeftIsTakenUpByItself() throws Exception {
+        start("train", "100000", Integer.toString(PROCESSES), "1");
+        play("fault checkpoint hang 0 2");
+        assertThat(node.order(job.park()).getError().getCode()).isEqualTo(ErrorCode.GPU_STUCK);
+        play("release");
+        await().atMost(TestingGpuNode.SOON).until(() -> node.cgroup(job.id).limits().memory() == LIMIT);
+        job.awaitSteps(node, 2);
+        node.succeed(job.park());
+        play("fault restore hang 0 2");
+        CommandResult stuck = node.order(job.unpark(node.uuids()));
+        assertThat(stuck.getError().getCode()).isEqualTo(ErrorCode.GPU_STUCK);
+        assertThat(stuck.getJob().getState()).isEqualTo(LocalState.LOCAL_PARKED);
+        assertThat(node.cgroup(job.id).isFrozen()).as("it could not answer").isFalse();
+        play("release");
+        await().atMost(TestingGpuNode.SOON).until(() -> node.cgroup(job.id).isFrozen());
+        assertThat(node.cards.used()).isZero();
+        node.succeed(job.unpark(node.uuids()));
+        job.awaitSteps(node, 2);
     }
 
     /** What a hung call left is taken up by the next order; of a job that has died the image is what there is. */
