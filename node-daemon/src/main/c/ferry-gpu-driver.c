@@ -20,6 +20,7 @@ extern char **environ;
 
 enum { CUDA_UNKNOWN = 999, CUDA_NOT_SUPPORTED = 801, CUDA_NOT_INITIALIZED = 3, CUDA_NOT_READY = 600 };
 #define MOST_PROCESSES 128
+#define NVML_VALUE_NOT_AVAILABLE (~0ull)
 #define MOST_XIDS 32
 /* How long those that listen for errors may take to come back from NVML. */
 #define LISTENERS_SECONDS 6
@@ -317,9 +318,13 @@ static void describe_device(struct words *words, void *device)
 		add(words, "xid", "%u", xids[i]);
 	struct nvml_process processes[MOST_PROCESSES];
 	unsigned count = MOST_PROCESSES;
-	if (nvml.processes && nvml.processes(device, &count, processes) == 0)
+	/* Who reads it counts them: a list that NVML refuses, or a process whose memory it does not know, must not look like nothing. */
+	if (nvml.processes && nvml.processes(device, &count, processes) == 0) {
+		add(words, "processes", "%u", count);
 		for (unsigned i = 0; i < count; i++)
-			add(words, "process", "%u:%llu", processes[i].pid, processes[i].used);
+			if (processes[i].used != NVML_VALUE_NOT_AVAILABLE)
+				add(words, "process", "%u:%llu", processes[i].pid, processes[i].used);
+	}
 }
 
 void driver_devices(char *text, size_t most, int anew)

@@ -14,8 +14,9 @@ import java.util.Optional;
  * @param load percent of the time in which it did something, of late
  * @param sick why it must get no new jobs; empty: it is well
  * @param users host pid of each process that holds memory there, and how many bytes
+ * @param listed whether these are all: NVML may refuse the list, or not know how much a process has
  */
-public record GpuDevice(String uuid, String model, int minor, long memoryBytes, long usedBytes, int load, boolean mig, String sick, Map<Integer, Long> users) {
+public record GpuDevice(String uuid, String model, int minor, long memoryBytes, long usedBytes, int load, boolean mig, String sick, Map<Integer, Long> users, boolean listed) {
     private static final int LOST = 15;
     private static final String UNREAD = "NVML can't read it";
     private static final String FALLEN = "it has fallen off the bus (NVML: GPU is lost)";
@@ -41,12 +42,13 @@ public record GpuDevice(String uuid, String model, int minor, long memoryBytes, 
         Map<Integer, Long> users = new java.util.TreeMap<>();
         for (HelperWords.Word word : words) {
             String[] parts = word.value().split(":", 2);
-            if (word.key().equals("process") && parts.length == 2) {
+            if (word.key().equals("process") && parts.length == 2 && word.value().matches("\\d{1,9}:\\d{1,18}")) {
                 users.put(Integer.parseInt(parts[0]), Long.parseLong(parts[1]));
             }
         }
+        boolean listed = one.text("processes").equals(Integer.toString(users.size()));
         return new GpuDevice(
-                one.text("gpu"), one.text("name"), (int) one.number("minor"), one.number("total"), one.number("used"), (int) one.number("load"), one.number("mig") == 1, sickness(one), users);
+                one.text("gpu"), one.text("name"), (int) one.number("minor"), one.number("total"), one.number("used"), (int) one.number("load"), one.number("mig") == 1, sickness(one), users, listed);
     }
 
     private static String sickness(HelperWords one) {
@@ -85,10 +87,15 @@ public record GpuDevice(String uuid, String model, int minor, long memoryBytes, 
     GpuDevice as(List<GpuDevice> now) {
         Optional<GpuDevice> same = now.stream().filter(one -> one.uuid().equals(uuid)).findFirst();
         int node = same.filter(GpuDevice::isRead).map(GpuDevice::minor).orElse(minor);
-        return new GpuDevice(uuid, model, node, memoryBytes, usedBytes, load, same.map(GpuDevice::mig).orElse(mig), same.map(GpuDevice::sick).orElse(FALLEN), users);
+        return new GpuDevice(uuid, model, node, memoryBytes, usedBytes, load, same.map(GpuDevice::mig).orElse(mig), same.map(GpuDevice::sick).orElse(FALLEN), users, listed);
     }
 
-    /** How many bytes some processes hold there. */
+    /** How many bytes the processes of the job that has this GPU hold there, or more: whose they are NVML may not say, but a GPU is one job's. */
+    public long heldBy(Collection<Integer> pids) {
+        return listed || pids.isEmpty() ? usedBy(pids) : usedBytes;
+    }
+
+    /** How many bytes some processes hold there for sure. */
     public long usedBy(Collection<Integer> pids) {
         return users.entrySet().stream().filter(user -> pids.contains(user.getKey())).mapToLong(Map.Entry::getValue).sum();
     }

@@ -74,7 +74,7 @@ public final class GpuNode implements AutoCloseable {
         try {
             GpuDriver.Facts facts = driver.facts();
             return new GpuNode(config, helper, driver, facts, GpuDevice.of(driver.devices()), "");
-        } catch (IOException | FerryException failed) {
+        } catch (IOException | RuntimeException failed) {
             LOG.warn("the GPUs can't be used: {}", failed.getMessage());
             return none("the GPUs can't be used: " + failed.getMessage());
         }

@@ -56,8 +56,8 @@ public final class GpuTree {
     public List<CudaProcess> requireSaveable(List<String> uuids) throws IOException, InterruptedException {
         node.requireThatItCanSave();
         List<CudaProcess> holders = find();
-        devices = node.devices();
-        Blockers.requireNone(search.looks(), holders, devices.stream().filter(device -> uuids.contains(device.uuid())).toList());
+        devices = node.devices().stream().filter(device -> uuids.contains(device.uuid())).toList();
+        Blockers.requireNone(search.looks(), holders, devices);
         return holders;
     }
 
@@ -66,7 +66,7 @@ public final class GpuTree {
         List<Integer> pids = holders.stream().map(holder -> holder.process().pid()).toList();
         Map<String, Long> used = new LinkedHashMap<>();
         for (GpuDevice device : devices) {
-            long bytes = device.usedBy(pids);
+            long bytes = device.heldBy(pids);
             if (bytes > 0) {
                 used.put(device.uuid(), bytes);
             }

@@ -108,7 +108,7 @@ public final class GpuMeter implements AutoCloseable {
         long bytes = 0;
         for (GpuDevice device : devices) {
             if (record.getGpusList().contains(device.uuid())) {
-                bytes += device.usedBy(processes);
+                bytes += device.heldBy(processes);
                 sample.setSampledMillis(sample.getSampledMillis() + millis);
                 sample.setBusyMillis(sample.getBusyMillis() + millis * Math.clamp(device.load(), 0, PERCENT) / PERCENT);
             }

@@ -10,16 +10,28 @@ class HelperWordsTest {
     @Test
     void devicesWithTheirUsersAreReadFromOneLine() {
         HelperWords words =
-                HelperWords.parse("ok gpu=GPU-1 name=NVIDIA%20H100 minor=3 total=100 used=40 load=7 mig=0 uncorrected=0 error=0 process=12:30 process=13:10 gpu=GPU-2 name=L4 minor=0 total=50 error=15");
+                HelperWords.parse("ok gpu=GPU-1 name=NVIDIA%20H100 minor=3 total=100 used=40 load=7 mig=0 uncorrected=0 error=0 processes=2 process=12:30 process=13:10 gpu=GPU-2 name=L4 minor=0 total=50 error=15");
         assertThat(GpuDevice.of(words))
                 .containsExactly(
-                        new GpuDevice("GPU-1", "NVIDIA H100", 3, 100, 40, 7, false, "", Map.of(12, 30L, 13, 10L)),
-                        new GpuDevice("GPU-2", "L4", 0, 50, 0, 0, false, "it has fallen off the bus (NVML: GPU is lost)", Map.of()));
+                        new GpuDevice("GPU-1", "NVIDIA H100", 3, 100, 40, 7, false, "", Map.of(12, 30L, 13, 10L), true),
+                        new GpuDevice("GPU-2", "L4", 0, 50, 0, 0, false, "it has fallen off the bus (NVML: GPU is lost)", Map.of(), false));
     }
 
     @Test
     void errorsOfTheMemoryMakeAGpuSick() {
         assertThat(GpuDevice.of(HelperWords.parse("ok gpu=GPU-1 uncorrected=2")).getFirst().sick()).startsWith("2 uncorrected memory errors");
+    }
+
+    /** Of whom NVML tells nothing, all that is in use may be. */
+    @Test
+    void aListThatIsNotWholeDoesNotCountAsNothing() {
+        assertThat(one(" used=40 processes=2 process=12:30 process=13:10").heldBy(List.of(12))).isEqualTo(30);
+        assertThat(one(" used=40 processes=0").heldBy(List.of(12))).isZero();
+        assertThat(one(" used=40 processes=2 process=12:30").heldBy(List.of(12))).isEqualTo(40);
+        assertThat(one(" used=40").heldBy(List.of(12))).isEqualTo(40);
+        assertThat(one(" used=40").heldBy(List.of())).as("no process, no state").isZero();
+        assertThat(one(" used=40").usedBy(List.of(12))).as("for sure").isZero();
+        assertThat(one(" used=40 processes=1 process=12:18446744073709551615").heldBy(List.of(12))).as("not available, as an older helper says it").isEqualTo(40);
     }
 
     private static GpuDevice one(String more) {
