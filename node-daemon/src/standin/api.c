@@ -91,10 +91,14 @@ static void after_fork(void)
 
 int cuInit(unsigned flags)
 {
+	char fails[256];
 	if (flags)
 		return INVALID_VALUE;
 	if (initialized)
 		return forked ? NOT_INITIALIZED : SUCCESS;
+	snprintf(fails, sizeof fails, "%s/cuinit-fails", device_folder());
+	if (access(fails, F_OK) == 0)
+		return UNKNOWN;
 	for (int number = 0; number < MOST_CARDS; number++) {
 		struct card *card = &cards[card_count];
 		int socket = open_device(number, &card->device);

@@ -5,8 +5,10 @@
  *
  * Prints "ready" when all devices can be used. FOLDER/control takes one command a connection and answers with text:
  *   stats | fault CALL KIND ARGUMENT NTH | clear | release | quirks BITS | health INDEX CORRECTED UNCORRECTED LOST [REMAP_FAILED] | mig INDEX 0|1 |
- *   xid INDEX NUMBER | mute 0|1 | vanish INDEX | appear INDEX | quit
+ *   xid INDEX NUMBER | mute 0|1 | unlisted 0|1 | vanish INDEX | appear INDEX | quit
  * "mute": whoever asks how a card is waits until it is over, as one does whose driver hangs.
+ * "unlisted": NVML can't say who uses a card.
+ * Files in FOLDER are looked at by the libraries: cuInit fails while there is "cuinit-fails", nvmlInit while there is "nvml-fails", and no card is in persistence mode while there is "no-persistence".
  * "vanish": the card is taken out of the machine, for all that look for it later; "appear": it is put in again, or, behind the last one, a new one.
  * See wire.h for CALL and KIND (their names in lower case). FOLDER/calls lists every call of a driver function that a target carried out.
  */
@@ -52,7 +54,7 @@ static struct device devices[MOST_DEVICES];
 static uint64_t used[MOST_DEVICES], peak[MOST_DEVICES], health[MOST_DEVICES][2];
 static uint32_t lost[MOST_DEVICES], remap_failed[MOST_DEVICES];
 static uint32_t xids[MOST_DEVICES][MOST_XIDS], xid_count[MOST_DEVICES];
-static int mute;
+static int mute, unlisted;
 static int device_count;
 static struct connection *connections;
 static double bytes_per_second;
@@ -198,6 +200,8 @@ static void fill_stats(struct device *device, struct stats *stats)
 		}
 		stats->busy_percent = is_busy(c, 0) ? 100 : stats->busy_percent;
 	}
+	if (unlisted)
+		stats->processes = UINT32_MAX;
 }
 
 static void take_fault(struct connection *c, const struct request *request, struct reply *reply)
@@ -568,6 +572,8 @@ static void control(int file)
 	} else if (sscanf(text, "mute %llu", &one) == 1) {
 		mute = one != 0;
 		pthread_cond_broadcast(&released);
+	} else if (sscanf(text, "unlisted %llu", &one) == 1) {
+		unlisted = one != 0;
 	} else if (sscanf(text, "mig %llu %llu", &one, &two) == 2 && one < (unsigned)device_count) {
 		devices[one].mig = (uint32_t)two;
 	} else if (sscanf(text, "vanish %llu", &one) == 1 && one < (unsigned)device_count) {

@@ -28,7 +28,8 @@ enum { CUDA_UNKNOWN = 999, CUDA_NOT_SUPPORTED = 801, CUDA_NOT_INITIALIZED = 3, C
 static char missing[256], nvml_missing[256], driver_version[96];
 static const char *program = "";
 static int toggles_only;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
+/* Each for one library: an NVML that hangs must hold up no restore. */
+static pthread_mutex_t beginning = PTHREAD_MUTEX_INITIALIZER, nvml_beginning = PTHREAD_MUTEX_INITIALIZER;
 static int initialized = -1, nvml_initialized = -1;
 
 static int (*cu_init)(unsigned flags);
@@ -154,21 +155,36 @@ static void begin_nvml(void)
 				events_begin(uuid, device);
 		}
 	}
-}
-
-static void initialize(void)
-{
-	initialized = cu_init ? cu_init(0) : CUDA_NOT_SUPPORTED;
-	begin_nvml();
-	/* It is asked for on another thread than the devices are, and stays what it is while the driver is loaded. */
 	if (nvml_initialized == 0 && nvml.driver_version)
 		nvml.driver_version(driver_version, sizeof driver_version);
 }
 
+/* Whether NVML has begun; it is begun while it has not. `version` gets the driver's, which NVML knows. */
+static int ensure_nvml(int anew, char *version)
+{
+	pthread_mutex_lock(&nvml_beginning);
+	if (nvml_initialized != 0) {
+		begin_nvml();
+	} else if (anew && nvml.shutdown && events_end(LISTENERS_SECONDS)) {
+		nvml.shutdown();
+		begin_nvml();
+	}
+	int begun = nvml_initialized == 0;
+	if (version)
+		memcpy(version, driver_version, sizeof driver_version);
+	pthread_mutex_unlock(&nvml_beginning);
+	return begun;
+}
+
 int driver_initialize(void)
 {
-	pthread_once(&once, initialize);
-	return initialized;
+	pthread_mutex_lock(&beginning);
+	/* What failed is tried again: the fabric manager was not up yet, say, or a module of the driver not loaded. */
+	if (initialized != 0)
+		initialized = cu_init ? cu_init(0) : CUDA_NOT_SUPPORTED;
+	int result = initialized;
+	pthread_mutex_unlock(&beginning);
+	return result;
 }
 
 /* ---- calls ---- */
@@ -263,14 +279,15 @@ static void add(struct words *words, const char *key, const char *format, ...)
 void driver_describe(char *text, size_t most)
 {
 	struct words words = {text, (size_t)snprintf(text, most, "ok"), most};
-	driver_initialize();
-	int version = 0;
+	int begun = driver_initialize(), version = 0;
+	char driver[sizeof driver_version];
+	ensure_nvml(0, driver);
 	if (cu_driver_version)
 		cu_driver_version(&version);
-	add(&words, "driver", "%s", driver_version);
+	add(&words, "driver", "%s", driver);
 	add(&words, "cuda", "%d", version);
 	add(&words, "way", "%s", lock && checkpoint && restore && unlock && get_state ? "library" : program[0] ? toggles_only ? "toggle" : "program" : "none");
-	add(&words, "init", "%d", initialized);
+	add(&words, "init", "%d", begun);
 	add(&words, "missing", "%s", missing);
 	add(&words, "nvmlmissing", "%s", nvml_missing);
 }
@@ -331,12 +348,7 @@ void driver_devices(char *text, size_t most, int anew)
 {
 	struct words words = {text, (size_t)snprintf(text, most, "ok"), most};
 	unsigned count = 0;
-	if (anew && (nvml_initialized != 0 || (nvml.shutdown && events_end(LISTENERS_SECONDS)))) {
-		if (nvml_initialized == 0)
-			nvml.shutdown();
-		begin_nvml();
-	}
-	if (nvml_initialized != 0 || !nvml.count || !nvml.by_index || nvml.count(&count)) {
+	if (!ensure_nvml(anew, NULL) || !nvml.count || !nvml.by_index || nvml.count(&count)) {
 		add(&words, "missing", "%s", nvml_missing[0] ? nvml_missing : "NVML does not answer");
 		return;
 	}

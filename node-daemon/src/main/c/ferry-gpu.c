@@ -216,7 +216,6 @@ static void *make_call(void *argument)
 	struct call *call = argument;
 	char text[ANSWER], line[256];
 	if (call->what == VERB_COUNT) {
-		driver_initialize();
 		driver_devices(text, sizeof text, call->timeout != 0);
 		size_t filled = strlen(text);
 		snprintf(text + filled, sizeof text - filled, " micros=%lld", micros_since(call->began));

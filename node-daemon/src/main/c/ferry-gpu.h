@@ -14,7 +14,7 @@ struct gpu_pair {
 /* Loads the libraries; called once, before any thread. `program` is cuda-checkpoint, or empty. */
 void driver_load(const char *library, const char *nvml, const char *program);
 
-/* cuInit, once; takes seconds on a machine with many GPUs. Without it the driver refuses a restore. */
+/* cuInit, until it has worked; a CUresult. Takes seconds on a machine with many GPUs. Without it the driver refuses a restore, unless the GPU is in persistence mode. */
 int driver_initialize(void);
 
 /* One call on one process, by the library or, where that lacks it, by the program; a CUresult. `value` is a state or a thread's id. */

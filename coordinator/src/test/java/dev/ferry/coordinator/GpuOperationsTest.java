@@ -253,12 +253,14 @@ class GpuOperationsTest {
         Job waits = scene.run(JobSpec.newBuilder().setGpus(1));
         assertThat(scene.awaitJob(waits.getId(), job -> !job.getReason().isEmpty()).getReason()).contains("0 of 1 free");
         GpuPlaces places = Places.of(List.of("/dev/nvidia0", "/dev/nvidia1"));
-        node.say(GpuHealth.newBuilder().addAllGpus(facts("node-1", "NVIDIA H100", 2, true).getGpusList()).setPlaces(places).setNote("2 GPUs").build());
+        node.say(GpuHealth.newBuilder().addAllGpus(facts("node-1", "NVIDIA H100", 2, true).getGpusList()).setPlaces(places).setNote("2 GPUs").setDriver("610.1").setCanSave(true).build());
         assertThat(scene.awaitState(waits.getId(), JobState.RUNNING).getGpusList()).containsExactly("GPU-node-1-1");
         assertThat(only().getCapacity().getGpus()).isEqualTo(2);
         assertThat(only().getFacts().getGpuModelsList()).as("by which it is judged whether an image fits").containsExactly("NVIDIA H100", "NVIDIA H100");
         assertThat(only().getFacts().getGpuPlaces()).isEqualTo(places);
         assertThat(only().getFacts().getGpuNote()).isEqualTo("2 GPUs");
+        assertThat(only().getFacts().getGpuDriver()).as("of a driver that was not well when the daemon began").isEqualTo("610.1");
+        assertThat(only().getFacts().getGpuCanMap()).isFalse();
         assertThat(scene.job(first.getId()).getState()).isEqualTo(JobState.RUNNING);
     }
 

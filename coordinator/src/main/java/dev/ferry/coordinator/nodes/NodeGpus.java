@@ -45,6 +45,9 @@ final class NodeGpus {
         if (health.hasPlaces()) {
             facts.setGpuPlaces(health.getPlaces()).setGpuNote(health.getNote());
         }
+        if (!health.getDriver().isEmpty()) {
+            facts.setGpuDriver(health.getDriver()).setGpuStandIn(health.getStandIn()).setGpuCanSave(health.getCanSave()).setGpuCanMap(health.getCanMap());
+        }
         record.getCapacityBuilder().setGpus((int) gpus.stream().filter(GpuShares::isUsable).count());
         return record.build();
     }

@@ -12,11 +12,12 @@ import java.util.Optional;
  * @param uuid as nvidia-smi writes it: GPU- and 36 characters
  * @param minor number of its device node
  * @param load percent of the time in which it did something, of late
+ * @param persistent whether the driver keeps it begun while nobody uses it (persistence mode)
  * @param sick why it must get no new jobs; empty: it is well
  * @param users host pid of each process that holds memory there, and how many bytes
  * @param listed whether these are all: NVML may refuse the list, or not know how much a process has
  */
-public record GpuDevice(String uuid, String model, int minor, long memoryBytes, long usedBytes, int load, boolean mig, String sick, Map<Integer, Long> users, boolean listed) {
+public record GpuDevice(String uuid, String model, int minor, long memoryBytes, long usedBytes, int load, boolean mig, boolean persistent, String sick, Map<Integer, Long> users, boolean listed) {
     private static final int LOST = 15;
     private static final String UNREAD = "NVML can't read it";
     private static final String FALLEN = "it has fallen off the bus (NVML: GPU is lost)";
@@ -48,7 +49,7 @@ public record GpuDevice(String uuid, String model, int minor, long memoryBytes, 
         }
         boolean listed = one.text("processes").equals(Integer.toString(users.size()));
         return new GpuDevice(
-                one.text("gpu"), one.text("name"), (int) one.number("minor"), one.number("total"), one.number("used"), (int) one.number("load"), one.number("mig") == 1, sickness(one), users, listed);
+                one.text("gpu"), one.text("name"), (int) one.number("minor"), one.number("total"), one.number("used"), (int) one.number("load"), one.number("mig") == 1, one.number("persistence") == 1, sickness(one), users, listed);
     }
 
     private static String sickness(HelperWords one) {
@@ -87,7 +88,8 @@ public record GpuDevice(String uuid, String model, int minor, long memoryBytes, 
     GpuDevice as(List<GpuDevice> now) {
         Optional<GpuDevice> same = now.stream().filter(one -> one.uuid().equals(uuid)).findFirst();
         int node = same.filter(GpuDevice::isRead).map(GpuDevice::minor).orElse(minor);
-        return new GpuDevice(uuid, model, node, memoryBytes, usedBytes, load, same.map(GpuDevice::mig).orElse(mig), same.map(GpuDevice::sick).orElse(FALLEN), users, listed);
+        boolean lasts = same.filter(GpuDevice::isRead).map(GpuDevice::persistent).orElse(persistent);
+        return new GpuDevice(uuid, model, node, memoryBytes, usedBytes, load, same.map(GpuDevice::mig).orElse(mig), lasts, same.map(GpuDevice::sick).orElse(FALLEN), users, listed);
     }
 
     /** How many bytes the processes of the job that has this GPU hold there, or more: whose they are NVML may not say, but a GPU is one job's. */

@@ -38,30 +38,29 @@ public final class GpuNode implements AutoCloseable {
     private final GpuConfig config;
     private final @Nullable GpuHelper helper;
     private final @Nullable GpuDriver driver;
-    private final String why;
-    private final GpuDriver.@Nullable Facts facts;
+    /** Why there are no facts yet. */
+    private volatile String why;
+    private volatile GpuDriver.@Nullable Facts facts;
     /** Which GPUs there are, and how they are, as it was last seen. One that was here stays in it: a job may have it. */
-    private volatile List<GpuDevice> found;
+    private volatile List<GpuDevice> found = List.of();
     /** GPUs of which the last look told nothing; guarded by this. */
     private Set<String> inDoubt = Set.of();
     private volatile Runnable onHealth = () -> {};
 
-    private GpuNode(GpuConfig config, @Nullable GpuHelper helper, @Nullable GpuDriver driver, GpuDriver.@Nullable Facts facts, List<GpuDevice> found, String why) {
+    private GpuNode(GpuConfig config, @Nullable GpuHelper helper, @Nullable GpuDriver driver, String why) {
         this.config = config;
         this.helper = helper;
         this.driver = driver;
-        this.facts = facts;
-        this.found = found;
         this.why = why;
     }
 
     /** A node that has none, for a reason. */
     public static GpuNode none(String why) {
-        return new GpuNode(GpuConfig.defaults(), null, null, null, List.of(), why);
+        return new GpuNode(GpuConfig.defaults(), null, null, why);
     }
 
     /**
-     * Looks for a driver and its GPUs. No error is one of the node: it takes jobs without GPUs then.
+     * Looks for a driver and its GPUs. No error is one of the node: it takes jobs without GPUs then, until {@link #learn} and a look have found some.
      *
      * @param folder where the helper lives
      */
@@ -71,12 +70,29 @@ public final class GpuNode implements AutoCloseable {
         }
         GpuHelper helper = new GpuHelper(folder, config);
         GpuDriver driver = new GpuDriver(helper, config);
+        GpuNode node = new GpuNode(config, helper, driver, "");
         try {
-            GpuDriver.Facts facts = driver.facts();
-            return new GpuNode(config, helper, driver, facts, GpuDevice.of(driver.devices()), "");
+            node.learn();
+            node.found = GpuDevice.of(driver.devices());
         } catch (IOException | RuntimeException failed) {
-            LOG.warn("the GPUs can't be used: {}", failed.getMessage());
-            return none("the GPUs can't be used: " + failed.getMessage());
+            node.why = "the GPUs can't be used: " + failed.getMessage();
+            LOG.warn("{}; it is tried again", node.why);
+        }
+        return node;
+    }
+
+    /**
+     * Asks the driver what it is and can do, unless that is known and it is well. One that is not may be later: its libraries are begun before the fabric manager is up, say, and cuInit takes its time where there
+     * are many GPUs.
+     */
+    void learn() throws IOException, InterruptedException {
+        GpuDriver.Facts known = facts;
+        if (driver != null && (known == null || known.initialized() != 0 || known.version().isEmpty())) {
+            GpuDriver.Facts now = driver.facts();
+            facts = now;
+            if (!now.equals(known)) {
+                onHealth.run();
+            }
         }
     }
 
@@ -117,16 +133,44 @@ public final class GpuNode implements AutoCloseable {
     /**
      * @throws FerryException GPU_UNAVAILABLE when GPU state can't be saved with this driver
      */
-    void requireThatItCanSave() {
+    void requireThatItCanSave() throws IOException, InterruptedException {
         GpuDriver ignored = driver();
-        if (facts != null && !facts.canSave()) {
-            throw new FerryException(ErrorCode.GPU_UNAVAILABLE, "Driver " + facts.version() + " can't save GPU state: it is older than 570 and the program cuda-checkpoint is not at " + config.program());
+        learn();
+        GpuDriver.Facts now = facts;
+        if (now != null && !now.canSave()) {
+            throw new FerryException(ErrorCode.GPU_UNAVAILABLE, "Driver " + now.version() + " can't save GPU state: it is older than 570 and no program cuda-checkpoint that knows --action is at " + config.program());
         }
+    }
+
+    /**
+     * @throws FerryException GPU_UNAVAILABLE when the driver would not bring back what it saves
+     */
+    void requireThatItCanRestore(List<GpuDevice> given) {
+        String trouble = restoreTrouble(given);
+        if (!trouble.isEmpty()) {
+            throw new FerryException(ErrorCode.GPU_UNAVAILABLE, "The job was not touched: " + trouble);
+        }
+    }
+
+    /** Why the driver would refuse to bring state back, which without cuInit in the caller it does only on a GPU in persistence mode; empty: it would not. */
+    private String restoreTrouble(List<GpuDevice> given) {
+        GpuDriver.Facts now = facts;
+        if (now == null || !now.way().equals("library") || now.initialized() == 0 || given.stream().allMatch(GpuDevice::persistent)) {
+            return "";
+        }
+        return "state could be saved and not be brought back: cuInit answers " + CudaResult.name(now.initialized()) + " in ferry-gpu, and the GPUs are not in persistence mode (nvidia-smi -pm 1, or start nvidia-persistenced)";
     }
 
     /** Whether a job's state can go to other GPUs than it came from. */
     boolean canMap() {
-        return facts != null && facts.way().equals("library") && facts.major() >= MAPS_SINCE;
+        GpuDriver.Facts now = facts;
+        return now != null && now.way().equals("library") && now.major() >= MAPS_SINCE;
+    }
+
+    /** Version of the display driver; empty: not known. */
+    public String version() {
+        GpuDriver.Facts now = facts;
+        return now == null ? "" : now.version();
     }
 
     /** Whether a process holds CUDA state that is neither locked nor saved. */
@@ -305,20 +349,22 @@ public final class GpuNode implements AutoCloseable {
 
     /** What this node is, for people: one line. */
     public String describe() {
-        if (driver == null || facts == null) {
+        GpuDriver.Facts now = facts;
+        if (driver == null || now == null) {
             return why;
         }
         String can =
-                switch (facts.way()) {
-                    case "library" -> facts.major() >= MAPS_SINCE ? "state can be saved and moved to other GPUs" : "state can be saved, and brought back on the same GPUs only (maps need driver 580)";
-                    case "program", "toggle" -> "state can be saved by " + config.program() + ", and brought back on the same GPUs only";
-                    default -> "state can't be saved: the driver is older than 570 and there is no " + config.program();
+                switch (now.way()) {
+                    case "library" -> !restoreTrouble(found).isEmpty() ? restoreTrouble(found) : now.major() >= MAPS_SINCE ? "state can be saved and moved to other GPUs" : "state can be saved, and brought back on the same GPUs only (maps need driver 580)";
+                    case "program" -> "state can be saved by " + config.program() + ", and brought back on the same GPUs only";
+                    default -> "state can't be saved: the driver is older than 570 and there is no " + config.program() + " that knows --action";
                 };
-        return (isStandIn() ? "gpu: stand-in, " : "") + found.size() + " GPUs, driver " + facts.version() + ", " + can;
+        return (isStandIn() ? "gpu: stand-in, " : "") + found.size() + " GPUs, driver " + now.version() + ", " + can;
     }
 
     public boolean canSave() {
-        return facts != null && facts.canSave();
+        GpuDriver.Facts now = facts;
+        return now != null && now.canSave() && restoreTrouble(found).isEmpty();
     }
 
     /** Adds what the coordinator wants to know. */
@@ -326,15 +372,15 @@ public final class GpuNode implements AutoCloseable {
         if (facts == null) {
             return;
         }
-        node.setGpuDriver(facts.version()).setGpuStandIn(isStandIn()).setGpuCanSave(facts.canSave()).setGpuCanMap(canMap()).setGpuNote(describe());
-        node.clearGpuModels().addAllGpuModels(found.stream().map(GpuDevice::model).toList());
         GpuHealth now = health();
+        node.setGpuDriver(now.getDriver()).setGpuStandIn(now.getStandIn()).setGpuCanSave(now.getCanSave()).setGpuCanMap(now.getCanMap()).setGpuNote(now.getNote());
+        node.clearGpuModels().addAllGpuModels(found.stream().map(GpuDevice::model).toList());
         node.clearGpus().addAllGpus(now.getGpusList()).setGpuPlaces(now.getPlaces());
     }
 
     /** How the GPUs were when somebody last looked; without any where there are none. */
     public GpuHealth health() {
-        GpuHealth.Builder health = GpuHealth.newBuilder().setPlaces(places()).setNote(describe());
+        GpuHealth.Builder health = GpuHealth.newBuilder().setPlaces(places()).setNote(describe()).setDriver(version()).setStandIn(isStandIn()).setCanSave(canSave()).setCanMap(canMap());
         for (GpuDevice device : found) {
             health.addGpus(Gpu.newBuilder().setUuid(device.uuid()).setModel(device.model()).setMemoryBytes(device.memoryBytes()).setMinor(device.minor()).setMig(device.mig()).setSick(device.sick()));
         }

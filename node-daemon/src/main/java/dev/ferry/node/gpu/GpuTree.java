@@ -57,6 +57,7 @@ public final class GpuTree {
         node.requireThatItCanSave();
         List<CudaProcess> holders = find();
         devices = node.devices().stream().filter(device -> uuids.contains(device.uuid())).toList();
+        node.requireThatItCanRestore(devices);
         Blockers.requireNone(search.looks(), holders, devices);
         return holders;
     }

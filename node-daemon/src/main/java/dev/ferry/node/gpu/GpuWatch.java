@@ -53,6 +53,7 @@ public final class GpuWatch implements AutoCloseable {
     private void look() throws InterruptedException {
         String now = "";
         try {
+            gpu.learn();
             if (!presence.isDue(gpu.lost())) {
                 LOG.debug("looked at {} GPUs", gpu.devices().size());
             } else if (!gpu.lookAnew()) {

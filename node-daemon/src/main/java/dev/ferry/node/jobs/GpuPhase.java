@@ -343,7 +343,7 @@ final class GpuPhase {
                 image.getRequirements().toBuilder()
                         .addAllGpuUses(job.record().getGpuUsesList())
                         .setGpuStandIn(job.context().gpu().isStandIn())
-                        .setGpuDriver(job.context().facts().getGpuDriver())
+                        .setGpuDriver(job.context().gpu().version())
                         .setGpuModel(job.record().getGpuUses(0).getModel());
         GpuFilePlaces.known(job.record()).ifPresent(needs::setGpuFiles);
         return image.toBuilder().setRequirements(needs).addAllGpuProcesses(job.record().getGpuProcessesList()).build();

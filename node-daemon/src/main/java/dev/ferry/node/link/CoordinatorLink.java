@@ -206,6 +206,9 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
             if (health.hasPlaces()) {
                 is.setGpuPlaces(health.getPlaces());
             }
+            if (!health.getDriver().isEmpty()) {
+                is.setGpuDriver(health.getDriver()).setGpuStandIn(health.getStandIn()).setGpuCanSave(health.getCanSave()).setGpuCanMap(health.getCanMap());
+            }
             has.setGpus((int) now.stream().filter(gpu -> gpu.getSick().isEmpty() && !gpu.getMig()).count());
         }
         return Hello.newBuilder()

@@ -25,7 +25,7 @@ class CdiSpecsTest {
     private Path library;
 
     private static GpuDevice device(String uuid, int minor) {
-        return new GpuDevice(uuid, "H100", minor, 1L << 30, 0, 0, false, "", Map.of(), true);
+        return new GpuDevice(uuid, "H100", minor, 1L << 30, 0, 0, false, true, "", Map.of(), true);
     }
 
     @BeforeEach

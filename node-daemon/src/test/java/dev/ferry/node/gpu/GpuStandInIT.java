@@ -172,6 +172,38 @@ class GpuStandInIT {
         assertThat(one.cards.control(command)).isEqualTo("ok\n");
     }
 
+    /** The fabric manager is not up yet, say: what fails at first is begun again, and until then nothing is saved that would not come back. */
+    @Test
+    void aDriverThatIsNotWellAtFirstIsUsedLater(@TempDir Path folder) throws Exception {
+        Path cards = Files.createDirectories(folder.resolve("late/cards"));
+        List<Path> faults = new ArrayList<>();
+        for (String fault : List.of("nvml-fails", "cuinit-fails", "no-persistence")) {
+            faults.add(Files.createFile(cards.resolve(fault)));
+        }
+        try (TestingGpuNode late = new TestingGpuNode(folder, "late", "stand-in:1xH100:580:1GiB", new Images(store), "10s", "20s");
+                GpuWatch watch = GpuWatch.start(late.gpu, Duration.ofMillis(50)).orElseThrow()) {
+            assertThat(watch).isNotNull();
+            AtomicInteger told = new AtomicInteger();
+            late.gpu.onHealth(told::incrementAndGet);
+            assertThat(late.gpu.isThere()).isFalse();
+            Files.delete(faults.get(0));
+            await().atMost(TestingGpuNode.SOON).until(() -> late.gpu.usable() == 1 && late.gpu.health().getCanMap());
+            assertThat(told.get()).isPositive();
+            assertThat(late.gpu.canSave()).isFalse();
+            GpuJobs job = new GpuJobs(late, 1, "train", "100000", "1", "1");
+            job.start(late, late.uuids());
+            job.awaitSteps(late, 3);
+            CommandResult refused = late.order(job.park());
+            assertThat(refused.getError().getCode()).isEqualTo(ErrorCode.GPU_UNAVAILABLE);
+            assertThat(refused.getError().getMessage()).contains("was not touched", "cuInit answers", "persistence mode");
+            Files.delete(faults.get(1));
+            await().atMost(TestingGpuNode.SOON).until(late.gpu::canSave);
+            late.succeed(job.park());
+            late.succeed(job.unpark(late.uuids()));
+            job.awaitSteps(late, 3);
+        }
+    }
+
     @Test
     void howTheGpusAreIsSeenWhileTheDaemonRuns() throws Exception {
         AtomicInteger told = new AtomicInteger();

@@ -10,11 +10,11 @@ class HelperWordsTest {
     @Test
     void devicesWithTheirUsersAreReadFromOneLine() {
         HelperWords words =
-                HelperWords.parse("ok gpu=GPU-1 name=NVIDIA%20H100 minor=3 total=100 used=40 load=7 mig=0 uncorrected=0 error=0 processes=2 process=12:30 process=13:10 gpu=GPU-2 name=L4 minor=0 total=50 error=15");
+                HelperWords.parse("ok gpu=GPU-1 name=NVIDIA%20H100 minor=3 total=100 used=40 load=7 persistence=1 mig=0 uncorrected=0 error=0 processes=2 process=12:30 process=13:10 gpu=GPU-2 name=L4 minor=0 total=50 error=15");
         assertThat(GpuDevice.of(words))
                 .containsExactly(
-                        new GpuDevice("GPU-1", "NVIDIA H100", 3, 100, 40, 7, false, "", Map.of(12, 30L, 13, 10L), true),
-                        new GpuDevice("GPU-2", "L4", 0, 50, 0, 0, false, "it has fallen off the bus (NVML: GPU is lost)", Map.of(), false));
+                        new GpuDevice("GPU-1", "NVIDIA H100", 3, 100, 40, 7, false, true, "", Map.of(12, 30L, 13, 10L), true),
+                        new GpuDevice("GPU-2", "L4", 0, 50, 0, 0, false, false, "it has fallen off the bus (NVML: GPU is lost)", Map.of(), false));
     }
 
     @Test
