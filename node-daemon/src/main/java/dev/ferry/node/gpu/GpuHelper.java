@@ -38,11 +38,14 @@ public final class GpuHelper implements AutoCloseable {
     private static final long LOOK_NANOS = 2_000_000;
     private static final int LINGER_SECONDS = 60;
     private static final String SOCKET = "socket";
+    /** Exit status of a helper that found another one in its folder. */
+    private static final int TAKEN = 3;
+    private static final long TAKEN_NANOS = 50_000_000;
 
     private final Path folder;
     private final GpuConfig config;
     private final AtomicLong next = new AtomicLong();
-    private final Map<String, CompletableFuture<HelperWords>> waiting = new ConcurrentHashMap<>();
+    private final Map<String, Waiting> waiting = new ConcurrentHashMap<>();
     private final String name = Long.toHexString(System.nanoTime());
     private @Nullable SocketChannel channel;
 
@@ -53,6 +56,9 @@ public final class GpuHelper implements AutoCloseable {
         this.folder = folder;
         this.config = config;
     }
+
+    /** A request and the connection that its answer comes on. */
+    private record Waiting(SocketChannel on, CompletableFuture<HelperWords> answer) {}
 
     /** The helper is gone, and with it the answer: what the call did is not known. */
     static final class Gone extends IOException {
@@ -83,7 +89,7 @@ public final class GpuHelper implements AutoCloseable {
         String id = name + "-" + next.incrementAndGet();
         CompletableFuture<HelperWords> answer = new CompletableFuture<>();
         SocketChannel to = connected();
-        waiting.put(id, answer);
+        waiting.put(id, new Waiting(to, answer));
         try {
             send(to, id + " " + request + "\n");
             return answer.get(Math.max(1, atMost.toMillis()), TimeUnit.MILLISECONDS);
@@ -143,6 +149,10 @@ public final class GpuHelper implements AutoCloseable {
         if (!config.standIn().isEmpty()) {
             builder.environment().put("FERRY_STANDIN", config.standIn());
         }
+        return awaitStart(builder, log);
+    }
+
+    private SocketChannel awaitStart(ProcessBuilder builder, Path log) throws IOException {
         Process process = builder.start();
         long end = System.nanoTime() + START.toNanos();
         while (true) {
@@ -151,7 +161,11 @@ public final class GpuHelper implements AutoCloseable {
                 LOG.info("ferry-gpu runs as process {}", process.pid());
                 return found;
             }
-            if (System.nanoTime() > end || !process.isAlive()) {
+            if (!process.isAlive() && process.exitValue() == TAKEN && System.nanoTime() < end) {
+                // It is one that ends, and is still within the driver, or one that has just begun.
+                LockSupport.parkNanos(TAKEN_NANOS);
+                process = builder.start();
+            } else if (System.nanoTime() > end || !process.isAlive()) {
                 // Alive it is not ours to kill: it may be within the driver.
                 throw new FerryException(
                         ErrorCode.GPU_UNAVAILABLE,
@@ -168,9 +182,9 @@ public final class GpuHelper implements AutoCloseable {
         try (BufferedReader lines = new BufferedReader(new InputStreamReader(Channels.newInputStream(from), StandardCharsets.UTF_8))) {
             for (String line = lines.readLine(); line != null; line = lines.readLine()) {
                 int blank = line.indexOf(' ');
-                CompletableFuture<HelperWords> answer = waiting.get(line.substring(0, Math.max(0, blank)));
-                if (answer != null) {
-                    boolean ignored = answer.complete(HelperWords.parse(line.substring(blank + 1)));
+                Waiting one = waiting.get(line.substring(0, Math.max(0, blank)));
+                if (one != null) {
+                    boolean ignored = one.answer().complete(HelperWords.parse(line.substring(blank + 1)));
                 }
             }
         } catch (IOException broken) {
@@ -182,7 +196,8 @@ public final class GpuHelper implements AutoCloseable {
             }
         }
         Gone gone = new Gone(why);
-        waiting.values().forEach(answer -> answer.completeExceptionally(gone));
+        // There may be a new connection by now, whose answers come.
+        waiting.values().stream().filter(one -> one.on() == from).forEach(one -> one.answer().completeExceptionally(gone));
     }
 
     /** Lets the helper of a folder end as soon as no call is in flight; a helper that is not there has ended. */
