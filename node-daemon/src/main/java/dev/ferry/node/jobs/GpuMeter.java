@@ -65,6 +65,9 @@ public final class GpuMeter implements AutoCloseable {
                     trouble = "";
                 } catch (IOException | FerryException failed) {
                     complain(String.valueOf(failed.getMessage()));
+                } catch (RuntimeException | Error failed) {
+                    // Of the link to the coordinator, say: the next look must come all the same.
+                    LOG.error("a look at what jobs do with their GPUs went wrong", failed);
                 }
             }
         } catch (InterruptedException end) {
