@@ -133,8 +133,16 @@ public final class GpuTree {
             if (node.driver().state(one.process()) != CudaState.LOCKED) {
                 throw inDoubt;
             }
+        } catch (FerryException failed) {
+            if (!hasEnded(one.process(), failed)) {
+                throw failed;
+            }
+            return;
         }
         if (error != CudaResult.SUCCESS) {
+            if (one.process().awaitDeath(ON_ITS_WAY)) {
+                return;
+            }
             throw failure(
                     one.process(),
                     error == CudaResult.NOT_READY ? "did not finish what it gave to the GPU within " + atMost.toMillis() + " ms" : "could not be locked: the driver answers " + CudaResult.name(error),
@@ -316,13 +324,20 @@ public final class GpuTree {
         try {
             state = Together.result(asked);
         } catch (FerryException failed) {
-            if (failed.code() != ErrorCode.WRONG_STATE && !one.process().awaitDeath(ON_ITS_WAY)) {
+            if (!hasEnded(one.process(), failed)) {
                 throw failed;
             }
-            LOG.info("process {} of the job has ended", one.process().pid());
             return;
         }
         next.go(state);
+    }
+
+    private static boolean hasEnded(JobProcess process, FerryException failed) throws IOException {
+        boolean ended = failed.code() == ErrorCode.WRONG_STATE || process.awaitDeath(ON_ITS_WAY);
+        if (ended) {
+            LOG.info("process {} of the job has ended", process.pid());
+        }
+        return ended;
     }
 
     private Map<CudaProcess, FutureTask<CudaState>> states(List<CudaProcess> holders) {
@@ -362,7 +377,7 @@ public final class GpuTree {
         try {
             return node.driver().unlock(process).error();
         } catch (FerryException failed) {
-            if (failed.code() != ErrorCode.WRONG_STATE && !process.awaitDeath(ON_ITS_WAY)) {
+            if (!hasEnded(process, failed)) {
                 throw failed;
             }
             // Asked for its state it says so.
