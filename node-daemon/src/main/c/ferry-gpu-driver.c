@@ -27,7 +27,6 @@ enum { CUDA_UNKNOWN = 999, CUDA_NOT_SUPPORTED = 801, CUDA_NOT_INITIALIZED = 3, C
 
 static char missing[256], nvml_missing[256], driver_version[96];
 static const char *program = "";
-static int toggles_only;
 /* Each for one library: an NVML that hangs must hold up no restore. */
 static pthread_mutex_t beginning = PTHREAD_MUTEX_INITIALIZER, nvml_beginning = PTHREAD_MUTEX_INITIALIZER;
 static int initialized = -1, nvml_initialized = -1;
@@ -136,10 +135,12 @@ void driver_load(const char *library_path, const char *nvml_path, const char *pr
 	events_load(management);
 	if (!lock && program_path[0] && access(program_path, X_OK) == 0) {
 		char help[4096] = "";
+		const char *const words[] = {program_path, "--help", NULL};
 		program = program_path;
-		const char *const words[] = {program, "--help", NULL};
 		run_program(help, sizeof help, words);
-		toggles_only = strstr(help, "--action") == NULL;
+		/* The oldest can only toggle, and tell nobody's state or thread: so they can't be told when something went wrong. */
+		if (!strstr(help, "--action"))
+			program = "";
 	}
 }
 
@@ -197,10 +198,7 @@ static int call_program(enum verb verb, int pid, unsigned timeout, int *value)
 	static const char *const actions[] = {"--get-state", "--get-restore-tid", "lock", "checkpoint", "restore", "unlock"};
 	const char *query[] = {program, actions[verb], "--pid", number, NULL};
 	const char *act[] = {program, "--action", actions[verb], "--pid", number, verb == VERB_LOCK && timeout ? "--timeout" : NULL, limit, NULL};
-	const char *toggle[] = {program, "--toggle", "--pid", number, NULL};
-	if (toggles_only && (verb == VERB_LOCK || verb == VERB_UNLOCK))
-		return 0; /* The toggle locks, and unlocks, by itself. */
-	int status = run_program(output, sizeof output, verb <= VERB_THREAD ? query : toggles_only ? toggle : act);
+	int status = run_program(output, sizeof output, verb <= VERB_THREAD ? query : act);
 	if (status == 0 && verb == VERB_STATE) {
 		static const char *const states[] = {"running", "locked", "checkpointed", "failed"};
 		*value = 99;
@@ -286,7 +284,7 @@ void driver_describe(char *text, size_t most)
 		cu_driver_version(&version);
 	add(&words, "driver", "%s", driver);
 	add(&words, "cuda", "%d", version);
-	add(&words, "way", "%s", lock && checkpoint && restore && unlock && get_state ? "library" : program[0] ? toggles_only ? "toggle" : "program" : "none");
+	add(&words, "way", "%s", lock && checkpoint && restore && unlock && get_state ? "library" : program[0] ? "program" : "none");
 	add(&words, "init", "%d", begun);
 	add(&words, "missing", "%s", missing);
 	add(&words, "nvmlmissing", "%s", nvml_missing);
