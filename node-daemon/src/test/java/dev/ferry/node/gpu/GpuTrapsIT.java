@@ -55,7 +55,7 @@ class GpuTrapsIT {
         if (taken != null) {
             taken.destroyForcibly();
         }
-        for (String command : List.of("clear", "quirks 0", "release", "mig 0 0", "mig 1 0")) {
+        for (String command : List.of("clear", "quirks 0", "release", "unlisted 0", "mig 0 0", "mig 1 0")) {
             play(command);
         }
         CommandResult ignored = node.order(job.kill());
@@ -152,9 +152,11 @@ class GpuTrapsIT {
         assertThat(node.cgroup(job.id).processes()).as("with ferry-init").hasSize(4);
     }
 
-    /** Trap 6: device memory comes into main memory, which the job's limit has no room for. */
-    @Test
-    void trap6AJobWithMoreOnItsGpusThanItsLimitOfMemoryIsParked() throws Exception {
+    /** Trap 6: device memory comes into main memory, which the job's limit has no room for; also where NVML can't say how much it is. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1})
+    void trap6AJobWithMoreOnItsGpusThanItsLimitOfMemoryIsParked(int unlisted) throws Exception {
+        play("unlisted " + unlisted);
         // 256 MiB are its limit, and 320 lie on its GPUs.
         start(2, "train", "100000", "1", "80");
         assertThat(node.cards.used()).isGreaterThan(node.cgroup(job.id).limits().memory());
