@@ -10,9 +10,12 @@ import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.StoreConfig;
 import dev.ferry.storage.Stores;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.FutureTask;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeAll;
@@ -134,9 +137,104 @@ class GpuFaultsIT {
     void aProcessThatDiesInTheMiddleLeavesNothingBehind(String call) throws Exception {
         start("train", "100000", "2", "1");
         node.cards.control("fault " + call + " die 0 2");
-        CommandResult failed = node.order(job.park());
-        assertThat(failed.hasError()).isTrue();
+        CommandResult parked = node.order(job.park());
+        if (call.equals("checkpoint")) {
+            assertThat(parked.hasError()).isTrue();
+        } else if (!parked.hasError()) {
+            // It ended before it was saved, which is nobody's failure: the other one finds out when it runs.
+            CommandResult ignored = node.order(job.unpark(node.uuids()));
+        }
         await().atMost(TestingGpuNode.SOON).until(() -> node.cgroup(job.id).processes().isEmpty());
+    }
+
+    @Test
+    void aProcessThatEndsBeforeItIsLockedIsNotMissed() throws Exception {
+        start("../bin/sh", "-c", "/jobs/train 100000 1 1 & /jobs/train 100000 1 1 & wait");
+        await().atMost(TestingGpuNode.SOON).until(() -> new GpuTree(node.gpu, node.cgroup(job.id)).find().size() == 2);
+        node.cards.control("fault lock die 0 2");
+        node.succeed(job.park());
+        assertThat(node.cards.used()).isZero();
+        node.succeed(job.unpark(node.uuids()));
+        assertRuns();
+    }
+
+    /** What the job has on its GPUs when its unpark is taken up again is in nobody's way: it has more than half of them. */
+    @Test
+    void anUnparkOfAnEarlierDaemonIsTakenUpWithWhatIsBackAlready() throws Exception {
+        start("train", "100000", "1", "80");
+        node.succeed(job.park());
+        node.cards.control("fault unlock slow 1500 1");
+        int calls = node.cards.calls().size();
+        FutureTask<Boolean> restart =
+                new FutureTask<>(
+                        () -> {
+                            await().atMost(TestingGpuNode.SOON).pollInterval(Duration.ofMillis(5)).until(() -> node.cards.calls().stream().skip(calls).anyMatch(line -> line.endsWith(" unlock")));
+                            node.restart();
+                            return true;
+                        });
+        Thread unused = Thread.ofPlatform().start(restart);
+        CommandResult back = node.succeed(job.unpark(node.uuids()));
+        assertThat(restart.get()).isTrue();
+        assertThat(back.getJob().getState()).isEqualTo(LocalState.LOCAL_RUNNING);
+        assertRuns();
+    }
+
+    /** Of a job that could not come back as a whole nobody is on its GPUs, which are others' by now. */
+    @Test
+    void anUnparkThatFailsForOneLeavesNobodyOnTheGpus() throws Exception {
+        start("train", "100000", "2", "1");
+        node.succeed(job.park());
+        refuse("restore", 2, 2);
+        assertParkedAfter(node.order(job.unpark(node.uuids())));
+        node.succeed(job.unpark(node.uuids()));
+        assertRuns();
+    }
+
+    @Test
+    void whatCameBackOnOtherGpusGoesBackFromThere() throws Exception {
+        List<String> first = node.uuids().subList(0, 1);
+        startOn(first, "1");
+        node.succeed(job.park());
+        refuse("unlock", 1, 4);
+        assertParkedAfter(node.order(job.unpark(node.uuids().subList(1, 2))));
+        node.succeed(job.unpark(first));
+        assertRuns();
+    }
+
+    @Test
+    void aJobWhoseProcessesLieOnDifferentGpusIsLostAndComesBackFromItsImage() throws Exception {
+        List<String> first = node.uuids().subList(0, 1);
+        startOn(first, "2");
+        node.succeed(job.dump(false));
+        node.succeed(job.park());
+        refuse("restore", 2, 2);
+        CommandResult failed = node.order(job.unpark(node.uuids().subList(1, 2)));
+        assertThat(failed.getError().getCode()).isEqualTo(ErrorCode.GPU_RESTORE_FAILED);
+        assertThat(failed.getJob().getState()).isEqualTo(LocalState.LOCAL_LOST);
+        assertThat(failed.getJob().getDetail()).contains("on different GPUs");
+        node.succeed(job.restore(first));
+        assertRuns();
+    }
+
+    private void startOn(List<String> gpus, String processes) throws Exception {
+        job = new GpuJobs(node, 1, "train", "100000", processes, "1");
+        job.start(node, gpus);
+        job.awaitSteps(node, 3);
+    }
+
+    /** Refuses a call, and the same after that, so often. */
+    private static void refuse(String call, int first, int times) throws Exception {
+        for (int i = 0; i < times; i++) {
+            // Each is laid behind the one before: a call that meets one is not counted by those behind it.
+            node.cards.control("fault " + call + " error 304 " + first);
+        }
+    }
+
+    private void assertParkedAfter(CommandResult failed) throws Exception {
+        assertThat(failed.getError().getCode()).isEqualTo(ErrorCode.GPU_RESTORE_FAILED);
+        assertThat(failed.getJob().getState()).as(failed.toString()).isEqualTo(LocalState.LOCAL_PARKED);
+        assertThat(node.cards.used()).isZero();
+        assertThat(node.cgroup(job.id).isFrozen()).isTrue();
     }
 
     /** Trap 2: the helper is killed with a call in flight; the next step is to ask for the state. */
@@ -246,10 +344,24 @@ class GpuFaultsIT {
         assertRuns();
     }
 
+    /** The first programs can't tell how far a process is. */
+    private static void assertTogglesAreRefused(GpuConfig config) throws Exception {
+        Path program = Files.writeString(folder.resolve("toggle"), "#!/bin/sh\necho '--toggle --pid'\n");
+        Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwx------"));
+        GpuConfig toggling = new GpuConfig(config.library(), config.nvml(), program.toString(), config.standIn(), config.lockTimeout(), config.callTimeout(), config.sampleEvery(), config.cdi());
+        try (GpuNode gpu = GpuNode.open(toggling, folder.resolve("t"))) {
+            assertThat(gpu.canSave()).isFalse();
+            assertThat(gpu.describe()).contains("--action");
+        } finally {
+            GpuHelper.letEnd(folder.resolve("t"));
+        }
+    }
+
     @Test
     void anOldDriverDoesItByItsProgram() throws Exception {
         try (TestingGpuNode old = new TestingGpuNode(folder, "o", "stand-in:1xA100:550:1GiB", new Images(store), "10s", "20s")) {
             assertThat(old.gpu.describe()).contains("cuda-checkpoint").contains("same GPUs only");
+            assertTogglesAreRefused(old.cards.config());
             job = new GpuJobs(old, 1, "train", "100000", "2", "1");
             job.start(old, old.uuids());
             job.awaitSteps(old, 3);
