@@ -337,3 +337,8 @@ public final class Images {
         return new StoredImageReader(manifest.tree(), fetcher).open(manifest.list(entry.getChunks()), offset);
     }
 }
+    /** As the other, by whoever knows whether there must be images. */
+    public Collection collect(Collector.Terms terms, boolean dryRun, boolean hasImages) {
+        return collector.collect(terms, dryRun, hasImages);
+    }
+

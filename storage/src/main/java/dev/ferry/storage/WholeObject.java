@@ -8,12 +8,13 @@ import dev.ferry.proto.v1.ErrorCode;
 public final class WholeObject {
     /** It is there twice while it is decrypted, and what is made of it needs room too. */
     private static final int PARTS_OF_MEMORY = 4;
+    private static final long LONGEST_ARRAY = Integer.MAX_VALUE - 8;
 
     private WholeObject() {}
 
     /** Bytes. */
     public static long most() {
-        return Runtime.getRuntime().maxMemory() / PARTS_OF_MEMORY;
+        return Math.min(LONGEST_ARRAY, Runtime.getRuntime().maxMemory() / PARTS_OF_MEMORY);
     }
 
     /**

@@ -76,14 +76,16 @@ public final class StoreUpkeep {
     /**
      * Removes images that no rule of retention keeps, then what nothing needs.
      *
-     * @throws FerryException as {@link Collector#collect(Collector.Terms, boolean)}
+     * @throws FerryException as {@link Collector#collect(Collector.Terms, boolean, boolean)}
      */
     public Collection collect(CollectGarbageRequest request) {
         Collector.Terms now = request.getNow() ? new Collector.Terms(Duration.ZERO, terms.stale()) : terms;
         collecting.lock();
         try {
             List<String> expired = request.getDryRun() ? expiry.due() : expiry.apply();
-            Collection done = images.collect(now, request.getDryRun()).toBuilder().addAllExpired(expired).build();
+            // Before the store is listed: an image is in the store first.
+            boolean hasImages = !catalogue().isEmpty();
+            Collection done = images.collect(now, request.getDryRun(), hasImages).toBuilder().addAllExpired(expired).build();
             if (!request.getDryRun()) {
                 lastCollected = System.currentTimeMillis();
             }

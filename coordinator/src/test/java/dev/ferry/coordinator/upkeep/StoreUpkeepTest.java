@@ -1,8 +1,10 @@
 package dev.ferry.coordinator.upkeep;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.ferry.common.FerryException;
 import dev.ferry.common.SystemScheduler;
 import dev.ferry.coordinator.UpkeepConfig;
 import dev.ferry.coordinator.api.ImageVerbs;
@@ -11,6 +13,7 @@ import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.proto.v1.CheckStoreRequest;
 import dev.ferry.proto.v1.CollectGarbageRequest;
 import dev.ferry.proto.v1.Image;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
@@ -23,6 +26,7 @@ import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.object.FolderStore;
 import java.nio.file.Path;
+import java.nio.file.Files;
 import java.time.Duration;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
@@ -115,6 +119,19 @@ class StoreUpkeepTest {
     }
 
     /** Images that were made after the one to which it went back are not its past. */
+    /** A file system that is not mounted shows an empty folder. */
+    @Test
+    void nothingIsCollectedWhileTheStoreShowsNoImageOfTheCatalogue() throws Exception {
+        Image there = write("j-aaaaaaaa.1", true);
+        Path manifests = folder.resolve("store/images");
+        Path away = Files.move(manifests, folder.resolve("away"));
+        assertThatThrownBy(() -> upkeep(Duration.ZERO).collect(CollectGarbageRequest.getDefaultInstance()))
+                .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.WRONG_STATE));
+        Files.move(away, manifests);
+        assertThat(upkeep(Duration.ZERO).collect(CollectGarbageRequest.getDefaultInstance()).getFreedPacks()).isZero();
+        assertThat(images.verify(there.getId()).damage()).isEmpty();
+    }
+
     @Test
     void aJobThatWentBackHasAnEarlierImageAsItsLatestWhenThatOneIsDeleted() throws Exception {
         for (int sequence : new int[] {1, 2, 3, 5}) {

@@ -9,14 +9,17 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.WholeObject;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileVisitOption;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.StandardCopyOption;
@@ -26,6 +29,7 @@ import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 
@@ -38,9 +42,20 @@ public final class FolderStore implements ObjectStore {
     private static final int SLICE = 1 << 20;
 
     private final Path root;
+    private final Links links;
+
+    /** How a file gets a second name. */
+    interface Links {
+        void make(Path link, Path existing) throws IOException;
+    }
 
     public FolderStore(Path root) {
+        this(root, Files::createLink);
+    }
+
+    FolderStore(Path root, Links links) {
         this.root = root;
+        this.links = links;
     }
 
     @Override
@@ -72,15 +87,24 @@ public final class FolderStore implements ObjectStore {
                     Path temporary = unfinished(content);
                     try {
                         makeParents(target);
-                        Files.createLink(target, temporary);
+                        link(key, target, temporary);
                         DurableFile.syncFolder(parent(target));
-                    } catch (FileAlreadyExistsException taken) {
-                        throw new FerryException(ErrorCode.OBJECT_EXISTS, "Object " + key + " is already in " + describe(), taken);
                     } finally {
                         Files.deleteIfExists(temporary);
                     }
                     return true;
                 });
+    }
+
+    private void link(String key, Path target, Path temporary) throws IOException {
+        try {
+            links.make(target, temporary);
+        } catch (FileAlreadyExistsException taken) {
+            // A file server whose answer was lost says that to the second try: then the object is our own.
+            if (!Files.isSameFile(target, temporary)) {
+                throw new FerryException(ErrorCode.OBJECT_EXISTS, "Object " + key + " is already in " + describe(), taken);
+            }
+        }
     }
 
     private Path unfinished(ByteBuffer content) throws IOException {
@@ -139,12 +163,45 @@ public final class FolderStore implements ObjectStore {
                 key,
                 () -> {
                     Path path = path(key);
-                    long bytes = Files.exists(path) ? Files.size(path) : 0;
-                    if (bytes > WholeObject.most()) {
-                        throw WholeObject.tooLarge("Object " + key + " in " + describe(), Sizes.format(bytes));
+                    while (true) {
+                        long bytes;
+                        try {
+                            bytes = Files.size(path);
+                        } catch (NoSuchFileException absent) {
+                            return Optional.empty();
+                        }
+                        if (bytes > WholeObject.most()) {
+                            throw WholeObject.tooLarge("Object " + key + " in " + describe(), Sizes.format(bytes));
+                        }
+                        Optional<byte[]> whole = whole(path, (int) bytes);
+                        if (whole.isPresent()) {
+                            return whole;
+                        }
                     }
-                    return DurableFile.read(path);
                 });
+    }
+
+    /**
+     * Not by a channel, which a thread that is interrupted would close under itself.
+     *
+     * @return empty: it has another length, because it was replaced since that was asked, or is gone
+     */
+    private static Optional<byte[]> whole(Path path, int bytes) throws IOException {
+        byte[] object = new byte[bytes];
+        try (InputStream file = Files.newInputStream(path)) {
+            int at = 0;
+            while (at < bytes) {
+                // In slices, as it is written.
+                int count = file.read(object, at, Math.min(SLICE, bytes - at));
+                if (count < 0) {
+                    return Optional.empty();
+                }
+                at += count;
+            }
+            return file.read() < 0 ? Optional.of(object) : Optional.empty();
+        } catch (NoSuchFileException deleted) {
+            return Optional.empty();
+        }
     }
 
     @Override
@@ -156,11 +213,14 @@ public final class FolderStore implements ObjectStore {
                     try (FileChannel channel = FileChannel.open(path(key), StandardOpenOption.READ)) {
                         long at = offset;
                         while (into.hasRemaining()) {
-                            int count = channel.read(into, at);
+                            // In slices, as it is written.
+                            ByteBuffer slice = into.slice(into.position(), Math.min(SLICE, into.remaining()));
+                            int count = channel.read(slice, at);
                             if (count < 0) {
                                 throw new FerryException(
                                         ErrorCode.CHUNK_MISSING, "Object " + key + " in " + describe() + " ends at byte " + channel.size() + "; bytes from " + offset + " were asked for");
                             }
+                            into.position(into.position() + count);
                             at += count;
                         }
                         return true;
@@ -179,34 +239,39 @@ public final class FolderStore implements ObjectStore {
                 "list",
                 prefix,
                 () -> {
-                    if (Files.isDirectory(from)) {
-                        Files.walkFileTree(
-                                from,
-                                new SimpleFileVisitor<>() {
-                                    @Override
-                                    public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes) {
-                                        return folder.equals(root.resolve(UNFINISHED)) ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
-                                    }
+                    Files.walkFileTree(
+                            from,
+                            // A folder of it may have been moved to another disk.
+                            EnumSet.of(FileVisitOption.FOLLOW_LINKS),
+                            Integer.MAX_VALUE,
+                            new SimpleFileVisitor<>() {
+                                @Override
+                                public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes) {
+                                    return folder.equals(root.resolve(UNFINISHED)) ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
+                                }
 
-                                    @Override
-                                    public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
-                                        String key = root.relativize(file).toString();
-                                        if (key.startsWith(prefix)) {
-                                            found.add(new Entry(key, attributes.size(), attributes.lastModifiedTime().toMillis()));
-                                        }
+                                @Override
+                                public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) throws IOException {
+                                    if (file.equals(from)) {
+                                        throw new NotDirectoryException(from.toString());
+                                    }
+                                    String key = root.relativize(file).toString();
+                                    if (key.startsWith(prefix)) {
+                                        found.add(new Entry(key, attributes.size(), attributes.lastModifiedTime().toMillis()));
+                                    }
+                                    return FileVisitResult.CONTINUE;
+                                }
+
+                                @Override
+                                public FileVisitResult visitFileFailed(Path file, IOException failed) throws IOException {
+                                    // Deleted while we walk: not an object any more; or a folder in which nothing was ever put. A folder that can't be looked
+                                    // at is not empty: all packs would be collected.
+                                    if (failed instanceof NoSuchFileException) {
                                         return FileVisitResult.CONTINUE;
                                     }
-
-                                    @Override
-                                    public FileVisitResult visitFileFailed(Path file, IOException failed) throws IOException {
-                                        // Deleted while we walk: not an object any more.
-                                        if (failed instanceof NoSuchFileException) {
-                                            return FileVisitResult.CONTINUE;
-                                        }
-                                        throw failed;
-                                    }
-                                });
-                    }
+                                    throw failed;
+                                }
+                            });
                     return true;
                 });
         found.sort(Comparator.comparing(Entry::key));

@@ -11,6 +11,7 @@ import dev.ferry.proto.v1.StoreRecord;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.image.Keys;
 import dev.ferry.storage.image.Records;
+import dev.ferry.storage.image.StoredManifest;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -62,18 +63,24 @@ public final class Collector {
         this.readers = readers;
     }
 
+    /** As {@link #collect(Terms, boolean, boolean)}, by whoever knows nothing of what must be there. */
+    public Collection collect(Terms terms, boolean dryRun) {
+        return collect(terms, dryRun, false);
+    }
+
     /**
      * Collects the whole store.
      *
      * @param dryRun only says what would be done
+     * @param hasImages whether there must be images, as somebody knows who keeps a catalogue of them
      * @throws FerryException MANIFEST_CORRUPT, RECORD_CORRUPT, FORMAT_UNKNOWN: an object that may name packs can't be
-     *     read, so that none may be removed; STORE_*
+     *     read, so that none may be removed; WRONG_STATE: there must be images, and the store lists none; STORE_*
      */
-    public Collection collect(Terms terms, boolean dryRun) {
+    public Collection collect(Terms terms, boolean dryRun, boolean hasImages) {
         long start = clock.nanos();
         Collection.Builder told = Collection.newBuilder().setDryRun(dryRun);
         buryDead(terms, told);
-        collect(pack -> true, terms, told);
+        collect(pack -> true, terms, hasImages, told);
         clearLeftovers(told);
         return told.setMicros(clock.since(start).toNanos() / 1000).build();
     }
@@ -82,7 +89,7 @@ public final class Collector {
     public Collection collect(Set<String> packs, Terms terms) {
         long start = clock.nanos();
         Collection.Builder told = Collection.newBuilder();
-        collect(packs::contains, terms, told);
+        collect(packs::contains, terms, false, told);
         return told.setMicros(clock.since(start).toNanos() / 1000).build();
     }
 
@@ -95,7 +102,11 @@ public final class Collector {
                 // It is whole; only its end was cut off.
                 remove(open.getKey(), told);
             } else if (age(hold.getCreatedAt()).compareTo(terms.stale()) > 0) {
-                giveUp(open.getKey(), hold, manifest, told);
+                if (!told.getDryRun()) {
+                    giveUp(open.getKey(), hold, manifest, told);
+                } else if (now.writer(manifest).isEmpty()) {
+                    told.addGivenUp(hold.getImage());
+                }
             }
         }
         now.givenUp().forEach((key, mark) -> {
@@ -108,10 +119,6 @@ public final class Collector {
 
     /** The mark must stand before the hold goes: a writer that only slept then finds its place taken. */
     private void giveUp(String key, Hold hold, String manifest, Collection.Builder told) {
-        told.addGivenUp(hold.getImage());
-        if (told.getDryRun()) {
-            return;
-        }
         GivenUp mark = GivenUp.newBuilder().setImage(hold.getImage()).setWriter(hold.getWriter()).setAt(clock.millis()).build();
         try {
             store.create(manifest, Records.write(StoreRecord.newBuilder().setGivenUp(mark).build()));
@@ -121,18 +128,35 @@ public final class Collector {
             }
             // By another mark, which keeps this writer out for as long; or by the image of another writer, which may be
             // deleted at any time and would let this one in.
-            if (store.get(manifest).filter(Records::isRecord).isEmpty() && age(hold.getCreatedAt()).compareTo(FORGET) <= 0) {
+            if (!isGivenUp(manifest)) {
+                if (age(hold.getCreatedAt()).compareTo(FORGET) > 0) {
+                    remove(key, told);
+                }
                 return;
             }
         }
+        told.addGivenUp(hold.getImage());
         remove(key, told);
     }
 
-    private void collect(Predicate<String> inScope, Terms terms, Collection.Builder told) {
+    private boolean isGivenUp(String manifest) {
+        try {
+            // Not all of it, which may be more than there is memory for.
+            StoredManifest ignored = StoredManifest.open(store, Keys.image(manifest));
+            return false;
+        } catch (FerryException none) {
+            if (none.code() != ErrorCode.IMAGE_NOT_FOUND) {
+                throw none;
+            }
+            return store.get(manifest).filter(Records::isRecord).isPresent();
+        }
+    }
+
+    private void collect(Predicate<String> inScope, Terms terms, boolean hasImages, Collection.Builder told) {
         // Marks before packs: a pack that has a mark and is not listed is gone, not new.
         Set<String> marks = new HashSet<>(store.list(Keys.CONDEMNED));
         List<ObjectStore.Entry> packs = store.entries(Keys.PACKS).stream().filter(pack -> inScope.test(pack.key())).toList();
-        References first = References.read(store, readers);
+        References first = references(hasImages && !packs.isEmpty());
         Set<String> condemned = new HashSet<>();
         for (ObjectStore.Entry pack : packs) {
             boolean marked = marks.contains(Keys.condemned(pack.key()));
@@ -143,7 +167,7 @@ public final class Collector {
                 }
             }
         }
-        References last = told.getDryRun() ? first : References.read(store, readers);
+        References last = told.getDryRun() ? first : references(hasImages && !packs.isEmpty());
         told.setImages(last.images()).setOpenDumps(last.holds().size());
         for (ObjectStore.Entry pack : packs) {
             if (!condemned.contains(pack.key()) || last.uses(pack.key())) {
@@ -162,6 +186,15 @@ public final class Collector {
                 remove(mark, told);
             }
         }
+    }
+
+    /** A second belt: what a store lists decides what is deleted, and one that shows an empty folder where there is a full one (a file system that is not mounted) must not cost every image. */
+    private References references(boolean hasImages) {
+        References found = References.read(store, readers);
+        if (hasImages && found.images() == 0) {
+            throw new FerryException(ErrorCode.WRONG_STATE, "There are images, but " + store.describe() + " lists none of them: nothing is collected. `ferry store fsck` says which are missing; one that is lost leaves the catalogue by `ferry image delete`");
+        }
+        return found;
     }
 
     private void condemn(String pack) {

@@ -6,9 +6,12 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.StoreConfig;
 import dev.ferry.storage.Stores;
+import java.nio.ByteBuffer;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -55,5 +58,69 @@ class FolderStoreTest extends ObjectStoreContract {
         Path file = Files.writeString(folder.resolve("file"), "");
         ObjectStore wrong = Stores.open(StoreConfig.ofUrl("file://" + file));
         assertRefused(ErrorCode.STORE_UNREACHABLE, () -> wrong.put("key", bytes("x")));
+    }
+
+    /** A list that is empty by mistake would have a collection delete every pack. */
+    @Test
+    void aFolderThatCanNotBeLookedAtIsNotEmpty() throws Exception {
+        store.put("images/j-aaaaaaaa/1", bytes("first"));
+        Path images = folder.resolve("store/images");
+        Path moved = Files.move(images, folder.resolve("other-disk"));
+        assertThat(store.list("images/")).isEmpty();
+        Files.createSymbolicLink(images, moved);
+        assertThat(store.list("images/")).containsExactly("images/j-aaaaaaaa/1");
+        Files.move(moved, folder.resolve("gone"));
+        assertRefused(ErrorCode.STORE_UNREACHABLE, () -> store.list("images/"));
+        Files.delete(images);
+        Files.createSymbolicLink(images, images);
+        assertRefused(ErrorCode.STORE_UNREACHABLE, () -> store.list("images/"));
+        assertRefused(ErrorCode.STORE_UNREACHABLE, () -> store.list("images/j-aaaaaaaa/"));
+        Files.delete(images);
+        Files.writeString(images, "");
+        assertRefused(ErrorCode.STORE_UNREACHABLE, () -> store.list("images/"));
+    }
+
+    /** As a client of NFS does whose first request was carried out and its answer lost. */
+    @Test
+    void aLinkThatIsOurOwnIsNotTaken() throws Exception {
+        ObjectStore twice =
+                new FolderStore(
+                        folder.resolve("store"),
+                        (link, existing) -> {
+                            if (!Files.exists(link)) {
+                                Files.createLink(link, existing);
+                            }
+                            throw new FileAlreadyExistsException(link.toString());
+                        });
+        twice.create("images/one", bytes("first"));
+        assertThat(text("images/one")).isEqualTo("first");
+        assertRefused(ErrorCode.OBJECT_EXISTS, () -> twice.create("images/one", bytes("first")));
+    }
+
+    /** It is read in slices. */
+    @Test
+    void aLargeObjectComesBackWhole() {
+        byte[] large = new byte[(3 << 20) + 17];
+        new Random(3).nextBytes(large);
+        store.put("large", ByteBuffer.wrap(large));
+        assertThat(store.get("large")).contains(large);
+        for (ByteBuffer into : new ByteBuffer[] {ByteBuffer.allocate(large.length), ByteBuffer.allocateDirect(large.length)}) {
+            store.read("large", 5, into.limit(into.capacity() - 7).position(11));
+            assertThat(into.remaining()).isZero();
+            assertThat(into.position(11).slice()).isEqualTo(ByteBuffer.wrap(large, 5, large.length - 18));
+            assertRefused(ErrorCode.CHUNK_MISSING, () -> store.read("large", 1, into.clear()));
+        }
+    }
+
+    /** Whoever ends a dump interrupts its threads. */
+    @Test
+    void anObjectIsReadByAThreadThatIsInterrupted() {
+        store.put("one", bytes("first"));
+        Thread.currentThread().interrupt();
+        try {
+            assertThat(text("one")).isEqualTo("first");
+        } finally {
+            assertThat(Thread.interrupted()).isTrue();
+        }
     }
 }

@@ -287,6 +287,28 @@ class CollectorTest {
         assertThat(before.stream().mapToLong(ObjectStore.Entry::bytes).sum() - shared.entries("").stream().mapToLong(ObjectStore.Entry::bytes).sum()).isEqualTo(done.getFreedBytes());
     }
 
+    /** Its rounds, say, of which a daemon died before it could release them. */
+    @Test
+    void aHoldBesideAWholeImageOfAnotherWriterIsNoDumpThatWasGivenUp() throws Exception {
+        try (StoredImageWriter left = new StoredImageWriter(shared, "j-job0.1", Optional.empty(), new BufferPool(FILES, Images.WINDOW_BYTES), PACK_BUFFERS[1], WORKERS)) {
+            dump(shared, PACK_BUFFERS[0], "j-job0.1", Optional.empty(), 1);
+            for (boolean dry : new boolean[] {true, false, false}) {
+                assertThat(collector(shared).collect(BURY_ALL, dry).getGivenUpList()).isEmpty();
+            }
+            assertThat(shared.list(Keys.HOLDS)).hasSize(1);
+            assertAllImagesAreWhole();
+            left.fail(new FerryException(ErrorCode.CANCELLED, "the test"));
+        }
+    }
+
+    @Test
+    void aDumpIsReportedWhenItIsGivenUpAndNotAgain() throws Exception {
+        makeWork();
+        assertThat(collector(shared).collect(BURY_ALL, true).getGivenUpList()).containsExactly("j-job0.4");
+        assertThat(collector(shared).collect(BURY_ALL, false).getGivenUpList()).containsExactly("j-job0.4");
+        assertThat(collector(shared).collect(BURY_ALL, false).getGivenUpList()).isEmpty();
+    }
+
     /** Manifests that are read at once have one's memory together; one that wants more than its part of it is read after the others. */
     @Test
     void aTreeThatIsTooLargeToBeReadBesideOthersIsReadAlone() throws Exception {
