@@ -3,6 +3,7 @@ package dev.ferry.coordinator.api;
 import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.JobStates;
 import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.coordinator.upkeep.Expiry;
 import dev.ferry.proto.v1.Collection;
 import dev.ferry.proto.v1.DeleteImageResponse;
 import dev.ferry.proto.v1.ErrorCode;
@@ -82,7 +83,8 @@ public final class ImageVerbs {
     /**
      * Deletes an image, also one that only the store knows.
      *
-     * @throws FerryException IMAGE_IN_USE when it is the only way back for a job, or an operation works on the job
+     * @throws FerryException IMAGE_IN_USE when it is the only way back for a job, or an operation works on the job; STORE_*: it has left the
+     *     catalogue, and leaves the store with the next collection
      */
     public DeleteImageResponse delete(String id) {
         String owner = Keys.job(id);
@@ -91,7 +93,7 @@ public final class ImageVerbs {
                     Optional<Job> job = state.job(owner);
                     job.ifPresent(user -> refuseIfUsed(user, id));
                     // The catalogue first: what is not in it is not offered, whatever becomes of the rest.
-                    state.deleteImage(id);
+                    state.image(id).ifPresent(image -> Expiry.expire(state, image));
                     job.filter(user -> user.getLatestImage().equals(id))
                             .ifPresent(
                                     user -> {
@@ -101,7 +103,16 @@ public final class ImageVerbs {
                                     });
                     return true;
                 });
-        Collection collected = images.delete(id, terms);
+        Collection collected;
+        try {
+            collected = images.delete(id, terms);
+        } catch (FerryException failed) {
+            if (failed.code() == ErrorCode.IMAGE_NOT_FOUND) {
+                Expiry.gone(store, id);
+            }
+            throw failed;
+        }
+        Expiry.gone(store, id);
         return DeleteImageResponse.newBuilder().setImage(id).setFreedBytes(collected.getFreedBytes()).setCondemnedBytes(collected.getCondemnedBytes()).build();
     }
 

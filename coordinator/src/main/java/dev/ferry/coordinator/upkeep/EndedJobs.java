@@ -182,8 +182,7 @@ public final class EndedJobs {
             throw new FerryException(ErrorCode.IMAGE_IN_USE, "Job " + id + " has " + images.size() + " images, from which it could be restored; `ferry job delete " + id + " --images` deletes them too");
         }
         for (Image image : images) {
-            state.put(Expiry.EXPIRED, image);
-            state.deleteImage(image.getId());
+            Expiry.expire(state, image);
         }
         if (!images.isEmpty()) {
             Job ignored = state.put(job.toBuilder().clearLatestImage().build());

@@ -17,7 +17,7 @@ import java.util.List;
  * Lets images go that no rule of retention keeps. They leave the catalogue first, in the transaction that sees that no
  * operation works on their job, and are remembered until they have left the store.
  */
-final class Expiry {
+public final class Expiry {
     /** Images that have left the catalogue and not yet, for sure, the store. */
     static final RecordKind<Image> EXPIRED = RecordKind.of("expired-image", Image.parser(), Image::getId);
 
@@ -47,8 +47,7 @@ final class Expiry {
                         state -> {
                             List<Image> due = due(state);
                             for (Image image : due) {
-                                state.put(EXPIRED, image);
-                                state.deleteImage(image.getId());
+                                expire(state, image);
                             }
                             return due.stream().map(Image::getId).toList();
                         });
@@ -60,12 +59,23 @@ final class Expiry {
     void sweep() {
         for (Image left : store.transact(state -> state.records(EXPIRED, RecordQuery.all()))) {
             long ignored = images.forget(left.getId());
-            store.transact(
-                    state -> {
-                        state.delete(EXPIRED, left.getId());
-                        return true;
-                    });
+            gone(store, left.getId());
         }
+    }
+
+    /** Takes an image out of the catalogue. Until it has left the store, somebody remembers it: what fails or crashes is made good by the next collection. */
+    public static void expire(Transaction state, Image image) {
+        state.put(EXPIRED, image);
+        state.deleteImage(image.getId());
+    }
+
+    /** An image has left the store. */
+    public static void gone(StateStore store, String image) {
+        store.transact(
+                state -> {
+                    state.delete(EXPIRED, image);
+                    return true;
+                });
     }
 
     private List<Image> due(Transaction state) {

@@ -8,12 +8,13 @@ import dev.ferry.common.FerryException;
 import dev.ferry.common.SystemScheduler;
 import dev.ferry.coordinator.UpkeepConfig;
 import dev.ferry.coordinator.api.ImageVerbs;
+import dev.ferry.coordinator.store.RecordQuery;
 import dev.ferry.coordinator.store.SqliteStateStore;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.proto.v1.CheckStoreRequest;
 import dev.ferry.proto.v1.CollectGarbageRequest;
-import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
@@ -25,8 +26,8 @@ import dev.ferry.storage.ImageWriter;
 import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.object.FolderStore;
-import java.nio.file.Path;
 import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
@@ -118,7 +119,6 @@ class StoreUpkeepTest {
         assertThat(objects.list("")).isEmpty();
     }
 
-    /** Images that were made after the one to which it went back are not its past. */
     /** A file system that is not mounted shows an empty folder. */
     @Test
     void nothingIsCollectedWhileTheStoreShowsNoImageOfTheCatalogue() throws Exception {
@@ -132,6 +132,7 @@ class StoreUpkeepTest {
         assertThat(images.verify(there.getId()).damage()).isEmpty();
     }
 
+    /** Images that were made after the one to which it went back are not its past. */
     @Test
     void aJobThatWentBackHasAnEarlierImageAsItsLatestWhenThatOneIsDeleted() throws Exception {
         for (int sequence : new int[] {1, 2, 3, 5}) {
@@ -185,5 +186,32 @@ class StoreUpkeepTest {
         assertThat(objects.list("")).isEmpty();
         boolean remembered = state.transact(tables -> tables.record(Expiry.EXPIRED, image.getId()).isPresent());
         assertThat(remembered).isFalse();
+    }
+
+    @Test
+    void anImageThatIsDeletedWhileTheStoreIsAwayLeavesItLater() throws Exception {
+        Image image = write("j-aaaaaaaa.1", true);
+        ImageVerbs verbs = new ImageVerbs(state, images, UpkeepConfig.ofCollections("0s", "0s", "1h").terms());
+        Path real = folder.resolve("store");
+        Path away = Files.move(real, folder.resolve("away"));
+        Files.writeString(real, "not a folder");
+        assertThatThrownBy(() -> verbs.delete(image.getId())).isInstanceOfSatisfying(FerryException.class, failed -> assertThat(failed.code()).isEqualTo(ErrorCode.STORE_UNREACHABLE));
+        assertThat(catalogued()).isEmpty();
+        Files.delete(real);
+        Files.move(away, real);
+        var ignored = upkeep(Duration.ZERO).collect(CollectGarbageRequest.getDefaultInstance());
+        assertThat(objects.list("")).isEmpty();
+    }
+
+    @Test
+    void anImageThatWasDeletedIsNotRemembered() throws Exception {
+        Image image = write("j-aaaaaaaa.1", true);
+        ImageVerbs verbs = new ImageVerbs(state, images, UpkeepConfig.ofCollections("0s", "0s", "1h").terms());
+        assertThat(verbs.delete(image.getId()).getFreedBytes()).isPositive();
+        Image lost = write("j-aaaaaaaa.2", true);
+        assertThat(images.forget(lost.getId())).isPositive();
+        assertThatThrownBy(() -> verbs.delete(lost.getId())).isInstanceOfSatisfying(FerryException.class, failed -> assertThat(failed.code()).isEqualTo(ErrorCode.IMAGE_NOT_FOUND));
+        java.util.List<Image> remembered = state.transact(tables -> tables.records(Expiry.EXPIRED, RecordQuery.all()));
+        assertThat(remembered).isEmpty();
     }
 }
