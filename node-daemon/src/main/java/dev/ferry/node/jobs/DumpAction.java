@@ -153,7 +153,7 @@ final class DumpAction {
         } finally {
             Trees.delete(job.folder().criu(runFolder(command)));
             if (released) {
-                releasePreCopy();
+                releasePreCopy(job, order.getImage());
             }
         }
     }
@@ -169,18 +169,18 @@ final class DumpAction {
         return order.getPreCopied() ? images.writePreCopied(order.getImage(), previousId(), job.context().buffers()) : images.write(order.getImage(), previousId(), job.context().buffers());
     }
 
-    /** What was copied ahead and is not in the image goes, beside whatever follows: nobody waits for it. */
-    private void releasePreCopy() {
+    /** An image is whole: what was copied ahead for it and is not in it goes, beside whatever follows: nobody waits for it. */
+    static void releasePreCopy(LocalJob job, String image) {
         Thread unused =
                 Thread.ofPlatform()
                         .daemon()
-                        .name("release " + order.getImage())
+                        .name("release " + image)
                         .start(
                                 () -> {
                                     try {
-                                        job.context().images().releasePreCopy(order.getImage());
+                                        job.context().images().releasePreCopy(image);
                                     } catch (FerryException failed) {
-                                        LOG.warn("what was copied ahead for image {} stays until a collection: {}", order.getImage(), failed.getMessage());
+                                        LOG.warn("what was copied ahead for image {} stays until a collection: {}", image, failed.getMessage());
                                     }
                                 });
     }

@@ -184,6 +184,7 @@ final class Recovery {
     private void resolveDump() throws Exception {
         if (job.state() == LocalState.LOCAL_FROZEN) {
             result.setImage(job.context().images().manifest(open.getDump().getImage()).getImage());
+            releasePreCopy();
             return;
         }
         Path run = job.folder().criu(DumpAction.runFolder(open));
@@ -199,6 +200,7 @@ final class Recovery {
                 job.enter(LocalState.LOCAL_FROZEN, record -> record.setFrozenImage(open.getDump().getImage()));
             }
             Trees.delete(run);
+            releasePreCopy();
             return;
         }
         if (job.isAlive()) {
@@ -213,6 +215,13 @@ final class Recovery {
         Trees.delete(run);
         throw new FerryException(
                 ErrorCode.DUMP_FAILED, "The daemon of node " + job.context().node() + " was restarted in the middle of the dump" + (job.isAlive() ? "; the job runs on" : ""));
+    }
+
+    /** The earlier daemon may have ended before it did that, and nobody else does. */
+    private void releasePreCopy() {
+        if (open.getDump().getPreCopied()) {
+            DumpAction.releasePreCopy(job, open.getDump().getImage());
+        }
     }
 
     /** Undone: what was parked at once can be parked again. */
