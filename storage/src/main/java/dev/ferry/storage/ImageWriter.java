@@ -41,6 +41,17 @@ public interface ImageWriter extends AutoCloseable {
      */
     record Spooled(long memoryBytes, long diskBytes, long waitedNanos) {}
 
+    /** Where room is asked for before a chunk or an entry is kept in the memory of this process, until the image is written. Safe for threads. */
+    interface Room {
+        /**
+         * @throws FerryException when there is none: the image fails with it
+         */
+        void take(int chunks);
+    }
+
+    /** Asks for room from here on: before it is said, an image takes as much as it needs. */
+    void room(Room room);
+
     /** One of CRIU's files. */
     ByteSink file(String name);
 

@@ -87,6 +87,7 @@ final class DumpAction {
                 ImageWriter image = writer();
                 CriuDump criu = CriuDump.start(job.context().criu(), runFolder(command), process, job.cgroup(), job.folder(), job.plan(order.getSpec()), image)) {
             Manifest before = previous(image);
+            image.room(heap.room(job.id()));
             phases.measure("prepare", () -> prepare(heap));
             // Its start takes as long as all this; from here on it needs the job.
             phases.measure("criu", () -> criu.awaitReady(left()));

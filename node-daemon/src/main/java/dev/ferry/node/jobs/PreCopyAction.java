@@ -78,6 +78,7 @@ final class PreCopyAction {
         try (DumpHeap.Use heap = DumpHeap.OF_PROCESS.begin();
                 ImageWriter copy = job.context().images().forTenant(Tenants.of(job.record().getSpec())).preCopy(order.getImage(), previous, buffers)) {
             heap.take(job.id(), JobMemory.of(job.cgroup().processes()).bytes());
+            copy.room(heap.room(job.id()));
             // A later round knows more than it has read when it is cut: its record would take the place of a whole one's.
             boolean mayEndEarly = number == 1 && !order.getCatchUp();
             Image image = phases.measure("round " + number, copy::bytesIn, 0, () -> copy(copy, mayEndEarly));

@@ -98,6 +98,9 @@ final class TestingImage {
         }
 
         @Override
+        public void room(Room room) {}
+
+        @Override
         public ByteSink file(String name) {
             ByteArrayOutputStream content = new ByteArrayOutputStream();
             files.put(name, content);

@@ -48,4 +48,35 @@ class DumpHeapTest {
             again.take("j-aaaaaaaa", 60 * GIB);
         }
     }
+
+    /** Nobody has measured the job's folders before: what they take is counted as it comes. */
+    @Test
+    void whatTheFoldersTakeIsBoundedAsWell() {
+        int most = (int) ((256 << 20) * 0.6 / 550);
+        try (DumpHeap.Use use = heap.begin()) {
+            use.take("j-aaaaaaaa", GIB);
+            var room = use.room("j-aaaaaaaa");
+            room.take(1);
+            assertThatThrownBy(() -> room.take(most))
+                    .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.OBJECT_TOO_LARGE))
+                    .hasMessageContainingAll("j-aaaaaaaa", "/scratch", "-Xmx512m");
+            room.take(most - 1);
+            assertThatThrownBy(() -> room.take(1)).isInstanceOf(FerryException.class);
+            try (DumpHeap.Use other = heap.begin()) {
+                assertRefused(other, GIB, "beside");
+            }
+        }
+        try (DumpHeap.Use again = heap.begin()) {
+            again.take("j-aaaaaaaa", 60 * GIB);
+        }
+    }
+
+    @Test
+    void theJobsOwnMemoryIsNotCountedTwice() {
+        try (DumpHeap.Use use = heap.begin(); DumpHeap.Use other = heap.begin()) {
+            use.take("j-aaaaaaaa", 60 * GIB);
+            use.room("j-aaaaaaaa").take((int) (DumpHeap.estimate(60 * GIB) / 550));
+            other.take("j-bbbbbbbb", 4 * GIB);
+        }
+    }
 }

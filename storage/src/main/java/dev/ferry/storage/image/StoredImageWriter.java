@@ -54,6 +54,7 @@ public final class StoredImageWriter implements ImageWriter {
     private final AtomicReference<@Nullable FerryException> failure = new AtomicReference<>();
     private final AtomicBoolean holdsBack = new AtomicBoolean();
     private volatile List<String> restoreOrder = List.of();
+    private volatile Room room = chunks -> {};
     private volatile JobSpec spec = JobSpec.getDefaultInstance();
     private boolean closed;
 
@@ -137,6 +138,19 @@ public final class StoredImageWriter implements ImageWriter {
     }
 
     @Override
+    public void room(Room asked) {
+        room = asked;
+    }
+
+    private void takeRoom(int chunks) {
+        try {
+            room.take(chunks);
+        } catch (FerryException none) {
+            fail(none);
+        }
+    }
+
+    @Override
     public ByteSink file(String name) {
         ChunkRun run = new ChunkRun();
         if (!draft.addFile(name, run)) {
@@ -147,12 +161,14 @@ public final class StoredImageWriter implements ImageWriter {
 
     @Override
     public void entry(String volume, VolumeEntry entry) {
+        takeRoom(1);
         check();
         draft.addEntry(volume, entry);
     }
 
     @Override
     public ByteSink regular(String volume, VolumeEntry entry) {
+        takeRoom(1);
         ChunkRun run = new ChunkRun();
         draft.addRegular(volume, entry, run);
         return sink(run, false);
@@ -168,6 +184,8 @@ public final class StoredImageWriter implements ImageWriter {
                 return false;
             }
         }
+        takeRoom(1 + list.getLengthsCount());
+        check();
         ChunkRun run = new ChunkRun();
         for (int i = 0; i < list.getLengthsCount(); i++) {
             int length = list.getLengths(i);
@@ -225,15 +243,20 @@ public final class StoredImageWriter implements ImageWriter {
             this.run = run;
         }
 
+        private int next(int bytes) {
+            takeRoom(1);
+            return run.next(bytes);
+        }
+
         @Override
         public void zeros(int bytes) {
-            run.set(run.next(bytes), ChunkName.ZERO, ChunkCheck.UNKNOWN, bytes, null);
+            run.set(next(bytes), ChunkName.ZERO, ChunkCheck.UNKNOWN, bytes, null);
             counts.zeros(bytes);
         }
 
         @Override
         public void window(Window window) {
-            int index = run.next(window.length());
+            int index = next(window.length());
             begin(0);
             workers.name(() -> {
                 try {
