@@ -10,7 +10,6 @@ import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Manifest;
 import dev.ferry.proto.v1.StoreCheck;
 import dev.ferry.proto.v1.StoreStats;
-import dev.ferry.proto.v1.StoredFile;
 import dev.ferry.proto.v1.VolumeEntry;
 import dev.ferry.storage.image.ChunkCache;
 import dev.ferry.storage.image.ChunkFetcher;
@@ -31,7 +30,6 @@ import dev.ferry.storage.upkeep.Collector;
 import dev.ferry.storage.upkeep.Statistics;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
@@ -124,23 +122,17 @@ public final class Images {
     }
 
     /**
-     * Fetches what was copied ahead for an image into this node's cache; nothing if it has none.
+     * Fetches what was copied ahead for an image into this node's cache, as much of it as stays there; nothing if it has none.
      *
      * @return plain bytes
      */
     public long prefetch(String image) {
-        Optional<Manifest> there = fetcher.keeps() ? preCopy(image) : Optional.empty();
-        long bytes = 0;
-        if (there.isPresent()) {
-            try (ImageReader reader = new StoredImageReader(there.get(), fetcher)) {
-                for (StoredFile file : there.get().getFilesList()) {
-                    try (ByteSource source = reader.open(file.getChunks())) {
-                        for (ByteBuffer next = source.next(); next != null; next = source.next()) {
-                            bytes += next.remaining();
-                        }
-                    }
-                }
-            }
+        Optional<Manifest> there = fetcher.isKept() ? preCopy(image) : Optional.empty();
+        if (there.isEmpty()) {
+            return 0;
+        }
+        try (StoredImageReader reader = new StoredImageReader(there.get(), fetcher)) {
+            return reader.fill();
         }
         return bytes;
     }

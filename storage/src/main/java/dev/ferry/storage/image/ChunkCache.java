@@ -217,6 +217,16 @@ public final class ChunkCache implements AutoCloseable {
         places.remove(name);
     }
 
+    /** How many bytes may be put one after the other before the first of them go again; 0: it takes nothing. */
+    synchronized long room() {
+        return broken ? 0 : Math.max(0, quota - segmentBytes);
+    }
+
+    /** What a chunk takes here. */
+    static long bytesOf(int stored) {
+        return HEADER + (long) stored;
+    }
+
     /** Bytes on the disk. */
     public synchronized long bytes() {
         return bytes;

@@ -42,8 +42,13 @@ public final class ChunkFetcher implements AutoCloseable {
     }
 
     /** Whether what is fetched is kept. */
-    public boolean keeps() {
-        return cache.isPresent();
+    public boolean isKept() {
+        return keeps() > 0;
+    }
+
+    /** Of how many bytes, as they are stored, what is fetched is kept; 0: nothing is. */
+    long keeps() {
+        return cache.map(ChunkCache::room).orElse(0L);
     }
 
     /**

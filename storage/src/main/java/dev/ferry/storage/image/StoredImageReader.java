@@ -62,6 +62,46 @@ public final class StoredImageReader implements ImageReader {
         ahead.begin();
     }
 
+    /**
+     * Has the node's cache fetch CRIU's files, as far as it keeps them: beyond that each chunk would take the place of one that was fetched before.
+     *
+     * @return plain bytes
+     */
+    public long fill() {
+        long room = fetcher.keeps();
+        long bytes = 0;
+        for (StoredFile file : manifest.getFilesList()) {
+            ChunkList chunks = file.getChunks();
+            int fit = 0;
+            while (fit < chunks.getLengthsCount() && room >= ChunkCache.bytesOf(chunks.getStored(fit))) {
+                room -= ChunkCache.bytesOf(chunks.getStored(fit++));
+            }
+            try (ByteSource source = open(first(chunks, fit))) {
+                for (ByteBuffer next = source.next(); next != null; next = source.next()) {
+                    bytes += next.remaining();
+                }
+            }
+            if (fit < chunks.getLengthsCount()) {
+                break;
+            }
+        }
+        return bytes;
+    }
+
+    private static ChunkList first(ChunkList list, int chunks) {
+        if (chunks == list.getLengthsCount()) {
+            return list;
+        }
+        return ChunkList.newBuilder()
+                .setHashes(list.getHashes().substring(0, chunks * ChunkName.BYTES))
+                .setChecks(list.getChecks().isEmpty() ? list.getChecks() : list.getChecks().substring(0, chunks * ChunkCheck.BYTES))
+                .addAllLengths(list.getLengthsList().subList(0, chunks))
+                .addAllPack(list.getPackList().subList(0, chunks))
+                .addAllOffset(list.getOffsetList().subList(0, chunks))
+                .addAllStored(list.getStoredList().subList(0, chunks))
+                .build();
+    }
+
     ByteBuffer takeWindow() {
         ByteBuffer window = windows.poll();
         return window == null ? ByteBuffer.allocateDirect(PageCutter.MOST_BYTES) : window.clear();
