@@ -9,11 +9,12 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.security.SecureRandom;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.Base64;
 import java.util.HexFormat;
 import java.util.Set;
-import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import javax.crypto.SecretKey;
 import javax.crypto.spec.SecretKeySpec;
 
@@ -24,7 +25,7 @@ import javax.crypto.spec.SecretKeySpec;
  */
 public record MasterKey(String id, SecretKey wrapping) {
     private static final int BYTES = 32;
-    private static final long COMMAND_SECONDS = 30;
+    private static final Duration COMMAND = Duration.ofSeconds(30);
 
     private static MasterKey of(byte[] key) {
         SecretKey root = new SecretKeySpec(key, Crypto.HMAC);
@@ -67,13 +68,22 @@ public record MasterKey(String id, SecretKey wrapping) {
      * @throws FerryException CONFIG_INVALID when it fails or takes more than 30 s
      */
     public static MasterKey ofCommand(String command) {
+        return ofCommand(command, COMMAND);
+    }
+
+    static MasterKey ofCommand(String command, Duration atMost) {
+        AtomicBoolean late = new AtomicBoolean();
         try {
             Process process = new ProcessBuilder("/bin/sh", "-c", command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
             process.getOutputStream().close();
-            var killer = Thread.ofVirtual().start(() -> killLate(process));
+            var killer = Thread.ofVirtual().start(() -> killLate(process, atMost, late));
             String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
             int status = process.waitFor();
             killer.interrupt();
+            killer.join();
+            if (late.get()) {
+                throw new FerryException(ErrorCode.CONFIG_INVALID, "The command for the master key, '" + command + "', did not answer within " + atMost.toSeconds() + " s");
+            }
             if (status != 0) {
                 throw new FerryException(ErrorCode.CONFIG_INVALID, "The command for the master key, '" + command + "', ended with status " + status);
             }
@@ -86,9 +96,12 @@ public record MasterKey(String id, SecretKey wrapping) {
         }
     }
 
-    private static void killLate(Process process) {
+    /** With what it has started, which has its output open and would be read for ever: first, for nobody knows whose they were when the shell is gone. */
+    private static void killLate(Process process, Duration atMost, AtomicBoolean late) {
         try {
-            if (!process.waitFor(COMMAND_SECONDS, TimeUnit.SECONDS)) {
+            if (!process.waitFor(atMost)) {
+                late.set(true);
+                process.descendants().forEach(ProcessHandle::destroyForcibly);
                 process.destroyForcibly();
             }
         } catch (InterruptedException ended) {
