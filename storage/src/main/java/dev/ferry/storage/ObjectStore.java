@@ -14,6 +14,9 @@ import java.util.Optional;
  * retries), STORE_REFUSED or STORE_FULL; the message names the store and the key.
  */
 public interface ObjectStore extends AutoCloseable {
+    /** In this time each request has ended, with all of its tries, also to a store that takes or gives a byte now and then. */
+    Duration LONGEST_REQUEST = Duration.ofMinutes(26);
+
     /** Puts an object; one of the same key is replaced. */
     void put(String key, ByteBuffer content);
 

@@ -1,5 +1,6 @@
 package dev.ferry.storage.image;
 
+import dev.ferry.storage.ObjectStore;
 import java.time.Duration;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
@@ -15,15 +16,12 @@ public final class PackBuffers {
     static final int MOST = 4;
     /** Of the array that an image gets when all others are in use. */
     static final int SMALL_BYTES = 2 << 20;
-    /** Each request to a store has a deadline and a number of tries; this is longer than all of them. */
-    private static final Duration LONGEST = Duration.ofMinutes(10);
-
     private final BlockingQueue<byte[]> free = new ArrayBlockingQueue<>(MOST);
     private final AtomicInteger made = new AtomicInteger();
     private final Duration longest;
 
     public PackBuffers() {
-        this(LONGEST);
+        this(ObjectStore.LONGEST_REQUEST);
     }
 
     /**

@@ -24,7 +24,7 @@ import okhttp3.OkHttpClient;
 final class S3Client {
     private static final Duration CONNECT = Duration.ofSeconds(5);
     private static final Duration TRANSFER = Duration.ofSeconds(30);
-    private static final Duration WHOLE_CALL = Duration.ofMinutes(5);
+    static final Duration WHOLE_CALL = Duration.ofMinutes(5);
 
     private S3Client() {}
 

@@ -8,6 +8,7 @@ import io.minio.errors.ServerException;
 import java.io.IOException;
 import java.security.GeneralSecurityException;
 import java.security.cert.CertificateException;
+import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
 import javax.net.ssl.SSLException;
@@ -26,6 +27,11 @@ final class S3Retry {
     private static final Set<String> FULL = Set.of("XMinioStorageFull", "QuotaExceeded", "EntityTooLarge", "InsufficientStorage");
 
     private final String store;
+
+    /** How long a request may take, with all of its tries and the pauses between them. */
+    static Duration longest() {
+        return S3Client.WHOLE_CALL.multipliedBy(TRIES).plusMillis((2 * FIRST_PAUSE_MILLIS << TRIES - 1) - 2 * FIRST_PAUSE_MILLIS);
+    }
 
     S3Retry(String store) {
         this.store = store;

@@ -143,4 +143,10 @@ class S3AnswersTest {
             assertThat(accepted.get()).isGreaterThanOrEqualTo(5);
         }
     }
+
+    /** Whoever gives up a pack that is on its way must have waited for all tries. */
+    @Test
+    void allTriesOfARequestHaveEndedInTheLongestTime() {
+        assertThat(S3Retry.longest()).isLessThan(ObjectStore.LONGEST_REQUEST);
+    }
 }
