@@ -37,6 +37,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Executors;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /** All images of a store. Safe for threads; one instance for each process. */
@@ -44,12 +46,18 @@ public final class Images {
     /** Length of the windows that runs of bytes are cut into, and of the buffers that carry them. */
     public static final int WINDOW_BYTES = 256 << 10;
 
+    /** Of a chunk's name, check and places in lists and maps, as much as each takes: by arithmetic, rounded up. */
+    private static final long TO_LOOK = 200;
+    private static final long TO_VERIFY = 160;
 
     private final ObjectStore store;
     private final PackBuffers packBuffers;
     private final Workers workers;
     private final ChunkFetcher fetcher;
     private final Collector collector;
+    private final ManifestMemory memory;
+    /** Of looks at all of the store one goes on at a time: each has memory of its own. */
+    private final ReentrantLock wholeStore;
 
     public Images(ObjectStore store) {
         this(store, () -> {});
@@ -67,7 +75,16 @@ public final class Images {
      * @param cache chunks that this node has had before
      */
     public Images(ObjectStore store, Runnable inWorker, Optional<ChunkCache> cache) {
+        this(store, inWorker, cache, Runtime.getRuntime().maxMemory());
+    }
+
+    /**
+     * @param heap how large it may become, in bytes
+     */
+    Images(ObjectStore store, Runnable inWorker, Optional<ChunkCache> cache, long heap) {
         this.store = store;
+        memory = new ManifestMemory(heap);
+        wholeStore = new ReentrantLock();
         packBuffers = new PackBuffers();
         workers = new Workers(inWorker);
         fetcher = new ChunkFetcher(store, cache);
@@ -81,6 +98,8 @@ public final class Images {
         workers = same.workers;
         fetcher = same.fetcher;
         collector = same.collector;
+        memory = same.memory;
+        wholeStore = same.wholeStore;
     }
 
     /**
@@ -134,7 +153,6 @@ public final class Images {
         try (StoredImageReader reader = new StoredImageReader(there.get(), fetcher)) {
             return reader.fill();
         }
-        return bytes;
     }
 
     /** An image that was copied ahead is whole: what it does not use of that may be collected. No writer of it may be open. */
@@ -182,6 +200,36 @@ public final class Images {
                 store.get(Keys.manifest(image))
                         .orElseThrow(() -> new FerryException(ErrorCode.IMAGE_NOT_FOUND, "Image " + image + " is not in " + store.describe()));
         return ManifestFormat.readOf(image, object);
+    }
+
+    /** What whole manifests may take here. */
+    public ManifestMemory memory() {
+        return memory;
+    }
+
+    /** As {@link ManifestMemory#with}, of images of this store. */
+    public <T, E extends Exception> T within(List<String> images, long bytesOfPiece, ManifestMemory.Work<T, E> work) throws E {
+        return memory.with(store, images, bytesOfPiece, work);
+    }
+
+    /**
+     * Looks at whole images, as soon as there is memory for what lists their chunks.
+     *
+     * @throws FerryException IMAGE_NOT_FOUND, MANIFEST_CORRUPT, FORMAT_UNKNOWN, OBJECT_TOO_LARGE, DEADLINE_EXCEEDED, STORE_*
+     */
+    public <T> T look(List<String> images, Function<List<ImageReader>, T> look) {
+        return within(
+                images,
+                TO_LOOK,
+                () -> {
+                    List<ImageReader> readers = new ArrayList<>();
+                    try {
+                        images.forEach(image -> readers.add(read(image)));
+                        return look.apply(readers);
+                    } finally {
+                        readers.forEach(ImageReader::close);
+                    }
+                });
     }
 
     /**
@@ -248,7 +296,7 @@ public final class Images {
     public Verification verify(String image) {
         ObjectStore fresh = store.fresh();
         try (ChunkFetcher fetching = new ChunkFetcher(fresh, Optional.empty())) {
-            return ImageVerifier.verify(StoredManifest.open(fresh, image).whole(), fetching);
+            return memory.with(fresh, List.of(image), TO_VERIFY, () -> ImageVerifier.verify(StoredManifest.open(fresh, image).whole(), fetching));
         }
     }
 
@@ -291,9 +339,19 @@ public final class Images {
         return collector.collect(terms, dryRun);
     }
 
+    /** As the other, by whoever knows whether there must be images. */
+    public Collection collect(Collector.Terms terms, boolean dryRun, boolean hasImages) {
+        return collector.collect(terms, dryRun, hasImages);
+    }
+
     /** What the store holds, and for which job. */
     public StoreStats stats() {
-        return Statistics.of(store);
+        wholeStore.lock();
+        try {
+            return Statistics.of(store, memory);
+        } finally {
+            wholeStore.unlock();
+        }
     }
 
     /**
@@ -303,8 +361,11 @@ public final class Images {
      */
     public StoreCheck check(boolean quick) {
         ObjectStore fresh = store.fresh();
+        wholeStore.lock();
         try (ChunkFetcher fetching = new ChunkFetcher(fresh, Optional.empty())) {
-            return Checker.check(fresh, fetching, quick);
+            return Checker.check(fresh, fetching, memory, quick);
+        } finally {
+            wholeStore.unlock();
         }
     }
 
@@ -329,8 +390,3 @@ public final class Images {
         return new StoredImageReader(manifest.tree(), fetcher).open(manifest.list(entry.getChunks()), offset);
     }
 }
-    /** As the other, by whoever knows whether there must be images. */
-    public Collection collect(Collector.Terms terms, boolean dryRun, boolean hasImages) {
-        return collector.collect(terms, dryRun, hasImages);
-    }
-

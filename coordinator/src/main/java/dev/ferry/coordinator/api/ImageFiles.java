@@ -25,6 +25,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
@@ -38,7 +39,7 @@ import java.util.concurrent.TimeUnit;
 final class ImageFiles {
     /** A chunk's names and places, in the manifest as it comes and goes, in maps and lists: measured by arithmetic, rounded up. */
     private static final long BYTES_OF_CHUNK = 512;
-    /** Transfers get one of so many parts of the heap. */
+    /** The manifests of files that come in get one of so many parts of the heap, together, while they are read and wait for memory. */
     private static final long PART = 3;
     private static final long PARTS_OF_MANIFEST = 32;
     private static final long FIRST = 1;
@@ -53,8 +54,7 @@ final class ImageFiles {
     private final int ownParallel;
     /** Of each user that ever moved one: who moves several leaves a turn to others. */
     private final Map<String, Semaphore> ownTurns = new ConcurrentHashMap<>();
-    private final int memoryKibibytes;
-    private final Semaphore memory;
+    private final long heap;
 
     ImageFiles(StateStore store, Images images, Gate gate, ImageFilesConfig config) {
         this.store = store;
@@ -65,8 +65,7 @@ final class ImageFiles {
         silence = Durations.parse(config.silence());
         turns = new Semaphore(parallel, true);
         ownParallel = Math.max(1, parallel - 1);
-        memoryKibibytes = (int) Math.min(Integer.MAX_VALUE, (Runtime.getRuntime().maxMemory() >> 10) / PART);
-        memory = new Semaphore(memoryKibibytes, true);
+        heap = Runtime.getRuntime().maxMemory();
     }
 
     /** After how long without a byte a transfer is given up. */
@@ -104,30 +103,13 @@ final class ImageFiles {
         }
     }
 
-    /** What the chunks of an image take of memory is waited for: all transfers together leave most of it to everything else. */
-    private <T> T within(long chunks, Transfer<T> transfer) throws IOException, InterruptedException {
-        long kibibytes = chunks * BYTES_OF_CHUNK >> 10;
-        if (kibibytes > memoryKibibytes) {
-            throw new FerryException(
-                    ErrorCode.INVALID_ARGUMENT, "An image of " + chunks + " chunks needs " + (kibibytes >> 10) + " MiB of memory to be moved, and this coordinator has " + (memoryKibibytes >> 10) + " MiB for that: give it a larger heap (FERRY_JAVA_OPTS)");
-        }
-        if (!memory.tryAcquire((int) kibibytes, silence.toMillis(), TimeUnit.MILLISECONDS)) {
-            throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, "Other images that are exported or imported took all memory for that, and none ended within " + silence.toSeconds() + " s");
-        }
-        try {
-            return transfer.run();
-        } finally {
-            memory.release((int) kibibytes);
-        }
-    }
-
     /**
      * @return bytes that were written
      * @throws FerryException IMAGE_NOT_FOUND, CHUNK_CORRUPT, CHUNK_MISSING, MANIFEST_CORRUPT, STORE_*, DEADLINE_EXCEEDED
      */
     long export(String image, OutputStream to) throws IOException, InterruptedException {
         Image found = store.transact(state -> state.image(image)).orElseThrow(() -> new FerryException(ErrorCode.IMAGE_NOT_FOUND, "There is no image '" + image + "'"));
-        return inTurn(() -> within(found.getChunks(), () -> images.exportFile(found.getId(), to)));
+        return inTurn(() -> images.within(List.of(found.getId()), BYTES_OF_CHUNK, () -> images.exportFile(found.getId(), to)));
     }
 
     /**
@@ -137,8 +119,8 @@ final class ImageFiles {
     ImportImageResponse load(ImportTerms terms, InputStream from) throws IOException, InterruptedException {
         return inTurn(
                 () -> {
-                    ImageFile file = ImageFile.open(from, "that was sent", largest, Runtime.getRuntime().maxMemory() / PARTS_OF_MANIFEST);
-                    return within(file.chunks(), () -> take(terms, file));
+                    ImageFile file = ImageFile.open(from, "that was sent", largest, heap / PARTS_OF_MANIFEST, heap / PART / parallel);
+                    return images.memory().within(file.chunks() * BYTES_OF_CHUNK, silence, () -> take(terms, file));
                 });
     }
 

@@ -52,12 +52,12 @@ public final class ImageVerbs {
 
     public ImageDetails details(String id) {
         Image image = find(id);
-        ImageDetails.Builder details = ImageDetails.newBuilder().setImage(image);
-        Manifest manifest;
-        try (ImageReader reader = images.read(id)) {
-            manifest = reader.manifest();
-            details.setSpec(manifest.getSpec()).setContent(ImageLook.content(reader));
-        }
+        return images.look(List.of(id), readers -> details(image, readers.getFirst()));
+    }
+
+    private static ImageDetails details(Image image, ImageReader reader) {
+        Manifest manifest = reader.manifest();
+        ImageDetails.Builder details = ImageDetails.newBuilder().setImage(image).setSpec(manifest.getSpec()).setContent(ImageLook.content(reader));
         for (StoredFile file : manifest.getFilesList()) {
             details.addParts(ImagePart.newBuilder().setName(file.getName()).setBytes(file.getSize()).setChunks(file.getChunks().getLengthsCount()));
         }
@@ -71,7 +71,7 @@ public final class ImageVerbs {
 
     /** What two images share; they need not be of one job. */
     public ImageDiff diff(String first, String second) {
-        return ImageLook.diff(images.manifest(find(first).getId()), images.manifest(find(second).getId()));
+        return images.look(List.of(find(first).getId(), find(second).getId()), readers -> ImageLook.diff(readers.getFirst().manifest(), readers.getLast().manifest()));
     }
 
     public VerifyImageResponse verify(String id) {

@@ -115,6 +115,24 @@ final class ChunkListFormat {
         return list.setHashes(hashes.toByteString()).setChecks(checks.toByteString()).build();
     }
 
+    /**
+     * How many chunks a list has; nothing is made of it.
+     *
+     * @throws IOException when this is no such list
+     */
+    static long count(ChunkList packed) throws IOException {
+        CodedInputStream in = packed.getPlaces().newCodedInput();
+        long chunks = 0;
+        while (!in.isAtEnd()) {
+            int ignored = in.readUInt32();
+            if (in.readUInt32() != ZEROS && in.readUInt32() != 0) {
+                long unused = in.readUInt64();
+            }
+            chunks++;
+        }
+        return chunks;
+    }
+
     private static void require(boolean holds, String otherwise) throws IOException {
         if (!holds) {
             throw new IOException("it has " + otherwise);

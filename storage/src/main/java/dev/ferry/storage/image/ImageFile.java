@@ -93,15 +93,17 @@ public final class ImageFile {
      * @throws FerryException IMAGE_FILE_CORRUPT, FORMAT_UNKNOWN, INVALID_ARGUMENT when it is too long
      */
     public static ImageFile open(InputStream file, String name, long atMost) throws IOException {
-        return open(file, name, atMost, LONGEST_MANIFEST);
+        return open(file, name, atMost, LONGEST_MANIFEST, Long.MAX_VALUE);
     }
 
     /**
      * As the other.
      *
      * @param manifestAtMost how many bytes its manifest may have, which is read into memory
+     * @param memoryAtMost how many bytes of memory may become of it
+     * @throws FerryException OBJECT_TOO_LARGE too
      */
-    public static ImageFile open(InputStream file, String name, long atMost, long manifestAtMost) throws IOException {
+    public static ImageFile open(InputStream file, String name, long atMost, long manifestAtMost, long memoryAtMost) throws IOException {
         Counted from = new Counted(file, name, atMost);
         byte[] begin = from.readNBytes(MAGIC.length);
         if (!Arrays.equals(begin, MAGIC)) {
@@ -124,7 +126,7 @@ public final class ImageFile {
         }
         Manifest manifest;
         try {
-            manifest = ManifestFormat.read("in the file", object);
+            manifest = ManifestFormat.read("in the file", object, ReadBudget.ofManifest("in the file").within(memoryAtMost));
         } catch (FerryException unreadable) {
             if (unreadable.code() == ErrorCode.FORMAT_UNKNOWN || unreadable.code() == ErrorCode.OBJECT_TOO_LARGE) {
                 throw unreadable;

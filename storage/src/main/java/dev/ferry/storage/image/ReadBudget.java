@@ -60,6 +60,11 @@ public final class ReadBudget {
         return new ReadBudget("The manifest of image " + image, Runtime.getRuntime().maxMemory() / PARTS_OF_MEMORY / together);
     }
 
+    /** One that is not larger than so many bytes. */
+    ReadBudget within(long bytes) {
+        return new ReadBudget(what, Math.min(atMost, bytes));
+    }
+
     /**
      * @throws FerryException OBJECT_TOO_LARGE: not so much may be taken
      */

@@ -8,7 +8,11 @@ import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.Manifest;
 import dev.ferry.proto.v1.ManifestHead;
 import dev.ferry.proto.v1.ManifestPart;
+import dev.ferry.proto.v1.StoredFile;
+import dev.ferry.proto.v1.StoredVolume;
+import dev.ferry.proto.v1.VolumeEntry;
 import dev.ferry.storage.ObjectStore;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
@@ -119,6 +123,32 @@ public final class StoredManifest {
         }
         ReadBudget budget = ReadBudget.ofManifest(image, together);
         return ManifestLists.putBack(image, tree(), ManifestFormat.once(image, index -> list(head, index, budget)), budget);
+    }
+
+    /** How many chunks it has, a file or an entry of a volume counted as two, for it takes as much memory. Lists that are parts of their own are read for that, one after the other, and not kept. */
+    public long pieces() {
+        long pieces = 2L * tree().getFilesCount();
+        for (StoredFile file : tree().getFilesList()) {
+            pieces += chunks(file.getChunks());
+        }
+        for (StoredVolume volume : tree().getVolumesList()) {
+            pieces += 2L * volume.getEntriesCount();
+            for (VolumeEntry entry : volume.getEntriesList()) {
+                pieces += chunks(entry.getChunks());
+            }
+        }
+        return pieces;
+    }
+
+    private long chunks(ChunkList ofTree) {
+        if (head == null) {
+            return ofTree.getLengthsCount();
+        }
+        try {
+            return ChunkListFormat.count(ofTree.getPart() == 0 ? ofTree : list(head, ofTree.getPart(), ReadBudget.ofManifest(image, together)));
+        } catch (IOException malformed) {
+            throw ManifestFormat.corrupt(image, malformed);
+        }
     }
 
     private ChunkList list(ManifestHead from, int index, ReadBudget budget) {

@@ -1,22 +1,23 @@
 package dev.ferry.storage.upkeep;
 
 import dev.ferry.common.FerryException;
-import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Hold;
 import dev.ferry.proto.v1.Manifest;
 import dev.ferry.proto.v1.StoreCheck;
 import dev.ferry.proto.v1.StoreFinding;
 import dev.ferry.proto.v1.StoreRecord;
 import dev.ferry.storage.Images;
+import dev.ferry.storage.ManifestMemory;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.image.ChunkFetcher;
 import dev.ferry.storage.image.ImageVerifier;
 import dev.ferry.storage.image.Keys;
-import dev.ferry.storage.image.ManifestFormat;
 import dev.ferry.storage.image.Records;
+import dev.ferry.storage.image.StoredManifest;
 import dev.ferry.storage.seal.KeyRing;
 import java.nio.ByteBuffer;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -34,36 +35,44 @@ public final class Checker {
     private final Map<String, Long> packs = new TreeMap<>();
     private final Set<String> named = new HashSet<>();
     private final Set<String> holds = new HashSet<>();
+    /** Holds, also those that can't be read. */
+    private final Set<String> looked = new HashSet<>();
+    private final ManifestMemory memory;
+    /** Whether a manifest could not be read: which packs it names is not known. */
+    private boolean unread;
 
-    private Checker(ObjectStore store, ChunkFetcher fetcher, boolean quick) {
+    private Checker(ObjectStore store, ChunkFetcher fetcher, ManifestMemory memory, boolean quick) {
         this.store = store;
+        this.memory = memory;
         this.quick = quick;
         verifier = new ImageVerifier(fetcher);
     }
 
     /**
      * @param quick not the chunks in packs
-     * @throws FerryException STORE_* when the store does not answer, which says nothing of what it holds
+     * @param memory for whole manifests; one that is larger than all of it is noted and not checked
+     * @throws FerryException STORE_* when the store does not answer, which says nothing of what it holds; DEADLINE_EXCEEDED: there is no memory now
      */
-    public static StoreCheck check(ObjectStore store, ChunkFetcher fetcher, boolean quick) {
-        Checker checker = new Checker(store, fetcher, quick);
+    public static StoreCheck check(ObjectStore store, ChunkFetcher fetcher, ManifestMemory memory, boolean quick) {
+        Checker checker = new Checker(store, fetcher, memory, quick);
         checker.run();
         return checker.told.build();
     }
 
     private void run() {
-        // Packs last: one that a manifest names was there before the manifest.
         store.entries("").stream().filter(object -> !object.key().startsWith(Keys.PACKS)).forEach(this::object);
         for (ObjectStore.Entry pack : store.entries(Keys.PACKS)) {
             count(pack);
             packs.put(pack.key(), pack.bytes());
         }
+        // Behind the packs, and manifests behind holds: whoever sent one of them meanwhile has a hold, or a manifest by now.
+        store.list(Keys.HOLDS).stream().filter(key -> !looked.contains(key)).forEach(this::hold);
         store.list(Keys.manifests(Optional.empty())).forEach(this::manifest);
         for (String pack : packs.keySet()) {
             Optional<String> hold = Keys.holdOf(pack);
             if (hold.isEmpty()) {
                 find(pack, "is no pack, but lies among them", false);
-            } else if (!named.contains(pack) && !holds.contains(hold.get())) {
+            } else if (!unread && !named.contains(pack) && !holds.contains(hold.get())) {
                 find(pack, "no image and no dump under way needs it; a collection frees its " + packs.get(pack) + " bytes", false);
             }
         }
@@ -81,7 +90,7 @@ public final class Checker {
         count(object);
         String key = object.key();
         if (key.startsWith(Keys.HOLDS)) {
-            record(key).ifPresent(record -> hold(key, record.getHold()));
+            hold(key);
         } else if (key.startsWith(Keys.CONDEMNED)) {
             record(key).filter(record -> !Keys.condemned(record.getCondemned().getPack()).equals(key)).ifPresent(record -> find(key, "speaks of another pack: " + record.getCondemned().getPack(), true));
         } else if (key.equals(Keys.IDENTITY)) {
@@ -105,6 +114,11 @@ public final class Checker {
         }
     }
 
+    private void hold(String key) {
+        looked.add(key);
+        record(key).ifPresent(record -> hold(key, record.getHold()));
+    }
+
     private void hold(String key, Hold hold) {
         holds.add(key);
         named.addAll(hold.getPacksList());
@@ -116,29 +130,43 @@ public final class Checker {
     private void manifest(String key) {
         try {
             String image = Keys.image(key);
-            Optional<byte[]> object = store.get(key);
-            if (object.isEmpty()) {
-                return;
-            }
-            if (Records.isRecord(object.get())) {
-                if (!Records.read(key, object.get()).getGivenUp().getImage().equals(image)) {
-                    find(key, "speaks of another dump", true);
-                }
-                return;
-            }
-            Manifest manifest = ManifestFormat.read(image, object.get());
-            told.setImages(told.getImages() + 1);
-            named.addAll(manifest.getPacksList());
-            if (!manifest.getImage().getId().equals(image)) {
-                find(key, "is the manifest of image '" + manifest.getImage().getId() + "'", true);
-            }
-            if (places(key, manifest) && !quick) {
-                chunks(key, manifest);
-            }
+            boolean ignored =
+                    memory.with(
+                            store,
+                            List.of(image),
+                            PackUse.BYTES,
+                            () -> {
+                                manifest(key, StoredManifest.open(store, image));
+                                return true;
+                            });
         } catch (FerryException broken) {
             requireDamage(broken);
-            find(key, broken.getMessage(), true);
+            switch (broken.code()) {
+                case IMAGE_NOT_FOUND -> mark(key);
+                case OBJECT_TOO_LARGE -> {
+                    unread = true;
+                    find(key, "was not checked: " + broken.getMessage(), false);
+                }
+                default -> {
+                    unread = true;
+                    find(key, broken.getMessage(), true);
+                }
+            }
         }
+    }
+
+    private void manifest(String key, StoredManifest stored) {
+        Manifest manifest = stored.whole();
+        told.setImages(told.getImages() + 1);
+        named.addAll(manifest.getPacksList());
+        if (places(key, manifest) && !quick) {
+            chunks(key, manifest);
+        }
+    }
+
+    /** What lies in the place of a dump that was given up, unless it was deleted meanwhile. */
+    private void mark(String key) {
+        record(key).filter(record -> !record.getGivenUp().getImage().equals(Keys.image(key))).ifPresent(record -> find(key, "speaks of another dump", true));
     }
 
     /** Whether all packs are there and long enough. */
@@ -147,7 +175,8 @@ public final class Checker {
         use.add(manifest);
         boolean whole = true;
         for (Map.Entry<String, Long> end : new TreeMap<>(use.ends()).entrySet()) {
-            Optional<String> problem = packs.containsKey(end.getKey()) ? tooShort(end.getKey(), end.getValue()) : Optional.of("is not there");
+            // Whether it was listed says nothing: it may be younger than the list.
+            Optional<String> problem = tooShort(end.getKey(), end.getValue());
             if (problem.isPresent() && store.get(key).isPresent()) {
                 whole = false;
                 find(end.getKey(), problem.get() + "; image " + manifest.getImage().getId() + " needs " + end.getValue() + " bytes of it", true);
@@ -175,10 +204,11 @@ public final class Checker {
         }
     }
 
-    /** A store that does not answer says nothing of what it holds. */
+    /** A store that does not answer says nothing of what it holds, nor does a process that has no memory now. */
     private static void requireDamage(FerryException failed) {
-        if (failed.code() == ErrorCode.STORE_UNREACHABLE || failed.code() == ErrorCode.STORE_REFUSED || failed.code() == ErrorCode.STORE_FULL) {
-            throw failed;
+        switch (failed.code()) {
+            case STORE_UNREACHABLE, STORE_REFUSED, STORE_FULL, DEADLINE_EXCEEDED, CANCELLED -> throw failed;
+            default -> {}
         }
     }
 }

@@ -1,29 +1,56 @@
 package dev.ferry.storage.upkeep;
 
+import dev.ferry.common.FerryException;
+import dev.ferry.common.Sizes;
 import dev.ferry.proto.v1.ChunkList;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Manifest;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 
-/** Which parts of which packs images need, each chunk counted once however many images need it: 8 bytes of memory for each. */
+/** Which parts of which packs images need, each chunk counted once however many images need it: 8 bytes of memory for each, of a quarter of the heap at most. */
 final class PackUse {
+    /** Of memory, for each chunk of a manifest that is read to be added. */
+    static final long BYTES = 160;
+
+    private static final int PARTS_OF_MEMORY = 4;
+    /** A pack's key and its place in the map. */
+    private static final int PACK = 256;
     /** Longer than any stored chunk. */
     private static final int LENGTH_BITS = 24;
 
     private static final int FIRST = 64;
 
     private final Map<String, Chunks> packs = new HashMap<>();
+    private final long most;
+    private long taken;
+
+    PackUse() {
+        this(Runtime.getRuntime().maxMemory() / PARTS_OF_MEMORY);
+    }
+
+    /**
+     * @param most bytes of memory
+     */
+    PackUse(long most) {
+        this.most = most;
+    }
 
     /** Chunks of one pack as offset and length in one number; sorted and without doubles up to a point. */
-    private static final class Chunks {
+    private final class Chunks {
         private long[] chunks = new long[FIRST];
         private int count;
+
+        Chunks() {
+            take(PACK + (long) FIRST * Long.BYTES);
+        }
 
         void add(long offset, int stored) {
             if (count == chunks.length) {
                 compact();
                 if (count > chunks.length / 2) {
+                    take((long) chunks.length * Long.BYTES);
                     chunks = Arrays.copyOf(chunks, chunks.length * 2);
                 }
             }
@@ -52,6 +79,17 @@ final class PackUse {
         }
     }
 
+    private void take(long bytes) {
+        taken += bytes;
+        if (taken > most) {
+            throw new FerryException(
+                    ErrorCode.OBJECT_TOO_LARGE, "What images need of their packs can't be counted in " + Sizes.format(most) + ", the part of its heap that this process has for it: start it with a larger one (FERRY_JAVA_OPTS=-Xmx)");
+        }
+    }
+
+    /**
+     * @throws FerryException OBJECT_TOO_LARGE: there is no memory for more
+     */
     void add(Manifest manifest) {
         manifest.getFilesList().forEach(file -> add(manifest, file.getChunks()));
         manifest.getVolumesList().forEach(volume -> volume.getEntriesList().forEach(entry -> add(manifest, entry.getChunks())));

@@ -5,6 +5,7 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.JobStats;
 import dev.ferry.proto.v1.StoreStats;
+import dev.ferry.storage.ManifestMemory;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.image.Keys;
 import dev.ferry.storage.image.StoredManifest;
@@ -18,18 +19,21 @@ public final class Statistics {
     private Statistics() {}
 
     /**
-     * @throws FerryException MANIFEST_CORRUPT, RECORD_CORRUPT, FORMAT_UNKNOWN, STORE_*
+     * @throws FerryException MANIFEST_CORRUPT, RECORD_CORRUPT, FORMAT_UNKNOWN, OBJECT_TOO_LARGE, DEADLINE_EXCEEDED, STORE_*
      */
-    public static StoreStats of(ObjectStore store) {
+    public static StoreStats of(ObjectStore store, ManifestMemory memory) {
         List<ObjectStore.Entry> all = store.entries("");
         References references = References.read(store, Runnable::run);
         PackUse use = new PackUse();
         Map<String, JobStats.Builder> jobs = new TreeMap<>();
         for (String key : store.list(Keys.manifests(Optional.empty()))) {
             try {
-                StoredManifest manifest = StoredManifest.open(store, Keys.image(key));
-                use.add(manifest.whole());
-                count(jobs.computeIfAbsent(Keys.job(Keys.image(key)), job -> JobStats.newBuilder().setJob(job)), manifest.image());
+                Image image = memory.with(store, List.of(Keys.image(key)), PackUse.BYTES, () -> {
+                    StoredManifest manifest = StoredManifest.open(store, Keys.image(key));
+                    use.add(manifest.whole());
+                    return manifest.image();
+                });
+                count(jobs.computeIfAbsent(Keys.job(Keys.image(key)), job -> JobStats.newBuilder().setJob(job)), image);
             } catch (FerryException failed) {
                 // Deleted meanwhile, or given up.
                 if (failed.code() != ErrorCode.IMAGE_NOT_FOUND) {
