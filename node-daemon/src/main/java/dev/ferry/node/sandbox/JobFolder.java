@@ -15,6 +15,9 @@ public record JobFolder(Path path) {
     /** Begin of the names of files that hold parts of logs that were cut off. */
     public static final String LOG_CUT = "log-cut-";
 
+    /** Beside {@link #root}. */
+    static final String HIDDEN = "hidden";
+
     private static final List<String> VOLUMES = List.of("ctl", "log", "tmp", "work");
 
     /** Skeleton of the sandbox's root. */
@@ -35,6 +38,11 @@ public record JobFolder(Path path) {
     /** Where CRIU's socket and logs of one run lie. */
     public Path criu(String run) {
         return path.resolve("criu-" + run);
+    }
+
+    /** Holds an empty folder for each of the machine's top-level folders that no job may see: it is seen in that one's place. */
+    public Path hidden() {
+        return path.resolve(HIDDEN);
     }
 
     /** In which order CRIU asked for an image's files when the job came back; not there: it never did, here. */

@@ -31,12 +31,14 @@ import java.util.stream.Stream;
  * @param links top-level symlinks of the skeleton and their targets
  * @param binds in the order in which they must be mounted
  * @param runtimeBinds what runc binds by itself in a user namespace, where it may not make device nodes
- * @param masks paths in the sandbox that are hidden by an empty folder
+ * @param masks paths in the sandbox, below its top, that are hidden by an empty folder
  * @param devices nodes of devices beside those that every sandbox has
  * @param outside those of the binds that the job asked for, with what lay there when the plan was made
  */
 public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> runtimeBinds, List<String> masks, List<DeviceNode> devices, List<Outside> outside) {
     private static final Set<String> NOT_SHOWN = Set.of("dev", "proc", "sys", "run", "tmp", "boot", "lost+found", ".ferry", "scratch");
+
+    private static final Path MACHINE = Path.of("/");
 
     /** Where a stand-in's GPUs are seen in a sandbox. */
     public static final String STAND_IN_GPUS = "/.ferry/gpu";
@@ -148,7 +150,7 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
         if (ownRoot && !Files.isDirectory(Path.of(spec.getRootfs()))) {
             throw refused("--rootfs " + spec.getRootfs() + " is not a folder on this node");
         }
-        Path base = ownRoot ? Path.of(spec.getRootfs()).toRealPath() : Path.of("/");
+        Path base = ownRoot ? Path.of(spec.getRootfs()).toRealPath() : MACHINE;
         Map<String, String> links = new LinkedHashMap<>();
         Map<String, Bind> binds = new TreeMap<>(Comparator.comparingLong(RootPlan::depth).thenComparing(Comparator.naturalOrder()));
         try (DirectoryStream<Path> entries = Files.newDirectoryStream(base)) {
@@ -160,7 +162,9 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
                 if (Files.isSymbolicLink(entry)) {
                     links.put(name, Files.readSymbolicLink(entry).toString());
                 } else if (Files.isDirectory(entry)) {
-                    binds.put("/" + name, new Bind(entry, "/" + name, true));
+                    // A mask would lie right over the mount, which CRIU does not save; and images from where it is not hidden know a mount of this place.
+                    Path source = base.equals(MACHINE) && isHidden(entry, hidden) ? folder.hidden().resolve(name) : entry;
+                    binds.put("/" + name, new Bind(source, "/" + name, true));
                 }
             }
         }
@@ -177,6 +181,7 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
         // Whatever lies above another mount comes before it.
         for (Bind bind : mounts.stream().map(RootPlan::bind).distinct().sorted(Comparator.comparingLong(bind -> depth(bind.destination()))).toList()) {
             checkDestination(bind, own, links);
+            requireSeen(bind, binds, folder);
             checkMountPoint(bind, binds.values(), own);
             if (!taken.add(bind.destination())) {
                 throw refused("mount destination " + bind.destination() + " is asked for twice");
@@ -217,7 +222,11 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
         for (String name : OWN_FOLDERS) {
             Files.createDirectories(root.resolve(name));
         }
+        Path hidden = root.resolveSibling(JobFolder.HIDDEN);
         for (Bind bind : binds) {
+            if (bind.source().startsWith(hidden)) {
+                Files.createDirectories(bind.source());
+            }
             if (!below(bind.destination(), binds)) {
                 makeMountPoint(root.resolve(bind.destination().substring(1)), bind.source());
             }
@@ -278,6 +287,14 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
         }
     }
 
+    private static void requireSeen(Bind bind, Map<String, Bind> binds, JobFolder folder) {
+        String top = "/" + Path.of(bind.destination()).getName(0);
+        Bind above = binds.get(top);
+        if (!top.equals(bind.destination()) && above != null && above.source().startsWith(folder.hidden())) {
+            throw refused("mount destination " + bind.destination() + ": " + top + " is hidden from jobs on this node; mount something at " + top + " itself, or use another top-level folder");
+        }
+    }
+
     /** Mount points are made in the sandbox's own volumes only: elsewhere, what is mounted below needs a place that is there. */
     private static void checkMountPoint(Bind bind, Collection<Bind> binds, Set<String> volumes) {
         binds.stream()
@@ -306,15 +323,21 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
         }
     }
 
+    /** For what lies deeper; a top-level folder that is hidden is not mounted at all. */
     private static List<String> masks(Path base, List<Path> hidden, Map<String, Bind> binds) {
         List<String> masks = new ArrayList<>();
         for (Path path : hidden) {
             Path absolute = path.toAbsolutePath().normalize();
-            if (base.toString().equals("/") && absolute.getNameCount() > 0 && showsBase(absolute.getName(0).toString(), binds) && !binds.containsKey(absolute.toString()) && Files.isDirectory(absolute)) {
+            if (base.equals(MACHINE) && absolute.getNameCount() > 0 && showsBase(absolute.getName(0).toString(), binds) && !binds.containsKey(absolute.toString()) && Files.isDirectory(absolute)) {
                 masks.add(absolute.toString());
             }
         }
         return masks;
+    }
+
+    /** Whether one of the machine's top-level folders is named among those that no job may see. */
+    private static boolean isHidden(Path folder, List<Path> hidden) {
+        return hidden.stream().anyMatch(path -> path.toAbsolutePath().normalize().equals(folder));
     }
 
     /** Whether the machine's own top-level folder is seen by that name. */

@@ -23,6 +23,9 @@ import java.util.Map;
 final class TestingSandbox implements AutoCloseable {
     static final Duration SOON = Duration.ofSeconds(20);
 
+    /** As the default policy says. */
+    private static final List<Path> HIDDEN = List.of(Path.of("/etc/ssh"), Path.of("/root"));
+
     private final Path base;
     private final String group = "ferrytest-" + Ids.random(6);
     private final CgroupLayout layout = CgroupLayout.ofThisMachine();
@@ -60,7 +63,7 @@ final class TestingSandbox implements AutoCloseable {
                 }
             }
         }
-        RootPlan plan = RootPlan.of(spec, folder, List.of());
+        RootPlan plan = RootPlan.of(spec, folder, HIDDEN);
         plan.makeSkeleton(folder.root());
         JobCgroup cgroup = new JobCgroup(layout, group + "/" + name);
         cgroup.create(2000, 2L << 30);
@@ -90,7 +93,7 @@ final class TestingSandbox implements AutoCloseable {
                 }
             }
         }
-        RootPlan plan = RootPlan.of(from.spec(), folder, List.of());
+        RootPlan plan = RootPlan.of(from.spec(), folder, HIDDEN);
         plan.makeSkeleton(folder.root());
         JobCgroup cgroup = new JobCgroup(layout, group + "/" + name);
         cgroup.create(2000, 2L << 30);

@@ -49,6 +49,25 @@ class RootPlanTest {
     }
 
     @Test
+    void aTopLevelFolderOfTheMachineThatIsHiddenIsAnEmptyOne() throws IOException {
+        JobFolder job = new JobFolder(folder.resolve("job"));
+        List<Path> hidden = List.of(Path.of("/usr/bin"), Path.of("/etc"), Path.of("/etc/ssl"));
+        RootPlan plan = RootPlan.of(JobSpec.getDefaultInstance(), job, hidden);
+        plan.makeSkeleton(job.root());
+        RootPlan.Bind empty = plan.binds().stream().filter(bind -> bind.destination().equals("/etc")).findFirst().orElseThrow();
+        assertThat(empty.source()).startsWith(job.path()).isEmptyDirectory();
+        assertThat(empty.readOnly()).isTrue();
+        assertThat(job.root().resolve("etc")).isEmptyDirectory();
+        // Below it there is nothing to be hidden.
+        assertThat(plan.masks()).containsExactly("/usr/bin");
+
+        JobSpec.Builder below = JobSpec.newBuilder().addMounts(Mount.newBuilder().setSource(outside.toString()).setDestination("/etc/ssl"));
+        assertThatThrownBy(() -> RootPlan.of(below.build(), job, hidden)).isInstanceOf(FerryException.class).hasMessageContaining("/etc is hidden from jobs on this node");
+        JobSpec.Builder instead = JobSpec.newBuilder().addMounts(Mount.newBuilder().setSource(outside.toString()).setDestination("/etc"));
+        assertThat(RootPlan.of(instead.build(), job, hidden).binds()).contains(new RootPlan.Bind(outside, "/etc", false));
+    }
+
+    @Test
     void whatIsMountedInAMountComesAfterItAndNeedsItsPlaceThere() throws IOException {
         assertThat(plan("/data/inner", "/data").binds()).extracting(RootPlan.Bind::destination).containsSubsequence("/data", "/data/inner");
         refused("mount destination /data/in does not exist in " + outside + ", which is /data in the sandbox", "/data/in", "/data");
