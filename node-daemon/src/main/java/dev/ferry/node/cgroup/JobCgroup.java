@@ -250,7 +250,7 @@ public final class JobCgroup {
     /** A v1 freezer keeps a killed process until it is thawed; v2 lets it die. */
     public void letTheKilledDie() throws IOException {
         if (layout.unified().isEmpty()) {
-            setFrozen(false);
+            thaw(freezerFolder());
         }
     }
 

@@ -92,6 +92,36 @@ final class EndActions {
         }
     }
 
+    /**
+     * After a start or a restore that failed: what came of it must not live. What goes wrong here is added to the failure; the agent sees to it
+     * that nothing of it runs before it is told.
+     */
+    static void undoCreation(LocalJob job, Throwable failure) {
+        try {
+            killAll(job);
+            job.releaseKernel();
+            job.clearFolder();
+        } catch (InterruptedException ending) {
+            Thread.currentThread().interrupt();
+            failure.addSuppressed(ending);
+        } catch (Exception | Error again) {
+            failure.addSuppressed(again);
+        }
+    }
+
+    /**
+     * Kills whatever is in the job's control group and in those below it.
+     *
+     * @throws FerryException INTERNAL when something is left
+     */
+    static void killAll(LocalJob job) throws IOException {
+        job.cgroup().killAll();
+        killGroup(job, SOON);
+        if (!job.cgroup().isEmpty()) {
+            throw job.cgroup().undying(SOON);
+        }
+    }
+
     /** Kills whatever is in the job's control group, when its first process is not known. */
     static void killGroup(LocalJob job, Duration atMost) throws IOException {
         job.cgroup().kill(atMost);

@@ -72,7 +72,7 @@ final class JobAgent {
         if (!record.hasOpenCommand() && record.getState() == LocalState.LOCAL_KILLED && record.getDiscarded() && job.isCleared()) {
             return;
         }
-        work.add(() -> lively("recovery", () -> Recovery.run(job, result -> conclude(Command.getDefaultInstance(), result))));
+        work.add(() -> lively("recovery", () -> Recovery.run(job, result -> conclude(record.getOpenCommand(), result))));
         work.add(this::watch);
         work.add(this::settleLater);
     }
@@ -254,8 +254,8 @@ final class JobAgent {
             if (finish(result)) {
                 clear(MOST_CLEARINGS);
             }
-        } catch (RuntimeException | Error failed) {
-            LOG.error("job {}: what became of {} can't be written down; it is tried again in {} s", job.id(), result.getId(), AGAIN.toSeconds(), failed);
+        } catch (Exception | Error failed) {
+            LOG.error("job {}: what became of {} can't be ended or written down; it is tried again in {} s", job.id(), result.getId(), AGAIN.toSeconds(), failed);
             work.addLater(AGAIN, () -> conclude(command, result));
         } finally {
             clearing.unlock();
@@ -319,14 +319,22 @@ final class JobAgent {
                 });
     }
 
-    private void afterFailure(Command command) {
+    /**
+     * That a life is killed lets another one begin, so nothing of one that was not made may run by then.
+     *
+     * @throws FerryException INTERNAL when something of it is left
+     */
+    private void afterFailure(Command command) throws IOException {
+        boolean creates = command.hasStart() || command.hasRestore();
+        if (creates && job.state() == LocalState.LOCAL_CREATING && job.record().getIncarnation() == command.getIncarnation()) {
+            EndActions.killAll(job);
+            job.enter(LocalState.LOCAL_KILLED, record -> record.clearPid().setDiscarded(true));
+            return;
+        }
         guarded(
                 "cleaning up after " + command.getId(),
                 () -> {
-                    boolean creates = command.hasStart() || command.hasRestore();
-                    if (creates && job.state() == LocalState.LOCAL_CREATING && job.record().getIncarnation() == command.getIncarnation()) {
-                        job.enter(LocalState.LOCAL_KILLED, record -> record.clearPid().setDiscarded(true));
-                    } else if (isLive(job.state()) && !job.isAlive()) {
+                    if (isLive(job.state()) && !job.isAlive()) {
                         EndActions.ended(job);
                     }
                 });

@@ -13,7 +13,6 @@ import dev.ferry.proto.v1.LocalState;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -36,7 +35,6 @@ import org.slf4j.LoggerFactory;
  */
 final class Recovery {
     private static final Logger LOG = LoggerFactory.getLogger(Recovery.class);
-    private static final Duration SOON = Duration.ofSeconds(30);
 
     private final LocalJob job;
     private final Command open;
@@ -175,9 +173,8 @@ final class Recovery {
         if (criuRun != null) {
             CriuAftermath.killLeftovers(criuRun);
         }
-        EndActions.killGroup(job, SOON);
-        job.releaseKernel();
-        job.clearFolder();
+        EndActions.killAll(job);
+        // What it holds in the kernel and on disk is for the agent to clear, which may try that again.
         job.enter(LocalState.LOCAL_KILLED, record -> record.clearPid().setDiscarded(true));
     }
 

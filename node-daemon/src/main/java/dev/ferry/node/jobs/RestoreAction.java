@@ -90,12 +90,8 @@ final class RestoreAction {
             new JobNotify(job).goesOn(JobNotify.RESTORED);
             Trees.delete(job.folder().criu(runFolder(command)));
         } catch (Exception | Error failed) {
-            if (job.cgroup().exists()) {
-                // Also what CRIU brought back: without its GPU state it must not live.
-                EndActions.killGroup(job, EndActions.SOON);
-            }
-            job.releaseKernel();
-            job.clearFolder();
+            // Also what CRIU brought back: without its GPU state it must not live.
+            EndActions.undoCreation(job, failed);
             throw failed;
         }
     }

@@ -33,8 +33,7 @@ final class StartAction {
                                             .start(job.runName(), spec, job.folder(), prepared.plan(), job.cgroup(), environment(job, command, prepared.gpus()),
                                                     Duration.ofMillis(command.getDeadlineMillis())));
         } catch (Exception | Error failed) {
-            job.releaseKernel();
-            job.clearFolder();
+            EndActions.undoCreation(job, failed);
             throw failed;
         }
         job.enter(LocalState.LOCAL_RUNNING, record -> LocalJob.setProcess(record, process));
