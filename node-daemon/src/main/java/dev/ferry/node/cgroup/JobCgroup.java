@@ -98,8 +98,10 @@ public final class JobCgroup {
     public void freeze(Duration atMost) throws IOException {
         setFrozen(true);
         if (!await(atMost, this::isFrozen)) {
-            if (!isHeld()) {
-                setFrozen(false);
+            synchronized (hold) {
+                if (!isHeld()) {
+                    setFrozen(false);
+                }
             }
             throw new FerryException(
                     ErrorCode.FREEZE_TIMEOUT,

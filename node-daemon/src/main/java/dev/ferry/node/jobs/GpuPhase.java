@@ -247,7 +247,7 @@ final class GpuPhase {
     /** After a failure the job runs again as before, thawed and on its GPUs, or is ended if that can't be. What goes wrong here is added to the failure. */
     void undo(Throwable failure) {
         try {
-            if (job.cgroup().isFrozen()) {
+            if (job.cgroup().exists()) {
                 job.cgroup().thaw(job.context().freezeTimeout());
             }
             goOn(List.of());

@@ -86,7 +86,8 @@ final class Recovery {
         if (job.cgroup().isHeld() || !(runs || job.state() == LocalState.LOCAL_PARKED)) {
             return;
         }
-        if (runs && job.cgroup().isFrozen()) {
+        // Also one that the kernel has not frozen yet, though it was asked to.
+        if (runs && job.cgroup().exists()) {
             job.cgroup().thaw(job.context().freezeTimeout());
         }
         if (job.cgroup().isHeldFromAbove()) {

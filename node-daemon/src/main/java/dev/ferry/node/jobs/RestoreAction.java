@@ -86,6 +86,7 @@ final class RestoreAction {
             GpuPhase gpu = new GpuPhase(job, phases);
             GpuPhase.enter(process, spec, access);
             gpu.goOn(map);
+            Holds.requireThatItStands(job);
             job.enter(LocalState.LOCAL_RUNNING, record -> LocalJob.setProcess(record, process));
             new JobNotify(job).goesOn(JobNotify.RESTORED);
             Trees.delete(job.folder().criu(runFolder(command)));

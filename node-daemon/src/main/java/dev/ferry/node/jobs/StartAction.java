@@ -32,6 +32,7 @@ final class StartAction {
                                             .sandbox()
                                             .start(job.runName(), spec, job.folder(), prepared.plan(), job.cgroup(), environment(job, command, prepared.gpus()),
                                                     Duration.ofMillis(command.getDeadlineMillis())));
+            Holds.requireThatItStands(job);
         } catch (Exception | Error failed) {
             EndActions.undoCreation(job, failed);
             throw failed;
