@@ -3,6 +3,7 @@ package dev.ferry.node.criu;
 import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.posix.Posix;
 import dev.ferry.node.posix.PosixException;
+import dev.ferry.node.posix.ProcText;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
@@ -96,7 +97,7 @@ public final class CriuAftermath {
 
     private static boolean hasVariable(Path process, byte[] wanted) {
         try {
-            String environment = Files.readString(process.resolve("environ"), StandardCharsets.ISO_8859_1);
+            String environment = ProcText.begin(process.resolve("environ"));
             return ("\0" + environment).contains("\0" + new String(wanted, StandardCharsets.ISO_8859_1) + "\0");
         } catch (IOException gone) {
             return false;

@@ -2,11 +2,11 @@ package dev.ferry.node.memory;
 
 import dev.ferry.node.posix.Posix;
 import dev.ferry.node.posix.PosixException;
+import dev.ferry.node.posix.ProcText;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -57,9 +57,9 @@ public final class ProcessPages {
      */
     public void read(Sink sink) throws IOException, InterruptedException {
         Path proc = Path.of("/proc", Integer.toString(pid));
-        List<String> maps;
+        List<String> maps = new ArrayList<>();
         try {
-            maps = Files.readAllLines(proc.resolve("maps"), java.nio.charset.StandardCharsets.ISO_8859_1);
+            ProcText.lines(proc.resolve("maps"), maps::add);
         } catch (NoSuchFileException gone) {
             return;
         }

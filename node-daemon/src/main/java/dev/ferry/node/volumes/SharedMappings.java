@@ -1,8 +1,7 @@
 package dev.ferry.node.volumes;
 
+import dev.ferry.node.posix.ProcText;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.HashSet;
 import java.util.List;
@@ -20,11 +19,14 @@ public final class SharedMappings {
         Set<Long> inodes = new HashSet<>();
         for (int pid : pids) {
             try {
-                Files.readString(Path.of("/proc", Integer.toString(pid), "maps"), StandardCharsets.ISO_8859_1)
-                        .lines()
-                        .map(line -> line.split(" +", 6))
-                        .filter(fields -> fields.length >= 5 && fields[1].charAt(1) == 'w' && fields[1].charAt(3) == 's')
-                        .forEach(fields -> inodes.add(Long.parseLong(fields[4])));
+                ProcText.lines(
+                        Path.of("/proc", Integer.toString(pid), "maps"),
+                        line -> {
+                            String[] fields = line.split(" +", 6);
+                            if (fields.length >= 5 && fields[1].charAt(1) == 'w' && fields[1].charAt(3) == 's') {
+                                inodes.add(Long.parseLong(fields[4]));
+                            }
+                        });
             } catch (IOException zombie) {
                 // A process without memory maps nothing.
             }
