@@ -42,12 +42,16 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The daemon of one node: takes up the jobs that an earlier daemon left, connects to the coordinator and
  * does what it orders. Closing it leaves the jobs running.
  */
 public final class NodeDaemon implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(NodeDaemon.class);
+
     private static final int BUFFER_BYTES = Images.WINDOW_BYTES;
     /** Of the threads that name, compress and send: CRIU and those who empty its pipes go first. */
     private static final int NICENESS = 5;
@@ -100,6 +104,7 @@ public final class NodeDaemon implements AutoCloseable {
             Optional<Membership> membership = membership(config);
             CgroupLayout layout = CgroupLayout.ofThisMachine();
             String dataId = NodeIdentity.require(data, layout, config.name(), config.cgroup(), JobRegistry::continuing);
+            List.of("cpu", "memory", "pids").stream().filter(controller -> !layout.limits(controller)).forEach(absent -> LOG.warn("no control group hierarchy of this machine has {}: jobs are not limited in it", absent));
             CriuBinary criu = CriuBinary.find(config.criu().isEmpty() ? null : Path.of(config.criu()));
             Path runc = Machine.findRunc(config.runc());
             GpuNode gpu = GpuNode.open(config.gpu(), data.resolve("gpu"));

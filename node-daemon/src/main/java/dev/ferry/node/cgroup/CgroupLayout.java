@@ -75,6 +75,16 @@ public record CgroupLayout(Optional<Path> unified, Map<String, Path> controllers
         return Stream.concat(unified.stream(), controllers.values().stream()).collect(Collectors.toCollection(java.util.TreeSet::new));
     }
 
+    /** Whether groups can be held to what a controller limits, by v1 or v2. */
+    public boolean limits(String controller) {
+        return controllers.containsKey(controller) || unifiedWith(controller).isPresent();
+    }
+
+    /** The v2 hierarchy, where that is what a controller works in: one that is mounted as v1 is not in it. */
+    Optional<Path> unifiedWith(String controller) {
+        return unified.filter(root -> !controllers.containsKey(controller) && GroupFiles.words(root.resolve("cgroup.controllers")).contains(controller));
+    }
+
     Optional<Path> controller(String name) {
         return Optional.ofNullable(controllers.get(name));
     }

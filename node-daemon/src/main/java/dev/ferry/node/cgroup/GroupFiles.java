@@ -69,6 +69,11 @@ final class GroupFiles {
         }
     }
 
+    /** What a file lists, with blanks between; none when it is not there. */
+    static List<String> words(Path file) {
+        return List.of(read(file).trim().split("\\s+"));
+    }
+
     /** Writes a value, and names both where the kernel refuses it. */
     static void write(Path file, String value) throws IOException {
         try {

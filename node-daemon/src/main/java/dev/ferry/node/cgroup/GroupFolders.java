@@ -10,6 +10,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The folders of one group in every hierarchy.
@@ -31,8 +32,8 @@ record GroupFolders(CgroupLayout layout, String path) {
         Path parent = hierarchy;
         for (Path name : Path.of(path)) {
             Path group = parent.resolve(name);
-            if (layout.controllers().isEmpty()) {
-                for (String controller : List.of("cpu", "memory", "pids")) {
+            for (String controller : List.of("cpu", "memory", "pids")) {
+                if (layout.unifiedWith(controller).equals(Optional.of(hierarchy))) {
                     enable(parent, controller);
                 }
             }
@@ -52,8 +53,7 @@ record GroupFolders(CgroupLayout layout, String path) {
     }
 
     private static void enable(Path group, String controller) throws IOException {
-        if (read(group.resolve("cgroup.controllers")).contains(controller)
-                && !read(group.resolve("cgroup.subtree_control")).contains(controller)) {
+        if (GroupFiles.words(group.resolve("cgroup.controllers")).contains(controller) && !GroupFiles.words(group.resolve("cgroup.subtree_control")).contains(controller)) {
             write(group.resolve("cgroup.subtree_control"), "+" + controller);
         }
     }

@@ -11,7 +11,8 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * What a group may use: CPU, memory and devices, by the v1 controllers or by v2.
+ * What a group may use: CPU, memory, processes and devices, each by its v1 controller where that is mounted, else by v2. What neither has is not
+ * limited; {@code ferry doctor} says so.
  *
  * @param path relative to each hierarchy's root
  */
@@ -27,9 +28,9 @@ public record GroupLimits(CgroupLayout layout, String path) {
         long quota = Math.max(1000, cpuMillis * CPU_PERIOD_MICROS / 1000);
         setMemory(memoryBytes);
         setDevices(List.of());
-        if (isV2()) {
-            write(inV2().resolve("cpu.max"), quota + " " + CPU_PERIOD_MICROS);
-            return;
+        Optional<Path> unified = inUnified("cpu");
+        if (unified.isPresent()) {
+            write(unified.get().resolve("cpu.max"), quota + " " + CPU_PERIOD_MICROS);
         }
         Optional<Path> cpu = inController("cpu");
         if (cpu.isPresent()) {
@@ -49,6 +50,17 @@ public record GroupLimits(CgroupLayout layout, String path) {
         Optional<Path> file = memoryFile("memory.max", "memory.limit_in_bytes");
         if (file.isPresent()) {
             write(file.get(), Long.toString(bytes));
+        }
+    }
+
+    /**
+     * Sets how many processes and threads may be in the group at a time: who forks without end would take every PID of the machine. Both
+     * hierarchies call the file the same.
+     */
+    public void setTasks(int most) throws IOException {
+        Optional<Path> group = inController("pids").or(() -> inUnified("pids"));
+        if (group.isPresent()) {
+            write(group.get().resolve("pids.max"), Integer.toString(most));
         }
     }
 
@@ -75,21 +87,17 @@ public record GroupLimits(CgroupLayout layout, String path) {
                 write(controller.get().resolve("devices.allow"), rule.toString());
             }
         } else if (layout.unified().isPresent()) {
-            DevicePrograms.replace(inV2(), DeviceFilter.of(rules));
+            DevicePrograms.replace(layout.unified().orElseThrow().resolve(path), DeviceFilter.of(rules));
         }
     }
 
-    private boolean isV2() {
-        return layout.controllers().isEmpty();
-    }
-
-    private Path inV2() {
-        return layout.unified().orElseThrow().resolve(path);
-    }
-
-    /** Empty: a v1 machine without the memory controller. */
+    /** Empty: a machine without the memory controller. */
     private Optional<Path> memoryFile(String v2, String v1) {
-        return isV2() ? Optional.of(inV2().resolve(v2)) : inController("memory").map(group -> group.resolve(v1));
+        return inController("memory").map(group -> group.resolve(v1)).or(() -> inUnified("memory").map(group -> group.resolve(v2)));
+    }
+
+    private Optional<Path> inUnified(String controller) {
+        return layout.unifiedWith(controller).map(root -> root.resolve(path));
     }
 
     private Optional<Path> inController(String name) {

@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** Looks at everything that a node needs, and at last saves and restores a small job. */
@@ -92,6 +93,13 @@ public final class Doctor {
     private Check cgroups() throws IOException {
         CgroupLayout layout = CgroupLayout.ofThisMachine();
         String freezer = layout.unified().isPresent() ? "cgroup.freeze of v2" : "v1 freezer";
+        List<String> absent = Stream.of("cpu", "memory").filter(controller -> !layout.limits(controller)).toList();
+        if (!absent.isEmpty()) {
+            return Check.missing("cgroups", layout.kind() + ", in which nothing limits the jobs' " + String.join(" and ", absent), "mount cgroup2 with the controllers cpu, memory and pids, or the v1 hierarchies of these");
+        }
+        if (!layout.limits("pids")) {
+            return Check.warning("cgroups", layout.kind() + ", in which nothing limits how many processes a job has", "mount cgroup2 with the controller pids, or its v1 hierarchy");
+        }
         return Check.ok("cgroups", layout.kind() + ", jobs are frozen by " + freezer);
     }
 

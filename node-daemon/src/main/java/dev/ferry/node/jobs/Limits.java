@@ -32,7 +32,13 @@ record Limits(long cpuMillis, long memoryBytes) {
         return new Limits(cpuMillis, Math.max(memoryBytes, imageMemoryBytes + RESTORE_ROOM));
     }
 
-    void apply(JobCgroup cgroup) throws IOException {
+    /**
+     * Makes the group with these limits.
+     *
+     * @param tasks how many processes and threads any job may have here
+     */
+    void apply(JobCgroup cgroup, int tasks) throws IOException {
         cgroup.create(cpuMillis, memoryBytes);
+        cgroup.limits().setTasks(tasks);
     }
 }

@@ -80,7 +80,7 @@ final class RestoreAction {
             GpuPhase.remember(job, image.manifest().getImage());
             RootPlan plan = job.plan(spec);
             job.context().policy().check(plan);
-            Limits.of(spec).fitting(image.manifest().getImage().getMemoryBytes()).apply(job.cgroup());
+            Limits.of(spec).fitting(image.manifest().getImage().getMemoryBytes()).apply(job.cgroup(), job.context().policy().tasks());
             RootPlan root = plan.withDevices(GpuPhase.allow(job, access));
             JobProcess process = plain.isPresent() ? adopt(plain.get(), image, root) : bringBack(image, root);
             GpuPhase gpu = new GpuPhase(job, phases);

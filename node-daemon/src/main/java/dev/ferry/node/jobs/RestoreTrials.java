@@ -153,7 +153,7 @@ final class RestoreTrials {
             }
             image.prefetch();
             PrivateFolder.make(own.path());
-            Limits.of(spec).fitting(image.manifest().getImage().getMemoryBytes()).apply(group);
+            Limits.of(spec).fitting(image.manifest().getImage().getMemoryBytes()).apply(group, context.policy().tasks());
             CriuRestore.Restored restored;
             try (CriuRestore criu = CriuRestore.startStopped(context.criu(), RUN, spec, group, own, plan, image, covered)) {
                 VolumeRestore volumes = new VolumeRestore(image);

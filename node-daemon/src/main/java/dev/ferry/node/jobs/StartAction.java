@@ -51,7 +51,7 @@ final class StartAction {
         job.context().policy().check(root);
         job.folder().createVolumes(spec.getUid(), spec.getGid());
         root.makeSkeleton(job.folder().root());
-        Limits.of(spec).apply(job.cgroup());
+        Limits.of(spec).apply(job.cgroup(), job.context().policy().tasks());
         Holds.requireThatItStands(job);
         return new Prepared(root.withDevices(GpuPhase.allow(job, gpus)), gpus);
     }

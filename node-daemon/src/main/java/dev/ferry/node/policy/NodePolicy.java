@@ -36,7 +36,12 @@ public final class NodePolicy {
 
     /** All that a node's own user may have, for nodes that serve nobody else. */
     public static NodePolicy hiding(List<Path> own) {
-        return new NodePolicy(new PolicyConfig(List.of(), List.of(), List.of(), List.of(PolicyConfig.EVERYONE), true, true, List.of()), own);
+        return new NodePolicy(new PolicyConfig(List.of(), List.of(), List.of(), List.of(PolicyConfig.EVERYONE), true, true, PolicyConfig.USUAL_TASKS, List.of()), own);
+    }
+
+    /** How many processes and threads a job may have at a time. */
+    public int tasks() {
+        return config.tasks();
     }
 
     /** Folders that no job may see. */

@@ -14,10 +14,17 @@ import java.util.regex.Pattern;
  * @param users numeric users and groups that jobs may run as: numbers and ranges
  * @param nodeRoot whether the node's own file system, read-only, may be a job's root
  * @param gpus whether jobs may have GPUs
+ * @param tasks how many processes and threads a job may have at a time
  * @param hidden folders that no job sees, in the node's root or by a mount
  */
-public record PolicyConfig(List<String> allowedMounts, List<String> deniedMounts, List<String> readOnlyMounts, List<String> users, boolean nodeRoot, boolean gpus, List<String> hidden) {
+public record PolicyConfig(List<String> allowedMounts, List<String> deniedMounts, List<String> readOnlyMounts, List<String> users, boolean nodeRoot, boolean gpus, int tasks, List<String> hidden) {
     private static final Pattern RANGE = Pattern.compile("(\\d{1,10})(?:-(\\d{1,10}))?");
+    /** Enough for a program with a thousand threads on each of several processes; a machine has 4 million PIDs, if nobody has set less. */
+    static final int USUAL_TASKS = 16384;
+
+    /** ferry-init, criu and what it starts are in the job's group too. */
+    private static final int LEAST_TASKS = 64;
+
     static final String EVERYONE = "0-2147483647";
 
     public PolicyConfig {
@@ -37,6 +44,7 @@ public record PolicyConfig(List<String> allowedMounts, List<String> deniedMounts
                 List.of(EVERYONE),
                 true,
                 true,
+                USUAL_TASKS,
                 List.of("/etc/ssh", "/root"));
     }
 
@@ -70,6 +78,9 @@ public record PolicyConfig(List<String> allowedMounts, List<String> deniedMounts
             if (!RANGE.matcher(text).matches()) {
                 problems.add("users: '" + text + "' must be a number or a range such as 1000-60000");
             }
+        }
+        if (tasks < LEAST_TASKS) {
+            problems.add("tasks: must be at least " + LEAST_TASKS);
         }
         if (users.isEmpty()) {
             problems.add("users: nobody could run a job");

@@ -152,5 +152,6 @@ class NodePolicyTest {
         assertThatThrownBy(() -> policy("allowedMounts: [tmp], users: [root], hidden: [x]"))
                 .hasMessageContainingAll("policy.allowedMounts", "policy.users", "policy.hidden");
         assertThatThrownBy(() -> policy("users: []")).hasMessageContaining("policy.users");
+        assertThatThrownBy(() -> policy("tasks: 0")).hasMessageContaining("policy.tasks");
     }
 }
