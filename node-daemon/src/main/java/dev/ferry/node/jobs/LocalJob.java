@@ -96,7 +96,9 @@ final class LocalJob {
         return process.isPresent() && process.get().isAlive();
     }
 
+    /** A life begins; its log is its own from here on. */
     static void setProcess(JobJournal.Builder record, JobProcess process) {
+        record.setLogIncarnation(record.getIncarnation());
         record.setPid(process.pid()).setStartTime(process.startTime()).setBootId(process.bootId());
     }
 

@@ -22,13 +22,18 @@ final class LogCut {
         Path log = job.folder().log();
         try (FileChannel regular = Posix.openRegular(log).orElse(null)) {
             if (regular != null && regular.size() > 0) {
-                Path cut = job.folder().logCut(job.record().getIncarnation());
+                Path cut = cut(job);
                 Files.move(log, cut, StandardCopyOption.REPLACE_EXISTING);
                 LOG.info("job {}: its log is kept in {}", job.id(), cut);
             }
         } catch (IOException failed) {
             LOG.warn("job {}: its log {} can't be kept: {}", job.id(), log, failed.toString());
         }
+    }
+
+    private static Path cut(LocalJob job) {
+        long life = job.record().getLogIncarnation();
+        return job.folder().logCut(life == 0 ? job.record().getIncarnation() : life);
     }
 
     /**
@@ -42,7 +47,7 @@ final class LogCut {
         if (opened.isEmpty()) {
             return;
         }
-        Path cut = job.folder().logCut(job.record().getIncarnation());
+        Path cut = cut(job);
         try (FileChannel source = opened.get()) {
             long at = from;
             long size = source.size();
