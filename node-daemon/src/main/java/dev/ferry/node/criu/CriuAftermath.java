@@ -4,10 +4,14 @@ import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.posix.Posix;
 import dev.ferry.node.posix.PosixException;
 import dev.ferry.node.posix.ProcText;
+import dev.ferry.node.sandbox.JobFolder;
+import dev.ferry.node.sandbox.JobProcess;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.DirectoryIteratorException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -46,17 +50,58 @@ public final class CriuAftermath {
         return status < 0 || status >= SIGNALLED;
     }
 
-    /** Undoes what a dead dump left in a job that shall go on. The job is frozen afterwards. */
-    public static void clean(Path runFolder, JobCgroup cgroup) throws IOException {
+    /**
+     * Undoes what a dead dump left in a job that shall go on. The job is frozen afterwards. Each step is done whatever became of those before it: a
+     * job that goes on without one of them would be cut off from itself.
+     *
+     * @param first the job's first process
+     * @throws IOException the first failure, with the others
+     */
+    public static void clean(Path runFolder, JobCgroup cgroup, JobProcess first) throws IOException {
+        List<Exception> failures = new ArrayList<>();
         // First of all: the dead tracer may have left the job running.
-        cgroup.freeze(FREEZE);
-        killLeftovers(runFolder);
-        int mended = 0;
-        for (int pid : cgroup.processes()) {
-            mended += endTcpRepair(pid);
+        attempt(failures, () -> cgroup.freeze(FREEZE));
+        attempt(failures, () -> killLeftovers(runFolder));
+        attempt(failures, () -> endTcpRepair(cgroup, runFolder));
+        attempt(failures, () -> NetworkLock.end(runFolder, first));
+        if (!failures.isEmpty()) {
+            IOException all = new IOException("What criu left in the job could not all be undone: " + failures.getFirst().getMessage(), failures.getFirst());
+            failures.stream().skip(1).forEach(all::addSuppressed);
+            throw all;
         }
-        NetworkLock.end(runFolder, cgroup);
-        LOG.warn("criu died in the middle of a run in {}; {} TCP connections of the job were taken out of repair mode", runFolder, mended);
+    }
+
+    private interface Step {
+        void take() throws IOException;
+    }
+
+    private static void attempt(List<Exception> failures, Step step) {
+        try {
+            step.take();
+        } catch (IOException | RuntimeException failed) {
+            failures.add(failed);
+        }
+    }
+
+    /** Whether a run of criu may have left the packets of its job dropped; its folder is the only record of it. */
+    public static boolean dropsPackets(Path runFolder) {
+        return NetworkLock.isLeft(runFolder);
+    }
+
+    /**
+     * Lets the packets of a job pass that any run of criu has left dropped.
+     *
+     * @param first the job's first process
+     * @throws IOException they may still be dropped
+     */
+    public static void letPacketsPass(JobFolder folder, JobProcess first) throws IOException {
+        try (DirectoryStream<Path> runs = Files.newDirectoryStream(folder.path(), JobFolder.CRIU_RUNS + "*")) {
+            for (Path run : runs) {
+                NetworkLock.end(run, first);
+            }
+        } catch (NoSuchFileException gone) {
+            // Nothing of the job is here.
+        }
     }
 
     /**
@@ -104,20 +149,28 @@ public final class CriuAftermath {
         }
     }
 
-    private static int endTcpRepair(int pid) {
+    private static void endTcpRepair(JobCgroup cgroup, Path runFolder) {
         int mended = 0;
-        try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(Path.of("/proc", Integer.toString(pid), "fd"))) {
-            for (Path descriptor : descriptors) {
-                if (Files.readSymbolicLink(descriptor).toString().startsWith("socket:")
-                        && Posix.endTcpRepair(pid, Integer.parseInt(descriptor.getFileName().toString()))) {
-                    mended++;
+        for (int pid : cgroup.processes()) {
+            try (DirectoryStream<Path> descriptors = Files.newDirectoryStream(Path.of("/proc", Integer.toString(pid), "fd"))) {
+                for (Path descriptor : descriptors) {
+                    mended += endTcpRepair(pid, descriptor) ? 1 : 0;
                 }
+            } catch (IOException | DirectoryIteratorException gone) {
+                LOG.debug("process {} ended", pid);
             }
-        } catch (PosixException refused) {
-            LOG.warn("a connection of process {} could not be looked at: {}", pid, refused.getMessage());
-        } catch (IOException gone) {
-            LOG.debug("process {} ended", pid);
         }
-        return mended;
+        LOG.warn("criu died in the middle of a run in {}; {} TCP connections of the job were taken out of repair mode", runFolder, mended);
+    }
+
+    private static boolean endTcpRepair(int pid, Path descriptor) {
+        try {
+            return Files.readSymbolicLink(descriptor).toString().startsWith("socket:") && Posix.endTcpRepair(pid, Integer.parseInt(descriptor.getFileName().toString()));
+        } catch (PosixException refused) {
+            LOG.warn("connection {} could not be looked at: {}", descriptor, refused.getMessage());
+            return false;
+        } catch (IOException closed) {
+            return false;
+        }
     }
 }

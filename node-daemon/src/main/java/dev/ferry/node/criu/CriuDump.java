@@ -28,14 +28,16 @@ public final class CriuDump implements AutoCloseable {
 
     private final Path runFolder;
     private final JobCgroup cgroup;
+    private final JobProcess job;
     private final CaptureSession session;
     private final GatedCriu criu;
     private boolean touched;
     private boolean interrupted;
 
-    private CriuDump(Path runFolder, JobCgroup cgroup, CaptureSession session, GatedCriu criu) {
+    private CriuDump(Path runFolder, JobCgroup cgroup, JobProcess job, CaptureSession session, GatedCriu criu) {
         this.runFolder = runFolder;
         this.cgroup = cgroup;
+        this.job = job;
         this.session = session;
         this.criu = criu;
     }
@@ -58,7 +60,7 @@ public final class CriuDump implements AutoCloseable {
         CaptureSession session = new CaptureSession(runFolder, image);
         GatedCriu gated = GatedCriu.start(runFolder, session, command, "dump.out", Map.of());
         spare(gated.process().pid());
-        return new CriuDump(runFolder, cgroup, session, gated);
+        return new CriuDump(runFolder, cgroup, job, session, gated);
     }
 
     /** The kernel, when memory is short, kills others: the death of a criu at work may be its job's. Nothing of the job inherits it. */
@@ -183,11 +185,11 @@ public final class CriuDump implements AutoCloseable {
     private void undo(int status) throws IOException {
         boolean cutOff = CriuAftermath.isNeeded(status);
         if (cutOff && touched) {
-            CriuAftermath.clean(runFolder, cgroup);
+            CriuAftermath.clean(runFolder, cgroup, job);
         } else if (cutOff) {
             CriuAftermath.killLeftovers(runFolder);
         } else if (touched) {
-            NetworkLock.end(runFolder, cgroup);
+            NetworkLock.end(runFolder, job);
         }
     }
 

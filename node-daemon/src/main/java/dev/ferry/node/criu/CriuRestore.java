@@ -138,10 +138,14 @@ public final class CriuRestore implements AutoCloseable {
         List<String> asked = List.of();
         if (status == 0 && session.failure() == null) {
             asked = session.finish(CriuRun.PIPES_END);
-            NetworkLock.end(runFolder, cgroup);
+            NetworkLock.end(runFolder, restored());
         }
         RestoreOutcome.require(status, atMost, runFolder, session, criu.process(), cgroup, plan);
-        return new Restored(JobProcess.of(Integer.parseInt(Files.readString(pidFile(runFolder)).trim())), session.bytes(), asked);
+        return new Restored(restored(), session.bytes(), asked);
+    }
+
+    private JobProcess restored() throws IOException {
+        return JobProcess.of(Integer.parseInt(Files.readString(pidFile(runFolder)).trim()));
     }
 
     /** Ends a criu that was not let through the gate. */

@@ -1,6 +1,6 @@
 package dev.ferry.node.criu;
 
-import dev.ferry.node.cgroup.JobCgroup;
+import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.node.sandbox.NativeHelper;
 import dev.ferry.node.sandbox.ToolProcess;
 import dev.ferry.proto.v1.Manifest;
@@ -42,15 +42,23 @@ final class NetworkLock {
         return image.getFilesList().stream().anyMatch(file -> file.getName().startsWith(CONNECTION)) ? Map.of() : Map.of(NO_CONNECTIONS, "1");
     }
 
-    /** Lets the packets of a job pass that goes on, if they are still dropped: criu was killed, or ferry-network failed in it, which criu passes over. */
-    static void end(Path runFolder, JobCgroup cgroup) throws IOException {
+    /** Whether packets are still dropped, or may be. */
+    static boolean isLeft(Path runFolder) {
+        return Files.exists(runFolder.resolve(LOCKED));
+    }
+
+    /**
+     * Lets the packets of a job pass that goes on, if they are still dropped: criu was killed, or ferry-network failed in it, which criu passes over.
+     *
+     * @param first the job's first process: another in its control group may be criu's, which is in the machine's own network
+     */
+    static void end(Path runFolder, JobProcess first) throws IOException {
         Path helper = runFolder.resolve(HELPER);
-        List<Integer> processes = cgroup.processes();
-        if (!Files.exists(runFolder.resolve(LOCKED)) || processes.isEmpty()) {
+        if (!isLeft(runFolder) || !first.isAlive()) {
             return;
         }
         try {
-            ToolProcess process = ToolProcess.start(List.of(helper.toString(), "unlock", Integer.toString(processes.getFirst())), runFolder, runFolder.resolve("unlock.out"), Map.of());
+            ToolProcess process = ToolProcess.start(List.of(helper.toString(), "unlock", Integer.toString(first.pid())), runFolder, runFolder.resolve("unlock.out"), Map.of());
             int status = process.await(SOON);
             if (status != 0) {
                 throw new IOException("The packets of the job's connections may still be dropped: " + HELPER + " ended with status " + status + ": " + process.outputLines());

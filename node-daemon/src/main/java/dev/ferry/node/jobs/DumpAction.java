@@ -1,6 +1,7 @@
 package dev.ferry.node.jobs;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.node.criu.CriuAftermath;
 import dev.ferry.node.criu.CriuDump;
 import dev.ferry.node.hooks.HookEvent;
 import dev.ferry.node.sandbox.JobFolder;
@@ -20,6 +21,7 @@ import dev.ferry.storage.Tenants;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -59,6 +61,13 @@ final class DumpAction {
     /** Folder of CRIU's socket and log for a command's dump. */
     static String runFolder(Command command) {
         return "dump-" + command.getDump().getSequence();
+    }
+
+    /** Removes the folder of a run that is over, unless it is the only record of packets that are still dropped: the agent lets them pass by it. */
+    static void leave(Path run) {
+        if (!CriuAftermath.dropsPackets(run)) {
+            Trees.tryDelete(run);
+        }
     }
 
     void run(CommandResult.Builder result) throws Exception {
@@ -152,7 +161,7 @@ final class DumpAction {
             requireAlive(process);
             throw failed;
         } finally {
-            Trees.delete(job.folder().criu(runFolder(command)));
+            leave(job.folder().criu(runFolder(command)));
             if (released) {
                 releasePreCopy(job, order.getImage());
             }

@@ -1,6 +1,7 @@
 package dev.ferry.node.jobs;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.node.criu.CriuAftermath;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
@@ -53,6 +54,8 @@ final class JobAgent {
     private volatile boolean closed;
     /** Guarded by {@link #waiting}. */
     private boolean left;
+    /** Only {@link #work} looks at it: its pieces are done one after the other. */
+    private boolean passesLater;
 
     /**
      * @param leaves is told when nothing of the job is to be left here, and calls {@link #leave} in a way that nobody finds this agent after it; says whether it has left
@@ -75,6 +78,7 @@ final class JobAgent {
         work.add(() -> lively("recovery", () -> Recovery.run(job, result -> conclude(record.getOpenCommand(), result))));
         work.add(this::watch);
         work.add(this::settleLater);
+        work.add(this::letPacketsPass);
     }
 
     /**
@@ -215,6 +219,7 @@ final class JobAgent {
         }
         conclude(command, result);
         watch();
+        letPacketsPass();
         settleLater();
     }
 
@@ -421,6 +426,28 @@ final class JobAgent {
             } catch (Error noThread) {
                 LOG.error("job {} can't be watched; it is tried again in {} s", job.id(), AGAIN.toSeconds(), noThread);
                 work.addLater(AGAIN, this::watch);
+            }
+        }
+    }
+
+    /** Tried again until a job that a dump has left cut off from itself, and that goes on, no longer is. */
+    private void letPacketsPass() {
+        Optional<JobProcess> process = job.process();
+        if (process.isEmpty() || !isLive(job.state())) {
+            return;
+        }
+        try {
+            CriuAftermath.letPacketsPass(job.folder(), process.get());
+        } catch (IOException | RuntimeException failed) {
+            LOG.error("job {}: the packets of its connections are still dropped; it is tried again in {} s", job.id(), AGAIN.toSeconds(), failed);
+            if (!passesLater) {
+                passesLater = true;
+                work.addLater(
+                        AGAIN,
+                        () -> {
+                            passesLater = false;
+                            letPacketsPass();
+                        });
             }
         }
     }

@@ -197,12 +197,12 @@ final class Recovery {
             if (open.getDump().getStayFrozen()) {
                 job.enter(LocalState.LOCAL_FROZEN, record -> record.setFrozenImage(open.getDump().getImage()));
             }
-            Trees.delete(run);
+            DumpAction.leave(run);
             releasePreCopy();
             return;
         }
         if (job.isAlive()) {
-            CriuAftermath.clean(run, job.cgroup());
+            CriuAftermath.clean(run, job.cgroup(), job.process().orElseThrow());
             if (!job.record().getParked()) {
                 goOn(job);
                 new JobNotify(job).goesOn(JobNotify.THAWED);
@@ -210,7 +210,7 @@ final class Recovery {
         } else {
             CriuAftermath.killLeftovers(run);
         }
-        Trees.delete(run);
+        DumpAction.leave(run);
         throw new FerryException(
                 ErrorCode.DUMP_FAILED, "The daemon of node " + job.context().node() + " was restarted in the middle of the dump" + (job.isAlive() ? "; the job runs on" : ""));
     }

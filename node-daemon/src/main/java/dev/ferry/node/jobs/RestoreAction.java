@@ -89,7 +89,7 @@ final class RestoreAction {
             Holds.requireThatItStands(job);
             job.enter(LocalState.LOCAL_RUNNING, record -> LocalJob.setProcess(record, process));
             new JobNotify(job).goesOn(JobNotify.RESTORED);
-            Trees.delete(job.folder().criu(runFolder(command)));
+            Trees.tryDelete(job.folder().criu(runFolder(command)));
         } catch (Exception | Error failed) {
             // Also what CRIU brought back: without its GPU state it must not live.
             EndActions.undoCreation(job, failed);

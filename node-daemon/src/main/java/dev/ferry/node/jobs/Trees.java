@@ -7,10 +7,23 @@ import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Folders as a whole. */
 public final class Trees {
+    private static final Logger LOG = LoggerFactory.getLogger(Trees.class);
+
     private Trees() {}
+
+    /** As {@link #delete}, for what nobody needs to have gone: it goes with the job's folder at last. */
+    public static void tryDelete(Path tree) {
+        try {
+            delete(tree);
+        } catch (IOException | RuntimeException left) {
+            LOG.warn("{} can't be removed now: {}", tree, left.toString());
+        }
+    }
 
     /** Deletes a file or a folder with all it holds, without following symlinks; a missing one is no error. */
     public static void delete(Path tree) throws IOException {

@@ -15,6 +15,9 @@ public record JobFolder(Path path) {
     /** Begin of the names of files that hold parts of logs that were cut off. */
     public static final String LOG_CUT = "log-cut-";
 
+    /** Begin of the names of the folders of criu's runs. */
+    public static final String CRIU_RUNS = "criu-";
+
     /** Beside {@link #root}. */
     static final String HIDDEN = "hidden";
 
@@ -37,7 +40,7 @@ public record JobFolder(Path path) {
 
     /** Where CRIU's socket and logs of one run lie. */
     public Path criu(String run) {
-        return path.resolve("criu-" + run);
+        return path.resolve(CRIU_RUNS + run);
     }
 
     /** Holds an empty folder for each of the machine's top-level folders that no job may see: it is seen in that one's place. */
