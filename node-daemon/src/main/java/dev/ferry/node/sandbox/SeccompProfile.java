@@ -2,14 +2,21 @@ package dev.ferry.node.sandbox;
 
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /** System calls that a job may not make. */
 final class SeccompProfile {
     private static final int EPERM = 1;
     private static final int ENOSYS = 38;
 
-    /** CRIU can't save a ring: with ENOSYS programs and libraries fall back to epoll by themselves. */
-    private static final List<String> NOT_SAVABLE = List.of("io_uring_setup", "io_uring_enter", "io_uring_register");
+    /**
+     * What programs and libraries do without when it seems to be of a newer kernel. CRIU can't save a ring of io_uring: they fall back to epoll. The flags of clone3 are
+     * in memory, where a filter can't see them: they fall back to clone.
+     */
+    private static final List<String> UNSEEN = List.of("io_uring_setup", "io_uring_enter", "io_uring_register", "clone3");
+
+    /** Flags of clone for new namespaces: mount, cgroup, UTS, IPC, user, PID and network (linux/sched.h). What unshare may not make, clone may not either. */
+    private static final List<Long> NAMESPACES = List.of(0x00020000L, 0x02000000L, 0x04000000L, 0x08000000L, 0x10000000L, 0x20000000L, 0x40000000L);
 
     /** What changes the machine, other sandboxes or the kernel. */
     private static final List<String> NOT_ALLOWED =
@@ -32,7 +39,13 @@ final class SeccompProfile {
         return Map.of(
                 "defaultAction", "SCMP_ACT_ALLOW",
                 "architectures", architectures,
-                "syscalls", List.of(refuse(NOT_SAVABLE, ENOSYS), refuse(NOT_ALLOWED, EPERM)));
+                "syscalls", Stream.concat(Stream.of(refuse(UNSEEN, ENOSYS), refuse(NOT_ALLOWED, EPERM)), NAMESPACES.stream().map(SeccompProfile::refuseClone)).toList());
+    }
+
+    /** With one flag among those of the first argument. Each flag has a rule: conditions of one are all to be met. */
+    private static Map<String, Object> refuseClone(long flag) {
+        Map<String, Object> condition = Map.of("index", 0, "value", flag, "valueTwo", flag, "op", "SCMP_CMP_MASKED_EQ");
+        return Map.of("names", List.of("clone"), "action", "SCMP_ACT_ERRNO", "errnoRet", EPERM, "args", List.of(condition));
     }
 
     private static Map<String, Object> refuse(List<String> names, int errno) {
