@@ -1,6 +1,7 @@
 package dev.ferry.cli.verbs;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import dev.ferry.cli.cluster.CleanEnd;
 import dev.ferry.common.Configs;
 import dev.ferry.node.NodeConfig;
 import dev.ferry.node.doctor.Check;
@@ -32,7 +33,11 @@ public final class DoctorVerb implements Callable<Integer> {
     @Override
     public Integer call() throws Exception {
         NodeConfig settings = config == null ? NodeConfig.defaults() : Configs.load(config, NodeConfig.defaults());
-        List<Check> checks = Doctor.run(settings);
+        List<Check> checks;
+        // The small job of its last check runs until it is ended.
+        try (CleanEnd end = CleanEnd.interrupting()) {
+            checks = Doctor.run(settings);
+        }
         boolean fit = checks.stream().noneMatch(check -> check.status() == Check.Status.MISSING);
         if (output == ServerOption.Output.json) {
             System.out.println(new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(Map.of("fit", fit, "checks", checks)));

@@ -1,16 +1,16 @@
 package dev.ferry.node.criu;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.node.sandbox.ToolProcess;
 import dev.ferry.proto.v1.ErrorCode;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,10 +22,7 @@ public record CriuBinary(Path path, String version) {
     private static final Pattern VERSION = Pattern.compile("Version: (\\d+)\\.(\\d+)(\\S*)");
     private static final int LEAST_MAJOR = 4;
     private static final int LEAST_MINOR = 2;
-    private static final int SECONDS = 20;
-
-    /** What one short run of criu said. */
-    public record Answer(int status, String text) {}
+    private static final Duration SOON = Duration.ofSeconds(20);
 
     /**
      * Finds criu: the configured path, else the one that Ferry installed, else the PATH.
@@ -70,28 +67,11 @@ public record CriuBinary(Path path, String version) {
     }
 
     /** One short run, for example {@code check} or {@code check --feature mem_dirty_track}. */
-    public Answer ask(String... arguments) {
+    public ToolProcess.Answer ask(String... arguments) {
         return ask(path, arguments);
     }
 
-    private static Answer ask(Path program, String... arguments) {
-        List<String> command = new ArrayList<>();
-        command.add(program.toString());
-        command.addAll(List.of(arguments));
-        try {
-            Process process = new ProcessBuilder(command).redirectErrorStream(true).redirectInput(Path.of("/dev/null").toFile()).start();
-            String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1);
-            if (!process.waitFor(SECONDS, TimeUnit.SECONDS)) {
-                process.destroyForcibly();
-                return new Answer(-1, text);
-            }
-            return new Answer(process.exitValue(), text);
-        } catch (IOException failed) {
-            return new Answer(-1, failed.toString());
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-            return new Answer(-1, "interrupted");
-        }
+    private static ToolProcess.Answer ask(Path program, String... arguments) {
+        return ToolProcess.ask(Stream.concat(Stream.of(program.toString()), Stream.of(arguments)).toList(), SOON);
     }
-
 }

@@ -7,6 +7,7 @@ import dev.ferry.node.SharedStore;
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.criu.CriuBinary;
 import dev.ferry.node.gpu.GpuNode;
+import dev.ferry.node.sandbox.ToolProcess;
 import dev.ferry.proto.v1.StoreSight;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.StoreId;
@@ -47,6 +48,9 @@ public final class Doctor {
             checks.add(look.at());
         } catch (FerryException failed) {
             checks.add(Check.missing(name, failed.getMessage(), advice.isEmpty() ? failed.advice() : advice));
+        } catch (InterruptedException ending) {
+            Thread.currentThread().interrupt();
+            checks.add(Check.missing(name, "was interrupted", ""));
         } catch (Exception failed) {
             checks.add(Check.missing(name, failed.toString(), advice));
         }
@@ -64,7 +68,7 @@ public final class Doctor {
         check("room", "", this::room);
         check("store", "", this::store);
         boolean fit = checks.stream().noneMatch(check -> check.status() == Check.Status.MISSING);
-        if (fit) {
+        if (fit && !Thread.currentThread().isInterrupted()) {
             check("save, restore", "read the lines above; 'dmesg' may say more", () -> SelfTest.run(config, criu()));
         }
     }
@@ -104,7 +108,7 @@ public final class Doctor {
     }
 
     private Check criuCheck() {
-        CriuBinary.Answer answer = criu().ask("check");
+        ToolProcess.Answer answer = criu().ask("check");
         if (answer.status() == 0) {
             return Check.ok("criu check", "all that is needed works");
         }

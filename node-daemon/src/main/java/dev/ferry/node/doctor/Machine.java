@@ -4,6 +4,7 @@ import dev.ferry.common.FerryException;
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.criu.CriuBinary;
 import dev.ferry.node.gpu.GpuNode;
+import dev.ferry.node.sandbox.ToolProcess;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.Resources;
@@ -13,9 +14,9 @@ import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 
 /** What this machine is and has. */
@@ -26,7 +27,7 @@ public final class Machine {
                     "mmx|fxsr|sse.*|ssse3|pni|cx8|cx16|cmov|popcnt|abm|lahf_lm|movbe|avx.*|fma|f16c|bmi[12]|adx|aes|vaes|pclmulqdq|vpclmulqdq|sha_ni|"
                             + "rdrand|rdseed|erms|fsrm|gfni|xsave.*|fsgsbase|invpcid|rdpid|clflush.*|clwb|amx.*|serialize|movdir.*|pku|ospke|"
                             + "asimd.*|fp|crc32|atomics|sve.*|pmull|sha[0-9]+");
-    private static final long SECONDS = 10;
+    private static final Duration SOON = Duration.ofSeconds(10);
 
     private Machine() {}
 
@@ -111,21 +112,9 @@ public final class Machine {
         }
     }
 
-    /** Output of a short run of a tool; empty when it can't be run. */
+    /** Output of a short run of a tool, or why there is none. */
     static String run(String... command) {
-        try {
-            Process process = new ProcessBuilder(command).redirectErrorStream(true).redirectInput(Path.of("/dev/null").toFile()).start();
-            String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.ISO_8859_1);
-            if (!process.waitFor(SECONDS, TimeUnit.SECONDS)) {
-                process.destroyForcibly();
-            }
-            return output;
-        } catch (IOException failed) {
-            return "";
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-            return "";
-        }
+        return ToolProcess.ask(List.of(command), SOON).text();
     }
 
     private static String firstLine(String text) {

@@ -46,6 +46,32 @@ public final class ToolProcess {
         return new ToolProcess(builder.start(), output);
     }
 
+    /** What one short run of a tool said. */
+    public record Answer(int status, String text) {}
+
+    /**
+     * Runs a tool that only says something. Whatever it leaves behind is not waited for.
+     *
+     * @return status -1: it could not be run, or was not done in time and was killed
+     */
+    public static Answer ask(List<String> command, Duration atMost) {
+        Path output = null;
+        try {
+            output = Files.createTempFile("ferry-tool-", ".out");
+            int status = start(command, Path.of("/"), output, Map.of()).await(atMost);
+            return new Answer(status, Files.readString(output, java.nio.charset.StandardCharsets.ISO_8859_1));
+        } catch (IOException failed) {
+            return new Answer(-1, failed.toString());
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            return new Answer(-1, "interrupted");
+        } finally {
+            if (output != null) {
+                boolean ignored = output.toFile().delete();
+            }
+        }
+    }
+
     public long pid() {
         return process.pid();
     }
