@@ -10,8 +10,10 @@ import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.util.Arrays;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 
@@ -78,6 +80,30 @@ public final class GrpcPorts {
         }
     }
 
+    /**
+     * Where command lines on this machine may ask for a coordinator: at each address in grpcListen, at what it advertises, and for a wildcard by loopback too.
+     *
+     * @param first port of the first address in grpcListen
+     */
+    public static Set<String> local(CoordinatorConfig config, int first) {
+        Set<String> found = new LinkedHashSet<>();
+        for (String listen : config.withPorts(first, 0).grpcListen().split(",", -1)) {
+            found.add(listen.trim());
+            InetSocketAddress address = address(listen.trim());
+            // A name that is not known can't be listened on, and is no wildcard.
+            if (!address.isUnresolved() && address.getAddress().isAnyLocalAddress()) {
+                found.add("127.0.0.1:" + address.getPort());
+                found.add("[::1]:" + address.getPort());
+            }
+        }
+        if (!config.advertise().isEmpty()) {
+            found.add(config.advertise());
+        }
+        // Which port is taken for a later address with port 0 nobody is told.
+        found.removeIf(each -> each.endsWith(":0"));
+        return found;
+    }
+
     private static String rootMessage(Throwable failure) {
         Throwable root = failure;
         while (root.getCause() != null) {
@@ -89,9 +115,14 @@ public final class GrpcPorts {
     /** Port of the first address in grpcListen; the server itself gives its sockets in no order. */
     public static int port(Server server, CoordinatorConfig config) {
         InetSocketAddress first = listens(config).getFirst();
+        if (first.getPort() != 0) {
+            return first.getPort();
+        }
+        // Where the machine has both, a socket on the wildcard of IPv4 says that it is on that of IPv6.
+        boolean anywhere = first.getAddress().isAnyLocalAddress();
         return server.getListenSockets().stream()
                 .map(InetSocketAddress.class::cast)
-                .filter(bound -> bound.getAddress().equals(first.getAddress()) && (first.getPort() == 0 || first.getPort() == bound.getPort()))
+                .filter(bound -> bound.getAddress().equals(first.getAddress()) || anywhere && bound.getAddress().isAnyLocalAddress())
                 .findFirst()
                 .orElseThrow()
                 .getPort();

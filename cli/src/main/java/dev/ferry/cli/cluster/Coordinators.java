@@ -224,6 +224,9 @@ final class Coordinators {
     void withdraw() throws IOException {
         for (Place place : places) {
             LocalAccess.withdraw(place.grpc, access(place));
+            if (network.isPresent()) {
+                LocalAccess.withdraw(onBridge(network.get(), place), access(place));
+            }
         }
     }
 }

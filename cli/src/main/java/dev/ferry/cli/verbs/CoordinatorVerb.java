@@ -4,10 +4,13 @@ import dev.ferry.common.Configs;
 import dev.ferry.common.LocalAccess;
 import dev.ferry.coordinator.Coordinator;
 import dev.ferry.coordinator.CoordinatorConfig;
+import dev.ferry.coordinator.GrpcPorts;
 import dev.ferry.coordinator.access.LocalFolder;
-import java.io.IOException;
 import dev.ferry.coordinator.leader.Member;
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.ToIntFunction;
 import picocli.CommandLine.Command;
@@ -38,25 +41,28 @@ public final class CoordinatorVerb implements Callable<Integer> {
 
     private static <T extends AutoCloseable> void run(CoordinatorConfig settings, Daemons.Start<T> start, ToIntFunction<T> grpcPort, ToIntFunction<T> httpPort) throws Exception {
         Path access = Path.of(settings.data()).resolve(LocalFolder.NAME);
-        String[] server = new String[1];
+        List<String> published = new ArrayList<>();
         try {
             Daemons.run(
                     start,
                     part -> {
-                        server[0] = host(settings.grpcListen()) + ":" + grpcPort.applyAsInt(part);
-                        publish(server[0], access);
-                        return "ready grpc=" + server[0] + " http=" + host(settings.httpListen()) + ":" + httpPort.applyAsInt(part);
+                        int port = grpcPort.applyAsInt(part);
+                        published.addAll(GrpcPorts.local(settings, port));
+                        publish(published, access);
+                        return "ready grpc=" + host(settings.grpcListen()) + ":" + port + " http=" + host(settings.httpListen()) + ":" + httpPort.applyAsInt(part);
                     });
         } finally {
-            if (server[0] != null) {
-                LocalAccess.withdraw(server[0], access);
+            for (String server : published) {
+                LocalAccess.withdraw(server, access);
             }
         }
     }
 
-    private static void publish(String server, Path access) {
+    private static void publish(List<String> servers, Path access) {
         try {
-            LocalAccess.publish(server, access);
+            for (String server : servers) {
+                LocalAccess.publish(server, access);
+            }
         } catch (IOException nowhere) {
             // Nothing but comfort is lost: the token's file can be named.
             System.err.println("ferry: command lines on this machine need --token-file " + access.resolve(LocalFolder.TOKEN) + ": " + nowhere);
