@@ -2,6 +2,8 @@ package dev.ferry.coordinator;
 
 import dev.ferry.common.DurableFile;
 import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.access.LocalFolder;
+import dev.ferry.coordinator.access.Tokens;
 import dev.ferry.coordinator.store.LeaderRow;
 import dev.ferry.coordinator.store.PostgresDatabase;
 import dev.ferry.coordinator.store.PostgresStateStore;
@@ -25,7 +27,7 @@ import java.time.Instant;
 import java.util.Optional;
 import java.util.function.Function;
 
-/** Takes the state out of a coordinator's database and into another one, of whichever kind. */
+/** What is done with the state of a coordinator that does not run: it is taken out of its database and into another one, of whichever kind, or mended. */
 public final class StateTransfer {
     /** Nobody else may lead while a state is taken in. */
     private static final Duration TERM = Duration.ofMinutes(10);
@@ -47,15 +49,38 @@ public final class StateTransfer {
      * @throws FerryException WRONG_STATE when there is no state, or a coordinator has it
      */
     public static long export(CoordinatorConfig config, Path file) throws IOException {
-        if (!config.database().shared() && !Files.exists(Path.of(config.data()).resolve("state.db"))) {
-            throw new FerryException(ErrorCode.WRONG_STATE, "There is no coordinator's state in " + config.data());
-        }
+        requireState(config);
         return with(
                 config,
                 store -> {
                     long[] rows = new long[1];
                     writeFile(file, to -> rows[0] = write(store, false, to));
                     return rows[0];
+                });
+    }
+
+    private static void requireState(CoordinatorConfig config) {
+        if (!config.database().shared() && !Files.exists(Path.of(config.data()).resolve("state.db"))) {
+            throw new FerryException(ErrorCode.WRONG_STATE, "There is no coordinator's state in " + config.data());
+        }
+    }
+
+    /**
+     * Makes a token for the administrator of a coordinator that does not run: whoever can read its data can do everything anyway.
+     *
+     * @return the file that it is in, which only its owner can read
+     * @throws FerryException WRONG_STATE when there is no state, or a coordinator has it
+     */
+    public static Path resetAdministrator(CoordinatorConfig config) throws IOException {
+        requireState(config);
+        return with(
+                config,
+                store -> {
+                    try {
+                        return LocalFolder.reset(new Tokens(store), Path.of(config.data()));
+                    } catch (IOException failed) {
+                        throw new UncheckedIOException(failed);
+                    }
                 });
     }
 

@@ -12,6 +12,9 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.ListJobsRequest;
+import dev.ferry.proto.v1.ListTokensRequest;
+import dev.ferry.proto.v1.Role;
+import dev.ferry.proto.v1.Token;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -104,8 +107,33 @@ class StateTransferTest {
         }
     }
 
+    /** The hash of the token that nobody has any more is in the state: no start makes another one. */
+    @Test
+    void whoTakesABackupWithoutTheTokenIsLetInAgain() throws Exception {
+        Path backup = folder.resolve("backup");
+        String lost;
+        try (CoordinatorScene scene = new CoordinatorScene(folder)) {
+            backUp(scene, backup);
+            lost = scene.adminToken();
+            assertThatThrownBy(() -> StateTransfer.resetAdministrator(config(folder.resolve("data"))))
+                    .as("a coordinator runs")
+                    .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.WRONG_STATE));
+        }
+        Path other = folder.resolve("other");
+        assertThat(StateTransfer.load(config(other.resolve("data")), backup, true)).isPositive();
+        Path file = StateTransfer.resetAdministrator(config(other.resolve("data")));
+        assertThat(PosixFilePermissions.toString(Files.getPosixFilePermissions(file))).isEqualTo("rw-------");
+        try (CoordinatorScene scene = new CoordinatorScene(other)) {
+            assertThat(scene.adminToken()).isNotEqualTo(lost);
+            assertThat(scene.access().listTokens(ListTokensRequest.getDefaultInstance()).getTokensList()).extracting(Token::getRole).containsExactly(Role.ROLE_ADMIN, Role.ROLE_ADMIN);
+            assertThat(scene.stub(lost).listJobs(ListJobsRequest.getDefaultInstance()).getJobsList()).as("the old one is good until it is revoked").isEmpty();
+        }
+    }
+
     @Test
     void thereMustBeAState() {
+        assertThatThrownBy(() -> StateTransfer.resetAdministrator(config(folder.resolve("nowhere"))))
+                .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.WRONG_STATE));
         assertThatThrownBy(() -> StateTransfer.export(config(folder.resolve("nowhere")), folder.resolve("state")))
                 .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.WRONG_STATE))
                 .hasMessageContaining("nowhere");

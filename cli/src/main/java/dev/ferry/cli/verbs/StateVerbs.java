@@ -105,7 +105,7 @@ final class StateVerbs {
             name = "import",
             description = {
                 "Takes a state from a file of 'export' or 'backup' into the database of a coordinator that was not started yet; all of it or nothing.",
-                "Take along also the folders 'pki' and 'access' of the old data folder, else nodes and command lines must join anew."
+                "Take along also the folders 'pki' and 'access' of the old data folder, else nodes must join anew, and 'ferry admin token reset' must make the administrator's token."
             },
             footer = {"", "Example:", "  ferry admin import --config coordinator.yaml ferry-state.gz"})
     static final class Import implements Callable<Integer> {

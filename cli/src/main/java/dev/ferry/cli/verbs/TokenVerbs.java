@@ -3,7 +3,10 @@ package dev.ferry.cli.verbs;
 import dev.ferry.cli.Client;
 import dev.ferry.cli.output.Table;
 import dev.ferry.cli.output.Texts;
+import dev.ferry.common.Configs;
 import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.CoordinatorConfig;
+import dev.ferry.coordinator.StateTransfer;
 import dev.ferry.proto.v1.CreateTokenRequest;
 import dev.ferry.proto.v1.CreateTokenResponse;
 import dev.ferry.proto.v1.ErrorCode;
@@ -13,6 +16,8 @@ import dev.ferry.proto.v1.Owner;
 import dev.ferry.proto.v1.RevokeTokenRequest;
 import dev.ferry.proto.v1.Role;
 import dev.ferry.proto.v1.Token;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -29,7 +34,7 @@ import picocli.CommandLine.Spec;
 @Command(
         name = "token",
         description = "Makes, lists and revokes the tokens by which people and programs get in.",
-        subcommands = {TokenVerbs.Create.class, TokenVerbs.Listing.class, TokenVerbs.Revoke.class},
+        subcommands = {TokenVerbs.Create.class, TokenVerbs.Listing.class, TokenVerbs.Revoke.class, TokenVerbs.Reset.class},
         footer = {"", "Example:", "  ferry admin token list"})
 public final class TokenVerbs implements Runnable {
     @Spec private CommandSpec spec;
@@ -39,7 +44,7 @@ public final class TokenVerbs implements Runnable {
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "Say what: ferry admin token create, list or revoke");
+        throw new ParameterException(spec.commandLine(), "Say what: ferry admin token create, list, revoke or reset");
     }
 
     private static String name(Role role) {
@@ -121,6 +126,28 @@ public final class TokenVerbs implements Runnable {
                         token.getRevokedAt() != 0 ? "revoked" : expired ? "expired" : "valid", token.getNote());
             }
             return table.toString();
+        }
+    }
+
+    /** {@code ferry admin token reset}. */
+    @Command(
+            name = "reset",
+            description = {
+                "Makes a new administrator's token for a coordinator that does not run, in 'access/token' of its data folder: for one who has lost his, or after 'ferry admin import' without the old folder 'access'.",
+                "Other tokens stay valid; 'ferry admin token revoke' ends them when the coordinator runs again."
+            },
+            footer = {"", "Example:", "  ferry admin token reset --config coordinator.yaml"})
+    public static final class Reset implements Callable<Integer> {
+        @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
+        private boolean help;
+
+        @Option(names = "--config", required = true, paramLabel = "F", description = "Configuration of the coordinator.")
+        private Path config = Path.of("");
+
+        @Override
+        public Integer call() throws IOException {
+            System.out.println("an administrator's token is in " + StateTransfer.resetAdministrator(Configs.load(config, CoordinatorConfig.defaults())));
+            return 0;
         }
     }
 

@@ -37,16 +37,31 @@ public final class LocalFolder {
         Path folder = data.resolve(NAME);
         PrivateFolder.make(folder);
         if (!tokens.hasAdministrator()) {
-            // The file first: a token that nobody knows would keep the next start from making one.
-            CreateTokenResponse ignored =
-                    tokens.<IOException>create(
-                            CreateTokenRequest.newBuilder().setRole(Role.ROLE_ADMIN).setNote("made at the first start").build(),
-                            secret -> DurableFile.writePrivate(folder.resolve(TOKEN), (secret + "\n").getBytes(StandardCharsets.US_ASCII)));
+            make(tokens, folder, "made at the first start");
         }
         if (authority.isPresent()) {
             Pem.writeCertificates(folder.resolve(AUTHORITY), List.of(authority.get()));
         } else {
             Files.deleteIfExists(folder.resolve(AUTHORITY));
         }
+    }
+
+    /**
+     * Makes an administrator's token, whoever else could administrate: for one who has lost his. All others stay valid.
+     *
+     * @return the file that it is in
+     */
+    public static Path reset(Tokens tokens, Path data) throws IOException {
+        Path folder = PrivateFolder.make(data.resolve(NAME));
+        make(tokens, folder, "made by 'ferry admin token reset'");
+        return folder.resolve(TOKEN);
+    }
+
+    /** The file first: a token that nobody knows would keep the next start from making one. */
+    private static void make(Tokens tokens, Path folder, String note) throws IOException {
+        CreateTokenResponse ignored =
+                tokens.<IOException>create(
+                        CreateTokenRequest.newBuilder().setRole(Role.ROLE_ADMIN).setNote(note).build(),
+                        secret -> DurableFile.writePrivate(folder.resolve(TOKEN), (secret + "\n").getBytes(StandardCharsets.US_ASCII)));
     }
 }
