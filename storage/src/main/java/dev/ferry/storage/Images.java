@@ -302,7 +302,8 @@ public final class Images {
 
     /**
      * Deletes an image, also one whose manifest is damaged, and collects the packs that only it named. Dumps and
-     * restores of other images may go on meanwhile, and also a dump that has this one as its previous.
+     * restores of other images may go on meanwhile, and also a dump that has this one as its previous. In a store that is
+     * full the manifest goes first too, whose room is enough for the mark of a pack.
      *
      * @return what that freed
      * @throws FerryException IMAGE_NOT_FOUND; when packs can't be collected now, as {@link Collector#collect(Set,

@@ -19,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Executor;
+import java.util.function.BooleanSupplier;
 import java.util.function.Predicate;
 
 /**
@@ -35,6 +36,9 @@ import java.util.function.Predicate;
  * </ol>
  *
  * <p>Why that is enough is in docs/store.md. A pack is kept until nothing of it is needed; it is never rewritten.
+ *
+ * <p>A mark needs room. In a store that is full, what found none stays for now, what is marked is freed, and all of it is
+ * done again for as long as that frees anything: the first pack that goes makes room for the marks of all others.
  */
 public final class Collector {
     /** How many manifests may be read at once. */
@@ -74,26 +78,73 @@ public final class Collector {
      * @param dryRun only says what would be done
      * @param hasImages whether there must be images, as somebody knows who keeps a catalogue of them
      * @throws FerryException MANIFEST_CORRUPT, RECORD_CORRUPT, FORMAT_UNKNOWN: an object that may name packs can't be
-     *     read, so that none may be removed; WRONG_STATE: there must be images, and the store lists none; STORE_*
+     *     read, so that none may be removed; WRONG_STATE: there must be images, and the store lists none; STORE_FULL: what could
+     *     be freed is, and there is not even the room for one more mark; other STORE_*
      */
     public Collection collect(Terms terms, boolean dryRun, boolean hasImages) {
         long start = clock.nanos();
         Collection.Builder told = Collection.newBuilder().setDryRun(dryRun);
-        buryDead(terms, told);
-        collect(pack -> true, terms, hasImages, told);
+        boolean whole =
+                repeat(
+                        told,
+                        () -> {
+                            boolean buried = buryDead(terms, told);
+                            return collect(pack -> true, terms, hasImages, told) && buried;
+                        });
         clearLeftovers(told);
+        if (!whole) {
+            throw new FerryException(ErrorCode.STORE_FULL, "Garbage is left in " + store.describe() + ": it has no room for the mark of one more pack that is to go");
+        }
         return told.setMicros(clock.since(start).toNanos() / 1000).build();
     }
 
-    /** Collects only packs that a deleted image named. */
+    /** Collects only packs that a deleted image named. What finds no room for its mark is told as condemned: the next collection takes it. */
     public Collection collect(Set<String> packs, Terms terms) {
         long start = clock.nanos();
         Collection.Builder told = Collection.newBuilder();
-        collect(packs::contains, terms, false, told);
+        boolean ignored = repeat(told, () -> collect(packs::contains, terms, false, told));
         return told.setMicros(clock.since(start).toNanos() / 1000).build();
     }
 
-    private void buryDead(Terms terms, Collection.Builder told) {
+    /**
+     * Does the steps again while marks lack room and packs are freed, which makes some.
+     *
+     * @param steps say whether every mark found room
+     * @return whether every mark did in the end
+     */
+    private static boolean repeat(Collection.Builder told, BooleanSupplier steps) {
+        while (true) {
+            long freed = told.getFreedPacks();
+            if (steps.getAsBoolean()) {
+                return true;
+            }
+            if (told.getFreedPacks() == freed) {
+                return false;
+            }
+        }
+    }
+
+    /**
+     * Creates a mark.
+     *
+     * @return false: there is no room for it
+     * @throws FerryException OBJECT_EXISTS, STORE_*
+     */
+    private boolean mark(String key, StoreRecord mark) {
+        try {
+            store.create(key, Records.write(mark));
+            return true;
+        } catch (FerryException failed) {
+            if (failed.code() != ErrorCode.STORE_FULL) {
+                throw failed;
+            }
+            return false;
+        }
+    }
+
+    /** Says whether every mark found room. */
+    private boolean buryDead(Terms terms, Collection.Builder told) {
+        boolean room = true;
         References now = References.read(store, readers);
         for (Map.Entry<String, Hold> open : now.holds().entrySet()) {
             Hold hold = open.getValue();
@@ -103,7 +154,7 @@ public final class Collector {
                 remove(open.getKey(), told);
             } else if (age(hold.getCreatedAt()).compareTo(terms.stale()) > 0) {
                 if (!told.getDryRun()) {
-                    giveUp(open.getKey(), hold, manifest, told);
+                    room = room && giveUp(open.getKey(), hold, manifest, told);
                 } else if (now.writer(manifest).isEmpty()) {
                     told.addGivenUp(hold.getImage());
                 }
@@ -115,13 +166,20 @@ public final class Collector {
                 remove(key, told);
             }
         });
+        return room;
     }
 
-    /** The mark must stand before the hold goes: a writer that only slept then finds its place taken. */
-    private void giveUp(String key, Hold hold, String manifest, Collection.Builder told) {
+    /**
+     * The mark must stand before the hold goes: a writer that only slept then finds its place taken.
+     *
+     * @return false: the mark found no room
+     */
+    private boolean giveUp(String key, Hold hold, String manifest, Collection.Builder told) {
         GivenUp mark = GivenUp.newBuilder().setImage(hold.getImage()).setWriter(hold.getWriter()).setAt(clock.millis()).build();
         try {
-            store.create(manifest, Records.write(StoreRecord.newBuilder().setGivenUp(mark).build()));
+            if (!mark(manifest, StoreRecord.newBuilder().setGivenUp(mark).build())) {
+                return false;
+            }
         } catch (FerryException taken) {
             if (taken.code() != ErrorCode.OBJECT_EXISTS) {
                 throw taken;
@@ -132,11 +190,12 @@ public final class Collector {
                 if (age(hold.getCreatedAt()).compareTo(FORGET) > 0) {
                     remove(key, told);
                 }
-                return;
+                return true;
             }
         }
         told.addGivenUp(hold.getImage());
         remove(key, told);
+        return true;
     }
 
     private boolean isGivenUp(String manifest) {
@@ -152,27 +211,30 @@ public final class Collector {
         }
     }
 
-    private void collect(Predicate<String> inScope, Terms terms, boolean hasImages, Collection.Builder told) {
+    /** Says whether every mark found room. */
+    private boolean collect(Predicate<String> inScope, Terms terms, boolean hasImages, Collection.Builder told) {
         // Marks before packs: a pack that has a mark and is not listed is gone, not new.
         Set<String> marks = new HashSet<>(store.list(Keys.CONDEMNED));
         List<ObjectStore.Entry> packs = store.entries(Keys.PACKS).stream().filter(pack -> inScope.test(pack.key())).toList();
         References first = references(hasImages && !packs.isEmpty());
         Set<String> condemned = new HashSet<>();
+        Set<String> unmarked = new HashSet<>();
         for (ObjectStore.Entry pack : packs) {
             boolean marked = marks.contains(Keys.condemned(pack.key()));
             if (marked || !first.uses(pack.key())) {
-                condemned.add(pack.key());
-                if (!marked && !told.getDryRun()) {
-                    condemn(pack.key());
-                }
+                // One mark is as large as the other: where one found no room the next is not tried.
+                boolean stands = marked || told.getDryRun() || unmarked.isEmpty() && condemn(pack.key());
+                (stands ? condemned : unmarked).add(pack.key());
             }
         }
         References last = told.getDryRun() ? first : references(hasImages && !packs.isEmpty());
         told.setImages(last.images()).setOpenDumps(last.holds().size());
+        told.clearLivePacks().clearLiveBytes().clearCondemnedPacks().clearCondemnedBytes();
         for (ObjectStore.Entry pack : packs) {
-            if (!condemned.contains(pack.key()) || last.uses(pack.key())) {
+            boolean garbage = (condemned.contains(pack.key()) || unmarked.contains(pack.key())) && !last.uses(pack.key());
+            if (!garbage) {
                 told.setLivePacks(told.getLivePacks() + 1).setLiveBytes(told.getLiveBytes() + pack.bytes());
-            } else if (graceIsOver(pack.key(), marks, terms)) {
+            } else if (condemned.contains(pack.key()) && graceIsOver(pack.key(), marks, terms)) {
                 free(pack, told);
             } else {
                 told.setCondemnedPacks(told.getCondemnedPacks() + 1).setCondemnedBytes(told.getCondemnedBytes() + pack.bytes());
@@ -186,6 +248,7 @@ public final class Collector {
                 remove(mark, told);
             }
         }
+        return unmarked.isEmpty();
     }
 
     /** A second belt: what a store lists decides what is deleted, and one that shows an empty folder where there is a full one (a file system that is not mounted) must not cost every image. */
@@ -197,15 +260,17 @@ public final class Collector {
         return found;
     }
 
-    private void condemn(String pack) {
+    /** Says whether the pack has its mark; else there is no room for it. */
+    private boolean condemn(String pack) {
         Condemned mark = Condemned.newBuilder().setPack(pack).setAt(clock.millis()).build();
         try {
-            store.create(Keys.condemned(pack), Records.write(StoreRecord.newBuilder().setCondemned(mark).build()));
+            return mark(Keys.condemned(pack), StoreRecord.newBuilder().setCondemned(mark).build());
         } catch (FerryException taken) {
             // Another collector was faster.
             if (taken.code() != ErrorCode.OBJECT_EXISTS) {
                 throw taken;
             }
+            return true;
         }
     }
 
