@@ -2,6 +2,7 @@ package dev.ferry.coordinator;
 
 import dev.ferry.common.Clock;
 import dev.ferry.common.Durations;
+import dev.ferry.common.PrivateFolder;
 import dev.ferry.common.Sizes;
 import dev.ferry.common.SystemScheduler;
 import dev.ferry.coordinator.access.AuditLog;
@@ -49,6 +50,7 @@ import dev.ferry.coordinator.scheduling.DecisionsApi;
 import dev.ferry.coordinator.scheduling.RebalanceTimer;
 import dev.ferry.coordinator.scheduling.SchedulingLoop;
 import dev.ferry.coordinator.store.Changes;
+import dev.ferry.coordinator.store.Reserve;
 import dev.ferry.coordinator.store.SqliteStateStore;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.upkeep.EndedJobs;
@@ -83,7 +85,7 @@ public final class Coordinator implements AutoCloseable {
     private final int grpcPort;
     private final HttpServer http;
 
-    private Coordinator(CoordinatorConfig config, StateStore store, Leads leads) throws IOException {
+    private Coordinator(CoordinatorConfig config, StateStore store, Reserve reserve, Leads leads) throws IOException {
         try {
             ObjectStore objects = add(Stores.open(config.store()));
             Images images = new Images(objects);
@@ -116,7 +118,7 @@ public final class Coordinator implements AutoCloseable {
                             .setHttpAddress(http.address())
                             .setEpoch(leads.epoch())
                             .build();
-            StoreUpkeep upkeep = new StoreUpkeep(store, images, config.upkeep().terms(), Durations.parse(config.upkeep().collectEvery()), config.upkeep().retention(), scheduler);
+            StoreUpkeep upkeep = new StoreUpkeep(store, images, config.upkeep().terms(), Durations.parse(config.upkeep().collectEvery()), config.upkeep().retention(), reserve, scheduler);
             Map<String, Supplier<X509Certificate>> certificates = new HashMap<>();
             authority.ifPresent(signer -> certificates.put("ca", signer::certificate));
             tls.ifPresent(shown -> certificates.put("server", shown.identity()::certificate));
@@ -135,7 +137,7 @@ public final class Coordinator implements AutoCloseable {
             Tokens tokens = new Tokens(store);
             LocalFolder.ensure(tokens, Path.of(config.data()), authority.map(CertificateAuthority::certificate));
             AuditLog audit = add(new AuditLog(Path.of(config.data()), Sizes.parse(config.security().auditFileSize()), config.security().auditFiles()));
-            Gate gate = new Gate(new Credentials(config.security().tokens() ? Optional.of(tokens) : Optional.empty(), nodes), store, new Auditor(audit));
+            Gate gate = new Gate(new Credentials(config.security().tokens() ? Optional.of(tokens) : Optional.empty(), nodes), store, new Auditor(audit, reserve));
             FerryService service = new FerryService(api, store, changes, logs, new ImageStreams(store, images, gate, config.imageFiles()));
             DecisionsApi decisions = DecisionsService.api(store, config.scheduling(), verbs);
             RebalanceTimer rebalancing = add(new RebalanceTimer(store, config.scheduling(), decisions::rebalance, scheduler));
@@ -171,6 +173,7 @@ public final class Coordinator implements AutoCloseable {
                 add(new NodeLoss(store, verbs, Clock.SYSTEM, scheduler)).start();
             }
             http.serve(api, accounts, decisions, logs, metrics, objects, gate);
+            reserve.take();
         } catch (IOException | RuntimeException failed) {
             close();
             throw failed;
@@ -184,9 +187,10 @@ public final class Coordinator implements AutoCloseable {
      *     address can't be listened on
      */
     public static Coordinator start(CoordinatorConfig config) throws IOException {
+        Reserve reserve = new Reserve(PrivateFolder.make(Path.of(config.data())));
         StateStore store = SqliteStateStore.open(Path.of(config.data()));
         try {
-            Coordinator alone = new Coordinator(config, store, Leads.ALONE);
+            Coordinator alone = new Coordinator(config, store, reserve, Leads.ALONE);
             alone.parts.addLast(store);
             return alone;
         } catch (IOException | RuntimeException failed) {
@@ -201,7 +205,7 @@ public final class Coordinator implements AutoCloseable {
      * @param store with writes that fail when it leads no longer; stays open
      */
     public static Coordinator leading(CoordinatorConfig config, StateStore store, Leads leads) throws IOException {
-        return new Coordinator(config, store, leads);
+        return new Coordinator(config, store, new Reserve(PrivateFolder.make(Path.of(config.data()))), leads);
     }
 
     private <T extends AutoCloseable> T add(T part) {

@@ -4,6 +4,7 @@ import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Message;
 import com.google.protobuf.util.Timestamps;
 import dev.ferry.common.Errors;
+import dev.ferry.coordinator.store.Reserve;
 import dev.ferry.proto.v1.AuditEntry;
 import dev.ferry.proto.v1.Operation;
 
@@ -12,13 +13,21 @@ public final class Auditor {
     private static final int MOST_MESSAGE = 500;
 
     private final AuditLog log;
+    private final Reserve reserve;
 
-    public Auditor(AuditLog log) {
+    /**
+     * @param reserve room for calls that make room
+     */
+    public Auditor(AuditLog log, Reserve reserve) {
         this.log = log;
+        this.reserve = reserve;
     }
 
     /** Called before a change is made: it is refused when it could not be recorded. */
     public void before(VerbRule rule) {
+        if (rule.frees()) {
+            reserve.give();
+        }
         if (rule.changes()) {
             log.requireWritable();
         }
@@ -31,7 +40,7 @@ public final class Auditor {
      */
     public void done(Caller caller, VerbRule rule, String named, Message answer) {
         if (rule.changes()) {
-            log.write(entry(caller, rule, target(named, answer)).setOutcome("OK").build());
+            write(rule, entry(caller, rule, target(named, answer)).setOutcome("OK"));
         }
     }
 
@@ -40,7 +49,14 @@ public final class Auditor {
         if (rule.changes()) {
             String message = String.valueOf(why.getMessage());
             String outcome = Errors.detailOf(why).getCode().name();
-            log.write(entry(caller, rule, named).setOutcome(outcome).setMessage(message.substring(0, Math.min(MOST_MESSAGE, message.length()))).build());
+            write(rule, entry(caller, rule, named).setOutcome(outcome).setMessage(message.substring(0, Math.min(MOST_MESSAGE, message.length()))));
+        }
+    }
+
+    private void write(VerbRule rule, AuditEntry.Builder entry) {
+        log.write(entry.build());
+        if (rule.frees()) {
+            reserve.take();
         }
     }
 

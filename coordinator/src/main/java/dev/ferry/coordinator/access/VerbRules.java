@@ -1,6 +1,7 @@
 package dev.ferry.coordinator.access;
 
 import static dev.ferry.coordinator.access.VerbRule.changes;
+import static dev.ferry.coordinator.access.VerbRule.frees;
 import static dev.ferry.coordinator.access.VerbRule.reads;
 import static dev.ferry.proto.v1.Role.ROLE_ADMIN;
 import static dev.ferry.proto.v1.Role.ROLE_OPERATOR;
@@ -36,18 +37,18 @@ public final class VerbRules {
                     changes("ResumeJob", ROLE_USER).of(Thing.JOB, "job"),
                     changes("MigrateJob", ROLE_USER).of(Thing.JOB, "job"),
                     changes("RestoreJob", ROLE_USER).of(Thing.JOB_OR_IMAGE, "job_or_image"),
-                    changes("DeleteJob", ROLE_USER).of(Thing.JOB, "job"),
+                    frees("DeleteJob", ROLE_USER).of(Thing.JOB, "job"),
                     reads("ListImages", ROLE_VIEWER).of(Thing.JOB, "job"),
                     reads("GetImage", ROLE_VIEWER).of(Thing.IMAGE, "image"),
                     reads("VerifyImage", ROLE_USER).of(Thing.IMAGE, "image"),
                     reads("DiffImages", ROLE_OPERATOR),
-                    changes("DeleteImage", ROLE_USER).of(Thing.IMAGE, "image"),
+                    frees("DeleteImage", ROLE_USER).of(Thing.IMAGE, "image"),
                     // It holds the job's memory: who took one is written down.
                     changes("ExportImage", ROLE_USER).of(Thing.IMAGE, "image"),
                     // CRIU brings back, as root, what an image says: whoever may make one up may do everything on a node.
                     changes("ImportImage", ROLE_OPERATOR),
                     reads("GetStore", ROLE_OPERATOR),
-                    changes("CollectGarbage", ROLE_OPERATOR),
+                    frees("CollectGarbage", ROLE_OPERATOR),
                     reads("CheckStore", ROLE_OPERATOR),
                     reads("ListStoreKeys", ROLE_ADMIN),
                     changes("RotateStoreKeys", ROLE_ADMIN).target("tenant"),
@@ -94,9 +95,9 @@ public final class VerbRules {
                     changes("BackupState", ROLE_ADMIN),
                     changes("CreateJoinToken", ROLE_ADMIN).target("node"),
                     changes("RevokeNode", ROLE_ADMIN).target("node"),
-                    new VerbRule("JoinNode", Door.JOIN, Role.ROLE_UNSPECIFIED, Thing.NONE, "node", true),
-                    new VerbRule("RenewNode", Door.NODE, Role.ROLE_UNSPECIFIED, Thing.NONE, "node", true),
-                    new VerbRule("Connect", Door.NODE, Role.ROLE_UNSPECIFIED, Thing.NONE, "", false));
+                    new VerbRule("JoinNode", Door.JOIN, Role.ROLE_UNSPECIFIED, Thing.NONE, "node", true, false),
+                    new VerbRule("RenewNode", Door.NODE, Role.ROLE_UNSPECIFIED, Thing.NONE, "node", true, false),
+                    new VerbRule("Connect", Door.NODE, Role.ROLE_UNSPECIFIED, Thing.NONE, "", false, false));
 
     private static final Map<String, VerbRule> BY_NAME = byName();
 

@@ -2,6 +2,7 @@ package dev.ferry.coordinator.upkeep;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Scheduler;
+import dev.ferry.coordinator.store.Reserve;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.proto.v1.CheckStoreRequest;
 import dev.ferry.proto.v1.CollectGarbageRequest;
@@ -35,6 +36,7 @@ public final class StoreUpkeep {
     private final Collector.Terms terms;
     private final Duration every;
     private final Expiry expiry;
+    private final Reserve reserve;
     private final Scheduler scheduler;
     // Two at once would do no harm, and no good.
     private final ReentrantLock collecting = new ReentrantLock();
@@ -43,13 +45,15 @@ public final class StoreUpkeep {
     /**
      * @param every how long between two collections; zero: only on demand
      * @param retention which images are kept of jobs that say nothing else
+     * @param reserve room for images that expire when there is no other
      */
-    public StoreUpkeep(StateStore state, Images images, Collector.Terms terms, Duration every, Retention retention, Scheduler scheduler) {
+    public StoreUpkeep(StateStore state, Images images, Collector.Terms terms, Duration every, Retention retention, Reserve reserve, Scheduler scheduler) {
         this.state = state;
         this.images = images;
         this.terms = terms;
         this.every = every;
         expiry = new Expiry(state, images, retention);
+        this.reserve = reserve;
         this.scheduler = scheduler;
     }
 
@@ -62,6 +66,7 @@ public final class StoreUpkeep {
 
     private void collectAndAgain() {
         try {
+            reserve.give();
             Collection done = collect(CollectGarbageRequest.getDefaultInstance());
             LOG.info("collected garbage: {} images expired, {} bytes of {} packs freed, {} packs wait for their grace, {} dumps given up", done.getExpiredCount(), done.getFreedBytes(), done.getFreedPacks(), done.getCondemnedPacks(), done.getGivenUpCount());
         } catch (FerryException failed) {
@@ -69,6 +74,7 @@ public final class StoreUpkeep {
         } catch (RuntimeException | Error failed) {
             LOG.error("garbage was not collected", failed);
         } finally {
+            reserve.take();
             start();
         }
     }

@@ -9,6 +9,7 @@ import dev.ferry.common.SystemScheduler;
 import dev.ferry.coordinator.UpkeepConfig;
 import dev.ferry.coordinator.api.ImageVerbs;
 import dev.ferry.coordinator.store.RecordQuery;
+import dev.ferry.coordinator.store.Reserve;
 import dev.ferry.coordinator.store.SqliteStateStore;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.proto.v1.CheckStoreRequest;
@@ -60,7 +61,7 @@ class StoreUpkeepTest {
     }
 
     private StoreUpkeep upkeep(Duration every) {
-        return new StoreUpkeep(state, images, UpkeepConfig.ofCollections("0s", "0s", "1h").terms(), every, Retention.getDefaultInstance(), scheduler);
+        return new StoreUpkeep(state, images, UpkeepConfig.ofCollections("0s", "0s", "1h").terms(), every, Retention.getDefaultInstance(), new Reserve(folder), scheduler);
     }
 
     private Image write(String id, boolean catalogued) throws InterruptedException {
@@ -108,7 +109,7 @@ class StoreUpkeepTest {
     @Test
     void aCollectionOnDemandNeedNotWaitForTheGrace() throws Exception {
         Image ignored = write("j-aaaaaaaa.1", true);
-        StoreUpkeep upkeep = new StoreUpkeep(state, images, UpkeepConfig.ofCollections("0s", "1h", "1h").terms(), Duration.ZERO, Retention.getDefaultInstance(), scheduler);
+        StoreUpkeep upkeep = new StoreUpkeep(state, images, UpkeepConfig.ofCollections("0s", "1h", "1h").terms(), Duration.ZERO, Retention.getDefaultInstance(), new Reserve(folder), scheduler);
         var deleted = new ImageVerbs(state, images, UpkeepConfig.ofCollections("0s", "1h", "1h").terms()).delete("j-aaaaaaaa.1");
         assertThat(deleted.getCondemnedBytes()).isPositive();
         assertThat(upkeep.collect(CollectGarbageRequest.newBuilder().setDryRun(true).build()).getFreedPacks()).isZero();
