@@ -41,19 +41,29 @@ public final class CoordinatorVerb implements Callable<Integer> {
 
     private static <T extends AutoCloseable> void run(CoordinatorConfig settings, Daemons.Start<T> start, ToIntFunction<T> grpcPort, ToIntFunction<T> httpPort) throws Exception {
         Path access = Path.of(settings.data()).resolve(LocalFolder.NAME);
-        List<String> published = new ArrayList<>();
-        try {
-            Daemons.run(
-                    start,
-                    part -> {
-                        int port = grpcPort.applyAsInt(part);
-                        published.addAll(GrpcPorts.local(settings, port));
-                        publish(published, access);
-                        return "ready grpc=" + host(settings.grpcListen()) + ":" + port + " http=" + host(settings.httpListen()) + ":" + httpPort.applyAsInt(part);
-                    });
-        } finally {
-            for (String server : published) {
-                LocalAccess.withdraw(server, access);
+        Daemons.run(
+                () -> new Published<>(start.run(), new ArrayList<>(), access),
+                found -> {
+                    int port = grpcPort.applyAsInt(found.part());
+                    found.servers().addAll(GrpcPorts.local(settings, port));
+                    publish(found.servers(), access);
+                    return "ready grpc=" + host(settings.grpcListen()) + ":" + port + " http=" + host(settings.httpListen()) + ":" + httpPort.applyAsInt(found.part());
+                });
+    }
+
+    /**
+     * A part that command lines of this machine find. Its end is theirs: once a part is closed the process may be gone before anything else is done.
+     *
+     * @param servers the addresses at which they look, as far as they were published
+     * @param access the folder to which they lead
+     */
+    private record Published<T extends AutoCloseable>(T part, List<String> servers, Path access) implements AutoCloseable {
+        @Override
+        public void close() throws Exception {
+            try (T ignored = part) {
+                for (String server : servers) {
+                    LocalAccess.withdraw(server, access);
+                }
             }
         }
     }
