@@ -70,16 +70,20 @@ class AnotherStoreTest {
         assertThat(node("node-1").getStoreProblem()).contains("file:///elsewhere", same.getPlace(), "store.url");
         assertThat(node("node-1").getState()).isEqualTo(NodeState.READY);
         String job = scene.run(JobSpec.newBuilder()).getId();
-        for (StoreSight sight : new StoreSight[] {UNMARKED, SILENT}) {
+        for (StoreSight sight : new StoreSight[] {UNMARKED, SILENT, ANOTHER}) {
             one.say(sight);
             awaitNode("node-1", node -> node.getFacts().getStore().equals(sight));
             assertThat(node("node-1").getStoreProblem()).contains(sight.equals(SILENT) ? "it does not answer" : "file:///elsewhere");
-            assertThat(node("node-1").getOtherStore()).isEqualTo(!sight.equals(SILENT));
+            assertThat(node("node-1").getOtherStore()).as("that its store is away says nothing of which one it is").isTrue();
         }
         assertThat(one.actions()).doesNotContain(ActionCase.START);
         one.say(same);
         assertThat(scene.awaitState(job, JobState.RUNNING).getNode()).isEqualTo("node-1");
         assertThat(node("node-1").getStoreProblem()).isEmpty();
+        assertThat(node("node-1").getOtherStore()).isFalse();
+        one.say(SILENT);
+        awaitNode("node-1", node -> !node.getStoreProblem().isEmpty());
+        assertThat(node("node-1").getOtherStore()).isFalse();
     }
 
     /** Its jobs run on, and nothing that would be found nowhere takes their place. */
@@ -93,6 +97,9 @@ class AnotherStoreTest {
         assertThat(CoordinatorScene.refusal(() -> scene.stub().checkpointJob(CheckpointJobRequest.newBuilder().setJob(job.getId()).build()))).isEqualTo(ErrorCode.OTHER_STORE);
         assertThat(CoordinatorScene.refusal(() -> scene.stub().suspendJob(SuspendJobRequest.newBuilder().setJob(job.getId()).build()))).isEqualTo(ErrorCode.OTHER_STORE);
         assertThat(CoordinatorScene.refusal(() -> scene.stub().migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).build()))).isEqualTo(ErrorCode.OTHER_STORE);
+        one.say(SILENT);
+        awaitNode("node-1", node -> node.getStoreProblem().contains("it does not answer"));
+        assertThat(CoordinatorScene.refusal(() -> scene.stub().suspendJob(SuspendJobRequest.newBuilder().setJob(job.getId()).build()))).as("it may come back as the other one").isEqualTo(ErrorCode.OTHER_STORE);
         assertThat(scene.job(job.getId()).getState()).isEqualTo(JobState.RUNNING);
         assertThat(one.actions()).containsExactly(ActionCase.START);
         one.say(same);
@@ -128,10 +135,11 @@ class AnotherStoreTest {
         assertThat(two.actions()).isEmpty();
     }
 
-    /** A node that was proven stays so, one that was not waits, and both are judged when the store is back. */
+    /** A node that was proven stays so, one that was not waits, one of another store is still one, and all are judged when the store is back. */
     @Test
     void aCoordinatorThatCannotReadItsStoreYetTakesNothingBack() throws Exception {
         FakeNode ignored = add("node-1", same);
+        FakeNode ofAnother = add("node-3", ANOTHER);
         scene.stop();
         Path id = folder.resolve("store").resolve(Keys.IDENTITY);
         Files.move(id, folder.resolve("aside"));
@@ -142,11 +150,15 @@ class AnotherStoreTest {
         assertThat(scene.running().getNode()).isEqualTo("node-1");
         assertThat(node("node-2").getStoreProblem()).contains("until the coordinator can read its own store");
         assertThat(node("node-2").getOtherStore()).isFalse();
+        awaitNode("node-3", node -> node.getStoreProblem().contains("until the coordinator can read its own store"));
+        assertThat(node("node-3").getOtherStore()).isTrue();
         Files.delete(id);
         Files.move(folder.resolve("aside"), id);
         awaitNode("node-2", node -> node.getStoreProblem().isEmpty());
         assertThat(node("node-1").getStoreProblem()).isEmpty();
+        assertThat(node("node-3").getOtherStore()).isTrue();
         assertThat(two.actions()).isEmpty();
+        assertThat(ofAnother.actions()).isEmpty();
     }
 
     /** One from before stores had ids can't say which it sees. */

@@ -74,6 +74,7 @@ public final class NodeStores {
         boolean wasTheSame = node.getStoreProblem().isEmpty() && node.getFacts().getStore().getId().equals(there.getId());
         String before = node.getStoreProblem();
         boolean known = !here.getId().isEmpty();
+        boolean wasOther = node.getOtherStore();
         node.clearStoreProblem().clearOtherStore();
         if (!now.hasStore() || (!there.getId().isEmpty() && (known ? here.getId().equals(there.getId()) : wasTheSame))) {
             if (!before.isEmpty()) {
@@ -82,10 +83,10 @@ public final class NodeStores {
             return;
         }
         if (!known) {
-            // Nothing is known of it; a node that was proven before stays so.
-            node.setStoreProblem("gets no jobs until the coordinator can read its own store " + here.getPlace() + ": " + here.getProblem());
+            // Nothing is known of it; a node that was proven before stays so, and one of another store too: an image that is made there is found by nobody.
+            node.setOtherStore(wasOther).setStoreProblem("gets no jobs until the coordinator can read its own store " + here.getPlace() + ": " + here.getProblem());
         } else if (there.getId().isEmpty() && !there.getUnmarked()) {
-            node.setStoreProblem("gets no jobs until it can read the coordinator's store " + here.getPlace() + ": " + there.getProblem());
+            node.setOtherStore(wasOther).setStoreProblem("gets no jobs until it can read the coordinator's store " + here.getPlace() + ": " + there.getProblem());
         } else {
             node.setOtherStore(true).setStoreProblem("gets no jobs: its store " + there.getPlace() + " is not the coordinator's " + here.getPlace() + WHAT_TO_DO);
         }
