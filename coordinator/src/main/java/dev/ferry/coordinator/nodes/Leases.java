@@ -5,6 +5,7 @@ import dev.ferry.proto.v1.Node;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * The nodes' leases as the coordinator counts them: on its monotonic clock, from the last answer to each node. One that has just
@@ -17,7 +18,7 @@ public final class Leases {
     private final boolean canBeDeposed;
     private volatile long startedNanos;
     private final Map<String, Long> answeredNanos = new ConcurrentHashMap<>();
-    private volatile long confirmedNanos;
+    private final AtomicLong confirmedNanos;
 
     /**
      * @param canBeDeposed whether another coordinator may lead without this one's knowledge
@@ -27,7 +28,7 @@ public final class Leases {
         this.clock = clock;
         this.canBeDeposed = canBeDeposed;
         startedNanos = clock.nanos();
-        confirmedNanos = startedNanos;
+        confirmedNanos = new AtomicLong(startedNanos);
     }
 
     LeaseTerms terms() {
@@ -39,14 +40,14 @@ public final class Leases {
         startedNanos = clock.nanos();
     }
 
-    /** The store has said that this coordinator leads, asked at this reading of the monotonic clock. */
+    /** The store has said that this coordinator leads, asked at this reading of the monotonic clock. Of several answers the one that was asked last holds. */
     void confirmed(long nanos) {
-        confirmedNanos = nanos;
+        long ignored = confirmedNanos.accumulateAndGet(nanos, (before, now) -> now - before > 0 ? now : before);
     }
 
     /** Whether a heartbeat may be answered: not by a coordinator that may have been deposed for longer than its successor allows for. */
     boolean mayAnswer() {
-        return !canBeDeposed || clock.since(confirmedNanos).compareTo(terms.leaderWord()) <= 0;
+        return !canBeDeposed || clock.since(confirmedNanos.get()).compareTo(terms.leaderWord()) <= 0;
     }
 
     /** A node is about to be answered: called before the answer is said, so that the daemon counts no longer than we do. */

@@ -115,10 +115,10 @@ public final class NodeDirectory implements AutoCloseable {
         // Before it is said to be up: its old silence must not count any more, should its stream end meanwhile.
         silentSince.put(hello.getNode(), clock.nanos());
         leases.answered(hello.getNode());
-        long began = clock.nanos();
         Node node =
                 store.transact(
                         state -> {
+                            requireLeader(state);
                             // A job may have been ordered there since it was asked first.
                             SameFolder.require(state, hello);
                             Node.Builder record =
@@ -138,7 +138,6 @@ public final class NodeDirectory implements AutoCloseable {
                             state.put(record.build());
                             return record.build();
                         });
-        leases.confirmed(began);
         LOG.info("node {} is here ({}), with {} jobs", node.getName(), node.getState(), hello.getJobsCount());
         return node;
     }
@@ -179,10 +178,7 @@ public final class NodeDirectory implements AutoCloseable {
             List<Node> nodes =
                     store.transact(
                             state -> {
-                                // Counted from here and not from before the transaction: that waits for its turn, and the word of the store does not.
-                                long asked = clock.nanos();
-                                state.requireLeader();
-                                leases.confirmed(asked);
+                                requireLeader(state);
                                 return state.nodes();
                             });
             confirmed.run();
@@ -195,6 +191,13 @@ public final class NodeDirectory implements AutoCloseable {
         } catch (RuntimeException | Error failed) {
             LOG.error("nodes could not be looked at", failed);
         }
+    }
+
+    private void requireLeader(Transaction state) {
+        // Counted from here and not from before the transaction: that waits for its turn, and the word of the store does not.
+        long asked = clock.nanos();
+        state.requireLeader();
+        leases.confirmed(asked);
     }
 
     /** The stream of a node has ended: from now on its silence counts. */

@@ -71,6 +71,16 @@ class LeasesTest {
         assertThat(leases.left(without)).isZero();
     }
 
+    @Test
+    void anOlderWordOfTheStoreTakesNoNewerOneBack() {
+        Leases shared = new Leases(new LeaseTerms(LEASE), true, time);
+        long before = time.nanos();
+        time.pass(LEASE);
+        shared.confirmed(time.nanos());
+        shared.confirmed(before);
+        assertThat(shared.mayAnswer()).isTrue();
+    }
+
     /** Its predecessor may answer for a while without knowing that it was deposed: that while is waited for. */
     @Test
     void aNewLeaderWaitsForTheWordOfTheOldOne() {

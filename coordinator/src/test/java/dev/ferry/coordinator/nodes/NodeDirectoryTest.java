@@ -4,14 +4,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.ferry.common.Clock;
 import dev.ferry.common.Scheduler;
+import dev.ferry.coordinator.store.ForwardingStateStore;
 import dev.ferry.coordinator.store.SqliteStateStore;
 import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.Hello;
 import dev.ferry.proto.v1.NodeState;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -66,6 +69,33 @@ class NodeDirectoryTest {
         hello();
         time.pass(Duration.ofSeconds(2));
         assertThat(state()).isEqualTo(NodeState.READY);
+    }
+
+    /** A transaction waits for its turn: its time begins when it is asked for, and the word of the store is as young as the question. */
+    @Test
+    void aHelloThatWaitedForItsTurnIsTheWordOfTheStoreAllTheSame() {
+        StateStore busy =
+                new ForwardingStateStore() {
+                    @Override
+                    public StateStore store() {
+                        return store;
+                    }
+
+                    @Override
+                    public boolean canBeDeposed() {
+                        return true;
+                    }
+
+                    @Override
+                    public <T> T transact(Function<Transaction, T> work) {
+                        time.now += LEASE.leaderWord().toNanos() + 1;
+                        return store.transact(work);
+                    }
+                };
+        try (NodeDirectory waiting = new NodeDirectory(busy, new CommandDesk(), TIMEOUT, LEASE, time, time)) {
+            Object ignored = waiting.hello(Hello.newBuilder().setNode("node-2").build(), "");
+            assertThat(waiting.leases().mayAnswer()).isTrue();
+        }
     }
 
     /** Time that stands still but for {@link #pass}; work is done when its time has come, one piece after the other. */
