@@ -92,6 +92,11 @@ public interface ObjectStore extends AutoCloseable {
         return Optional.empty();
     }
 
+    /** Whether an object is from before objects were sealed, and lies there as it is. Where none are sealed it is no question: no. */
+    default boolean isStillPlain(String key) {
+        return false;
+    }
+
     /** Where it is, for people; without secrets. */
     String describe();
 

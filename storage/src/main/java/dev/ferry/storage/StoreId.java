@@ -8,9 +8,12 @@ import dev.ferry.proto.v1.StoreRecord;
 import dev.ferry.storage.image.Keys;
 import dev.ferry.storage.image.Records;
 import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Which store this is: random letters that a coordinator writes into it, once. Two processes that read the same ones see the same store. */
 public final class StoreId {
+    private static final Logger LOG = LoggerFactory.getLogger(StoreId.class);
     private static final int LETTERS = 16;
 
     private StoreId() {}
@@ -39,8 +42,7 @@ public final class StoreId {
     public static String make(ObjectStore store) {
         Optional<StoreIdentity> there = record(store);
         if (there.isPresent()) {
-            // Encryption may have been switched on since it was written, and who reads nothing plain must find it sealed.
-            store.keys().ifPresent(keys -> store.put(Keys.IDENTITY, Records.write(StoreRecord.newBuilder().setIdentity(there.get()).build())));
+            seal(store, there.get());
             return there.get().getId();
         }
         StoreIdentity made = StoreIdentity.newBuilder().setId(Ids.random(LETTERS)).setCreatedAt(System.currentTimeMillis()).build();
@@ -52,6 +54,18 @@ public final class StoreId {
                 throw taken;
             }
             return read(store).orElseThrow(() -> taken);
+        }
+    }
+
+    /** Encryption may have been switched on since the id was written, and who reads nothing plain must find it sealed. */
+    private static void seal(ObjectStore store, StoreIdentity there) {
+        try {
+            if (store.isStillPlain(Keys.IDENTITY)) {
+                store.put(Keys.IDENTITY, Records.write(StoreRecord.newBuilder().setIdentity(there).build()));
+            }
+        } catch (FerryException failed) {
+            // A store that is full, or can only be read, is the same store all the same.
+            LOG.warn("the id of the store {} is not encrypted yet, and could not be now; the next start of a coordinator tries it again: {}", store.describe(), failed.getMessage());
         }
     }
 }

@@ -7,6 +7,7 @@ import static org.awaitility.Awaitility.await;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.StoreSight;
+import dev.ferry.storage.image.ForwardingStore;
 import dev.ferry.storage.image.Keys;
 import dev.ferry.storage.object.FolderStore;
 import dev.ferry.storage.object.MemoryStore;
@@ -14,6 +15,7 @@ import dev.ferry.storage.seal.KeyRing;
 import dev.ferry.storage.seal.MasterKey;
 import dev.ferry.storage.seal.SealedStore;
 import dev.ferry.storage.upkeep.Collector;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -82,6 +84,40 @@ class StoreIdTest {
     void anIdFromBeforeEncryptionStaysTheSameAndIsSealed() {
         String id = StoreId.make(store);
         assertThatThrownBy(() -> StoreId.read(sealed(MASTER, false))).hasMessageContaining("acceptPlain");
+        assertThat(StoreId.make(sealed(MASTER, true))).isEqualTo(id);
+        assertThat(StoreId.read(sealed(MASTER, false))).hasValue(id);
+    }
+
+    private ObjectStore fullAndSealed() {
+        ObjectStore full =
+                new ForwardingStore(store) {
+                    @Override
+                    public void put(String key, ByteBuffer content) {
+                        throw new FerryException(ErrorCode.STORE_FULL, "No room for " + key);
+                    }
+
+                    @Override
+                    public void create(String key, ByteBuffer content) {
+                        put(key, content);
+                    }
+                };
+        return SealedStore.of(full, new KeyRing(full, List.of(MASTER)), true);
+    }
+
+    @Test
+    void anIdThatIsSealedIsNotWrittenAgain() {
+        String id = StoreId.make(sealed(MASTER, false));
+        byte[] there = store.get(Keys.IDENTITY).orElseThrow();
+        assertThat(StoreId.make(sealed(MASTER, true))).isEqualTo(id);
+        assertThat(StoreId.make(fullAndSealed())).isEqualTo(id);
+        assertThat(store.get(Keys.IDENTITY)).hasValueSatisfying(now -> assertThat(now).isEqualTo(there));
+    }
+
+    @Test
+    void anIdFromBeforeEncryptionIsReadAlsoWhereItCannotBeSealedNow() {
+        String id = StoreId.make(store);
+        assertThat(StoreId.make(fullAndSealed())).isEqualTo(id);
+        assertThat(StoreId.read(store)).as("as it was").hasValue(id);
         assertThat(StoreId.make(sealed(MASTER, true))).isEqualTo(id);
         assertThat(StoreId.read(sealed(MASTER, false))).hasValue(id);
     }

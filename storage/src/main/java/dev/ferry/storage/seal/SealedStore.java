@@ -110,6 +110,11 @@ public final class SealedStore implements ObjectStore {
         return real.get(key).map(object -> open(key, object));
     }
 
+    @Override
+    public boolean isStillPlain(String key) {
+        return acceptPlain && real.get(key).filter(object -> isPlain(key, object)).isPresent();
+    }
+
     private byte[] open(String key, byte[] object) {
         if (isPlain(key, object)) {
             return object;

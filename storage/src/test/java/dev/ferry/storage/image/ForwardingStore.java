@@ -7,10 +7,10 @@ import java.util.List;
 import java.util.Optional;
 
 /** A real store, for doubles that do one thing otherwise. */
-abstract class ForwardingStore implements ObjectStore {
+public abstract class ForwardingStore implements ObjectStore {
     private final ObjectStore real;
 
-    ForwardingStore(ObjectStore real) {
+    protected ForwardingStore(ObjectStore real) {
         this.real = real;
     }
 
