@@ -335,6 +335,18 @@ public final class Images {
         return store.delete(Keys.manifest(image));
     }
 
+    /**
+     * Whether the store shows now which one it is. A folder whose file system is not mounted does not: that an image is not
+     * there says nothing then.
+     */
+    public boolean showsWhich() {
+        try {
+            return StoreId.read(store).isPresent();
+        } catch (FerryException unreadable) {
+            return false;
+        }
+    }
+
     /** Removes what no image and no dump under way needs: see {@link Collector}. */
     public Collection collect(Collector.Terms terms, boolean dryRun) {
         return collector.collect(terms, dryRun);

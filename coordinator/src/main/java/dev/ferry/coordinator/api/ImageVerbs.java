@@ -107,7 +107,7 @@ public final class ImageVerbs {
         try {
             collected = images.delete(id, terms);
         } catch (FerryException failed) {
-            if (failed.code() == ErrorCode.IMAGE_NOT_FOUND) {
+            if (failed.code() == ErrorCode.IMAGE_NOT_FOUND && images.showsWhich()) {
                 Expiry.gone(store, id);
             }
             throw failed;

@@ -55,11 +55,12 @@ public final class Expiry {
         return expired;
     }
 
-    /** Removes from the store what has left the catalogue. */
+    /** Removes from the store what has left the catalogue. What is not there, in a store that does not show which one it is, is tried again later: it may not be mounted. */
     void sweep() {
         for (Image left : store.transact(state -> state.records(EXPIRED, RecordQuery.all()))) {
-            long ignored = images.forget(left.getId());
-            gone(store, left.getId());
+            if (images.forget(left.getId()) > 0 || images.showsWhich()) {
+                gone(store, left.getId());
+            }
         }
     }
 

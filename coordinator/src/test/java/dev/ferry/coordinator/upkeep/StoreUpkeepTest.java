@@ -26,6 +26,7 @@ import dev.ferry.storage.ByteSink;
 import dev.ferry.storage.ImageWriter;
 import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
+import dev.ferry.storage.StoreId;
 import dev.ferry.storage.object.FolderStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -204,8 +205,39 @@ class StoreUpkeepTest {
         assertThat(objects.list("")).isEmpty();
     }
 
+    /** A file system that is not mounted shows an empty folder, in which no image is found. */
+    @Test
+    void anImageThatIsDeletedWhileTheStoreIsNotMountedLeavesItLater() throws Exception {
+        String ignored = StoreId.make(objects);
+        Image first = write("j-aaaaaaaa.1", true);
+        Image second = write("j-bbbbbbbb.1", true);
+        ImageVerbs verbs = new ImageVerbs(state, images, UpkeepConfig.ofCollections("0s", "0s", "1h").terms());
+        Path real = folder.resolve("store");
+        Path away = Files.move(real, folder.resolve("away"));
+        Files.createDirectory(real);
+        state.transact(
+                tables -> {
+                    Expiry.expire(tables, first);
+                    return true;
+                });
+        assertThatThrownBy(() -> verbs.delete(second.getId())).isInstanceOfSatisfying(FerryException.class, failed -> assertThat(failed.code()).isEqualTo(ErrorCode.IMAGE_NOT_FOUND));
+        new Expiry(state, images, Retention.getDefaultInstance()).sweep();
+        try (var left = Files.walk(real)) {
+            for (Path below : left.sorted(java.util.Comparator.reverseOrder()).toList()) {
+                Files.delete(below);
+            }
+        }
+        Files.move(away, real);
+        var collected = upkeep(Duration.ZERO).collect(CollectGarbageRequest.getDefaultInstance());
+        assertThat(collected.getFreedPacks()).isEqualTo(2);
+        assertThat(images.ids()).isEmpty();
+        java.util.List<Image> remembered = state.transact(tables -> tables.records(Expiry.EXPIRED, RecordQuery.all()));
+        assertThat(remembered).isEmpty();
+    }
+
     @Test
     void anImageThatWasDeletedIsNotRemembered() throws Exception {
+        String ignored = StoreId.make(objects);
         Image image = write("j-aaaaaaaa.1", true);
         ImageVerbs verbs = new ImageVerbs(state, images, UpkeepConfig.ofCollections("0s", "0s", "1h").terms());
         assertThat(verbs.delete(image.getId()).getFreedBytes()).isPositive();
