@@ -174,8 +174,9 @@ final class SqlTransaction implements Transaction {
 
     @Override
     public void deleteNode(String name) {
+        int deleted = update("DELETE FROM node WHERE name = ?", name);
         kept.nodes().deleted(name);
-        if (update("DELETE FROM node WHERE name = ?", name) > 0) {
+        if (deleted > 0) {
             changed.add(name);
         }
     }
