@@ -49,17 +49,19 @@ public final class StateTransfer {
      * @throws FerryException WRONG_STATE when there is no state, or a coordinator has it
      */
     public static long export(CoordinatorConfig config, Path file) throws IOException {
-        requireState(config);
+        requireFile(config);
         return with(
                 config,
                 store -> {
+                    store.requireState();
                     long[] rows = new long[1];
                     writeFile(file, to -> rows[0] = write(store, false, to));
                     return rows[0];
                 });
     }
 
-    private static void requireState(CoordinatorConfig config) {
+    /** Opening a database that is not there would make one. */
+    private static void requireFile(CoordinatorConfig config) {
         if (!config.database().shared() && !Files.exists(Path.of(config.data()).resolve("state.db"))) {
             throw new FerryException(ErrorCode.WRONG_STATE, "There is no coordinator's state in " + config.data());
         }
@@ -72,10 +74,11 @@ public final class StateTransfer {
      * @throws FerryException WRONG_STATE when there is no state, or a coordinator has it
      */
     public static Path resetAdministrator(CoordinatorConfig config) throws IOException {
-        requireState(config);
+        requireFile(config);
         return with(
                 config,
                 store -> {
+                    store.requireState();
                     try {
                         return LocalFolder.reset(new Tokens(store), Path.of(config.data()));
                     } catch (IOException failed) {

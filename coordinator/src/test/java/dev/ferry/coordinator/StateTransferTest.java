@@ -131,6 +131,16 @@ class StateTransferTest {
     }
 
     @Test
+    void anEmptyDatabaseIsNoState() throws Exception {
+        Path data = folder.resolve("data");
+        SqliteStateStore.open(data).close();
+        assertThatThrownBy(() -> StateTransfer.resetAdministrator(config(data))).isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.WRONG_STATE));
+        assertThatThrownBy(() -> StateTransfer.export(config(data), folder.resolve("state"))).isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.WRONG_STATE));
+        assertThat(folder.resolve("state")).doesNotExist();
+        assertThat(data.resolve("access/token")).doesNotExist();
+    }
+
+    @Test
     void thereMustBeAState() {
         assertThatThrownBy(() -> StateTransfer.resetAdministrator(config(folder.resolve("nowhere"))))
                 .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.WRONG_STATE));

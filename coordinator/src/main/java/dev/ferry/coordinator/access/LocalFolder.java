@@ -37,7 +37,8 @@ public final class LocalFolder {
         Path folder = data.resolve(NAME);
         PrivateFolder.make(folder);
         if (!tokens.hasAdministrator()) {
-            make(tokens, folder, "made at the first start");
+            // The file first: a token that nobody knows would keep the next start from making one.
+            create(tokens, "made at the first start", secret -> DurableFile.writePrivate(folder.resolve(TOKEN), secret));
         }
         if (authority.isPresent()) {
             Pem.writeCertificates(folder.resolve(AUTHORITY), List.of(authority.get()));
@@ -52,16 +53,19 @@ public final class LocalFolder {
      * @return the file that it is in
      */
     public static Path reset(Tokens tokens, Path data) throws IOException {
-        Path folder = PrivateFolder.make(data.resolve(NAME));
-        make(tokens, folder, "made by 'ferry admin token reset'");
-        return folder.resolve(TOKEN);
+        Path file = PrivateFolder.make(data.resolve(NAME)).resolve(TOKEN);
+        // Beside the old one, which stays where nothing comes of this: it may be good still.
+        DurableFile.writePrivate(file, to -> create(tokens, "made by 'ferry admin token reset'", to::write));
+        return file;
     }
 
-    /** The file first: a token that nobody knows would keep the next start from making one. */
-    private static void make(Tokens tokens, Path folder, String note) throws IOException {
+    private interface Content {
+        void write(byte[] content) throws IOException;
+    }
+
+    private static void create(Tokens tokens, String note, Content to) throws IOException {
         CreateTokenResponse ignored =
                 tokens.<IOException>create(
-                        CreateTokenRequest.newBuilder().setRole(Role.ROLE_ADMIN).setNote(note).build(),
-                        secret -> DurableFile.writePrivate(folder.resolve(TOKEN), (secret + "\n").getBytes(StandardCharsets.US_ASCII)));
+                        CreateTokenRequest.newBuilder().setRole(Role.ROLE_ADMIN).setNote(note).build(), secret -> to.write((secret + "\n").getBytes(StandardCharsets.US_ASCII)));
     }
 }

@@ -89,6 +89,19 @@ public abstract class SqlStateStore implements StateStore {
                 });
     }
 
+    /**
+     * A coordinator has worked with this database.
+     *
+     * @throws FerryException WRONG_STATE: none ever has
+     */
+    public final void requireState() {
+        run(
+                transaction -> {
+                    new StateRows(transaction.handle()).requireSome();
+                    return true;
+                });
+    }
+
     private <T> T run(Function<SqlTransaction, T> work) {
         if (turn.isHeldByCurrentThread()) {
             throw new IllegalStateException("a transaction in a transaction");

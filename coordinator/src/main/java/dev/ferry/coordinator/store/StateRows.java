@@ -6,7 +6,9 @@ import com.google.protobuf.Message;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.StateRow;
+import java.util.List;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.jdbi.v3.core.Handle;
 
 /** The rows of all tables as they are, out of a database and into one, in one transaction. */
@@ -46,12 +48,29 @@ final class StateRows {
      * @throws FerryException WRONG_STATE
      */
     void requireNone() {
-        for (String table : (Iterable<String>) java.util.stream.Stream.concat(Tables.ALL.stream().map(RecordTable::name), java.util.stream.Stream.of(RECORD))::iterator) {
-            long rows = handle.createQuery("SELECT COUNT(*) FROM " + table).mapTo(Long.class).one();
+        for (String table : tables()) {
+            long rows = count(table);
             if (rows > 0) {
                 throw new FerryException(ErrorCode.WRONG_STATE, "The database holds a state already (" + rows + " rows in table " + table + "); a state is only taken into an empty one, before the first start of a coordinator");
             }
         }
+    }
+
+    /**
+     * @throws FerryException WRONG_STATE
+     */
+    void requireSome() {
+        if (tables().stream().allMatch(table -> count(table) == 0)) {
+            throw new FerryException(ErrorCode.WRONG_STATE, "The database holds no coordinator's state; is it the one that is meant?");
+        }
+    }
+
+    private static List<String> tables() {
+        return Stream.concat(Tables.ALL.stream().map(RecordTable::name), Stream.of(RECORD)).toList();
+    }
+
+    private long count(String table) {
+        return handle.createQuery("SELECT COUNT(*) FROM " + table).mapTo(Long.class).one();
     }
 
     /**

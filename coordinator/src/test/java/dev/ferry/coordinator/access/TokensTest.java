@@ -122,6 +122,25 @@ class TokensTest {
         assertThat(tokens.authenticate(Files.readString(file).strip()).getRole()).isEqualTo(Role.ROLE_ADMIN);
     }
 
+    @Test
+    void aResetOfWhichNothingComesLeavesTheOldToken() throws Exception {
+        LocalFolder.ensure(tokens, folder, Optional.empty());
+        Path file = folder.resolve(LocalFolder.NAME).resolve(LocalFolder.TOKEN);
+        String first = Files.readString(file).strip();
+        store.close();
+        assertThatThrownBy(() -> LocalFolder.reset(tokens, folder)).isInstanceOf(RuntimeException.class);
+        assertThat(Files.readString(file).strip()).isEqualTo(first);
+        try (Stream<Path> files = Files.list(file.getParent())) {
+            assertThat(files).containsExactly(file);
+        }
+        store = SqliteStateStore.open(folder);
+        tokens = new Tokens(store);
+        assertThat(tokens.authenticate(first).getRole()).isEqualTo(Role.ROLE_ADMIN);
+        assertThat(LocalFolder.reset(tokens, folder)).isEqualTo(file);
+        assertThat(tokens.authenticate(Files.readString(file).strip()).getRole()).isEqualTo(Role.ROLE_ADMIN);
+        assertThat(Files.readString(file).strip()).isNotEqualTo(first);
+    }
+
     /** Killed between the file and the record: the next start must make a token that somebody knows. */
     @Test
     void aTokenThatCouldNotBeKeptLetsNobodyIn() {
