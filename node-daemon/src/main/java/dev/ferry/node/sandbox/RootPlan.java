@@ -121,11 +121,11 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
         }
         // CRIU can't bring back a bind mount whose source is a symlink.
         Bind placed = new Bind(file.source().toRealPath(), destination, true);
-        Optional<Bind> above = taken.stream().filter(other -> destination.startsWith(other.destination() + "/")).max(Comparator.comparingLong(other -> depth(other.destination())));
+        Optional<Bind> above = above(destination, taken);
         if (above.isEmpty()) {
             return Optional.of(placed);
         }
-        Path inside = above.get().source().resolve(destination.substring(above.get().destination().length() + 1));
+        Path inside = inside(above.get(), destination);
         boolean plain = Files.exists(inside) && inside.toRealPath().equals(above.get().source().toRealPath().resolve(above.get().source().relativize(inside)));
         boolean fits = plain && Files.isDirectory(inside) == Files.isDirectory(placed.source()) && !Files.isSameFile(inside, placed.source());
         return fits ? Optional.of(placed) : Optional.empty();
@@ -181,8 +181,7 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
         // Whatever lies above another mount comes before it.
         for (Bind bind : mounts.stream().map(RootPlan::bind).distinct().sorted(Comparator.comparingLong(bind -> depth(bind.destination()))).toList()) {
             checkDestination(bind, own, links);
-            requireSeen(bind, binds, folder);
-            checkMountPoint(bind, binds.values(), own);
+            checkMountPoint(bind, binds.values(), own, folder.hidden());
             if (!taken.add(bind.destination())) {
                 throw refused("mount destination " + bind.destination() + " is asked for twice");
             }
@@ -194,7 +193,7 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
                 outside.add(new Outside(bind, identity(bind)));
             }
         }
-        return new RootPlan(links, List.copyOf(binds.values()), OciSpec.runtimeBinds(spec), masks(base, hidden, binds), List.of(), List.copyOf(outside));
+        return new RootPlan(links, List.copyOf(binds.values()), OciSpec.runtimeBinds(spec), masks(base, hidden, binds, folder.hidden()), List.of(), List.copyOf(outside));
     }
 
     private static FileIdentity identity(Bind bind) {
@@ -210,7 +209,10 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
         return Stream.concat(binds.stream(), runtimeBinds.stream()).toList();
     }
 
-    /** Makes the skeleton folder: symlinks, and a mount point for everything that is mounted at its top. */
+    /**
+     * Makes the skeleton folder: symlinks, and a mount point for everything that is mounted at its top or in the job's own empty folders. Images from
+     * before those were there have such mounts and masks too.
+     */
     public void makeSkeleton(Path root) throws IOException {
         Files.createDirectories(root);
         for (Map.Entry<String, String> link : links.entrySet()) {
@@ -227,8 +229,17 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
             if (bind.source().startsWith(hidden)) {
                 Files.createDirectories(bind.source());
             }
-            if (!below(bind.destination(), binds)) {
+            Optional<Bind> above = above(bind.destination(), binds);
+            if (above.isEmpty()) {
                 makeMountPoint(root.resolve(bind.destination().substring(1)), bind.source());
+            } else if (above.get().source().startsWith(hidden)) {
+                makeMountPoint(inside(above.get(), bind.destination()), bind.source());
+            }
+        }
+        for (String mask : masks) {
+            Optional<Bind> above = above(mask, binds).filter(folder -> folder.source().startsWith(hidden));
+            if (above.isPresent()) {
+                Files.createDirectories(inside(above.get(), mask));
             }
         }
     }
@@ -253,9 +264,14 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
         }
     }
 
-    /** Whether another bind lies above a destination, so that its mount point is that one's business. */
-    private static boolean below(String destination, List<Bind> binds) {
-        return binds.stream().anyMatch(other -> destination.startsWith(other.destination() + "/"));
+    /** The nearest bind above a destination, whose business its mount point is. */
+    private static Optional<Bind> above(String destination, Collection<Bind> binds) {
+        return binds.stream().filter(other -> destination.startsWith(other.destination() + "/")).max(Comparator.comparingLong(other -> depth(other.destination())));
+    }
+
+    /** Where a destination below a bind lies on the machine. */
+    private static Path inside(Bind above, String destination) {
+        return above.source().resolve(destination.substring(above.destination().length() + 1));
     }
 
     private static Bind bind(Mount mount) {
@@ -287,22 +303,12 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
         }
     }
 
-    private static void requireSeen(Bind bind, Map<String, Bind> binds, JobFolder folder) {
-        String top = "/" + Path.of(bind.destination()).getName(0);
-        Bind above = binds.get(top);
-        if (!top.equals(bind.destination()) && above != null && above.source().startsWith(folder.hidden())) {
-            throw refused("mount destination " + bind.destination() + ": " + top + " is hidden from jobs on this node; mount something at " + top + " itself, or use another top-level folder");
-        }
-    }
-
-    /** Mount points are made in the sandbox's own volumes only: elsewhere, what is mounted below needs a place that is there. */
-    private static void checkMountPoint(Bind bind, Collection<Bind> binds, Set<String> volumes) {
-        binds.stream()
-                .filter(other -> bind.destination().startsWith(other.destination() + "/"))
-                .max(Comparator.comparingLong(other -> depth(other.destination())))
-                .filter(above -> !volumes.contains(above.destination()))
+    /** Mount points are made in the sandbox's own volumes and empty folders only: elsewhere, what is mounted below needs a place that is there. */
+    private static void checkMountPoint(Bind bind, Collection<Bind> binds, Set<String> volumes, Path empty) {
+        above(bind.destination(), binds)
+                .filter(above -> !volumes.contains(above.destination()) && !above.source().startsWith(empty))
                 .ifPresent(above -> {
-                    Path place = above.source().resolve(bind.destination().substring(above.destination().length() + 1));
+                    Path place = inside(above, bind.destination());
                     if (!Files.exists(place)) {
                         throw refused(
                                 "mount destination " + bind.destination() + " does not exist in " + above.source() + ", which is " + above.destination()
@@ -323,12 +329,14 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
         }
     }
 
-    /** For what lies deeper; a top-level folder that is hidden is not mounted at all. */
-    private static List<String> masks(Path base, List<Path> hidden, Map<String, Bind> binds) {
+    /**
+     * For what lies deeper; a top-level folder that is hidden is not mounted at all. In the empty one in its place there are masks all the same: the job may go to a node that shows that folder.
+     */
+    private static List<String> masks(Path base, List<Path> hidden, Map<String, Bind> binds, Path empty) {
         List<String> masks = new ArrayList<>();
         for (Path path : hidden) {
             Path absolute = path.toAbsolutePath().normalize();
-            if (base.equals(MACHINE) && absolute.getNameCount() > 0 && showsBase(absolute.getName(0).toString(), binds) && !binds.containsKey(absolute.toString()) && Files.isDirectory(absolute)) {
+            if (base.equals(MACHINE) && absolute.getNameCount() > 0 && showsBase(absolute.getName(0).toString(), binds, empty) && !binds.containsKey(absolute.toString()) && Files.isDirectory(absolute)) {
                 masks.add(absolute.toString());
             }
         }
@@ -340,10 +348,10 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
         return hidden.stream().anyMatch(path -> path.toAbsolutePath().normalize().equals(folder));
     }
 
-    /** Whether the machine's own top-level folder is seen by that name. */
-    private static boolean showsBase(String top, Map<String, Bind> binds) {
+    /** Whether the machine's own top-level folder, or the empty one in its place, is seen by that name. */
+    private static boolean showsBase(String top, Map<String, Bind> binds, Path empty) {
         Bind bind = binds.get("/" + top);
-        return bind != null && bind.source().equals(Path.of("/", top)) && !NOT_SHOWN.contains(top);
+        return bind != null && (bind.source().equals(Path.of("/", top)) || bind.source().startsWith(empty)) && !NOT_SHOWN.contains(top);
     }
 
     private static long depth(String path) {

@@ -51,20 +51,36 @@ class RootPlanTest {
     @Test
     void aTopLevelFolderOfTheMachineThatIsHiddenIsAnEmptyOne() throws IOException {
         JobFolder job = new JobFolder(folder.resolve("job"));
-        List<Path> hidden = List.of(Path.of("/usr/bin"), Path.of("/etc"), Path.of("/etc/ssl"));
+        List<Path> hidden = List.of(Path.of("/usr/bin"), Path.of("/etc"));
         RootPlan plan = RootPlan.of(JobSpec.getDefaultInstance(), job, hidden);
         plan.makeSkeleton(job.root());
         RootPlan.Bind empty = plan.binds().stream().filter(bind -> bind.destination().equals("/etc")).findFirst().orElseThrow();
         assertThat(empty.source()).startsWith(job.path()).isEmptyDirectory();
         assertThat(empty.readOnly()).isTrue();
         assertThat(job.root().resolve("etc")).isEmptyDirectory();
-        // Below it there is nothing to be hidden.
         assertThat(plan.masks()).containsExactly("/usr/bin");
-
-        JobSpec.Builder below = JobSpec.newBuilder().addMounts(Mount.newBuilder().setSource(outside.toString()).setDestination("/etc/ssl"));
-        assertThatThrownBy(() -> RootPlan.of(below.build(), job, hidden)).isInstanceOf(FerryException.class).hasMessageContaining("/etc is hidden from jobs on this node");
         JobSpec.Builder instead = JobSpec.newBuilder().addMounts(Mount.newBuilder().setSource(outside.toString()).setDestination("/etc"));
         assertThat(RootPlan.of(instead.build(), job, hidden).binds()).contains(new RootPlan.Bind(outside, "/etc", false));
+    }
+
+    /** Jobs and images from before the folder was hidden have mounts and masks in it. */
+    @Test
+    void whatIsMountedInAHiddenTopLevelFolderHasItsPlaceInTheEmptyOne() throws IOException {
+        JobFolder job = new JobFolder(folder.resolve("job"));
+        Path file = Files.createFile(outside.resolve("file"));
+        JobSpec.Builder below = JobSpec.newBuilder().addMounts(Mount.newBuilder().setSource(outside.toString()).setDestination("/etc/no/folder")).addMounts(Mount.newBuilder().setSource(file.toString()).setDestination("/etc/no.conf"));
+        below.addMounts(Mount.newBuilder().setSource(outside.toString()).setDestination("/etc/no/folder/inner"));
+        RootPlan plan = RootPlan.of(below.build(), job, List.of(Path.of("/etc"), Path.of("/etc/ssl")));
+        for (int life = 0; life < 2; life++) {
+            plan.makeSkeleton(job.root());
+            assertThat(job.hidden().resolve("etc/no/folder")).isEmptyDirectory();
+            assertThat(job.hidden().resolve("etc/no.conf")).isEmptyFile();
+            assertThat(job.hidden().resolve("etc/ssl")).isEmptyDirectory();
+            assertThat(job.root().resolve("etc")).isEmptyDirectory();
+        }
+        assertThat(plan.masks()).containsExactly("/etc/ssl");
+        below.addMounts(Mount.newBuilder().setSource(outside.toString()).setDestination("/etc/no/folder/none"));
+        assertThatThrownBy(() -> RootPlan.of(below.build(), job, List.of(Path.of("/etc")))).isInstanceOf(FerryException.class).hasMessageContaining("/etc/no/folder/none does not exist in " + outside);
     }
 
     @Test
