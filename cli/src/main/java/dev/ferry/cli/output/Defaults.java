@@ -111,7 +111,7 @@ public final class Defaults {
         MEANING.put("policy.users", "Numeric users and groups that jobs may run as, for example [0, 1000-60000].");
         MEANING.put("policy.nodeRoot", "Jobs may have the node's own file system, read-only, as their root; false: they must bring one (--rootfs).");
         MEANING.put("policy.gpus", "Jobs may have GPUs.");
-        MEANING.put("policy.tasks", "How many processes and threads a job may have at a time.");
+        MEANING.put("policy.tasks", "How many processes and threads a job may have at a time; more than 4194304 is no limit.");
         MEANING.put("policy.hidden", "Folders of the node that are empty in every sandbox.");
         MEANING.put("node.name", "Unique in the cluster. Neither this nor 'cgroup' can be changed while jobs live here.");
         MEANING.put("node.data", "Folder for jobs: their journals, scratch folders and logs. Needs room for what jobs write.");

@@ -19,6 +19,9 @@ import java.util.stream.Stream;
 public record GroupLimits(CgroupLayout layout, String path) {
     private static final long CPU_PERIOD_MICROS = 100_000;
 
+    /** PID_MAX_LIMIT of the kernel's include/linux/threads.h: no machine has more, and pids.max takes no greater number. */
+    private static final int MOST_TASKS = 4 << 20;
+
     /**
      * Sets the limits of a group that is there; its devices become those that every job may use.
      *
@@ -56,11 +59,13 @@ public record GroupLimits(CgroupLayout layout, String path) {
     /**
      * Sets how many processes and threads may be in the group at a time: who forks without end would take every PID of the machine. Both
      * hierarchies call the file the same.
+     *
+     * @param most above {@link #MOST_TASKS} it is no limit
      */
     public void setTasks(int most) throws IOException {
         Optional<Path> group = inController("pids").or(() -> inUnified("pids"));
         if (group.isPresent()) {
-            write(group.get().resolve("pids.max"), Integer.toString(most));
+            write(group.get().resolve("pids.max"), most > MOST_TASKS ? "max" : Integer.toString(most));
         }
     }
 

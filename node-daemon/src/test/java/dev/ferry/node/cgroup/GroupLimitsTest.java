@@ -51,6 +51,16 @@ class GroupLimitsTest {
         assertThat(limits.memory()).isEqualTo(1 << 20);
     }
 
+    /** The kernel takes no greater number. */
+    @Test
+    void moreTasksThanAMachineCanHaveAreNoLimit() throws Exception {
+        GroupLimits limits = limits(Map.of());
+        limits.setTasks(4194304);
+        assertThat(unified.resolve(GROUP).resolve("pids.max")).hasContent("4194304");
+        limits.setTasks(4194305);
+        assertThat(unified.resolve(GROUP).resolve("pids.max")).hasContent("max");
+    }
+
     @Test
     void whatIsMountedAsV1IsNotLookedForInV2() throws Exception {
         GroupLimits limits = limits(Map.of("memory", memory));
