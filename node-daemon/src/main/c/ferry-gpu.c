@@ -6,7 +6,8 @@
  * A caller that is killed in the middle of such a call and the driver don't agree any more on what happened. So the calls are made here, in
  * a process that outlives the daemon's restarts and upgrades and ends by itself: when it was asked to or nobody has been connected for
  * LINGER_SECONDS, and no call is in flight. FOLDER/socket takes connections; FOLDER/calls is the journal: each call's intent is there before it is
- * made, and its result before it is said. One thread makes the calls on one process; a second call on it is refused while one is in flight.
+ * made, and its result before it is said. One thread makes the calls on one process; a second call on it is refused while one is in flight, as is
+ * a second question of one kind ("info", "devices"): the libraries may take their time for an answer, or never give one.
  *
  * A request is a line "ID VERB ARGUMENT...", the answer a line "ID ok KEY=VALUE..." or "ID refused REASON":
  *   info | devices [anew] | calls | quit | state PID START | thread PID START | lock PID START MILLIS | checkpoint PID START |
@@ -41,10 +42,13 @@ struct connection {
 	pthread_mutex_t mutex;
 };
 
+/* Questions: they change nothing, so they are not in the journal. */
+enum { DEVICES = VERB_COUNT, INFO };
+
 struct call {
 	char id[96];
 	enum verb verb;
-	int what; /* -1: none; VERB_COUNT: devices */
+	int what; /* a verb, or a question to the libraries */
 	int pid;
 	unsigned long long start;
 	unsigned timeout;
@@ -55,7 +59,7 @@ struct call {
 	int used;
 };
 
-static const char *const verbs[] = {"state", "thread", "lock", "checkpoint", "restore", "unlock"};
+static const char *const verbs[] = {"state", "thread", "lock", "checkpoint", "restore", "unlock", "devices", "info"};
 static struct call calls[MOST_CALLS];
 static struct {
 	int pid;
@@ -121,7 +125,7 @@ static void record(const char *line)
 	struct stat status;
 	int busy = 0;
 	for (int i = 0; i < MOST_CALLS; i++)
-		busy |= calls[i].used && calls[i].what != VERB_COUNT;
+		busy |= calls[i].used && calls[i].what < VERB_COUNT;
 	if (!busy && fstat(journal, &status) == 0 && status.st_size > JOURNAL_LIMIT && ftruncate(journal, 0) < 0)
 		return;
 	if (write(journal, line, strlen(line)) < 0)
@@ -215,8 +219,11 @@ static void *make_call(void *argument)
 {
 	struct call *call = argument;
 	char text[ANSWER], line[256];
-	if (call->what == VERB_COUNT) {
-		driver_devices(text, sizeof text, call->timeout != 0);
+	if (call->what >= VERB_COUNT) {
+		if (call->what == INFO)
+			driver_describe(text, sizeof text);
+		else
+			driver_devices(text, sizeof text, call->timeout != 0);
 		size_t filled = strlen(text);
 		snprintf(text + filled, sizeof text - filled, " micros=%lld", micros_since(call->began));
 		end_call(call, text, NULL);
@@ -273,13 +280,9 @@ static void begin_call(struct connection *connection, const char *id, int what, 
 	for (int i = 0; i < MOST_CALLS; i++) {
 		if (!calls[i].used) {
 			free_call = free_call ? free_call : &calls[i];
-		} else if (calls[i].what == what && what == VERB_COUNT) {
+		} else if (what < VERB_COUNT ? calls[i].what < VERB_COUNT && calls[i].pid == pid : calls[i].what == what) {
 			free_call = NULL;
-			snprintf(text, sizeof text, "refused busy devices %lld", micros_since(calls[i].began) / 1000);
-			break;
-		} else if (what != VERB_COUNT && calls[i].what != VERB_COUNT && calls[i].pid == pid) {
-			free_call = NULL;
-			snprintf(text, sizeof text, "refused busy %s %lld", verbs[calls[i].verb], micros_since(calls[i].began) / 1000);
+			snprintf(text, sizeof text, "refused busy %s %lld", verbs[calls[i].what], micros_since(calls[i].began) / 1000);
 			break;
 		}
 		snprintf(text, sizeof text, "refused full");
@@ -288,7 +291,7 @@ static void begin_call(struct connection *connection, const char *id, int what, 
 		*free_call = (struct call){.verb = (enum verb)what, .what = what, .pid = pid, .start = start, .connection = connection, .used = 1};
 		snprintf(free_call->id, sizeof free_call->id, "%s", id);
 		clock_gettime(CLOCK_MONOTONIC, &free_call->began);
-		if (what == VERB_COUNT)
+		if (what == DEVICES)
 			free_call->timeout = strcmp(rest, "anew") == 0;
 		if (what == VERB_LOCK)
 			free_call->timeout = (unsigned)strtoul(rest, NULL, 10);
@@ -300,7 +303,7 @@ static void begin_call(struct connection *connection, const char *id, int what, 
 	}
 	if (free_call) {
 		connection->users++;
-		if (what != VERB_COUNT) {
+		if (what < VERB_COUNT) {
 			char line[256];
 			snprintf(line, sizeof line, "begin %s %s %d %llu\n", id, verbs[what], pid, start);
 			record(line);
@@ -332,7 +335,7 @@ static void list_calls(struct connection *connection, const char *id)
 	size_t at = 2;
 	pthread_mutex_lock(&all);
 	for (int i = 0; i < MOST_CALLS && at < sizeof text - 256; i++)
-		if (calls[i].used && calls[i].what != VERB_COUNT)
+		if (calls[i].used && calls[i].what < VERB_COUNT)
 			at += (size_t)snprintf(text + at, sizeof text - at, " open=%d:%llu:%s:%lld", calls[i].pid, calls[i].start, verbs[calls[i].verb], micros_since(calls[i].began) / 1000);
 	for (int i = 0; i < doubt_count && at < sizeof text - 256; i++)
 		at += (size_t)snprintf(text + at, sizeof text - at, " doubt=%d:%llu:%s", doubts[i].pid, doubts[i].start, doubts[i].verb);
@@ -342,15 +345,14 @@ static void list_calls(struct connection *connection, const char *id)
 
 static void obey(struct connection *connection, char *line)
 {
-	char id[96] = "?", verb[16] = "", rest[MOST_PAIRS * 66 + 1] = "-", text[ANSWER];
+	char id[96] = "?", verb[16] = "", rest[MOST_PAIRS * 66 + 1] = "-", text[64];
 	int pid = 0;
 	unsigned long long start = 0;
 	int words = sscanf(line, "%95s %15s %d %llu %4224s", id, verb, &pid, &start, rest);
 	if (strcmp(verb, "info") == 0) {
-		driver_describe(text, sizeof text);
-		answer(connection, id, text);
+		begin_call(connection, id, INFO, 0, 0, "-");
 	} else if (strcmp(verb, "devices") == 0) {
-		begin_call(connection, id, VERB_COUNT, 0, 0, strstr(line, " anew") ? "anew" : "-");
+		begin_call(connection, id, DEVICES, 0, 0, strstr(line, " anew") ? "anew" : "-");
 	} else if (strcmp(verb, "calls") == 0) {
 		list_calls(connection, id);
 	} else if (strcmp(verb, "quit") == 0) {

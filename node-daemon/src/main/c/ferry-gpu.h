@@ -20,7 +20,7 @@ int driver_initialize(void);
 /* One call on one process, by the library or, where that lacks it, by the program; a CUresult. `value` is a state or a thread's id. */
 int driver_call(enum verb verb, int pid, unsigned timeout_millis, const struct gpu_pair *pairs, unsigned pair_count, int *value);
 
-/* Words that say what the driver is and can do, each key=value with blanks as %20. */
+/* Words that say what the driver is and can do, each key=value with blanks as %20. Begins the libraries that have not begun; may take as long as they do. */
 void driver_describe(char *text, size_t most);
 
 /*

@@ -60,30 +60,34 @@ public final class GpuDriver {
     }
 
     Facts facts() throws IOException, InterruptedException {
-        HelperWords words = helper.ask("info", SHORT);
+        HelperWords words = look("info");
         return new Facts(words.text("driver"), (int) words.number("cuda"), words.text("way"), (int) words.number("init"), words.text("missing"));
     }
 
     HelperWords devices() throws IOException, InterruptedException {
-        return devices("devices");
+        return timed(look("devices"));
     }
 
     /** The same after NVML was begun anew: it lists what there was when it began. */
     HelperWords devicesAnew() throws IOException, InterruptedException {
-        return devices("devices anew");
+        return timed(look("devices anew"));
     }
 
-    private HelperWords devices(String request) throws IOException, InterruptedException {
+    private HelperWords timed(HelperWords words) {
+        onAnswer.accept("devices", words.number("micros"));
+        return words;
+    }
+
+    private HelperWords look(String request) throws IOException, InterruptedException {
         long end = System.nanoTime() + SHORT.toNanos();
         while (true) {
             HelperWords words = helper.ask(request, SHORT);
             if (words.ok()) {
-                onAnswer.accept("devices", words.number("micros"));
                 return words;
             }
             // The helper looks for one at a time: the meter's look must not fail a job's dump.
             if (!words.refusal().startsWith("busy") || System.nanoTime() > end) {
-                throw new FerryException(ErrorCode.GPU_UNAVAILABLE, "The GPUs can't be looked at: " + (words.refusal().startsWith("busy") ? "NVML does not answer an earlier look" : "NVML " + words.refusal()));
+                throw new FerryException(ErrorCode.GPU_UNAVAILABLE, "The GPUs can't be looked at: " + (words.refusal().startsWith("busy") ? "the driver does not answer an earlier look" : "NVML " + words.refusal()));
             }
             LockSupport.parkNanos(LOOK_NANOS);
         }

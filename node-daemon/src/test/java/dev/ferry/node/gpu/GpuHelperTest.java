@@ -3,11 +3,17 @@ package dev.ferry.node.gpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.ferry.node.standin.StandIn;
+import dev.ferry.node.standin.StandInSpec;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.concurrent.ExecutorCompletionService;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -15,6 +21,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class GpuHelperTest {
+    private static final Duration SOON = Duration.ofSeconds(20);
+
     /** It may be within the driver's exit handlers, with its socket gone and its folder locked. */
     @Test
     void aHelperThatIsJustEndingIsWaitedFor(@TempDir Path folder) throws Exception {
@@ -27,6 +35,27 @@ class GpuHelperTest {
                 assertThatThrownBy(() -> asked.get(200, TimeUnit.MILLISECONDS)).isInstanceOf(TimeoutException.class);
             }
             assertThat(asked.get(20, TimeUnit.SECONDS).ok()).isTrue();
+        } finally {
+            GpuHelper.letEnd(folder);
+        }
+    }
+
+    /** A library may take its time to begin, or hang; a job's calls come by the same connection. */
+    @Test
+    void aLibraryThatDoesNotBeginHoldsUpNoOtherRequest(@TempDir Path folder) throws Exception {
+        try (StandIn cards = StandIn.start(folder.resolve("cards"), StandInSpec.parse("stand-in:1xL4"), "n");
+                ExecutorService threads = Executors.newCachedThreadPool();
+                GpuHelper helper = new GpuHelper(folder, cards.config())) {
+            assertThat(cards.control("mute 1")).isEqualTo("ok\n");
+            ExecutorCompletionService<HelperWords> asked = new ExecutorCompletionService<>(threads);
+            for (int i = 0; i < 2; i++) {
+                Future<HelperWords> unused = asked.submit(() -> helper.ask("info", SOON));
+            }
+            assertThat(asked.take().get().refusal()).startsWith("busy info");
+            assertThat(helper.ask("calls", SOON).ok()).isTrue();
+            assertThat(asked.poll()).as("NVML has not begun").isNull();
+            assertThat(cards.control("mute 0")).isEqualTo("ok\n");
+            assertThat(asked.take().get().text("driver")).isNotEmpty();
         } finally {
             GpuHelper.letEnd(folder);
         }
