@@ -36,9 +36,10 @@ public record CriuBinary(Path path, String version) {
             if (!Files.isExecutable(candidate)) {
                 continue;
             }
-            Matcher version = VERSION.matcher(ask(candidate, "--version").text());
+            String said = ask(candidate, "--version").text();
+            Matcher version = VERSION.matcher(said);
             if (!version.find()) {
-                seen.add(candidate + " does not tell its version");
+                seen.add(candidate + " does not tell its version, but '" + said.lines().findFirst().orElse("") + "'");
                 continue;
             }
             int major = Integer.parseInt(version.group(1));

@@ -76,6 +76,9 @@ final class Native {
     /** int mknod(const char *path, mode_t mode, dev_t device) */
     static final MethodHandle MKNOD = handle("mknod", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT, JAVA_LONG));
 
+    /** int memfd_create(const char *name, unsigned flags) */
+    static final MethodHandle MEMFD_CREATE = handle("memfd_create", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_INT));
+
     /** ssize_t readlink(const char *path, char *target, size_t size) */
     static final MethodHandle READLINK = handle("readlink", FunctionDescriptor.of(JAVA_LONG, ADDRESS, ADDRESS, JAVA_LONG));
 

@@ -44,6 +44,7 @@ public final class Posix {
     private static final int O_NOFOLLOW = 0x20000;
     private static final int O_CLOEXEC = 0x80000;
     private static final int O_DIRECTORY = 0x10000;
+    private static final int MFD_CLOEXEC = 1;
     private static final int AT_FDCWD = -100;
     private static final long RESOLVE_NO_SYMLINKS = 4;
     /** Bytes of a struct open_how: flags, mode, resolve. */
@@ -195,6 +196,16 @@ public final class Posix {
             }
             from.position(from.position() + (int) count);
         }
+    }
+
+    /**
+     * Makes a file in memory, which has no name: it needs no folder and no disk, and is gone with the last descriptor.
+     *
+     * @param label seen in /proc only
+     * @return its descriptor, which programs that are started don't get; by its path in /proc/self/fd they may
+     */
+    public static int memoryFile(String label) throws PosixException {
+        return (int) Native.check("memfd_create", (state, arena) -> (int) Native.MEMFD_CREATE.invokeExact(state, arena.allocateFrom(label), MFD_CLOEXEC));
     }
 
     /** Closes a descriptor; an error of close is not one of the data path and is ignored. */

@@ -1,5 +1,6 @@
 package dev.ferry.node.sandbox;
 
+import dev.ferry.node.posix.Posix;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -50,25 +51,27 @@ public final class ToolProcess {
     public record Answer(int status, String text) {}
 
     /**
-     * Runs a tool that only says something. Whatever it leaves behind is not waited for.
+     * Runs a tool that only says something. Whatever it leaves behind is not waited for. What it says needs no disk: one that is full must not look
+     * like a tool that says nothing.
      *
      * @return status -1: it could not be run, or was not done in time and was killed
      */
     public static Answer ask(List<String> command, Duration atMost) {
-        Path output = null;
         try {
-            output = Files.createTempFile("ferry-tool-", ".out");
-            int status = start(command, Path.of("/"), output, Map.of()).await(atMost);
-            return new Answer(status, Files.readString(output, java.nio.charset.StandardCharsets.ISO_8859_1));
+            int descriptor = Posix.memoryFile("ferry-tool");
+            try {
+                // Opened by us, before the tool is there.
+                Path output = Path.of("/proc/self/fd/" + descriptor);
+                int status = start(command, Path.of("/"), output, Map.of()).await(atMost);
+                return new Answer(status, Files.readString(output, java.nio.charset.StandardCharsets.ISO_8859_1));
+            } finally {
+                Posix.close(descriptor);
+            }
         } catch (IOException failed) {
             return new Answer(-1, failed.toString());
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
             return new Answer(-1, "interrupted");
-        } finally {
-            if (output != null) {
-                boolean ignored = output.toFile().delete();
-            }
         }
     }
 

@@ -22,6 +22,12 @@ class ToolProcessTest {
         assertThat(ToolProcess.ask(List.of("sh", "-c", "echo begun; exec sleep 600"), Duration.ofSeconds(1))).isEqualTo(new ToolProcess.Answer(-1, "begun\n"));
     }
 
+    /** A full disk would make a tool look like one that says nothing. */
+    @Test
+    void whatAToolSaysNeedsNoDisk() {
+        assertThat(ToolProcess.ask(List.of("readlink", "/proc/self/fd/1", "/proc/self/fd/2"), SOON).text()).isEqualTo("/memfd:ferry-tool (deleted)\n".repeat(2));
+    }
+
     @Test
     void aToolThatIsNotThereSaysWhy() {
         ToolProcess.Answer answer = ToolProcess.ask(List.of("/nowhere/tool"), SOON);
