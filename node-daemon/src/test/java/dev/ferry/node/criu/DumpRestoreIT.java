@@ -8,7 +8,9 @@ import static org.awaitility.Awaitility.await;
 import dev.ferry.common.FerryException;
 import dev.ferry.node.criu.TestingSandbox.Life;
 import dev.ferry.node.sandbox.JobProcess;
+import dev.ferry.node.sandbox.RootPlan;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Mount;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -66,6 +68,34 @@ class DumpRestoreIT {
         job.kill(life.cgroup(), SOON);
         List<String> log = TestingSandbox.log(life);
         assertThat(log).isEqualTo(IntStream.range(0, log.size()).mapToObj(step -> "step " + step).toList());
+    }
+
+    /** The job has a mount and a mask in that folder, whose places are made anew. */
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1234})
+    void aJobFromBeforeATopLevelFolderWasHiddenIsSavedAndComesBack(int user, @TempDir Path outside) throws Exception {
+        sandboxes.letUsersIn();
+        sandboxes.hidden = List.of(Path.of("/var/lib"));
+        Mount mount = Mount.newBuilder().setSource(outside.toString()).setDestination("/var/cache").build();
+        Life before = sandboxes.prepare(sandboxes.python("rich.py").toBuilder().addMounts(mount).setUid(user).setGid(user).build(), "life-0");
+        JobProcess job = sandboxes.start(before);
+        awaitSteps(before, 3);
+        sandboxes.hidden = List.of(Path.of("/var"), Path.of("/var/lib"));
+        Life life = new Life(before.folder(), before.cgroup(), RootPlan.of(before.spec(), before.folder(), sandboxes.hidden), before.spec());
+        for (int move = 1; move <= 2; move++) {
+            TestingImage image = new TestingImage();
+            life.cgroup().freeze(SOON);
+            TestingSandbox.dump(criu, "dump-" + move, job, life, image);
+            Life next = sandboxes.copy(life, "life-" + move);
+            job.kill(life.cgroup(), SOON);
+            job = TestingSandbox.restore(criu, "restore-" + move, next, image);
+            awaitSteps(next, TestingSandbox.log(life).size() + 3);
+            life = next;
+        }
+        Path root = Path.of("/proc/" + job.pid() + "/root");
+        assertThat(root.resolve("var/lib")).isEmptyDirectory();
+        assertThat(root.resolve("var/cache")).isEmptyDirectory();
+        assertThat(root.resolve("var/log")).doesNotExist();
     }
 
     @Test

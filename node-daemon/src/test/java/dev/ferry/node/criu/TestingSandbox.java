@@ -24,7 +24,7 @@ final class TestingSandbox implements AutoCloseable {
     static final Duration SOON = Duration.ofSeconds(20);
 
     /** As the default policy says. */
-    private static final List<Path> HIDDEN = List.of(Path.of("/etc/ssh"), Path.of("/root"));
+    List<Path> hidden = List.of(Path.of("/etc/ssh"), Path.of("/root"));
 
     private final Path base;
     private final String group = "ferrytest-" + Ids.random(6);
@@ -63,7 +63,7 @@ final class TestingSandbox implements AutoCloseable {
                 }
             }
         }
-        RootPlan plan = RootPlan.of(spec, folder, HIDDEN);
+        RootPlan plan = RootPlan.of(spec, folder, hidden);
         plan.makeSkeleton(folder.root());
         JobCgroup cgroup = new JobCgroup(layout, group + "/" + name);
         cgroup.create(2000, 2L << 30);
@@ -93,7 +93,7 @@ final class TestingSandbox implements AutoCloseable {
                 }
             }
         }
-        RootPlan plan = RootPlan.of(from.spec(), folder, HIDDEN);
+        RootPlan plan = RootPlan.of(from.spec(), folder, hidden);
         plan.makeSkeleton(folder.root());
         JobCgroup cgroup = new JobCgroup(layout, group + "/" + name);
         cgroup.create(2000, 2L << 30);
