@@ -12,12 +12,11 @@ import dev.ferry.storage.BufferPool;
 import dev.ferry.storage.ByteSink;
 import dev.ferry.storage.ImageWriter;
 import dev.ferry.storage.Images;
-import dev.ferry.storage.ObjectStore;
+import dev.ferry.storage.image.ForwardingStore;
 import dev.ferry.storage.image.Keys;
 import dev.ferry.storage.object.MemoryStore;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -36,10 +35,13 @@ class FullStoreTest {
     private final BufferPool buffers = new BufferPool(4, Images.WINDOW_BYTES);
 
     /** Objects take whole blocks, as those of a folder do. */
-    private static final class Disk implements ObjectStore {
+    private static final class Disk extends ForwardingStore {
         private static final int BLOCK = 4096;
-        private final MemoryStore real = new MemoryStore();
         private long free = Long.MAX_VALUE;
+
+        Disk() {
+            super(new MemoryStore());
+        }
 
         private static long blocks(long bytes) {
             return (bytes + BLOCK - 1) / BLOCK;
@@ -60,14 +62,14 @@ class FullStoreTest {
         @Override
         public void put(String key, ByteBuffer content) {
             take(key, content);
-            real.put(key, content);
+            super.put(key, content);
         }
 
         @Override
         public void create(String key, ByteBuffer content) {
             take(key, content);
             try {
-                real.create(key, content);
+                super.create(key, content);
             } catch (FerryException taken) {
                 free += blocks(content.remaining());
                 throw taken;
@@ -76,38 +78,15 @@ class FullStoreTest {
 
         @Override
         public long delete(String key) {
-            long bytes = real.delete(key);
+            long bytes = super.delete(key);
             free += blocks(bytes);
             return bytes;
-        }
-
-        @Override
-        public Optional<byte[]> get(String key) {
-            return real.get(key);
-        }
-
-        @Override
-        public void read(String key, long offset, ByteBuffer into) {
-            real.read(key, offset, into);
-        }
-
-        @Override
-        public List<Entry> entries(String prefix) {
-            return real.entries(prefix);
-        }
-
-        @Override
-        public long clearUnfinished(Duration olderThan) {
-            return real.clearUnfinished(olderThan);
         }
 
         @Override
         public String describe() {
             return "the disk";
         }
-
-        @Override
-        public void close() {}
     }
 
     /** An image with packs of its own. */
