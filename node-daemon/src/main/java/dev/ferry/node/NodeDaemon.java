@@ -104,7 +104,7 @@ public final class NodeDaemon implements AutoCloseable {
             Optional<Membership> membership = membership(config);
             CgroupLayout layout = CgroupLayout.ofThisMachine();
             String dataId = NodeIdentity.require(data, layout, config.name(), config.cgroup(), JobRegistry::continuing);
-            List.of("cpu", "memory", "pids").stream().filter(controller -> !layout.limits(controller)).forEach(absent -> LOG.warn("no control group hierarchy of this machine has {}: jobs are not limited in it", absent));
+            CgroupLayout.LIMITING.stream().filter(controller -> !layout.limits(controller)).forEach(absent -> LOG.warn("no control group hierarchy of this machine has {}: jobs are not limited in it", absent));
             CriuBinary criu = CriuBinary.find(config.criu().isEmpty() ? null : Path.of(config.criu()));
             Path runc = Machine.findRunc(config.runc());
             GpuNode gpu = GpuNode.open(config.gpu(), data.resolve("gpu"));

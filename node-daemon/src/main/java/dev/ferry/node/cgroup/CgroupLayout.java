@@ -21,6 +21,9 @@ import java.util.stream.Stream;
  * @param controllers v1 controllers and the mount point of each; {@code name=systemd} is one
  */
 public record CgroupLayout(Optional<Path> unified, Map<String, Path> controllers) {
+    /** The controllers by which jobs are limited. */
+    public static final List<String> LIMITING = List.of("cpu", "memory", "pids");
+
     private static final Set<String> V1_CONTROLLERS =
             Set.of("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "net_cls", "net_prio", "perf_event", "hugetlb", "rdma", "misc", "name=systemd");
 

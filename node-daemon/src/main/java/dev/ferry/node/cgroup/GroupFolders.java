@@ -32,7 +32,7 @@ record GroupFolders(CgroupLayout layout, String path) {
         Path parent = hierarchy;
         for (Path name : Path.of(path)) {
             Path group = parent.resolve(name);
-            for (String controller : List.of("cpu", "memory", "pids")) {
+            for (String controller : CgroupLayout.LIMITING) {
                 if (layout.unifiedWith(controller).equals(Optional.of(hierarchy))) {
                     enable(parent, controller);
                 }
