@@ -17,12 +17,9 @@ import dev.ferry.node.jobs.Outbox;
 import dev.ferry.node.policy.NodePolicy;
 import dev.ferry.node.sandbox.Sandbox;
 import dev.ferry.proto.v1.Command;
-import dev.ferry.proto.v1.CommandProgress;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.DumpJob;
 import dev.ferry.proto.v1.ErrorCode;
-import dev.ferry.proto.v1.GpuSample;
-import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.KillJob;
 import dev.ferry.proto.v1.RestoreJob;
@@ -70,7 +67,7 @@ final class SelfTest {
             NodeContext context =
                     new NodeContext(
                             "doctor", folder, layout, group, new Sandbox(runc, folder.resolve("runc")), criu, new Images(store),
-                            new BufferPool(BUFFERS, Images.WINDOW_BYTES), DumpSpeeds.open(folder.resolve("dump-speeds")), PreCopyConfig.defaults(), Machine.facts(layout, criu, runc, none), NodePolicy.hiding(List.of(folder)), EACH, collect(results), none, () -> false, hooks, new EvacuationHooks(hooks, "doctor", folder.resolve("evacuations")));
+                            new BufferPool(BUFFERS, Images.WINDOW_BYTES), DumpSpeeds.open(folder.resolve("dump-speeds")), PreCopyConfig.defaults(), Machine.facts(layout, criu, runc, none), NodePolicy.hiding(List.of(folder)), EACH, Outbox.ofResults(results::add), none, () -> false, hooks, new EvacuationHooks(hooks, "doctor", folder.resolve("evacuations")));
             try (JobRegistry registry = new JobRegistry(context)) {
                 return new SelfTest(registry, results).cycle();
             }
@@ -78,26 +75,6 @@ final class SelfTest {
             new JobCgroup(layout, group).remove();
             delete(folder);
         }
-    }
-
-    private static Outbox collect(BlockingQueue<CommandResult> results) {
-        return new Outbox() {
-            @Override
-            public void result(CommandResult result) {
-                results.add(result);
-            }
-
-            @Override
-            public void progress(CommandProgress progress) {}
-
-            @Override
-            public void report(JobReport report) {}
-
-            @Override
-            public boolean sample(GpuSample sample) {
-                return true;
-            }
-        };
     }
 
     private Check cycle() throws InterruptedException {

@@ -10,13 +10,10 @@ import dev.ferry.node.journal.Journal;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.node.sandbox.Sandbox;
 import dev.ferry.proto.v1.Command;
-import dev.ferry.proto.v1.CommandProgress;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.ForgetJob;
-import dev.ferry.proto.v1.GpuSample;
 import dev.ferry.proto.v1.JobJournal;
-import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.KillJob;
 import dev.ferry.proto.v1.LocalState;
 import java.nio.file.Files;
@@ -35,31 +32,12 @@ class ForgetIT {
     private static final String JOB = "j-aaaaaaaa";
 
     private final String cgroup = "ferry-test-" + Ids.random(6);
-    private final Said said = new Said();
+    /** What the coordinator is told of its orders. */
+    private final List<CommandResult> results = new CopyOnWriteArrayList<>();
+    private final Outbox said = Outbox.ofResults(results::add);
     @TempDir Path folder;
     private JobCgroup node;
     private JobRegistry jobs;
-
-    /** What is said to the coordinator. */
-    private static final class Said implements Outbox {
-        private final List<CommandResult> results = new CopyOnWriteArrayList<>();
-
-        @Override
-        public void result(CommandResult result) {
-            results.add(result);
-        }
-
-        @Override
-        public void progress(CommandProgress progress) {}
-
-        @Override
-        public void report(JobReport report) {}
-
-        @Override
-        public boolean sample(GpuSample sample) {
-            return true;
-        }
-    }
 
     @BeforeEach
     void open() throws Exception {
@@ -100,8 +78,8 @@ class ForgetIT {
 
     private CommandResult ordered(Command command) {
         jobs.submit(command);
-        await().atMost(SOON).until(() -> said.results.stream().anyMatch(result -> result.getId().equals(command.getId())));
-        return said.results.stream().filter(result -> result.getId().equals(command.getId())).findFirst().orElseThrow();
+        await().atMost(SOON).until(() -> results.stream().anyMatch(result -> result.getId().equals(command.getId())));
+        return results.stream().filter(result -> result.getId().equals(command.getId())).findFirst().orElseThrow();
     }
 
     @Test
@@ -160,7 +138,7 @@ class ForgetIT {
         var ignored = journal.change(record -> record.setDiscarded(true).setOpenCommand(forget("req-1")));
         Path empty = Files.createDirectories(folder.resolve("jobs").resolve("j-bbbbbbbb"));
         jobs.recover();
-        await().atMost(SOON).until(() -> said.results.stream().anyMatch(result -> result.getId().equals("req-1") && !result.hasError()));
+        await().atMost(SOON).until(() -> results.stream().anyMatch(result -> result.getId().equals("req-1") && !result.hasError()));
         assertThat(home()).doesNotExist();
         assertThat(empty).doesNotExist();
         assertThat(jobs.reports()).isEmpty();

@@ -10,10 +10,7 @@ import dev.ferry.node.sandbox.JobFolder;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.node.sandbox.Sandbox;
 import dev.ferry.proto.v1.Command;
-import dev.ferry.proto.v1.CommandProgress;
 import dev.ferry.proto.v1.CommandResult;
-import dev.ferry.proto.v1.GpuSample;
-import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.proto.v1.Mount;
@@ -36,30 +33,11 @@ class UnfinishedLivesTest {
     private static final String JOB = "j-aaaaaaaa";
 
     @TempDir Path folder;
-    private final Said said = new Said();
+    /** What the coordinator is told of its orders. */
+    private final List<CommandResult> results = new CopyOnWriteArrayList<>();
+    private final Outbox said = Outbox.ofResults(results::add);
     private Path group;
     private CgroupLayout layout;
-
-    /** What is said to the coordinator. */
-    private static final class Said implements Outbox {
-        private final List<CommandResult> results = new CopyOnWriteArrayList<>();
-
-        @Override
-        public void result(CommandResult result) {
-            results.add(result);
-        }
-
-        @Override
-        public void progress(CommandProgress progress) {}
-
-        @Override
-        public void report(JobReport report) {}
-
-        @Override
-        public boolean sample(GpuSample sample) {
-            return true;
-        }
-    }
 
     @BeforeEach
     void aGroup() throws Exception {
@@ -98,11 +76,11 @@ class UnfinishedLivesTest {
         try (JobRegistry jobs = new JobRegistry(context())) {
             jobs.submit(start());
             await().atMost(SOON).until(() -> jobs.report(JOB).filter(report -> report.getState() == LocalState.LOCAL_CREATING).isPresent());
-            await().during(Duration.ofSeconds(1)).until(said.results::isEmpty);
+            await().during(Duration.ofSeconds(1)).until(results::isEmpty);
             assertThat(jobs.report(JOB).orElseThrow().getState()).isEqualTo(LocalState.LOCAL_CREATING);
             Trees.delete(group);
-            await().atMost(SOON).until(() -> !said.results.isEmpty());
-            CommandResult result = said.results.getFirst();
+            await().atMost(SOON).until(() -> !results.isEmpty());
+            CommandResult result = results.getFirst();
             assertThat(result.getError().getMessage()).contains("/nowhere");
             assertThat(result.getJob().getState()).isEqualTo(LocalState.LOCAL_KILLED);
         }
@@ -115,9 +93,9 @@ class UnfinishedLivesTest {
         var ignored = job(LocalState.LOCAL_CREATING).change(record -> record.setOpenCommand(start()));
         try (JobRegistry jobs = new JobRegistry(context())) {
             jobs.recover();
-            await().atMost(SOON).until(() -> !said.results.isEmpty());
-            assertThat(said.results.getFirst().hasError()).isTrue();
-            assertThat(said.results.getFirst().getJob().getState()).isEqualTo(LocalState.LOCAL_KILLED);
+            await().atMost(SOON).until(() -> !results.isEmpty());
+            assertThat(results.getFirst().hasError()).isTrue();
+            assertThat(results.getFirst().getJob().getState()).isEqualTo(LocalState.LOCAL_KILLED);
             Trees.delete(group);
         }
     }
