@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds ferry-init, ferry-network, ferry-watchdog, ferry-gpu, ferry-gpu-check and libferry-clock.so into a folder, unless they are there and newer than their sources.
+# Builds ferry-init, ferry-network, ferry-watchdog, ferry-gpu, ferry-gpu-check, libferry-clock.so and libferry-pages.so into a folder, unless they are there and newer than their sources.
 set -eu
 source=$(dirname "$0")
 target=$1
@@ -21,4 +21,7 @@ if [ ! "$target/ferry-gpu-check" -nt "$source/ferry-gpu-check.c" ]; then
 fi
 if [ ! "$target/libferry-clock.so" -nt "$source/ferry-clock.c" ]; then
     gcc -O2 -Wall -Wextra -Werror -fPIC -shared -s -o "$target/libferry-clock.so" "$source/ferry-clock.c" -ldl
+fi
+if [ ! "$target/libferry-pages.so" -nt "$source/ferry-pages.c" ]; then
+    gcc -O2 -Wall -Wextra -Werror -fPIC -shared -s -o "$target/libferry-pages.so" "$source/ferry-pages.c"
 fi

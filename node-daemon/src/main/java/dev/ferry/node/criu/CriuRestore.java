@@ -16,7 +16,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -99,8 +101,10 @@ public final class CriuRestore implements AutoCloseable {
         for (RootPlan.Bind bind : plan.externals()) {
             command.addAll(List.of("--external", "mnt[" + bind.key() + "]:" + bind.source()));
         }
+        Map<String, String> environment = new HashMap<>(NetworkLock.environment(image.manifest()));
+        environment.putAll(HugePages.environment(runFolder));
         ServeSession session = new ServeSession(runFolder, image);
-        return new CriuRestore(runFolder, plan, cgroup, session, GatedCriu.start(runFolder, session, command, "restore.out", NetworkLock.environment(image.manifest())));
+        return new CriuRestore(runFolder, plan, cgroup, session, GatedCriu.start(runFolder, session, command, "restore.out", environment));
     }
 
     private static Path pidFile(Path runFolder) {

@@ -6,6 +6,7 @@ import dev.ferry.node.posix.PosixException;
 import dev.ferry.proto.v1.StoredFile;
 import dev.ferry.storage.ByteSource;
 import dev.ferry.storage.ImageReader;
+import dev.ferry.storage.plain.PlainImage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -55,10 +56,12 @@ final class ServeSession extends StreamerSession {
         }
         byte[] changed = instead.get(name);
         carry(pipe, name, descriptor -> {
-            if (changed == null) {
-                feed(descriptor, file.get());
-            } else {
+            if (changed != null) {
                 feed(descriptor, changed);
+            } else if (PagemapRuns.isPagemap(name) && file.get().getSize() <= PagemapRuns.MOST_BYTES) {
+                feed(descriptor, PagemapRuns.joined(new PlainImage(image).read(name)));
+            } else {
+                feed(descriptor, file.get());
             }
         });
     }

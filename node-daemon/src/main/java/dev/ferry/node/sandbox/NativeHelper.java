@@ -7,7 +7,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 
-/** The programs ferry-init, ferry-network, ferry-watchdog, ferry-gpu and ferry-gpu-check, and libferry-clock.so, built with the daemon and carried in its jar. */
+/** The programs ferry-init, ferry-network, ferry-watchdog, ferry-gpu and ferry-gpu-check, and libferry-clock.so and libferry-pages.so, built with the daemon and carried in its jar. */
 public final class NativeHelper {
     private NativeHelper() {}
 
@@ -39,6 +39,11 @@ public final class NativeHelper {
     /** Puts libferry-clock.so, by which a trial moves the wall clock of a process, at a path, whole or not at all. */
     public static void installClock(Path at) throws IOException {
         install("libferry-clock.so", at);
+    }
+
+    /** Puts libferry-pages.so, by which criu fills huge pages, at a path, whole or not at all. */
+    public static void installPages(Path at) throws IOException {
+        install("libferry-pages.so", at);
     }
 
     private static void install(String name, Path at) throws IOException {
