@@ -102,8 +102,9 @@ public final class CriuRestore implements AutoCloseable {
             command.addAll(List.of("--external", "mnt[" + bind.key() + "]:" + bind.source()));
         }
         Map<String, String> environment = new HashMap<>(NetworkLock.environment(image.manifest()));
-        environment.putAll(HugePages.environment(runFolder));
-        ServeSession session = new ServeSession(runFolder, image);
+        Optional<HugePages> huge = HugePages.in(runFolder);
+        huge.ifPresent(pages -> environment.putAll(pages.environment()));
+        ServeSession session = new ServeSession(runFolder, image, huge);
         return new CriuRestore(runFolder, plan, cgroup, session, GatedCriu.start(runFolder, session, command, "restore.out", environment));
     }
 

@@ -14,9 +14,6 @@ import org.jspecify.annotations.Nullable;
  * reads as much as there is, and {@code ferry-pages.c} sees how far memory is going to be filled without a gap. The pages that they stand for are the same in the same order.
  */
 final class PagemapRuns {
-    /** Larger files are of memory in very many pieces, of which few can be joined. */
-    static final int MOST_BYTES = 64 << 20;
-
     /** A run that is longer is begun anew: criu counts the pages of one read as an {@code int}. */
     private static final long MOST_PAGES = 1 << 18;
 

@@ -22,10 +22,14 @@ final class ServeSession extends StreamerSession {
     private final ImageReader image;
     private final Map<String, byte[]> instead;
     private final Set<String> withheld;
+    private final Optional<HugePages> huge;
     private final AtomicLong bytes = new AtomicLong();
 
-    ServeSession(Path folder, ImageReader image) throws IOException {
-        this(folder, image, Map.of(), Set.of());
+    /**
+     * @param huge what must know the processes' mappings before CRIU does
+     */
+    ServeSession(Path folder, ImageReader image, Optional<HugePages> huge) throws IOException {
+        this(folder, image, Map.of(), Set.of(), huge);
     }
 
     /**
@@ -33,10 +37,15 @@ final class ServeSession extends StreamerSession {
      * @param withheld names of files that are not there for CRIU
      */
     ServeSession(Path folder, ImageReader image, Map<String, byte[]> instead, Set<String> withheld) throws IOException {
+        this(folder, image, instead, withheld, Optional.empty());
+    }
+
+    private ServeSession(Path folder, ImageReader image, Map<String, byte[]> instead, Set<String> withheld, Optional<HugePages> huge) throws IOException {
         super(folder.resolve(StreamerProtocol.SERVE_SOCKET), "criu serve");
         this.image = image;
         this.instead = Map.copyOf(instead);
         this.withheld = Set.copyOf(withheld);
+        this.huge = huge;
     }
 
     long bytes() {
@@ -58,8 +67,8 @@ final class ServeSession extends StreamerSession {
         carry(pipe, name, descriptor -> {
             if (changed != null) {
                 feed(descriptor, changed);
-            } else if (PagemapRuns.isPagemap(name) && file.get().getSize() <= PagemapRuns.MOST_BYTES) {
-                feed(descriptor, PagemapRuns.joined(new PlainImage(image).read(name)));
+            } else if (huge.isPresent() && HugePages.isAsked(name) && file.get().getSize() <= HugePages.MOST_BYTES) {
+                feed(descriptor, huge.get().pass(name, new PlainImage(image).read(name)));
             } else {
                 feed(descriptor, file.get());
             }

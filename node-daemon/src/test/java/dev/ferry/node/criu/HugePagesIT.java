@@ -52,6 +52,8 @@ class HugePagesIT {
             // 96 MiB less the gaps: 39 and 23 MiB lie in one piece each.
             assertThat(hugePagesMade() - made).isGreaterThanOrEqualTo(28);
             assertThat(anonymous(next)).isLessThan(before + (1 << 20));
+            // And they still were at their place.
+            assertThat(hugeBytes(next)).isGreaterThanOrEqualTo(28 * (2L << 20));
             awaitSteps(next, TestingSandbox.log(next).size() + 2);
             life = next;
         }
@@ -67,10 +69,18 @@ class HugePagesIT {
 
     /** Bytes of anonymous memory of a life's processes. */
     private static long anonymous(Life life) throws IOException {
+        return sum(life, "status", "RssAnon:");
+    }
+
+    private static long hugeBytes(Life life) throws IOException {
+        return sum(life, "smaps_rollup", "AnonHugePages:");
+    }
+
+    private static long sum(Life life, String file, String field) throws IOException {
         long bytes = 0;
         for (int pid : life.cgroup().processes()) {
-            try (Stream<String> lines = Files.lines(Path.of("/proc/" + pid + "/status"))) {
-                bytes += lines.filter(line -> line.startsWith("RssAnon:")).mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10).sum();
+            try (Stream<String> lines = Files.lines(Path.of("/proc/" + pid + "/" + file))) {
+                bytes += lines.filter(line -> line.startsWith(field)).mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10).sum();
             }
         }
         return bytes;
