@@ -77,7 +77,7 @@ end:
     :: atomic { up[n] && link[n] != 0 && hello[n] == RECONCILED && welcome[n] == 0 && asked[n] ->
         lease[n] = 1; asked[n] = 0
     }
-    /* @ JobAgent.execute, JobAgent.awaitLease, Fence.check, JobAgent.begin, OrderActs.open */
+    /* @ OrderRunner.execute, OrderRunner.awaitLease, Fence.check, WaitingOrders.begin, OrderActs.open */
     :: atomic { up[n] && queued[n] != 0 && open[n] == 0 && welcome[n] == 0 && (lease[n] || queuedStep[n] == KILL || queuedStep[n] == THAW) ->
         if
         :: queuedLife[n] < highestLife[n] && !(queuedStep[n] == KILL && journalLife[n] <= queuedLife[n]) -> refuse(n)
@@ -105,7 +105,7 @@ end:
         openPhase[n] = 2;
         if :: open[n] == CURRENT -> whole = 1 :: else fi
     }
-    /* @ DumpAction.run, JobAgent.finish: it stays frozen until the coordinator's word. */
+    /* @ DumpAction.run, OrderRunner.finish: it stays frozen until the coordinator's word. */
     :: atomic { up[n] && openStep[n] == DUMP && !recovers[n] &&
 #ifdef RESULT_BEFORE_WHOLE
                 openPhase[n] >= 1 && openPhase[n] <= 2 ->
@@ -116,15 +116,15 @@ end:
     }
     /* @ GpuPhase.undo: CRIU, the store or the deadline failed, also behind the manifest's last byte. The job goes on. */
     :: atomic { up[n] && openStep[n] == DUMP && (openPhase[n] == 1 || openPhase[n] == 2) && !recovers[n] -> thaw(n); openPhase[n] = openPhase[n] + 2 }
-    /* @ JobAgent.execute, JobAgent.finish: the dump's failure is in the journal. */
+    /* @ OrderRunner.execute, OrderRunner.finish: the dump's failure is in the journal. */
     :: atomic { up[n] && openStep[n] == DUMP && openPhase[n] > 2 && !recovers[n] -> finish(n, BAD) }
     /* @ EndActions.kill, EndActions.killProcesses, Recovery.resolve: an earlier daemon's kill is done again. */
     :: atomic { up[n] && openStep[n] == KILL && openPhase[n] == 0 -> kill(n); openPhase[n] = 1 }
-    /* @ EndActions.kill, JobAgent.finish */
+    /* @ EndActions.kill, OrderRunner.finish */
     :: atomic { up[n] && openStep[n] == KILL && openPhase[n] == 1 -> journalState[n] = KILLED; held[n] = 0; finish(n, GOOD) }
     /* @ EndActions.thaw, JobCgroup.thaw, Recovery.resolve */
     :: atomic { up[n] && openStep[n] == THAW && openPhase[n] == 0 -> thaw(n); openPhase[n] = 1 }
-    /* @ EndActions.thaw, JobAgent.finish */
+    /* @ EndActions.thaw, OrderRunner.finish */
     :: atomic { up[n] && openStep[n] == THAW && openPhase[n] == 1 ->
         if
         :: process[n] != 0 && !held[n] -> journalState[n] = RUNNING; finish(n, GOOD)
@@ -136,9 +136,9 @@ end:
         assert(committed);
         process[n] = journalLife[n]; frozen[n] = 0; ranOn[n] = 1; openPhase[n] = 1
     }
-    /* @ RestoreAction.run, JobAgent.finish */
+    /* @ RestoreAction.run, OrderRunner.finish */
     :: atomic { up[n] && openStep[n] == RESTORE && openPhase[n] == 1 && !recovers[n] && process[n] != 0 -> journalState[n] = RUNNING; finish(n, GOOD) }
-    /* @ RestoreAction.run, EndActions.killGroup, JobAgent.afterFailure: nothing is left of it. */
+    /* @ RestoreAction.run, EndActions.killGroup, OrderRunner.afterFailure: nothing is left of it. */
     :: atomic { up[n] && openStep[n] == RESTORE && !recovers[n] -> unmake(n); finish(n, BAD) }
     /* @ Recovery.resolveDump, Recovery.wholeImage: finished if the image is whole and the job stood still since, else undone. */
     :: atomic { up[n] && openStep[n] == DUMP && recovers[n] ->

@@ -109,7 +109,7 @@ final class SimActs {
                 () -> {
                     agent.enter(LocalState.LOCAL_RUNNING);
                     done(command);
-                    // JobAgent.watch: who waits for a process that is dead by now sees it at once.
+                    // LifeEnd.watch: who waits for a process that is dead by now sees it at once.
                     daemon.process().execute(agent::sawDeath);
                 });
     }

@@ -19,7 +19,7 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /**
- * One job of a daemon. Mirrors JobAgent (one order after the other, journal before act, result before word), Holds and Fence; what
+ * One job of a daemon. Mirrors JobAgent with WaitingOrders and OrderRunner (one order after the other, journal before act, result before word), Holds and Fence; what
  * orders do is in {@link SimActs}, what a new daemon makes of it in {@link SimRecovery}. Between any two acts the daemon may be killed.
  */
 final class SimAgent {
@@ -195,7 +195,7 @@ final class SimAgent {
         return waiting.get(command.getId()) >= daemon.orders();
     }
 
-    /** JobAgent.execute. */
+    /** OrderRunner.execute. */
     private void execute(Command command) {
         Optional<CommandResult> known = recorded(command.getId());
         if (known.isPresent()) {
@@ -269,7 +269,7 @@ final class SimAgent {
         enter(LocalState.LOCAL_LOST);
     }
 
-    /** JobAgent.end. */
+    /** LifeEnd.end. */
     void sawDeath() {
         if (isLive(record().getState()) && copy().isEmpty()) {
             lost();
@@ -277,7 +277,7 @@ final class SimAgent {
         }
     }
 
-    /** JobAgent.finish. */
+    /** OrderRunner.finish. */
     void finish(Command command, Optional<Image> image, Optional<ErrorDetail> error) {
         CommandResult.Builder result = CommandResult.newBuilder().setId(command.getId()).setJob(report());
         image.ifPresent(result::setImage);

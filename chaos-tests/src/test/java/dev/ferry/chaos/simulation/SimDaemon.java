@@ -180,7 +180,7 @@ final class SimDaemon {
         }
     }
 
-    /** JobAgent.awaitLease, which looks again and again. */
+    /** OrderRunner.awaitLease, which looks again and again. */
     void whenLeaseOrStreamChanges(Runnable work) {
         stalled.add(work);
     }
@@ -256,7 +256,7 @@ final class SimDaemon {
         return process + (process.isDead() ? " (dead)" : process.isPaused() ? " (stopped)" : "") + ": " + link;
     }
 
-    /** The processes of a job are gone: JobAgent.awaitDeath sees it. */
+    /** The processes of a job are gone: LifeEnd.end sees it. */
     void died(String job) {
         SimAgent agent = agents.get(job);
         if (agent != null) {

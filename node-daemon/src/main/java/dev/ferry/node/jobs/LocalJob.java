@@ -70,6 +70,11 @@ final class LocalJob {
         return journal.get().getState();
     }
 
+    /** Whether a job in this state has a process here that runs or can go on. */
+    static boolean isLive(LocalState state) {
+        return state == LocalState.LOCAL_RUNNING || state == LocalState.LOCAL_FROZEN || state == LocalState.LOCAL_PARKED;
+    }
+
     JobJournal change(Consumer<JobJournal.Builder> change) {
         return journal.change(change);
     }

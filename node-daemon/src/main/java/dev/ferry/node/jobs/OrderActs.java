@@ -9,7 +9,7 @@ import dev.ferry.proto.v1.JobJournal;
 import dev.ferry.proto.v1.LocalState;
 import java.io.IOException;
 
-/** What each kind of order is: what it makes of a job's record, what is done, how its failure is called. When it is done, and how often, is {@link JobAgent}'s business. */
+/** What each kind of order is: what it makes of a job's record, what is done, how its failure is called. When it is done, and how often, is {@link OrderRunner}'s business. */
 final class OrderActs {
     private OrderActs() {}
 

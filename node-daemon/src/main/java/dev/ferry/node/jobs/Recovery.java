@@ -66,7 +66,7 @@ final class Recovery {
             finish.accept(recovery.result);
         }
         LocalState state = job.state();
-        boolean live = JobAgent.isLive(state);
+        boolean live = LocalJob.isLive(state);
         if (live && !job.isAlive()) {
             EndActions.ended(job);
         } else if (state == LocalState.LOCAL_RUNNING) {
