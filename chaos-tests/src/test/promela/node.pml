@@ -138,7 +138,7 @@ end:
     }
     /* @ RestoreAction.run, OrderRunner.finish */
     :: atomic { up[n] && openStep[n] == RESTORE && openPhase[n] == 1 && !recovers[n] && process[n] != 0 -> journalState[n] = RUNNING; finish(n, GOOD) }
-    /* @ RestoreAction.run, EndActions.killGroup, OrderRunner.afterFailure: nothing is left of it. */
+    /* @ RestoreAction.run, EndActions.killAll, OrderRunner.afterFailure: nothing is left of it. */
     :: atomic { up[n] && openStep[n] == RESTORE && !recovers[n] -> unmake(n); finish(n, BAD) }
     /* @ Recovery.resolveDump, Recovery.wholeImage: finished if the image is whole and the job stood still since, else undone. */
     :: atomic { up[n] && openStep[n] == DUMP && recovers[n] ->

@@ -88,7 +88,7 @@ final class EndActions {
         if (process.isPresent()) {
             process.get().kill(job.cgroup(), atMost);
         } else {
-            killGroup(job, atMost);
+            job.cgroup().kill(atMost);
         }
     }
 
@@ -116,15 +116,10 @@ final class EndActions {
      */
     static void killAll(LocalJob job) throws IOException {
         job.cgroup().killAll();
-        killGroup(job, SOON);
+        job.cgroup().kill(SOON);
         if (!job.cgroup().isEmpty()) {
             throw job.cgroup().undying(SOON);
         }
-    }
-
-    /** Kills whatever is in the job's control group, when its first process is not known. */
-    static void killGroup(LocalJob job, Duration atMost) throws IOException {
-        job.cgroup().kill(atMost);
     }
 
     static void forget(LocalJob job) throws Exception {
@@ -139,7 +134,7 @@ final class EndActions {
 
     /** Ends a job that can't go on, though its image may: what is left of it would wait for its GPU for ever. {@link #clear} is for what it held. */
     static void lose(LocalJob job, String why) throws IOException {
-        killGroup(job, SOON);
+        job.cgroup().kill(SOON);
         job.enter(LocalState.LOCAL_LOST, record -> record.setDetail(why));
     }
 
@@ -148,7 +143,7 @@ final class EndActions {
         OptionalInt status = JobProcess.exitStatus(job.folder().control());
         long memoryKills = job.cgroup().exists() ? job.cgroup().limits().outOfMemoryKills() : 0;
         String detail = memoryKills > 0 ? "the kernel killed " + memoryKills + " of its processes: memory limit reached" : "";
-        killGroup(job, SOON);
+        job.cgroup().kill(SOON);
         if (status.isPresent()) {
             job.enter(LocalState.LOCAL_EXITED, record -> record.setExitStatus(status.getAsInt()).setDetail(detail));
         } else {
