@@ -8,7 +8,6 @@ import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.journal.Journal;
 import dev.ferry.node.sandbox.JobProcess;
-import dev.ferry.node.sandbox.Sandbox;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
@@ -42,14 +41,7 @@ class ForgetIT {
     @BeforeEach
     void open() throws Exception {
         node = new JobCgroup(CgroupLayout.ofThisMachine(), cgroup);
-        jobs = registry();
-    }
-
-    /** For what has ended nothing else of a node is asked for. */
-    @SuppressWarnings("NullAway")
-    private JobRegistry registry() throws Exception {
-        Sandbox sandbox = new Sandbox(Path.of("runc"), folder.resolve("runc"));
-        return new JobRegistry(new NodeContext("node-1", folder, CgroupLayout.ofThisMachine(), cgroup, sandbox, null, null, null, null, null, null, null, SOON, said, null, () -> false, null, null));
+        jobs = new JobRegistry(BareNode.context(folder, CgroupLayout.ofThisMachine(), cgroup, SOON, said));
     }
 
     @AfterEach

@@ -5,10 +5,8 @@ import static org.awaitility.Awaitility.await;
 
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.journal.Journal;
-import dev.ferry.node.policy.NodePolicy;
 import dev.ferry.node.sandbox.JobFolder;
 import dev.ferry.node.sandbox.JobProcess;
-import dev.ferry.node.sandbox.Sandbox;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.JobSpec;
@@ -45,11 +43,8 @@ class UnfinishedLivesTest {
         layout = new CgroupLayout(Optional.of(folder.resolve("unified")), Map.of());
     }
 
-    /** Nothing else of a node is asked for. */
-    @SuppressWarnings("NullAway")
     private NodeContext context() {
-        Sandbox sandbox = new Sandbox(Path.of("runc"), folder.resolve("runc"));
-        return new NodeContext("node-1", folder, layout, "ferry", sandbox, null, null, null, null, null, null, NodePolicy.hiding(List.of()), SOON, said, null, () -> false, null, null);
+        return BareNode.context(folder, layout, "ferry", SOON, said);
     }
 
     private Path home() {
