@@ -24,6 +24,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Journals that can't be written, stores that refuse, and what else happens to a daemon in the middle of an order: no job is left in between. */
 class JobFaultsIT {
@@ -131,29 +133,21 @@ class JobFaultsIT {
         return JobJournal.parseFrom(Files.readAllBytes(node.jobFolder(job.id).resolve("journal")));
     }
 
-    /** The image could not be written, and the GPU state can't come back: nothing of the job can run any more, and it must not be said to. */
-    @Test
-    void aJobThatCanNotGoOnAfterAFailedDumpIsLost() throws Exception {
+    /**
+     * The image could not be written, and the GPU state can't come back: nothing of the job can run any more, and it must not be said to. Of a job that was to run on, the image is cut off
+     * after its GPU state could not come back.
+     */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void aJobThatCanNotGoOnAfterADumpIsLostWhateverBecomesOfTheImage(boolean stayFrozen) throws Exception {
         start();
         node.cards.control("fault restore wedge 2 1");
         Path images = Files.createDirectories(folder.resolve("store").resolve("images"));
         Files.writeString(images.resolve(job.id), "in the way");
-        CommandResult failed = node.order(job.dump(true));
+        CommandResult failed = node.order(job.dump(stayFrozen));
         assertThat(failed.hasError()).isTrue();
         assertThat(failed.getJob().getState()).isEqualTo(LocalState.LOCAL_LOST);
         await().atMost(TestingGpuNode.SOON).until(() -> node.cgroup(job.id).processes().isEmpty());
-    }
-
-    /** The same of a job that was to run on: its image is cut off after its GPU state could not come back. */
-    @Test
-    void aJobThatCanNotGoOnAfterItsCheckpointIsLostWhateverBecomesOfTheImage() throws Exception {
-        start();
-        node.cards.control("fault restore wedge 2 1");
-        Path images = Files.createDirectories(folder.resolve("store").resolve("images"));
-        Files.writeString(images.resolve(job.id), "in the way");
-        CommandResult failed = node.order(job.dump(false));
-        assertThat(failed.hasError()).isTrue();
-        assertThat(failed.getJob().getState()).isEqualTo(LocalState.LOCAL_LOST);
     }
 
     @Test
