@@ -9,10 +9,6 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GpuUse;
 import dev.ferry.proto.v1.JobJournal;
 import dev.ferry.proto.v1.LocalState;
-import dev.ferry.storage.Images;
-import dev.ferry.storage.ObjectStore;
-import dev.ferry.storage.StoreConfig;
-import dev.ferry.storage.Stores;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -46,33 +42,25 @@ class GpuFaultMatrixIT {
     private static final int SIGKILL = 9;
 
     @TempDir static Path folder;
-    private static ObjectStore store;
     private static TestingGpuNode node;
 
     private GpuJobs job;
 
     @BeforeAll
     static void open() throws Exception {
-        store = Stores.open(StoreConfig.ofUrl("file://" + folder.resolve("store")));
-        node = new TestingGpuNode(folder, "n", "stand-in:2xH100:580:256MiB", new Images(store), "700ms", "1500ms");
+        node = TestingGpuNode.alone(folder, "700ms", "1500ms");
     }
 
     @AfterAll
     static void close() throws Exception {
         node.close();
-        store.close();
     }
 
     @AfterEach
     void nothingIsLeftOnTheCards() throws Exception {
-        play("clear");
-        play("release");
-        CommandResult ignored = node.order(job.kill());
-        await().atMost(TestingGpuNode.SOON).untilAsserted(() -> assertThat(node.cards.used()).isZero());
-    }
-
-    private static void play(String command) throws Exception {
-        assertThat(node.cards.control(command)).isEqualTo("ok\n");
+        node.play("clear");
+        node.play("release");
+        job.end(node);
     }
 
     private void start(String program, String... arguments) throws Exception {
@@ -98,7 +86,7 @@ class GpuFaultMatrixIT {
         startWithImage();
         long used = node.cards.used();
         ProcessHandle helper = node.helper();
-        play("fault " + call + " " + kind + " " + process);
+        node.play("fault " + call + " " + kind + " " + process);
         CommandResult saved = node.order(job.dump(false));
         boolean back = call.equals("restore") || call.equals("unlock");
         if (kind.startsWith("error")) {
@@ -109,8 +97,8 @@ class GpuFaultMatrixIT {
             assertThat(saved.getError().getMessage()).contains("'" + call + "'", "nothing of it is repeated or killed");
             assertThat(helper.isAlive()).isTrue();
         }
-        play("clear");
-        play("release");
+        node.play("clear");
+        node.play("release");
         runsOnOrComesBack();
         if (kind.startsWith("hang")) {
             // Of what the late call left nothing is missing, and the limit is the job's own.
@@ -128,18 +116,18 @@ class GpuFaultMatrixIT {
     @Test
     void whatALateCallLeftIsTakenUpByItself() throws Exception {
         start("train", "100000", Integer.toString(PROCESSES), "1");
-        play("fault checkpoint hang 0 2");
+        node.play("fault checkpoint hang 0 2");
         assertThat(node.order(job.park()).getError().getCode()).isEqualTo(ErrorCode.GPU_STUCK);
-        play("release");
+        node.play("release");
         await().atMost(TestingGpuNode.SOON).until(() -> node.cgroup(job.id).limits().memory() == LIMIT);
         job.awaitSteps(node, 2);
         node.succeed(job.park());
-        play("fault restore hang 0 2");
+        node.play("fault restore hang 0 2");
         CommandResult stuck = node.order(job.unpark(node.uuids()));
         assertThat(stuck.getError().getCode()).isEqualTo(ErrorCode.GPU_STUCK);
         assertThat(stuck.getJob().getState()).isEqualTo(LocalState.LOCAL_PARKED);
         assertThat(node.cgroup(job.id).isFrozen()).as("it could not answer").isFalse();
-        play("release");
+        node.play("release");
         await().atMost(TestingGpuNode.SOON).until(() -> node.cgroup(job.id).isFrozen());
         assertThat(node.cards.used()).isZero();
         node.succeed(job.unpark(node.uuids()));
@@ -150,8 +138,7 @@ class GpuFaultMatrixIT {
     private void runsOnOrComesBack() throws Exception {
         await().atMost(TestingGpuNode.SOON).until(() -> isDead() || !node.order(job.park()).hasError());
         if (isDead()) {
-            CommandResult ignored = node.order(job.kill());
-            await().atMost(TestingGpuNode.SOON).untilAsserted(() -> assertThat(node.cards.used()).isZero());
+            job.end(node);
             node.succeed(job.restore(node.uuids(), 1));
         } else {
             node.succeed(job.unpark(node.uuids()));
@@ -172,13 +159,13 @@ class GpuFaultMatrixIT {
         startWithImage();
         long used = node.cards.used();
         for (int error : ERRORS) {
-            play("fault " + call + " error " + error + " 2");
+            node.play("fault " + call + " error " + error + " 2");
             CommandResult saved = node.order(job.dump(false));
             assertThat(saved.getJob().getState()).as(call + " answers " + error + ": " + saved).isEqualTo(LocalState.LOCAL_RUNNING);
             if (saved.hasError()) {
                 assertThat(saved.getError().getMessage()).as(call).containsAnyOf("(" + error + ")", "did not finish what it gave to the GPU", "is not off the GPU", "GPU_");
             }
-            play("clear");
+            node.play("clear");
             runsOnOrComesBack();
             await().atMost(TestingGpuNode.SOON).untilAsserted(() -> assertThat(node.cards.used()).as("after " + error).isEqualTo(used));
         }
@@ -189,7 +176,7 @@ class GpuFaultMatrixIT {
     @ValueSource(strings = {"lock", "checkpoint", "restore", "unlock"})
     void successThatIsNoneIsFoundOut(String call) throws Exception {
         startWithImage();
-        play("fault " + call + " lie 0 2");
+        node.play("fault " + call + " lie 0 2");
         CommandResult ignored = node.order(job.dump(false));
         runsOnOrComesBack();
     }

@@ -6,10 +6,6 @@ import static org.awaitility.Awaitility.await;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.LocalState;
-import dev.ferry.storage.Images;
-import dev.ferry.storage.ObjectStore;
-import dev.ferry.storage.StoreConfig;
-import dev.ferry.storage.Stores;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -29,21 +25,18 @@ class GpuFaultsIT {
     private static final Duration CALL = Duration.ofSeconds(4);
 
     @TempDir static Path folder;
-    private static ObjectStore store;
     private static TestingGpuNode node;
 
     private GpuJobs job;
 
     @BeforeAll
     static void open() throws Exception {
-        store = Stores.open(StoreConfig.ofUrl("file://" + folder.resolve("store")));
-        node = new TestingGpuNode(folder, "n", "stand-in:2xH100:580:256MiB", new Images(store), "3s", CALL.toMillis() + "ms");
+        node = TestingGpuNode.alone(folder, "3s", CALL.toMillis() + "ms");
     }
 
     @AfterAll
     static void close() throws Exception {
         node.close();
-        store.close();
     }
 
     private void start(String... command) throws Exception {
@@ -59,8 +52,7 @@ class GpuFaultsIT {
         node.cards.control("clear");
         node.cards.control("quirks 0");
         node.cards.control("release");
-        CommandResult ignored = node.order(job.kill());
-        await().atMost(TestingGpuNode.SOON).untilAsserted(() -> assertThat(node.cards.used()).isZero());
+        job.end(node);
     }
 
     private void assertRuns() throws Exception {
@@ -359,7 +351,7 @@ class GpuFaultsIT {
 
     @Test
     void anOldDriverDoesItByItsProgram() throws Exception {
-        try (TestingGpuNode old = new TestingGpuNode(folder, "o", "stand-in:1xA100:550:1GiB", new Images(store), "10s", "20s")) {
+        try (TestingGpuNode old = new TestingGpuNode(folder, "o", "stand-in:1xA100:550:1GiB", node.images, "10s", "20s")) {
             assertThat(old.gpu.describe()).contains("cuda-checkpoint").contains("same GPUs only");
             assertTogglesAreRefused(old.cards.config());
             job = new GpuJobs(old, 1, "train", "100000", "2", "1");

@@ -97,6 +97,12 @@ final class GpuJobs {
         return saved;
     }
 
+    /** Kills it and waits until nothing is left on the node's cards. */
+    void end(TestingGpuNode node) throws Exception {
+        CommandResult ignored = node.order(kill());
+        await().atMost(TestingGpuNode.SOON).untilAsserted(() -> assertThat(node.cards.used()).isZero());
+    }
+
     void awaitSteps(TestingGpuNode node, int more) throws Exception {
         int before = node.log(id).size();
         await().atMost(TestingGpuNode.SOON).pollInterval(Duration.ofMillis(20)).until(() -> node.log(id).size() >= before + more);

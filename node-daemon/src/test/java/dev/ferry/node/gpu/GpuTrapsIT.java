@@ -6,10 +6,6 @@ import static org.awaitility.Awaitility.await;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.LocalState;
-import dev.ferry.storage.Images;
-import dev.ferry.storage.ObjectStore;
-import dev.ferry.storage.StoreConfig;
-import dev.ferry.storage.Stores;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -32,7 +28,6 @@ class GpuTrapsIT {
     private static final int THREAD_ID_WRECKS = 1 << 4;
 
     @TempDir static Path folder;
-    private static ObjectStore store;
     private static TestingGpuNode node;
 
     private GpuJobs job;
@@ -40,14 +35,12 @@ class GpuTrapsIT {
 
     @BeforeAll
     static void open() throws Exception {
-        store = Stores.open(StoreConfig.ofUrl("file://" + folder.resolve("store")));
-        node = new TestingGpuNode(folder, "n", "stand-in:2xH100:580:256MiB", new Images(store), "2s", "4s");
+        node = TestingGpuNode.alone(folder, "2s", "4s");
     }
 
     @AfterAll
     static void close() throws Exception {
         node.close();
-        store.close();
     }
 
     @AfterEach
@@ -56,14 +49,9 @@ class GpuTrapsIT {
             taken.destroyForcibly();
         }
         for (String command : List.of("clear", "quirks 0", "release", "unlisted 0", "mig 0 0", "mig 1 0")) {
-            play(command);
+            node.play(command);
         }
-        CommandResult ignored = node.order(job.kill());
-        await().atMost(TestingGpuNode.SOON).untilAsserted(() -> assertThat(node.cards.used()).isZero());
-    }
-
-    private static void play(String command) throws Exception {
-        assertThat(node.cards.control(command)).isEqualTo("ok\n");
+        job.end(node);
     }
 
     private void start(int gpus, String program, String... arguments) throws Exception {
@@ -90,9 +78,9 @@ class GpuTrapsIT {
     @Test
     void trap3AJobThatFoundNoMemoryAtItsRestoreComesBackFromItsImage() throws Exception {
         // A process knows its driver from its start on.
-        play("quirks " + OUT_OF_MEMORY_WEDGES);
+        node.play("quirks " + OUT_OF_MEMORY_WEDGES);
         start(2, "train", "100000", "1", "60");
-        play("fault restore slow 2500 1");
+        node.play("fault restore slow 2500 1");
         int calls = node.cards.calls().size();
         Thread taker =
                 Thread.ofPlatform()
@@ -116,7 +104,7 @@ class GpuTrapsIT {
         start(2, "train", "100000", "1", "60");
         node.succeed(job.dump(false));
         node.succeed(job.park());
-        play("fault restore wedge 2 1");
+        node.play("fault restore wedge 2 1");
         CommandResult failed = node.order(job.unpark(node.uuids()));
         assertThat(failed.getError().getCode()).isEqualTo(ErrorCode.GPU_RESTORE_FAILED);
         assertThat(failed.getJob().getState()).as(failed.toString()).isEqualTo(LocalState.LOCAL_LOST);
@@ -143,7 +131,7 @@ class GpuTrapsIT {
     @Test
     void trap4NoThreadIsEverNamed() throws Exception {
         start(2, "train", "100000", "3", "1");
-        play("quirks " + THREAD_ID_WRECKS);
+        node.play("quirks " + THREAD_ID_WRECKS);
         node.succeed(job.dump(false));
         assertRuns();
         node.succeed(job.park());
@@ -156,7 +144,7 @@ class GpuTrapsIT {
     @ParameterizedTest
     @ValueSource(ints = {0, 1})
     void trap6AJobWithMoreOnItsGpusThanItsLimitOfMemoryIsParked(int unlisted) throws Exception {
-        play("unlisted " + unlisted);
+        node.play("unlisted " + unlisted);
         // 256 MiB are its limit, and 320 lie on its GPUs.
         start(2, "train", "100000", "1", "80");
         assertThat(node.cards.used()).isGreaterThan(node.cgroup(job.id).limits().memory());
@@ -212,7 +200,7 @@ class GpuTrapsIT {
     void trap8WhatCanBeSeenIsRefusedBeforeItIsTouched(String kind, String cause, String advice) throws Exception {
         if (kind.equals("mig")) {
             start(1, "train", "100000", "1", "1");
-            play("mig " + node.gpu.found().getFirst().minor() + " 1");
+            node.play("mig " + node.gpu.found().getFirst().minor() + " 1");
         } else {
             start(1, "refused", kind);
         }
@@ -269,7 +257,7 @@ class GpuTrapsIT {
     @CsvSource({"4, CHECKPOINTING", "5, RESTORING", "6, UNKNOWN"})
     void trap11NewStatesOfTheDriverAreNamedAndTakenForNoOther(int value, String name) throws Exception {
         start(1, "train", "100000", "1", "1");
-        play("fault state lie " + value + " 1");
+        node.play("fault state lie " + value + " 1");
         CommandResult refused = node.order(job.park());
         assertThat(refused.getError().getMessage()).contains("is in the driver's state " + name);
         assertRuns();
@@ -279,7 +267,7 @@ class GpuTrapsIT {
     @ParameterizedTest
     @CsvSource({"570, train, false, true", "610, ipc, true, true", "615, train, true, true"})
     void whatADriverCanDoIsWhatIsAskedOfIt(int driver, String kind, boolean maps, boolean saves) throws Exception {
-        try (TestingGpuNode other = new TestingGpuNode(folder, "d" + driver, "stand-in:2xH100:" + driver + ":256MiB", new Images(store), "2s", "2s")) {
+        try (TestingGpuNode other = new TestingGpuNode(folder, "d" + driver, "stand-in:2xH100:" + driver + ":256MiB", node.images, "2s", "2s")) {
             job = kind.equals("train") ? new GpuJobs(other, 1, "train", "100000", "1", "1") : new GpuJobs(other, 1, "refused", kind);
             job.start(other, other.uuids().subList(0, 1));
             job.awaitSteps(other, 2);

@@ -9,10 +9,6 @@ import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.JobJournal;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.proto.v1.StartJob;
-import dev.ferry.storage.Images;
-import dev.ferry.storage.ObjectStore;
-import dev.ferry.storage.StoreConfig;
-import dev.ferry.storage.Stores;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -30,22 +26,19 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** Journals that can't be written, stores that refuse, and what else happens to a daemon in the middle of an order: no job is left in between. */
 class JobFaultsIT {
     @TempDir Path folder;
-    private ObjectStore store;
     private TestingGpuNode node;
     private GpuJobs job;
     private final ExecutorService beside = Executors.newSingleThreadExecutor();
 
     @BeforeEach
     void open() throws Exception {
-        store = Stores.open(StoreConfig.ofUrl("file://" + folder.resolve("store")));
-        node = new TestingGpuNode(folder, "n", "stand-in:2xH100:580:256MiB", new Images(store), "10s", "20s");
+        node = TestingGpuNode.alone(folder, "10s", "20s");
         job = new GpuJobs(node, 2, "train", "100000", "2", "1");
     }
 
     @AfterEach
     void close() throws Exception {
         node.close();
-        store.close();
         beside.shutdownNow();
     }
 

@@ -26,6 +26,9 @@ import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.storage.BufferPool;
 import dev.ferry.storage.Images;
+import dev.ferry.storage.ObjectStore;
+import dev.ferry.storage.StoreConfig;
+import dev.ferry.storage.Stores;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -36,6 +39,7 @@ import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** A node with a stand-in's GPUs, without a coordinator: real sandboxes, real CRIU, real helper. */
 final class TestingGpuNode implements AutoCloseable {
@@ -48,6 +52,9 @@ final class TestingGpuNode implements AutoCloseable {
     private final CgroupLayout layout;
     private final Path folder;
     private final NodeContext context;
+    final Images images;
+    /** The store that ends with this node; null: its images are in one that a test has opened. */
+    private @Nullable ObjectStore own;
     private final BlockingQueue<CommandResult> results = new LinkedBlockingQueue<>();
     private JobRegistry registry;
     private GpuMeter meter;
@@ -55,12 +62,21 @@ final class TestingGpuNode implements AutoCloseable {
     final List<GpuSample> samples = new ArrayList<>();
     volatile boolean linked = true;
 
+    /** A node by itself, with two GPUs of 256 MiB and a store of its own in the folder {@code store}. */
+    static TestingGpuNode alone(Path base, String lockTimeout, String callTimeout) throws Exception {
+        ObjectStore store = Stores.open(StoreConfig.ofUrl("file://" + base.resolve("store")));
+        TestingGpuNode node = new TestingGpuNode(base, "n", "stand-in:2xH100:580:256MiB", new Images(store), lockTimeout, callTimeout);
+        node.own = store;
+        return node;
+    }
+
     TestingGpuNode(Path base, String name, String spec, Images images, String lockTimeout, String callTimeout) throws Exception {
         this(base, name, spec, images, lockTimeout, callTimeout, CgroupLayout.ofThisMachine(), Path.of("/usr/sbin/runc"));
     }
 
     TestingGpuNode(Path base, String name, String spec, Images images, String lockTimeout, String callTimeout, CgroupLayout layout, Path runc) throws Exception {
         this.layout = layout;
+        this.images = images;
         folder = Files.createDirectories(base.resolve(name));
         cards = StandIn.start(folder.resolve("cards"), StandInSpec.parse(spec), name);
         GpuConfig told = cards.config();
@@ -112,6 +128,11 @@ final class TestingGpuNode implements AutoCloseable {
                 return linked;
             }
         };
+    }
+
+    /** Has the stand-in do something, as its control file knows it. */
+    void play(String command) throws Exception {
+        assertThat(cards.control(command)).isEqualTo("ok\n");
     }
 
     /** Looks once what jobs do with their GPUs. */
@@ -187,5 +208,8 @@ final class TestingGpuNode implements AutoCloseable {
         gpu.close();
         cards.close();
         all.remove();
+        if (own != null) {
+            own.close();
+        }
     }
 }
