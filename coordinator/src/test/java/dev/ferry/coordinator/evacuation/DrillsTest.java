@@ -37,28 +37,11 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Drills by a real coordinator, of daemons that are played. */
-class DrillsTest {
-    @TempDir Path folder;
-    private CoordinatorScene scene;
-    private FakeNode one;
-
-    @BeforeEach
-    void open() throws Exception {
-        scene = new CoordinatorScene(folder);
-        one = scene.add("node-1");
-    }
-
-    @AfterEach
-    void close() {
-        scene.close();
-    }
-
+class DrillsTest extends OneNodeScene {
     private Drill drillNode(long noticeMillis) {
         return awaitEnd(scene.stub().drillNode(DrillNodeRequest.newBuilder().setNode("node-1").setNoticeMillis(noticeMillis).build()));
     }

@@ -44,33 +44,14 @@ import dev.ferry.proto.v1.OperationKind;
 import dev.ferry.proto.v1.PassNode;
 import dev.ferry.proto.v1.Qos;
 import dev.ferry.proto.v1.SchedulingDecision;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** What becomes of a node's jobs when its machine is said to go away, and of the word when it is wrong, late or told twice. */
-class EvacuationsTest {
+class EvacuationsTest extends OneNodeScene {
     private static final Duration SOON = Duration.ofSeconds(20);
     private static final NodeFacts FACTS = NodeFacts.newBuilder().setArchitecture("amd64").setKernel("6.18").setCriuVersion("4.2.1").build();
-
-    @TempDir Path folder;
-    private CoordinatorScene scene;
-    private FakeNode one;
-
-    @BeforeEach
-    void open() throws Exception {
-        scene = new CoordinatorScene(folder);
-        one = scene.add("node-1");
-    }
-
-    @AfterEach
-    void close() {
-        scene.close();
-    }
 
     private static Notice.Builder notice(String source, String event, NoticeKind kind, Duration left) {
         return NoticesTest.notice("node-1", source, event).setKind(kind).setRemainingMillis(left.toMillis());

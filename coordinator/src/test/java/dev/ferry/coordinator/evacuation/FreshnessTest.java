@@ -27,33 +27,14 @@ import dev.ferry.proto.v1.OperationKind;
 import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.Pool;
 import dev.ferry.proto.v1.SetJobPolicyRequest;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** Images that are made while jobs run, and what decides how often. */
-class FreshnessTest {
+class FreshnessTest extends OneNodeScene {
     private static final Duration SOON = Duration.ofSeconds(20);
-
-    @TempDir Path folder;
-    private CoordinatorScene scene;
-    private FakeNode one;
-
-    @BeforeEach
-    void open() throws Exception {
-        scene = new CoordinatorScene(folder);
-        one = scene.add("node-1");
-    }
-
-    @AfterEach
-    void close() {
-        scene.close();
-    }
 
     private Job running(String every) {
         return scene.awaitState(scene.run(JobSpec.newBuilder().setCheckpointEvery(every)).getId(), JobState.RUNNING);

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import dev.ferry.coordinator.CoordinatorScene;
-import dev.ferry.coordinator.FakeNode;
 import dev.ferry.coordinator.store.SqliteStateStore;
 import dev.ferry.proto.v1.EvacuateNodeRequest;
 import dev.ferry.proto.v1.Evacuation;
@@ -19,31 +18,12 @@ import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.Notice;
 import dev.ferry.proto.v1.NoticeKind;
 import dev.ferry.proto.v1.NoticeState;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 
 /** A word under a name that was there before: the machine went on living, and has jobs again. */
-class NoticesAgainTest {
-    @TempDir Path folder;
-    private CoordinatorScene scene;
-    private FakeNode one;
-
-    @BeforeEach
-    void open() throws Exception {
-        scene = new CoordinatorScene(folder);
-        one = scene.add("node-1");
-    }
-
-    @AfterEach
-    void close() {
-        scene.close();
-    }
-
+class NoticesAgainTest extends OneNodeScene {
     private Job thereAgain() {
         await().atMost(CoordinatorScene.SOON).until(() -> scene.stub().getNode(GetNodeRequest.newBuilder().setNode("node-1").build()).getState() == NodeState.READY);
         return scene.awaitState(scene.run(JobSpec.newBuilder().setNode("node-1")).getId(), JobState.RUNNING);
