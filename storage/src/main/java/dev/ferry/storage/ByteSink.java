@@ -12,6 +12,15 @@ public interface ByteSink extends AutoCloseable {
      */
     void write(ByteBuffer owned);
 
+    /**
+     * The next bytes are zeros, which nobody has to read: the image is the one that it would be if they were written, but they take
+     * next to no time and a piece of its list for each GiB.
+     *
+     * @param bytes at least 1
+     * @throws dev.ferry.common.FerryException as {@link #write}
+     */
+    void zeros(long bytes);
+
     /** The run is whole. Without it the image can't be committed. */
     @Override
     void close();

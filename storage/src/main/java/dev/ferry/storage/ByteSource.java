@@ -13,6 +13,14 @@ public interface ByteSource extends AutoCloseable {
      */
     @Nullable ByteBuffer next();
 
+    /**
+     * Passes over zeros that lie nowhere, if such are next: {@link #next} would give them out piece by piece.
+     *
+     * @return how many, at most 1 GiB of them; 0: others are next, or none at all
+     * @throws dev.ferry.common.FerryException as {@link #next}
+     */
+    long zeros();
+
     @Override
     void close();
 }

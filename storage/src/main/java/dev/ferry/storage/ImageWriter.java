@@ -85,7 +85,7 @@ public interface ImageWriter extends AutoCloseable {
      */
     void sourceStandsStill(boolean still);
 
-    /** Bytes that were given to it so far, those of unchanged files among them, whether or not it has looked at them. */
+    /** Bytes that were given to it so far, those of unchanged files among them, whether or not it has looked at them; zeros that nobody read are not. */
     long bytesIn();
 
     /** Bytes sent to the store so far. */

@@ -121,6 +121,11 @@ final class TestingImage {
                 }
 
                 @Override
+                public void zeros(long bytes) {
+                    throw new AssertionError("CRIU's pipes have no holes");
+                }
+
+                @Override
                 public void close() {}
             };
         }
@@ -215,6 +220,11 @@ final class TestingImage {
                     part.put(content.slice(content.position(), length)).flip();
                     content.position(content.position() + length);
                     return part;
+                }
+
+                @Override
+                public long zeros() {
+                    return 0;
                 }
 
                 @Override

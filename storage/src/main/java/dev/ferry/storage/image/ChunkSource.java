@@ -76,6 +76,20 @@ final class ChunkSource implements ByteSource {
         return next;
     }
 
+    @Override
+    public long zeros() {
+        if (ready.isEmpty() && zeros == 0) {
+            boolean ignored = advance();
+        }
+        // Where reading begins is within the first chunk.
+        long passed = Math.max(0, zeros - skip);
+        if (zeros > 0) {
+            skip = 0;
+        }
+        zeros = 0;
+        return passed;
+    }
+
     private @Nullable ByteBuffer nextWhole() {
         if (ready.isEmpty() && zeros == 0 && !advance()) {
             return null;

@@ -12,6 +12,13 @@ interface Cutter {
     /** The next bytes of the run; what is kept of the piece is marked as used. */
     void cut(Piece piece);
 
+    /**
+     * The next bytes of the run are zeros: as if they came in pieces.
+     *
+     * @param bytes at most {@link PageCutter#MOST_ZERO_BYTES}
+     */
+    void zeros(int bytes);
+
     /** Nothing more is there now: pieces are let go, and what they leave of a window waits on the heap. */
     void settle();
 

@@ -30,6 +30,33 @@ final class FixedCutter implements Cutter {
         }
     }
 
+    /** Only what shares a window with other bytes is looked at: the cut is the one of zeros that were read. */
+    @Override
+    public void zeros(int bytes) {
+        int begin = open.length() == 0 ? 0 : Math.min(bytes, Images.WINDOW_BYTES - open.length());
+        addZeros(begin);
+        int whole = (bytes - begin) / Images.WINDOW_BYTES * Images.WINDOW_BYTES;
+        int room = PageCutter.MOST_ZERO_BYTES - zeros;
+        if (whole >= room) {
+            zeros += room;
+            endZeros();
+            zeros += whole - room;
+        } else {
+            zeros += whole;
+        }
+        addZeros(bytes - begin - whole);
+    }
+
+    /** Within the open window. */
+    private void addZeros(int bytes) {
+        if (bytes > 0) {
+            open.add(Zeros.WINDOW, open.length(), open.length() + bytes);
+            if (open.length() == Images.WINDOW_BYTES) {
+                endWindow();
+            }
+        }
+    }
+
     @Override
     public void settle() {
         open.settle();

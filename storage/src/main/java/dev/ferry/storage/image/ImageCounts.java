@@ -10,6 +10,7 @@ final class ImageCounts {
     private final AtomicLong chunks = new AtomicLong();
     private final AtomicLong knownChunks = new AtomicLong();
     private final AtomicLong zeroBytes = new AtomicLong();
+    private final AtomicLong holeBytes = new AtomicLong();
     private final AtomicLong memoryBytes = new AtomicLong();
     private final AtomicLong diskBytes = new AtomicLong();
     private final AtomicLong waitedNanos = new AtomicLong();
@@ -17,6 +18,11 @@ final class ImageCounts {
     /** Bytes that the image takes over. */
     void takesIn(int bytes) {
         bytesIn.addAndGet(bytes);
+    }
+
+    /** Zeros of the image that nobody had to read. */
+    void passesOver(long bytes) {
+        holeBytes.addAndGet(bytes);
     }
 
     long bytesIn() {
@@ -54,6 +60,6 @@ final class ImageCounts {
     }
 
     void writeTo(Image.Builder facts) {
-        facts.setBytes(bytesIn.get()).setChunks(chunks.get()).setKnownChunks(knownChunks.get()).setZeroBytes(zeroBytes.get());
+        facts.setBytes(bytesIn.get() + holeBytes.get()).setHoleBytes(holeBytes.get()).setChunks(chunks.get()).setKnownChunks(knownChunks.get()).setZeroBytes(zeroBytes.get());
     }
 }

@@ -1,5 +1,6 @@
 package dev.ferry.storage.image;
 
+import dev.ferry.storage.Images;
 import java.nio.ByteBuffer;
 import java.util.zip.CRC32C;
 
@@ -60,6 +61,14 @@ final class PageCutter implements Cutter {
             if (inPage == PAGE) {
                 endPage();
             }
+        }
+    }
+
+    /** Of memory nobody knows what is zero before it was read: nothing is saved here. */
+    @Override
+    public void zeros(int bytes) {
+        for (int left = bytes; left > 0; left -= Images.WINDOW_BYTES) {
+            cut(new Piece(ByteBuffer.allocate(Math.min(left, Images.WINDOW_BYTES)), () -> {}));
         }
     }
 

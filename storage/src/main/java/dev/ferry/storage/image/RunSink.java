@@ -46,6 +46,14 @@ final class RunSink implements ByteSink {
         }
     }
 
+    @Override
+    public void zeros(long bytes) {
+        writer.check();
+        writer.counts().passesOver(bytes);
+        writer.begin(0);
+        add(new Waiting.Zeros(bytes));
+    }
+
     private void add(Waiting piece) {
         boolean start;
         synchronized (this) {
@@ -75,6 +83,16 @@ final class RunSink implements ByteSink {
 
     /** Whatever happens to one piece, the others are taken: who commits or gives up waits for each of them. */
     private void take(Waiting next) {
+        switch (next) {
+            case Waiting.Bytes bytes -> take(bytes);
+            case Waiting.Zeros zeros -> {
+                cut(() -> cutZeros(zeros.bytes()));
+                writer.end(0);
+            }
+        }
+    }
+
+    private void take(Waiting.Bytes next) {
         Piece piece;
         try {
             piece = next.piece(writer);
@@ -83,22 +101,33 @@ final class RunSink implements ByteSink {
             writer.end(0);
             return;
         }
-        try {
-            cut(piece);
-        } catch (RuntimeException | Error unexpected) {
-            writer.fail(writer.translate(unexpected));
-            cutter.drop();
-        } finally {
-            piece.release();
+        cut(() -> cutter.cut(piece));
+        piece.release();
+    }
+
+    /** A file may claim to be of any length: an image that has no room for what lists it fails in the middle. */
+    private void cutZeros(long bytes) {
+        for (long left = bytes; left > 0 && !writer.failed(); left -= PageCutter.MOST_ZERO_BYTES) {
+            cutter.zeros((int) Math.min(left, PageCutter.MOST_ZERO_BYTES));
         }
     }
 
-    private void cut(Piece piece) {
-        if (writer.failed()) {
+    private void cut(Runnable next) {
+        try {
+            if (writer.failed()) {
+                cutter.drop();
+            } else {
+                next.run();
+                rest();
+            }
+        } catch (RuntimeException | Error unexpected) {
+            writer.fail(writer.translate(unexpected));
             cutter.drop();
-            return;
         }
-        cutter.cut(piece);
+    }
+
+    /** What is kept of a run that is at its end, or of which nothing more is there now. */
+    private void rest() {
         boolean nothingMore;
         boolean end;
         synchronized (this) {

@@ -193,10 +193,11 @@ public final class StoredImageWriter implements ImageWriter {
             run.set(run.next(length), ChunkName.of(list.getHashes(), i), ChunkCheck.of(list.getChecks(), i), length, zero ? null : ChunkPlace.of(manifest, list, i));
             if (zero) {
                 counts.zeros(length);
+                counts.passesOver(length);
             } else {
                 counts.chunk(true);
+                counts.takesIn(length);
             }
-            counts.takesIn(length);
         }
         draft.addRegular(volume, unchanged, run);
         return true;

@@ -7,13 +7,19 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.util.OptionalInt;
 
-/** What waits for a run's cutter: bytes in memory, or on the disk. */
+/** What waits for a run's cutter: bytes in memory or on the disk, or the word that so many are zeros. */
 sealed interface Waiting {
-    /** The bytes, in memory; none when they can't be had, which the image's failure says then. */
-    Piece piece(StoredImageWriter writer);
+    /** Zeros that nobody has read. */
+    record Zeros(long bytes) implements Waiting {}
+
+    /** What was read. */
+    sealed interface Bytes extends Waiting {
+        /** The bytes, in memory; none when they can't be had, which the image's failure says then. */
+        Piece piece(StoredImageWriter writer);
+    }
 
     /** In memory. */
-    record InMemory(Piece piece) implements Waiting {
+    record InMemory(Piece piece) implements Bytes {
         @Override
         public Piece piece(StoredImageWriter writer) {
             return piece;
@@ -21,7 +27,7 @@ sealed interface Waiting {
     }
 
     /** In a slot of the spool on the disk. */
-    record OnDisk(DiskSpool disk, int slot, int length) implements Waiting {
+    record OnDisk(DiskSpool disk, int slot, int length) implements Bytes {
         @Override
         public Piece piece(StoredImageWriter writer) {
             if (writer.failed()) {

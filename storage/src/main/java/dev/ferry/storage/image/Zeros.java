@@ -1,9 +1,13 @@
 package dev.ferry.storage.image;
 
+import dev.ferry.storage.Images;
 import java.nio.ByteBuffer;
 
-/** Whether bytes are all zero. */
+/** Whether bytes are all zero; and bytes that are. */
 final class Zeros {
+    /** As many as a window has, which nobody writes to: parts of it stand in windows for zeros that were not read. */
+    static final Piece WINDOW = new Piece(ByteBuffer.allocate(Images.WINDOW_BYTES), () -> {});
+
     private Zeros() {}
 
     static boolean are(ByteBuffer bytes, int from, int to) {

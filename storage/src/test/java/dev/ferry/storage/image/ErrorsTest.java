@@ -95,6 +95,11 @@ class ErrorsTest {
         }
 
         @Override
+        public void zeros(int bytes) {
+            throw new AssertionError("of the test");
+        }
+
+        @Override
         public void settle() {}
 
         @Override
