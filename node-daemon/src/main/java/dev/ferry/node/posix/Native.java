@@ -61,6 +61,15 @@ final class Native {
     static final MethodHandle OPENAT2 =
             handle("syscall", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, ADDRESS, JAVA_LONG), Linker.Option.firstVariadicArg(1));
 
+    /** off_t lseek(int descriptor, off_t offset, int whence) */
+    static final MethodHandle LSEEK = handle("lseek", FunctionDescriptor.of(JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT));
+
+    /** int fstatfs(int descriptor, struct statfs *buffer) */
+    static final MethodHandle FSTATFS = handle("fstatfs", FunctionDescriptor.of(JAVA_INT, JAVA_INT, ADDRESS));
+
+    /** int truncate(const char *path, off_t length) */
+    static final MethodHandle TRUNCATE = handle("truncate", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG));
+
     /** int getsockopt(int socket, int level, int name, void *value, socklen_t *length) */
     static final MethodHandle GETSOCKOPT =
             handle("getsockopt", FunctionDescriptor.of(JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, ADDRESS, ADDRESS));

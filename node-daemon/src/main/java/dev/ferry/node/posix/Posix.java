@@ -119,6 +119,22 @@ public final class Posix {
         }
     }
 
+    /**
+     * Opens a file by the bytes of its name: Java's strings lose what is no text.
+     *
+     * @param flags as of open(2)
+     */
+    static int open(byte[] path, long flags) throws PosixException {
+        return (int)
+                Native.check(
+                        "open " + new String(path, StandardCharsets.UTF_8),
+                        (state, arena) -> {
+                            MemorySegment how = arena.allocate(OPEN_HOW, 8);
+                            how.set(ValueLayout.JAVA_LONG, 0, flags);
+                            return (long) Native.OPENAT2.invokeExact(state, SYS_OPENAT2, AT_FDCWD, cString(arena, path), how, (long) OPEN_HOW);
+                        });
+    }
+
     private static int openPlain(Path path, long flags) throws PosixException {
         return (int)
                 Native.check(
@@ -292,6 +308,15 @@ public final class Posix {
     /** Makes a symlink from bytes; see {@link #readLink}. */
     public static void makeLink(byte[] target, byte[] path) throws PosixException {
         long ignored = Native.check("symlink", (state, arena) -> (int) Native.SYMLINK.invokeExact(state, cString(arena, target), cString(arena, path)));
+    }
+
+    /**
+     * Makes a file longer or shorter; what is new of it is a hole.
+     *
+     * @param path as the kernel has it; a symlink is followed
+     */
+    public static void setLength(byte[] path, long length) throws PosixException {
+        long ignored = Native.check("truncate " + new String(path, StandardCharsets.UTF_8), (state, arena) -> (int) Native.TRUNCATE.invokeExact(state, cString(arena, path), length));
     }
 
     private static MemorySegment cString(SegmentAllocator arena, byte[] bytes) {

@@ -3,6 +3,8 @@ package dev.ferry.node.volumes;
 import com.google.protobuf.ByteString;
 import dev.ferry.common.FerryException;
 import dev.ferry.node.posix.Posix;
+import dev.ferry.node.posix.SparseFile;
+import dev.ferry.proto.v1.ChunkList;
 import dev.ferry.proto.v1.EntryKind;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Manifest;
@@ -11,16 +13,14 @@ import dev.ferry.proto.v1.VolumeEntry;
 import dev.ferry.storage.ByteSink;
 import dev.ferry.storage.ImageWriter;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A file whose inode, size and times are as in the previous image is not read again. Two cases are
  * excepted, because writes would go unseen: files that the job has mapped shared and writable (their
  * pages change without a new change time), and files that were changed less than a second before the
- * previous image (the clock of change times is coarse).
+ * previous image (the clock of change times is coarse). Of a file that is read, holes are not: see {@link FileContent}.
  */
 public final class VolumeCapture {
     private static final long COARSE_NANOS = 1_000_000_000;
@@ -58,7 +58,7 @@ public final class VolumeCapture {
         }
     }
 
-    /** Bytes of file content, read or known. */
+    /** Bytes of file content, read or known; holes are not counted. */
     public long bytes() {
         return bytes;
     }
@@ -116,34 +116,21 @@ public final class VolumeCapture {
         }
         boolean mapped = mappedInodes.contains(inode);
         entry.setKind(EntryKind.REGULAR).setSourceInode(inode).setSourceChangedAt(mapped ? 0 : facts.changedNanos());
-        bytes += size;
         VolumeEntry before = previous.getOrDefault(volume, Map.of()).get(entry.getPath());
         if (before != null && unchanged(before, entry, size) && image.unchanged(volume, entry.clone().setSize(size).setChunks(before.getChunks()).build())) {
+            bytes += notZero(before.getChunks());
             return;
         }
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, java.nio.file.LinkOption.NOFOLLOW_LINKS);
+        try (SparseFile opened = SparseFile.open(VolumePaths.bytes(file), size);
                 ByteSink sink = image.regular(volume, entry.build())) {
-            while (true) {
-                ByteBuffer buffer = image.take();
-                if (fill(channel, buffer) == 0) {
-                    image.buffers().give(buffer);
-                    break;
-                }
-                sink.write(buffer.flip());
-            }
+            FileContent content = new FileContent(opened, image, sink);
+            content.give();
+            bytes += content.bytes();
         }
     }
 
-    private int fill(FileChannel channel, ByteBuffer buffer) throws IOException {
-        try {
-            while (buffer.hasRemaining() && channel.read(buffer) >= 0) {
-                continue;
-            }
-            return buffer.position();
-        } catch (IOException failed) {
-            image.buffers().give(buffer);
-            throw failed;
-        }
+    private static long notZero(ChunkList chunks) {
+        return IntStream.range(0, chunks.getLengthsCount()).filter(i -> chunks.getStored(i) > 0).mapToLong(chunks::getLengths).sum();
     }
 
     private boolean unchanged(VolumeEntry before, VolumeEntry.Builder now, long size) {

@@ -18,6 +18,8 @@ import java.util.concurrent.TimeUnit;
 
 /** Makes a job's folders anew from an image, in empty folders in which nothing runs. */
 public final class VolumeRestore {
+    private static final int PAGE = 4096;
+
     private final ImageReader image;
     private long bytes;
 
@@ -25,6 +27,7 @@ public final class VolumeRestore {
         this.image = image;
     }
 
+    /** Bytes of file content that were written; holes are not counted. */
     public long bytes() {
         return bytes;
     }
@@ -69,40 +72,62 @@ public final class VolumeRestore {
         }
     }
 
-    /** Runs of zeros stay holes. */
+    /** Zeros become holes: nothing is written where a page has nothing else, and the file is as long as it was. */
     private void content(VolumeEntry entry, Path file) throws IOException {
         try (FileChannel channel = FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
                 ByteSource source = image.open(entry.getChunks())) {
-            long at = 0;
-            ByteBuffer next;
-            while ((next = source.next()) != null) {
+            long at = zeros(source);
+            for (ByteBuffer next = source.next(); next != null; next = source.next()) {
                 int length = next.remaining();
-                if (!isZero(next)) {
-                    long to = at;
-                    while (next.hasRemaining()) {
-                        to += channel.write(next, to);
-                    }
-                }
-                at += length;
+                write(next, channel, at);
+                at += length + zeros(source);
             }
             if (at != entry.getSize()) {
                 throw new IOException("file '" + name(entry.getPath()) + "' has " + at + " bytes in the image instead of " + entry.getSize());
             }
             if (channel.size() < at) {
-                channel.write(ByteBuffer.wrap(new byte[1]), at - 1);
+                Posix.setLength(VolumePaths.bytes(file), at);
             }
-            bytes += at;
         }
     }
 
-    private static boolean isZero(ByteBuffer buffer) {
-        int at = buffer.position();
-        for (; at + Long.BYTES <= buffer.limit(); at += Long.BYTES) {
+    /** Passes over all that are next. */
+    private static long zeros(ByteSource source) {
+        long all = 0;
+        for (long some = source.zeros(); some > 0; some = source.zeros()) {
+            all += some;
+        }
+        return all;
+    }
+
+    /** A window of a file with holes may have a byte that is not zero, and be zeros for the rest. */
+    private void write(ByteBuffer window, FileChannel channel, long at) throws IOException {
+        int begin = window.position();
+        int end = window.limit();
+        int from = begin;
+        while (from < end) {
+            int to = from;
+            while (to < end && !isZero(window, to, Math.min(end, to + PAGE))) {
+                to = Math.min(end, to + PAGE);
+            }
+            bytes += to - from;
+            window.limit(to).position(from);
+            while (window.hasRemaining()) {
+                int ignored = channel.write(window, at + window.position() - begin);
+            }
+            window.limit(end);
+            from = Math.min(end, to + PAGE);
+        }
+    }
+
+    private static boolean isZero(ByteBuffer buffer, int from, int to) {
+        int at = from;
+        for (; at + Long.BYTES <= to; at += Long.BYTES) {
             if (buffer.getLong(at) != 0) {
                 return false;
             }
         }
-        for (; at < buffer.limit(); at++) {
+        for (; at < to; at++) {
             if (buffer.get(at) != 0) {
                 return false;
             }
