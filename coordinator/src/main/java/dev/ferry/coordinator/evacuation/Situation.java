@@ -82,7 +82,12 @@ record Situation(List<JobAtStake> jobs, Pace pace) {
 
     /** As much as the last image; of a job that has none not more is known than what it may use. */
     private static long scanBytes(Job job, Optional<Image> image) {
-        return image.map(Image::getBytes).filter(bytes -> bytes > 0).orElseGet(() -> Usage.wanted(job.getSpec()).getMemoryBytes());
+        return image.map(Situation::scanned).filter(bytes -> bytes > 0).orElseGet(() -> Usage.wanted(job.getSpec()).getMemoryBytes());
+    }
+
+    /** What a dump had to look at: a hole takes none of its time, however long it is. */
+    private static long scanned(Image image) {
+        return image.getBytes() - image.getHoleBytes();
     }
 
     /** A job changes its memory at the rate of before, and at most all of it. */
@@ -113,7 +118,7 @@ record Situation(List<JobAtStake> jobs, Pace pace) {
             for (Step step : operation.getStepsList()) {
                 boolean dump = step.getName().equals(StepName.DUMP.name()) && step.getNode().equals(node) && step.getState() == StepState.STEP_DONE;
                 if (dump && dumps.size() < PAST_DUMPS) {
-                    state.image(operation.getImage()).ifPresent(image -> dumps.add(new Pace.Dump(image.getBytes(), image.getSentBytes(), Duration.ofMillis(step.getEndedAt() - step.getStartedAt()))));
+                    state.image(operation.getImage()).ifPresent(image -> dumps.add(new Pace.Dump(scanned(image), image.getSentBytes(), Duration.ofMillis(step.getEndedAt() - step.getStartedAt()))));
                 }
             }
         }

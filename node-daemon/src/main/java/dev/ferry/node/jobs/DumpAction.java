@@ -137,7 +137,7 @@ final class DumpAction {
             Image facts = gpu.addTo(ImageFacts.of(job, command, logBytes, frozen));
             Image stored = phases.measure("upload", image::bytesSent, 0, () -> image.commit(facts, left()));
             result.setImage(stored);
-            job.context().speeds().add(stored.getBytes(), dumped, image.spooled().waitedNanos(), System.nanoTime() - frozenAt);
+            job.context().speeds().add(stored.getBytes() - stored.getHoleBytes(), dumped, image.spooled().waitedNanos(), System.nanoTime() - frozenAt);
             if (order.getStayFrozen()) {
                 job.enter(LocalState.LOCAL_FROZEN, record -> record.setFrozenImage(order.getImage()));
             }

@@ -12,6 +12,7 @@ import dev.ferry.node.volumes.VolumeRestore;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GpuFiles;
+import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.proto.v1.StoredVolume;
@@ -117,7 +118,8 @@ final class RestoreAction {
             phases.measure("folders", volumes::bytes, 0, () -> restoreFolders(image, volumes));
             root.makeSkeleton(job.folder().root());
             Holds.requireThatItStands(job);
-            long bytes = image.manifest().getImage().getBytes();
+            Image facts = image.manifest().getImage();
+            long bytes = facts.getBytes() - facts.getHoleBytes();
             CriuRestore.Restored restored = phases.measure("restore", () -> 0, bytes, () -> criu.restore(left()));
             RestoreOrder.write(job.folder(), restored.asked());
             return restored.process();
