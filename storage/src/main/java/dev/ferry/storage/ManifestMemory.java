@@ -49,6 +49,11 @@ public final class ManifestMemory {
         return images.stream().mapToLong(image -> StoredManifest.open(store, image).pieces()).sum();
     }
 
+    /** For work that reads a manifest list by list and keeps none of them, as it is done here to know what whole ones take: one at a time does so, and takes no more than its longest list. */
+    public synchronized <T, E extends Exception> T oneByOne(Work<T, E> work) throws E {
+        return work.run();
+    }
+
     /**
      * @param bytes what the work takes of the heap
      * @param patience how long it waits for others

@@ -83,13 +83,14 @@ class ManifestMemoryTest {
         assertRefused(ErrorCode.OBJECT_TOO_LARGE, () -> small.verify(ID));
         assertRefused(ErrorCode.OBJECT_TOO_LARGE, () -> small.look(List.of(ID), readers -> true));
         assertRefused(ErrorCode.OBJECT_TOO_LARGE, () -> small.look(List.of(ID, ID), readers -> true));
-        assertRefused(ErrorCode.OBJECT_TOO_LARGE, small::stats);
         assertThat(small.check(false).getFindingsList()).singleElement().satisfies(finding -> assertThat(finding.getProblem()).contains("not checked"));
         Images large = new Images(store, () -> {}, Optional.empty(), 3 * 250 * PIECES);
         assertThat(large.verify(ID).damage()).isEmpty();
         assertThat(large.<String>look(List.of(ID), readers -> readers.getFirst().manifest().getImage().getId())).isEqualTo(ID);
         assertRefused(ErrorCode.OBJECT_TOO_LARGE, () -> large.look(List.of(ID, ID), readers -> true));
+        assertThat(large.stats()).as("read list by list, it takes no memory for the whole").isEqualTo(small.stats());
         assertThat(large.stats().getJobsCount()).isEqualTo(1);
+        assertThat(large.stats().getNeededBytes()).isEqualTo(large.stats().getPackBytes());
         assertThat(large.check(false).getFindingsList()).isEmpty();
     }
 }

@@ -67,23 +67,16 @@ final class ChunkListFormat {
      * @throws FerryException OBJECT_TOO_LARGE: two bytes are enough for a chunk of zeros
      */
     static ChunkList unpack(ChunkList packed, int packs, ReadBudget budget) throws IOException {
-        CodedInputStream in = packed.getPlaces().newCodedInput();
+        Cursor chunk = new Cursor(packed, packs);
         ChunkList.Builder list = ChunkList.newBuilder();
         ByteString.Output hashes = ByteString.newOutput(packed.getHashes().size());
         ByteString known = packed.getChecks();
         ByteString.Output checks = ByteString.newOutput(known.size());
-        int pack = 0;
-        long expected = 0;
         int named = 0;
-        while (!in.isAtEnd()) {
+        while (chunk.next()) {
             budget.take(ReadBudget.CHUNK);
-            int coded = in.readUInt32();
-            int stored = in.readUInt32();
-            int length = (coded & 1) == 1 ? coded >>> 1 : Math.multiplyExact(coded >>> 1, PAGE);
-            boolean zeros = stored == ZEROS;
-            require(length > 0 && length <= (zeros ? MOST_ZEROS : PageCutter.MOST_BYTES), "a chunk of " + length + " bytes");
-            list.addLengths(length);
-            if (zeros) {
+            list.addLengths(chunk.length);
+            if (chunk.stored == 0) {
                 hashes.write(new byte[ChunkName.BYTES]);
                 if (!known.isEmpty()) {
                     checks.write(new byte[ChunkCheck.BYTES]);
@@ -91,15 +84,6 @@ final class ChunkListFormat {
                 list.addPack(0).addOffset(0).addStored(0);
                 continue;
             }
-            int inPack = stored == PLAIN ? length : stored - BASE;
-            require(inPack > 0 && inPack <= length, "a chunk of " + length + " bytes stored as " + inPack);
-            int jump = in.readUInt32();
-            long offset = expected;
-            if (jump != 0) {
-                pack += CodedInputStream.decodeZigZag32(jump - 1);
-                offset = in.readUInt64();
-            }
-            require(pack >= 0 && pack < packs && offset >= 0, "a chunk in pack " + pack + " of " + packs + " at byte " + offset);
             require((named + 1) * ChunkName.BYTES <= packed.getHashes().size(), "more chunks than names");
             packed.getHashes().substring(named * ChunkName.BYTES, (named + 1) * ChunkName.BYTES).writeTo(hashes);
             if (!known.isEmpty()) {
@@ -107,8 +91,7 @@ final class ChunkListFormat {
                 known.substring(named * ChunkCheck.BYTES, (named + 1) * ChunkCheck.BYTES).writeTo(checks);
             }
             named++;
-            list.addPack(pack).addOffset(offset).addStored(inPack);
-            expected = offset + inPack;
+            list.addPack(chunk.pack).addOffset(chunk.offset).addStored(chunk.stored);
         }
         require(named * ChunkName.BYTES == packed.getHashes().size(), "more names than chunks");
         require(known.isEmpty() || named * ChunkCheck.BYTES == known.size(), "more checksums than chunks");
@@ -131,6 +114,77 @@ final class ChunkListFormat {
             chunks++;
         }
         return chunks;
+    }
+
+    /** Where a stored chunk lies. */
+    interface Places {
+        /**
+         * @param pack its index in the manifest
+         * @param offset in bytes
+         * @param stored its length there, in bytes
+         */
+        void chunk(int pack, long offset, int stored);
+    }
+
+    /**
+     * Says where the stored chunks of a list lie, in order; nothing is made of the list.
+     *
+     * @param packs how many packs the manifest names
+     * @throws IOException when this is no such list, or names what can't be
+     */
+    static void places(ChunkList packed, int packs, Places to) throws IOException {
+        Cursor chunk = new Cursor(packed, packs);
+        while (chunk.next()) {
+            if (chunk.stored > 0) {
+                to.chunk(chunk.pack, chunk.offset, chunk.stored);
+            }
+        }
+    }
+
+    /** Reads a packed list chunk by chunk. */
+    private static final class Cursor {
+        private final CodedInputStream in;
+        private final int packs;
+        private long expected;
+        private int length;
+        /** 0: zeros, which have no place. */
+        private int stored;
+        private int pack;
+        private long offset;
+
+        Cursor(ChunkList packed, int packs) {
+            in = packed.getPlaces().newCodedInput();
+            this.packs = packs;
+        }
+
+        /** @return false: there was none left */
+        boolean next() throws IOException {
+            if (in.isAtEnd()) {
+                return false;
+            }
+            int coded = in.readUInt32();
+            int codedStored = in.readUInt32();
+            length = (coded & 1) == 1 ? coded >>> 1 : Math.multiplyExact(coded >>> 1, PAGE);
+            boolean zeros = codedStored == ZEROS;
+            require(length > 0 && length <= (zeros ? MOST_ZEROS : PageCutter.MOST_BYTES), "a chunk of " + length + " bytes");
+            stored = zeros ? 0 : codedStored == PLAIN ? length : codedStored - BASE;
+            if (!zeros) {
+                require(stored > 0 && stored <= length, "a chunk of " + length + " bytes stored as " + stored);
+                place();
+            }
+            return true;
+        }
+
+        private void place() throws IOException {
+            int jump = in.readUInt32();
+            offset = expected;
+            if (jump != 0) {
+                pack += CodedInputStream.decodeZigZag32(jump - 1);
+                offset = in.readUInt64();
+            }
+            require(pack >= 0 && pack < packs && offset >= 0, "a chunk in pack " + pack + " of " + packs + " at byte " + offset);
+            expected = offset + stored;
+        }
     }
 
     private static void require(boolean holds, String otherwise) throws IOException {

@@ -151,6 +151,50 @@ public final class StoredManifest {
         }
     }
 
+    /** Where a chunk lies. */
+    public interface Places {
+        /**
+         * @param pack its key
+         * @param offset in bytes
+         * @param stored its length there, in bytes
+         */
+        void chunk(String pack, long offset, int stored);
+    }
+
+    /**
+     * Says where each stored chunk lies. Lists that are parts of their own are read for that, one after the other, and not kept.
+     *
+     * @throws FerryException MANIFEST_CORRUPT, STORE_*
+     */
+    public void places(Places to) {
+        for (StoredFile file : tree().getFilesList()) {
+            places(file.getChunks(), to);
+        }
+        for (StoredVolume volume : tree().getVolumesList()) {
+            for (VolumeEntry entry : volume.getEntriesList()) {
+                places(entry.getChunks(), to);
+            }
+        }
+    }
+
+    private void places(ChunkList ofTree, Places to) {
+        Manifest manifest = tree();
+        if (head == null) {
+            for (int i = 0; i < ofTree.getLengthsCount(); i++) {
+                if (ofTree.getStored(i) > 0) {
+                    to.chunk(manifest.getPacks(ofTree.getPack(i)), ofTree.getOffset(i), ofTree.getStored(i));
+                }
+            }
+            return;
+        }
+        ChunkList packed = ofTree.getPart() == 0 ? ofTree : list(head, ofTree.getPart(), ReadBudget.ofManifest(image, together));
+        try {
+            ChunkListFormat.places(packed, manifest.getPacksCount(), (pack, offset, stored) -> to.chunk(manifest.getPacks(pack), offset, stored));
+        } catch (IOException | ArithmeticException malformed) {
+            throw ManifestFormat.corrupt(image, String.valueOf(malformed.getMessage()));
+        }
+    }
+
     private ChunkList list(ManifestHead from, int index, ReadBudget budget) {
         ByteBuffer bytes = part(from, index, budget);
         ChunkList list = ManifestFormat.list(image, from, index, bytes, budget);

@@ -5,13 +5,14 @@ import dev.ferry.common.Sizes;
 import dev.ferry.proto.v1.ChunkList;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Manifest;
+import dev.ferry.storage.image.StoredManifest;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 
 /** Which parts of which packs images need, each chunk counted once however many images need it: 8 bytes of memory for each, of a quarter of the heap at most. */
 final class PackUse {
-    /** Of memory, for each chunk of a manifest that is read to be added. */
+    /** Of memory, for each chunk of a whole manifest that is read to be added. */
     static final long BYTES = 160;
 
     private static final int PARTS_OF_MEMORY = 4;
@@ -98,9 +99,22 @@ final class PackUse {
     private void add(Manifest manifest, ChunkList list) {
         for (int i = 0; i < list.getLengthsCount(); i++) {
             if (list.getStored(i) > 0) {
-                packs.computeIfAbsent(manifest.getPacks(list.getPack(i)), key -> new Chunks()).add(list.getOffset(i), list.getStored(i));
+                add(manifest.getPacks(list.getPack(i)), list.getOffset(i), list.getStored(i));
             }
         }
+    }
+
+    private void add(String pack, long offset, int stored) {
+        packs.computeIfAbsent(pack, key -> new Chunks()).add(offset, stored);
+    }
+
+    /**
+     * Adds what a manifest names, with one of its lists in memory at a time.
+     *
+     * @throws FerryException OBJECT_TOO_LARGE, MANIFEST_CORRUPT, STORE_*
+     */
+    void add(StoredManifest manifest) {
+        manifest.places(this::add);
     }
 
     /** Bytes that are needed of all packs. */

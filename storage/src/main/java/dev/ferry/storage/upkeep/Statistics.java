@@ -19,7 +19,7 @@ public final class Statistics {
     private Statistics() {}
 
     /**
-     * @throws FerryException MANIFEST_CORRUPT, RECORD_CORRUPT, FORMAT_UNKNOWN, OBJECT_TOO_LARGE, DEADLINE_EXCEEDED, STORE_*
+     * @throws FerryException MANIFEST_CORRUPT, RECORD_CORRUPT, FORMAT_UNKNOWN, OBJECT_TOO_LARGE, STORE_*
      */
     public static StoreStats of(ObjectStore store, ManifestMemory memory) {
         List<ObjectStore.Entry> all = store.entries("");
@@ -28,9 +28,9 @@ public final class Statistics {
         Map<String, JobStats.Builder> jobs = new TreeMap<>();
         for (String key : store.list(Keys.manifests(Optional.empty()))) {
             try {
-                Image image = memory.with(store, List.of(Keys.image(key)), PackUse.BYTES, () -> {
+                Image image = memory.oneByOne(() -> {
                     StoredManifest manifest = StoredManifest.open(store, Keys.image(key));
-                    use.add(manifest.whole());
+                    use.add(manifest);
                     return manifest.image();
                 });
                 count(jobs.computeIfAbsent(Keys.job(Keys.image(key)), job -> JobStats.newBuilder().setJob(job)), image);
