@@ -106,16 +106,18 @@ final class JobAgent {
      * @return false: the job was forgotten meanwhile, and this agent takes nothing more
      */
     boolean submit(Command command, long stream) {
-        Optional<CommandResult> known = results.of(command.getId());
-        if (known.isPresent()) {
-            job.context().outbox().result(known.get());
-            return true;
-        }
         return switch (waiting.take(command, stream)) {
             case LEFT -> false;
             case KNOWN -> true;
             case NEW -> {
-                work.add(() -> orders.execute(command));
+                // Only now: a result is there before its order ceases to wait, so that none that ends meanwhile is done twice.
+                Optional<CommandResult> known = results.of(command.getId());
+                if (known.isPresent()) {
+                    waiting.done(command.getId());
+                    job.context().outbox().result(known.get());
+                } else {
+                    work.add(() -> orders.execute(command));
+                }
                 yield true;
             }
         };

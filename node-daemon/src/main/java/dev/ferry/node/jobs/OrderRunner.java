@@ -56,6 +56,7 @@ final class OrderRunner {
     void execute(Command command) {
         Optional<CommandResult> known = results.of(command.getId());
         if (known.isPresent()) {
+            waiting.done(command.getId());
             job.context().outbox().result(known.get());
             return;
         }
