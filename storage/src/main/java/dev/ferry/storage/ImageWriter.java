@@ -80,7 +80,7 @@ public interface ImageWriter extends AutoCloseable {
     void restoreOrder(List<String> names);
 
     /**
-     * Whether whoever the bytes are of stands still until all are given, and goes on then. As long as there is room for them, what is done
+     * Whether whoever the bytes are of stands still until all are given, and goes on here then: what he is given is remembered for his next image. As long as there is room for them, what is done
      * with them waits where it would take cores from who gives them; without room the word is taken back.
      */
     void sourceStandsStill(boolean still);
@@ -90,6 +90,9 @@ public interface ImageWriter extends AutoCloseable {
 
     /** Bytes sent to the store so far. */
     long bytesSent();
+
+    /** Bytes of windows whose names this process remembered so far, so that they were not hashed for them. */
+    long recognisedBytes();
 
     /**
      * All runs of bytes are closed: waits until every chunk is durable, then writes the manifest,

@@ -23,6 +23,7 @@ import dev.ferry.storage.image.PackBuffers;
 import dev.ferry.storage.image.StoredImageReader;
 import dev.ferry.storage.image.StoredImageWriter;
 import dev.ferry.storage.image.StoredManifest;
+import dev.ferry.storage.image.WindowMemory;
 import dev.ferry.storage.image.Workers;
 import dev.ferry.storage.seal.KeyRing;
 import dev.ferry.storage.upkeep.Checker;
@@ -56,6 +57,7 @@ public final class Images {
     private final ChunkFetcher fetcher;
     private final Collector collector;
     private final ManifestMemory memory;
+    private final WindowMemory windows;
     /** Of looks at all of the store one goes on at a time: each has memory of its own. */
     private final ReentrantLock wholeStore;
 
@@ -84,6 +86,7 @@ public final class Images {
     Images(ObjectStore store, Runnable inWorker, Optional<ChunkCache> cache, long heap) {
         this.store = store;
         memory = new ManifestMemory(heap);
+        windows = new WindowMemory(heap);
         wholeStore = new ReentrantLock();
         packBuffers = new PackBuffers();
         workers = new Workers(inWorker);
@@ -99,6 +102,7 @@ public final class Images {
         fetcher = same.fetcher;
         collector = same.collector;
         memory = same.memory;
+        windows = same.windows;
         wholeStore = same.wholeStore;
     }
 
@@ -127,7 +131,7 @@ public final class Images {
     }
 
     private ImageWriter write(StoredImageWriter.Kind kind, String image, Optional<String> previous, Optional<Manifest> known, BufferPool buffers) {
-        return new StoredImageWriter(store, kind, image, previous.flatMap(this::readable), known, buffers, packBuffers, workers);
+        return new StoredImageWriter(store, kind, image, previous.flatMap(this::readable), known, buffers, packBuffers, windows, workers);
     }
 
     /** What was copied ahead for an image; empty: nothing. */

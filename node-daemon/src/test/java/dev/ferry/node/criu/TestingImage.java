@@ -162,6 +162,11 @@ final class TestingImage {
         }
 
         @Override
+        public long recognisedBytes() {
+            return 0;
+        }
+
+        @Override
         public Image commit(Image image, Duration atMost) {
             return image;
         }

@@ -12,6 +12,7 @@ final class ChunkWorker {
 
     private final MessageDigest digest = ChunkName.sha256();
     private final ChunkCheck check = new ChunkCheck();
+    private final WindowHash hash = new WindowHash();
     private final ZstdCompressCtx compressor = new ZstdCompressCtx().setLevel(LEVEL);
     private final ByteBuffer outside = ByteBuffer.allocateDirect(PageCutter.MOST_BYTES);
     private final ByteBuffer compressed = ByteBuffer.allocateDirect((int) Zstd.compressBound(PageCutter.MOST_BYTES));
@@ -22,15 +23,15 @@ final class ChunkWorker {
         return OF_THREAD.get();
     }
 
-    ChunkName name(Window window) {
+    Named named(Window window) {
         digest.reset();
         window.digest(digest);
-        return ChunkName.of(digest.digest());
+        window.check(check);
+        return new Named(ChunkName.of(digest.digest()), check.end());
     }
 
-    long check(Window window) {
-        window.check(check);
-        return check.end();
+    WindowDigest digest(WindowHash.Key key, Window window) {
+        return hash.of(key, window);
     }
 
     /**

@@ -13,6 +13,7 @@ final class ImageCounts {
     private final AtomicLong holeBytes = new AtomicLong();
     private final AtomicLong memoryBytes = new AtomicLong();
     private final AtomicLong diskBytes = new AtomicLong();
+    private final AtomicLong recognisedBytes = new AtomicLong();
     private final AtomicLong waitedNanos = new AtomicLong();
 
     /** Bytes that the image takes over. */
@@ -40,6 +41,15 @@ final class ImageCounts {
     /** Zeros, which are no chunk. */
     void zeros(int bytes) {
         zeroBytes.addAndGet(bytes);
+    }
+
+    /** Bytes of a window whose name was remembered. */
+    void recognised(int bytes) {
+        recognisedBytes.addAndGet(bytes);
+    }
+
+    long recognisedBytes() {
+        return recognisedBytes.get();
     }
 
     void waitsInMemory(int bytes) {

@@ -47,6 +47,7 @@ public final class StoredImageWriter implements ImageWriter {
     private final Workers workers;
     private final Hold hold;
     private final PackWriter packs;
+    private final WindowMemory.Use windows;
     private final ManifestDraft draft = new ManifestDraft();
     private final ImageCounts counts = new ImageCounts();
     private final PendingWork pending = new PendingWork();
@@ -58,9 +59,9 @@ public final class StoredImageWriter implements ImageWriter {
     private volatile JobSpec spec = JobSpec.getDefaultInstance();
     private boolean closed;
 
-    /** An image for which nothing was copied ahead. */
+    /** An image for which nothing was copied ahead, by a process that remembers nothing. */
     public StoredImageWriter(ObjectStore store, String image, Optional<Manifest> before, BufferPool buffers, PackBuffers packBuffers, Workers workers) {
-        this(store, Kind.IMAGE, image, before, Optional.empty(), buffers, packBuffers, workers);
+        this(store, Kind.IMAGE, image, before, Optional.empty(), buffers, packBuffers, new WindowMemory(0), workers);
     }
 
     /**
@@ -68,7 +69,15 @@ public final class StoredImageWriter implements ImageWriter {
      * @param known what else lies in the store and holds chunks of the job
      */
     public StoredImageWriter(
-            ObjectStore store, Kind kind, String image, Optional<Manifest> before, Optional<Manifest> known, BufferPool buffers, PackBuffers packBuffers, Workers workers) {
+            ObjectStore store,
+            Kind kind,
+            String image,
+            Optional<Manifest> before,
+            Optional<Manifest> known,
+            BufferPool buffers,
+            PackBuffers packBuffers,
+            WindowMemory memory,
+            Workers workers) {
         this.kind = kind;
         this.image = image;
         this.before = before;
@@ -78,6 +87,10 @@ public final class StoredImageWriter implements ImageWriter {
         packs = new PackWriter(store, packBuffers, image, hold.writer(), failed -> fail(translate(failed)));
         before.ifPresent(this::learn);
         known.ifPresent(this::learn);
+        windows = memory.begin(Keys.job(image));
+        if (kind == Kind.PRE_COPY) {
+            windows.remember();
+        }
     }
 
     private void learn(Manifest manifest) {
@@ -284,14 +297,13 @@ public final class StoredImageWriter implements ImageWriter {
             return;
         }
         ChunkWorker worker = ChunkWorker.ofThread();
-        ChunkName name = worker.name(window);
-        long check = worker.check(window);
-        ChunkPlace place = packs.find(name);
+        Named named = windows.named(worker, window, () -> counts.recognised(length));
+        ChunkPlace place = packs.find(named.name());
         counts.chunk(place != null);
         if (place == null) {
-            place = packs.add(name, worker.stored(window));
+            place = packs.add(named.name(), worker.stored(window));
         }
-        run.set(index, name, check, length, place);
+        run.set(index, named.name(), named.check(), length, place);
     }
 
     @Override
@@ -302,6 +314,10 @@ public final class StoredImageWriter implements ImageWriter {
 
     @Override
     public void sourceStandsStill(boolean still) {
+        if (still) {
+            // It goes on here and is saved here again; for one that leaves the node it would only be work while it waits.
+            windows.remember();
+        }
         if (holdsBack.getAndSet(still) != still) {
             if (still) {
                 workers.standstill().begin();
@@ -353,6 +369,11 @@ public final class StoredImageWriter implements ImageWriter {
     }
 
     @Override
+    public long recognisedBytes() {
+        return counts.recognisedBytes();
+    }
+
+    @Override
     public Image commit(Image facts, Duration atMost) {
         long begin = System.nanoTime();
         if (!openRuns.isEmpty()) {
@@ -383,6 +404,7 @@ public final class StoredImageWriter implements ImageWriter {
             }
             case PRE_COPY -> hold.commitRound(ManifestFormat.write(manifest));
         }
+        windows.whole();
         return manifest.getImage();
     }
 
@@ -438,6 +460,7 @@ public final class StoredImageWriter implements ImageWriter {
     }
 
     private void end() {
+        windows.close();
         packs.close();
         hold.close();
     }

@@ -54,6 +54,12 @@ final class Window {
         }
     }
 
+    void hash(WindowHash hash) {
+        for (Part part : parts) {
+            hash.update(view(part));
+        }
+    }
+
     boolean isZero() {
         for (Part part : parts) {
             if (!Zeros.are(part.piece().bytes(), part.from(), part.to())) {

@@ -253,6 +253,76 @@ abstract class ImagesContract {
         }
     }
 
+    /** Of a job that goes on here, as after a checkpoint. */
+    private ImageWriter goingOn(Images here, String id, Optional<String> previous, byte[] content) throws InterruptedException {
+        ImageWriter writer = here.write(id, previous, buffers);
+        writer.sourceStandsStill(true);
+        writer.sourceStandsStill(false);
+        write(writer.file("pages-1.img"), content, 100_001);
+        write(writer.file("other.img"), Arrays.copyOf(content, 3 * WINDOW + 11), 70_001);
+        return writer;
+    }
+
+    @Test
+    void whatDidNotChangeIsRecognisedAndNamedAsItWouldBe() throws Exception {
+        byte[] content = noise(12 * WINDOW);
+        Arrays.fill(content, 5 * WINDOW, 7 * WINDOW, (byte) 0);
+        try (ImageWriter writer = goingOn(images, id(1), Optional.empty(), content)) {
+            Image ignored = writer.commit(Image.getDefaultInstance());
+        }
+        content[3 * WINDOW + 5]++;
+        try (ImageWriter writer = goingOn(images, id(2), Optional.of(id(1)), content)) {
+            Image second = writer.commit(Image.getDefaultInstance());
+            // Of the pages one window has changed, or two where they are cut, and of the other file the last one.
+            long all = second.getBytes() - second.getZeroBytes();
+            assertThat(writer.recognisedBytes()).isBetween(all - 2L * PageCutter.MOST_BYTES - 11, all - 11 - 32L * PAGE);
+            assertThat(second.getKnownChunks()).isBetween(second.getChunks() - 3, second.getChunks() - 1);
+        }
+        try (ImageWriter writer = goingOn(new Images(store), "j-bbbbbbbb.1", Optional.empty(), content)) {
+            Image plain = writer.commit(Image.getDefaultInstance());
+            assertThat(plain.getKnownChunks()).isLessThan(plain.getChunks());
+        }
+        for (int file = 0; file < 2; file++) {
+            ChunkList recognised = images.manifest(id(2)).getFiles(file).getChunks();
+            ChunkList plain = images.manifest("j-bbbbbbbb.1").getFiles(file).getChunks();
+            assertThat(recognised.getHashes()).isEqualTo(plain.getHashes());
+            assertThat(recognised.getChecks()).isEqualTo(plain.getChecks());
+            assertThat(recognised.getLengthsList()).isEqualTo(plain.getLengthsList());
+        }
+        assertThat(read(id(2), "pages-1.img")).isEqualTo(content);
+    }
+
+    /** That a window is recognised says nothing of the store. */
+    @Test
+    void whatIsRecognisedAndNotInPacksThatMayBeUsedIsStoredAgain() throws Exception {
+        byte[] content = noise(8 * WINDOW);
+        try (ImageWriter writer = goingOn(images, id(1), Optional.empty(), content)) {
+            Image ignored = writer.commit(Image.getDefaultInstance());
+        }
+        assertThat(images.delete(id(1), AT_ONCE).getFreedPacks()).isPositive();
+        try (ImageWriter writer = goingOn(images, id(2), Optional.of(id(1)), content)) {
+            Image second = writer.commit(Image.getDefaultInstance());
+            assertThat(writer.recognisedBytes()).isEqualTo(second.getBytes());
+            assertThat(second.getSentBytes()).isGreaterThanOrEqualTo(content.length);
+        }
+        assertThat(read(id(2), "pages-1.img")).isEqualTo(content);
+        assertThat(images.verify(id(2)).damage()).isEmpty();
+    }
+
+    @Test
+    void theDumpRecognisesWhatWasCopiedAhead() throws Exception {
+        byte[] content = noise(12 * WINDOW);
+        Image round = preCopy(id(1), content);
+        assertThat(round.getKnownChunks()).isZero();
+        content[3 * WINDOW + 5]++;
+        try (ImageWriter writer = images.writePreCopied(id(1), Optional.empty(), buffers)) {
+            write(writer.file("pages-1.img"), content, WINDOW);
+            assertThat(writer.commit(Image.getDefaultInstance()).getSentBytes()).isBetween(1L, 2L * PageCutter.MOST_BYTES);
+            assertThat(writer.recognisedBytes()).isBetween(content.length - 3L * PageCutter.MOST_BYTES, content.length - 1L);
+        }
+        assertThat(read(id(1), "pages-1.img")).isEqualTo(content);
+    }
+
     @Test
     void chunksThatWereHereBeforeAreReadWithoutTheStore(@TempDir Path folder) throws Exception {
         byte[] content = noise(12 * WINDOW);
