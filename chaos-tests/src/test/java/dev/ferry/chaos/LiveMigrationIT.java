@@ -104,6 +104,8 @@ class LiveMigrationIT {
         Image image = scene.ask(stub -> stub.getImage(GetImageRequest.newBuilder().setImage(moved.getImage()).build())).getImage();
         assertThat(sentAhead).as("nearly half of the memory can't be compressed").isGreaterThan(((long) MEBIBYTES << 20) / 3);
         assertThat(fetched).isGreaterThan((long) MEBIBYTES << 19);
+        long recognised = step(moved, "DUMP").getPhasesList().stream().filter(phase -> phase.getName().equals("recognised")).mapToLong(PhaseTime::getBytes).sum();
+        assertThat(recognised).as("and most of it is as it was when it was copied").isGreaterThan((long) MEBIBYTES << 19);
         assertThat(image.getSentBytes()).as("the frozen job sends little").isLessThan(sentAhead / 3);
         assertThat(scene.job(job.getId()).getNode()).isNotEqualTo(job.getNode());
         assertGoesOnWithItsMemory(job);

@@ -136,6 +136,7 @@ final class DumpAction {
             image.restoreOrder(RestoreOrder.read(job.folder()));
             Image facts = gpu.addTo(ImageFacts.of(job, command, logBytes, frozen));
             Image stored = phases.measure("upload", image::bytesSent, 0, () -> image.commit(facts, left()));
+            recordRecognised(phases, image);
             result.setImage(stored);
             job.context().speeds().add(stored.getBytes() - stored.getHoleBytes(), dumped, image.spooled().waitedNanos(), System.nanoTime() - frozenAt);
             if (order.getStayFrozen()) {
@@ -203,6 +204,13 @@ final class DumpAction {
         }
         if (spooled.waitedNanos() > 0) {
             phases.record("spool full", spooled.waitedNanos(), 0);
+        }
+    }
+
+    /** Tells how much of the image was as it was, so that it was not hashed for its names. */
+    static void recordRecognised(Phases phases, ImageWriter image) {
+        if (image.recognisedBytes() > 0) {
+            phases.record("recognised", 0, image.recognisedBytes());
         }
     }
 

@@ -83,6 +83,7 @@ final class PreCopyAction {
             boolean mayEndEarly = number == 1 && !order.getCatchUp();
             Image image = phases.measure("round " + number, copy::bytesIn, 0, () -> copy(copy, mayEndEarly));
             phases.record("sent", 0, image.getSentBytes());
+            DumpAction.recordRecognised(phases, copy);
             return new Rounds.Round(image.getChunks(), image.getChunks() - image.getKnownChunks());
         }
     }
