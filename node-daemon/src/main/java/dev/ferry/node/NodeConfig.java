@@ -9,6 +9,7 @@ import dev.ferry.node.gpu.GpuConfig;
 import dev.ferry.node.hooks.HookConfig;
 import dev.ferry.node.memory.PreCopyConfig;
 import dev.ferry.node.notices.NoticesConfig;
+import dev.ferry.node.peers.PeersConfig;
 import dev.ferry.node.policy.PolicyConfig;
 import dev.ferry.storage.StoreConfig;
 import java.io.IOException;
@@ -35,6 +36,7 @@ import java.util.function.Consumer;
  * @param spoolDisk how much may wait in a file when those are full, before the dump goes at the store's speed; 0: nothing
  * @param spoolFolder where that file lies; empty: in data
  * @param chunkCache how many bytes of chunks that were here are kept in data; 0: none; {@value #AUTO}: see {@link #chunkCacheBytes}
+ * @param peers where other nodes may ask this one for chunks
  * @param preCopy what copying a job ahead may cost
  * @param criu path of the criu program; empty: looked for
  * @param runc path of the runc program; empty: looked for
@@ -59,6 +61,7 @@ public record NodeConfig(
         String spoolDisk,
         String spoolFolder,
         String chunkCache,
+        PeersConfig peers,
         PreCopyConfig preCopy,
         String criu,
         String runc,
@@ -80,7 +83,7 @@ public record NodeConfig(
 
     public static NodeConfig defaults() {
         return new NodeConfig(
-                hostName(), "/var/lib/ferry/node", "127.0.0.1:7070", StoreConfig.defaults(), "ferry", 0, "", "256MiB", "4GiB", "", AUTO, PreCopyConfig.defaults(), "", "", "10s", GpuConfig.defaults(), NoticesConfig.defaults(), List.of(), "", true, "", PolicyConfig.defaults());
+                hostName(), "/var/lib/ferry/node", "127.0.0.1:7070", StoreConfig.defaults(), "ferry", 0, "", "256MiB", "4GiB", "", AUTO, PeersConfig.defaults(), PreCopyConfig.defaults(), "", "", "10s", GpuConfig.defaults(), NoticesConfig.defaults(), List.of(), "", true, "", PolicyConfig.defaults());
     }
 
     /** Folder of the node's certificate. */
@@ -137,6 +140,7 @@ public record NodeConfig(
         check(problems, "spoolMemory", spoolMemory, Sizes::parse);
         check(problems, "spoolDisk", spoolDisk, Sizes::parse);
         check(problems, "chunkCache", chunkCache.equals(AUTO) ? "0" : chunkCache, Sizes::parse);
+        peers.problems(tls).forEach(problem -> problems.add("peers." + problem));
         preCopy.problems().forEach(problem -> problems.add("preCopy." + problem));
         if (!spoolFolder.isEmpty() && !spoolFolder.startsWith("/")) {
             problems.add("spoolFolder: '" + spoolFolder + "' must be an absolute path");

@@ -21,6 +21,8 @@ import dev.ferry.node.link.Joining;
 import dev.ferry.node.link.Membership;
 import dev.ferry.node.link.Renewal;
 import dev.ferry.node.notices.NoticeWatch;
+import dev.ferry.node.peers.PeerServer;
+import dev.ferry.node.peers.Peers;
 import dev.ferry.node.posix.Posix;
 import dev.ferry.node.policy.NodePolicy;
 import dev.ferry.node.sandbox.Sandbox;
@@ -69,8 +71,10 @@ public final class NodeDaemon implements AutoCloseable {
     private final EvacuationHooks evacuations;
     private final Optional<GpuMeter> meter;
     private final Optional<GpuWatch> watch;
+    private final Optional<PeerServer> peers;
 
-    private NodeDaemon(Locks locks, ObjectStore store, JobRegistry registry, SharedStore shared, CoordinatorLink link, GpuNode gpu, NoticeWatch notices, NodeLease lease, Optional<Renewal> renewal, Hooks hooks, EvacuationHooks evacuations, Optional<GpuMeter> meter, Optional<GpuWatch> watch) {
+    private NodeDaemon(Locks locks, ObjectStore store, JobRegistry registry, SharedStore shared, CoordinatorLink link, GpuNode gpu, NoticeWatch notices, NodeLease lease, Optional<Renewal> renewal, Hooks hooks, EvacuationHooks evacuations, Optional<GpuMeter> meter, Optional<GpuWatch> watch, Optional<PeerServer> peers) {
+        this.peers = peers;
         this.meter = meter;
         this.watch = watch;
         this.hooks = hooks;
@@ -115,6 +119,7 @@ public final class NodeDaemon implements AutoCloseable {
             NodeLease lease = NodeLease.open(data.resolve("lease"), new JobCgroup(layout, config.cgroup()), layout);
             CoordinatorLink link = new CoordinatorLink(config.name(), config.coordinator(), channels(membership), facts, capacity(config, gpu), config.pool(), lease);
             SharedStore shared = SharedStore.open(store, data, link);
+            Optional<ChunkCache> cache = cache(config, data);
             Hooks hooks = Hooks.open(config.hooks(), layout, config.cgroup(), data.resolve("hooks"));
             EvacuationHooks evacuations = new EvacuationHooks(hooks, config.name(), data.resolve("evacuations"));
             NodeContext context =
@@ -125,7 +130,7 @@ public final class NodeDaemon implements AutoCloseable {
                             config.cgroup(),
                             new Sandbox(runc, data.resolve("runc")),
                             criu,
-                            new Images(store, () -> Posix.goBehind(NICENESS), cache(config, data)),
+                            new Images(store, () -> Posix.goBehind(NICENESS), cache),
                             spool,
                             DumpSpeeds.open(data.resolve("dump-speeds")),
                             config.preCopy(),
@@ -136,7 +141,8 @@ public final class NodeDaemon implements AutoCloseable {
                             gpu,
                             lease::isOver,
                             hooks,
-                            evacuations);
+                            evacuations,
+                            new Peers(membership));
             JobRegistry registry = new JobRegistry(context);
             registry.recover();
             NoticeWatch notices = NoticeWatch.start(config.notices(), config.name(), link::noticesChanged);
@@ -144,12 +150,14 @@ public final class NodeDaemon implements AutoCloseable {
             link.onEvacuation(evacuations::told);
             link.carryGpus(gpu::health);
             gpu.onHealth(link::gpusChanged);
+            Optional<PeerServer> peers = PeerServer.start(config.peers(), membership, cache);
+            peers.ifPresent(server -> link.carryPeerAddress(server.address()));
             shared.awaitLook();
             link.start(registry);
             Optional<GpuMeter> meter = GpuMeter.start(registry, context);
             Optional<GpuWatch> watch = GpuWatch.start(gpu);
             Optional<Renewal> renewal = membership.map(held -> new Renewal(held, config.name(), config.coordinator()));
-            return new NodeDaemon(locks, store, registry, shared, link, gpu, notices, lease, renewal, hooks, evacuations, meter, watch);
+            return new NodeDaemon(locks, store, registry, shared, link, gpu, notices, lease, renewal, hooks, evacuations, meter, watch, peers);
         } catch (InterruptedException stopped) {
             locks.close();
             Thread.currentThread().interrupt();
@@ -220,6 +228,7 @@ public final class NodeDaemon implements AutoCloseable {
         meter.ifPresent(GpuMeter::close);
         watch.ifPresent(GpuWatch::close);
         link.close();
+        peers.ifPresent(PeerServer::close);
         registry.close();
         evacuations.close();
         hooks.close();

@@ -17,6 +17,17 @@ public interface ImageReader extends AutoCloseable {
     /** Reads a run of bytes in order, with chunks fetched ahead as the window of memory allows. */
     ByteSource open(ChunkList chunks);
 
+    /** From where its chunks came so far. */
+    Origins origins();
+
+    /**
+     * From where chunks came, in bytes as they are stored.
+     *
+     * @param cache this node's own
+     * @param peer the node that was asked before the store
+     */
+    record Origins(long cache, long peer, long store) {}
+
     @Override
     void close();
 }

@@ -54,6 +54,7 @@ public final class Images {
     private final ObjectStore store;
     private final PackBuffers packBuffers;
     private final Workers workers;
+    private final Optional<ChunkCache> cache;
     private final ChunkFetcher fetcher;
     private final Collector collector;
     private final ManifestMemory memory;
@@ -74,7 +75,7 @@ public final class Images {
     }
 
     /**
-     * @param cache chunks that this node has had before
+     * @param cache chunks that this node has had before: keeps what is fetched and what is stored
      */
     public Images(ObjectStore store, Runnable inWorker, Optional<ChunkCache> cache) {
         this(store, inWorker, cache, Runtime.getRuntime().maxMemory());
@@ -90,6 +91,7 @@ public final class Images {
         wholeStore = new ReentrantLock();
         packBuffers = new PackBuffers();
         workers = new Workers(inWorker);
+        this.cache = cache;
         fetcher = new ChunkFetcher(store, cache);
         collector = new Collector(store, Clock.SYSTEM, Executors.newFixedThreadPool(Collector.READERS, work -> Thread.ofVirtual().name("manifests").unstarted(work)));
     }
@@ -99,6 +101,7 @@ public final class Images {
         this.store = store;
         packBuffers = same.packBuffers;
         workers = same.workers;
+        cache = same.cache;
         fetcher = same.fetcher;
         collector = same.collector;
         memory = same.memory;
@@ -131,7 +134,7 @@ public final class Images {
     }
 
     private ImageWriter write(StoredImageWriter.Kind kind, String image, Optional<String> previous, Optional<Manifest> known, BufferPool buffers) {
-        return new StoredImageWriter(store, kind, image, previous.flatMap(this::readable), known, buffers, packBuffers, windows, workers);
+        return new StoredImageWriter(store, kind, image, previous.flatMap(this::readable), known, buffers, packBuffers, windows, workers, cache);
     }
 
     /** What was copied ahead for an image; empty: nothing. */
@@ -147,17 +150,22 @@ public final class Images {
     /**
      * Fetches what was copied ahead for an image into this node's cache, as much of it as stays there; nothing if it has none.
      *
-     * @return plain bytes
+     * @param peer is asked before the store, and closed with this
      */
-    public long prefetch(String image) {
+    public Prefetched prefetch(String image, Optional<ChunkPeer> peer) {
         Optional<Manifest> there = fetcher.isKept() ? preCopy(image) : Optional.empty();
-        if (there.isEmpty()) {
-            return 0;
-        }
-        try (StoredImageReader reader = new StoredImageReader(there.get(), fetcher)) {
-            return reader.fill();
+        // One that there is nothing to read for is closed all the same.
+        try (StoredImageReader reader = new StoredImageReader(there.orElse(Manifest.getDefaultInstance()), fetcher, peer)) {
+            return new Prefetched(reader.fill(), reader.origins());
         }
     }
+
+    /**
+     * What was fetched ahead.
+     *
+     * @param bytes as they are when they are not compressed
+     */
+    public record Prefetched(long bytes, ImageReader.Origins origins) {}
 
     /** An image that was copied ahead is whole: what it does not use of that may be collected. No writer of it may be open. */
     public void releasePreCopy(String image) {
@@ -193,7 +201,21 @@ public final class Images {
      * @throws FerryException IMAGE_NOT_FOUND, MANIFEST_CORRUPT, FORMAT_UNKNOWN, STORE_*
      */
     public ImageReader read(String image) {
-        return new StoredImageReader(manifest(image), fetcher);
+        return read(image, Optional.empty());
+    }
+
+    /**
+     * As the other.
+     *
+     * @param peer is asked for chunks before the store; closed with the reader, and also when there is none
+     */
+    public ImageReader read(String image, Optional<ChunkPeer> peer) {
+        try {
+            return new StoredImageReader(manifest(image), fetcher, peer);
+        } catch (RuntimeException | Error none) {
+            peer.ifPresent(ChunkPeer::close);
+            throw none;
+        }
     }
 
     /**

@@ -40,6 +40,11 @@ final class ClusterNetwork {
         return "10.213." + third + ".1";
     }
 
+    /** A node's address on the bridge. */
+    String address(int node) {
+        return "10.213." + third + "." + (FIRST + node);
+    }
+
     void create() {
         remove();
         third = freeSubnet();
@@ -54,7 +59,7 @@ final class ClusterNetwork {
         Tool.must("ip", "netns", "add", namespace);
         Tool.must("ip", "link", "add", cable(node), "type", "veth", "peer", "name", "eth0", "netns", namespace);
         Tool.must("ip", "link", "set", cable(node), "master", bridge(), "up");
-        Tool.must("ip", "-n", namespace, "addr", "add", "10.213." + third + "." + (FIRST + node) + "/24", "dev", "eth0");
+        Tool.must("ip", "-n", namespace, "addr", "add", address(node) + "/24", "dev", "eth0");
         Tool.must("ip", "-n", namespace, "link", "set", "eth0", "up");
         Tool.must("ip", "-n", namespace, "link", "set", "lo", "up");
     }

@@ -285,6 +285,10 @@ public final class LocalCluster implements AutoCloseable {
         settings.put("notices", notices(nodeName(node)));
         // Jobs of a cluster on one machine are of whoever runs it, who may read and write all of it anyway.
         settings.put("policy", "{deniedMounts: [], readOnlyMounts: [], hidden: []}");
+        if (plan.nodes() > 1) {
+            // Of a node without a cache, as where the store lies on the same disk, nobody is told.
+            settings.put("peers", "{listen: \"" + network.map(bridge -> bridge.address(node)).orElse("127.0.0.1") + ":0\"}");
+        }
         if (Membership.open(nodeData(node).resolve("pki")).isEmpty()) {
             settings.put("joinToken", invite(nodeName(node)));
         }

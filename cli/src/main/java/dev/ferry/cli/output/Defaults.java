@@ -123,7 +123,10 @@ public final class Defaults {
         MEANING.put("node.spoolMemory", "Buffers between CRIU's pipes and the store, allocated at the start; they and 104 MiB must fit into the daemon's direct memory, 384 MiB if FERRY_JAVA_OPTS does not say more.");
         MEANING.put("node.spoolDisk", "How much may wait in a file when those are full, before a dump goes at the store's speed; 0: nothing.");
         MEANING.put("node.spoolFolder", "Where that file lies; empty: in data.");
-        MEANING.put("node.chunkCache", "How many bytes of chunks that were fetched here are kept in data, so that a job that comes back finds them; 0: none; auto: 2GiB, or none where the store is a folder on the same disk.");
+        MEANING.put("node.chunkCache", "How many bytes of chunks that were fetched or stored here are kept in data, so that a job that comes back finds them, and other nodes get them from here (peers); 0: none; auto: 2GiB, or none where the store is a folder on the same disk.");
+        MEANING.put("node.peers", "Where other nodes may ask this one for chunks that its cache has, before they ask the store.");
+        MEANING.put("peers.listen", "host:port that the daemon listens on for daemons of other nodes, port 0: any that is free; empty: they can't ask this one.");
+        MEANING.put("peers.advertise", "host:port by which they reach it, port 0: that of listen; empty: as in listen.");
         MEANING.put("node.preCopy", "What copying a job ahead of a live migration may cost this node.");
         MEANING.put("preCopy.bandwidth", "How much of the job's memory is read in a second.");
         MEANING.put("preCopy.cpus", "How many CPUs the daemon may use meanwhile: a number, or a percentage of all CPUs.");

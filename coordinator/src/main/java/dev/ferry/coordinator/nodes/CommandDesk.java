@@ -6,6 +6,7 @@ import dev.ferry.proto.v1.CommandProgress;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.EvacuationWord;
 import dev.ferry.proto.v1.NoticeSettled;
+import dev.ferry.proto.v1.Peer;
 import dev.ferry.proto.v1.ToNode;
 import java.time.Duration;
 import java.util.Map;
@@ -204,6 +205,11 @@ public final class CommandDesk {
     /** For how long nothing was heard on a node's stream; empty: it has none. */
     public Optional<Duration> silence(String node) {
         return session(node).map(NodeSession::silence);
+    }
+
+    /** Where other nodes may ask a node for chunks; empty: they may not, or it is away. */
+    public Optional<Peer> peer(String node) {
+        return session(node).filter(session -> !session.peerAddress().isEmpty()).map(session -> Peer.newBuilder().setNode(node).setAddress(session.peerAddress()).build());
     }
 
     /** Ends the stream of a node, if it has one: the next begins with all that its daemon knows. */

@@ -3,6 +3,7 @@ package dev.ferry.coordinator.nodes;
 import dev.ferry.common.Clock;
 import dev.ferry.proto.v1.Heartbeat;
 import dev.ferry.proto.v1.HeartbeatReply;
+import dev.ferry.proto.v1.Hello;
 import dev.ferry.proto.v1.ToNode;
 import dev.ferry.proto.v1.Welcome;
 import java.time.Duration;
@@ -14,6 +15,7 @@ final class NodeSession {
     private static final Logger LOG = LoggerFactory.getLogger(NodeSession.class);
 
     private final String node;
+    private final String peerAddress;
     private final NodeLine line;
     private final Clock clock;
     private final Object saying = new Object();
@@ -21,8 +23,9 @@ final class NodeSession {
     private volatile boolean open = true;
     private boolean welcomed;
 
-    NodeSession(String node, NodeLine line, Clock clock) {
-        this.node = node;
+    NodeSession(Hello hello, NodeLine line, Clock clock) {
+        node = hello.getNode();
+        peerAddress = hello.getPeerAddress();
         this.line = line;
         this.clock = clock;
         lastHeardNanos = clock.nanos();
@@ -30,6 +33,11 @@ final class NodeSession {
 
     String node() {
         return node;
+    }
+
+    /** host:port at which other nodes may ask it for chunks; empty: they may not. */
+    String peerAddress() {
+        return peerAddress;
     }
 
     /** Says a message; one that can't be said is dropped, and one before the Welcome too, because all is said again after it. */

@@ -49,7 +49,7 @@ public final class NodeStream {
     }
 
     private void begin(Hello hello) {
-        NodeSession opened = new NodeSession(hello.getNode(), line, all.clock());
+        NodeSession opened = new NodeSession(hello, line, all.clock());
         session = opened;
         later(
                 () -> {

@@ -10,6 +10,7 @@ import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.DumpJob;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.ErrorDetail;
+import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.KillJob;
@@ -18,6 +19,7 @@ import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
 import dev.ferry.proto.v1.OperationOrBuilder;
 import dev.ferry.proto.v1.ParkJob;
+import dev.ferry.proto.v1.Peer;
 import dev.ferry.proto.v1.PreCopyJob;
 import dev.ferry.proto.v1.PrefetchImage;
 import dev.ferry.proto.v1.Proof;
@@ -27,13 +29,26 @@ import dev.ferry.proto.v1.StartJob;
 import dev.ferry.proto.v1.ThawJob;
 import dev.ferry.proto.v1.UnparkJob;
 import java.time.Duration;
+import java.util.Optional;
+import java.util.function.Function;
+import java.util.stream.Stream;
 
 /** The steps that a daemon does: the order, and what its result makes of the job. */
 final class NodeSteps {
     private final Deadlines deadlines;
+    private final Function<String, Optional<Peer>> peers;
 
+    /** With nodes that ask no others. */
     NodeSteps(Deadlines deadlines) {
+        this(deadlines, node -> Optional.empty());
+    }
+
+    /**
+     * @param peers where a node may be asked for chunks now
+     */
+    NodeSteps(Deadlines deadlines, Function<String, Optional<Peer>> peers) {
         this.deadlines = deadlines;
+        this.peers = peers;
     }
 
     /** Where a step is done. */
@@ -74,7 +89,10 @@ final class NodeSteps {
         }
     }
 
-    Command command(StepName step, int attempt, Operation operation, Job job) {
+    /**
+     * @param image the operation's, if it is made
+     */
+    Command command(StepName step, int attempt, Operation operation, Job job, Optional<Image> image) {
         Command.Builder command =
                 Command.newBuilder()
                         .setId(commandId(operation.getId(), step, attempt))
@@ -95,16 +113,32 @@ final class NodeSteps {
                                     .setStayFrozen(operation.getKind() != OperationKind.CHECKPOINT));
             case PRE_COPY, CATCH_UP ->
                     command.setPreCopy(PreCopyJob.newBuilder().setImage(operation.getImage()).setPreviousImage(operation.getBaseImage()).setCatchUp(step == StepName.CATCH_UP));
-            case PREFETCH -> command.setPrefetch(PrefetchImage.newBuilder().setImage(operation.getImage()));
+            case PREFETCH -> {
+                PrefetchImage.Builder prefetch = PrefetchImage.newBuilder().setImage(operation.getImage());
+                peer(operation, image).ifPresent(prefetch::setPeer);
+                command.setPrefetch(prefetch);
+            }
             case PARK -> command.setPark(ParkJob.getDefaultInstance());
             case UNPARK -> command.setUnpark(UnparkJob.newBuilder().addAllGpus(operation.getTargetGpusList()));
             case THAW -> command.setIncarnation(operation.getIncarnation()).setThaw(ThawJob.getDefaultInstance());
             // The life that ends is the one in which the operation began.
             case KILL -> command.setIncarnation(operation.getIncarnation()).setKill(KillJob.newBuilder().setDiscard(operation.getKind() != OperationKind.CANCEL));
-            case RESTORE -> command.setRestore(RestoreJob.newBuilder().setSpec(job.getSpec()).setImage(operation.getImage()).addAllGpus(job.getGpusList()));
+            case RESTORE -> {
+                RestoreJob.Builder restore = RestoreJob.newBuilder().setSpec(job.getSpec()).setImage(operation.getImage()).addAllGpus(job.getGpusList());
+                peer(operation, image).ifPresent(restore::setPeer);
+                command.setRestore(restore);
+            }
             case PLACE, RESERVE, COMMIT, FALL_BACK, CLAIM -> throw new IllegalArgumentException(step + " is not done by a node");
         }
         return command.build();
+    }
+
+    /** Who has most of an image: the node that made it, else that on which the job was. Only one that can be asked now, and not the one that asks. */
+    private Optional<Peer> peer(Operation operation, Optional<Image> image) {
+        return Stream.concat(image.map(Image::getNode).stream(), Stream.of(operation.getSourceNode()))
+                .filter(node -> !node.isEmpty() && !node.equals(operation.getTargetNode()))
+                .flatMap(node -> peers.apply(node).stream())
+                .findFirst();
     }
 
     /** The id of a step's order: the same whoever gives it, so that a node does it once. */

@@ -47,7 +47,7 @@ public final class OperationEngine implements AutoCloseable {
         this.desk = desk;
         this.changes = changes;
         this.scheduler = scheduler;
-        machine = new OperationMachine(new NodeSteps(deadlines));
+        machine = new OperationMachine(new NodeSteps(deadlines, desk::peer));
         waitingRoom = new WaitingRoom(scheduler, id -> tell(id, new Event.Look()));
         desk.setStillWanted(this::isOpenStep);
         store.onChange(this::changed);

@@ -89,7 +89,7 @@ final class OperationMachine {
             return new Next.Go(new Event.NodeChanged(open.getNode()));
         }
         StepName step = StepName.valueOf(open.getName());
-        Command command = nodeSteps.command(step, open.getAttempt(), operation, state.job(operation.getJob()).orElseThrow());
+        Command command = nodeSteps.command(step, open.getAttempt(), operation, state.job(operation.getJob()).orElseThrow(), state.image(operation.getImage()));
         Optional<Duration> patience = hasPatience(step) ? Optional.of(nodeSteps.deadline(step).plus(GRACE)) : Optional.empty();
         return new Next.Order(open.getNode(), command, patience);
     }

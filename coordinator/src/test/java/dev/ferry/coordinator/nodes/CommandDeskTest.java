@@ -6,6 +6,7 @@ import dev.ferry.common.Clock;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorDetail;
+import dev.ferry.proto.v1.Hello;
 import dev.ferry.proto.v1.ToNode;
 import dev.ferry.proto.v1.Welcome;
 import java.util.ArrayList;
@@ -40,7 +41,7 @@ class CommandDeskTest {
 
     private List<String> saidOnANewStream(String node) {
         Heard heard = new Heard();
-        NodeSession session = new NodeSession(node, heard, Clock.SYSTEM);
+        NodeSession session = new NodeSession(Hello.newBuilder().setNode(node).build(), heard, Clock.SYSTEM);
         desk.opened(session);
         session.welcome(Welcome.getDefaultInstance());
         desk.resend(node);

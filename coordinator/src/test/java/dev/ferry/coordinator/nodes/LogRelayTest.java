@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.google.protobuf.ByteString;
 import dev.ferry.common.Clock;
+import dev.ferry.proto.v1.Hello;
 import dev.ferry.proto.v1.LogData;
 import dev.ferry.proto.v1.ToNode;
 import dev.ferry.proto.v1.Welcome;
@@ -28,7 +29,7 @@ class LogRelayTest {
     void open() {
         NodeSession session =
                 new NodeSession(
-                        NODE,
+                        Hello.newBuilder().setNode(NODE).build(),
                         new NodeLine() {
                             @Override
                             public void say(ToNode message) {

@@ -14,6 +14,7 @@ import dev.ferry.node.jobs.DumpSpeeds;
 import dev.ferry.node.jobs.NodeContext;
 import dev.ferry.node.memory.PreCopyConfig;
 import dev.ferry.node.jobs.Outbox;
+import dev.ferry.node.peers.Peers;
 import dev.ferry.node.policy.NodePolicy;
 import dev.ferry.node.sandbox.Sandbox;
 import dev.ferry.proto.v1.Command;
@@ -36,6 +37,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
@@ -67,7 +69,7 @@ final class SelfTest {
             NodeContext context =
                     new NodeContext(
                             "doctor", folder, layout, group, new Sandbox(runc, folder.resolve("runc")), criu, new Images(store),
-                            new BufferPool(BUFFERS, Images.WINDOW_BYTES), DumpSpeeds.open(folder.resolve("dump-speeds")), PreCopyConfig.defaults(), Machine.facts(layout, criu, runc, none), NodePolicy.hiding(List.of(folder)), EACH, Outbox.ofResults(results::add), none, () -> false, hooks, new EvacuationHooks(hooks, "doctor", folder.resolve("evacuations")));
+                            new BufferPool(BUFFERS, Images.WINDOW_BYTES), DumpSpeeds.open(folder.resolve("dump-speeds")), PreCopyConfig.defaults(), Machine.facts(layout, criu, runc, none), NodePolicy.hiding(List.of(folder)), EACH, Outbox.ofResults(results::add), none, () -> false, hooks, new EvacuationHooks(hooks, "doctor", folder.resolve("evacuations")), new Peers(Optional.empty()));
             try (JobRegistry registry = new JobRegistry(context)) {
                 return new SelfTest(registry, results).cycle();
             }

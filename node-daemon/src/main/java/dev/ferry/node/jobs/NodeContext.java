@@ -9,11 +9,15 @@ import dev.ferry.node.memory.PreCopyConfig;
 import dev.ferry.node.policy.NodePolicy;
 import dev.ferry.node.sandbox.Sandbox;
 import dev.ferry.proto.v1.NodeFacts;
+import dev.ferry.proto.v1.Peer;
 import dev.ferry.storage.BufferPool;
+import dev.ferry.storage.ChunkPeer;
 import dev.ferry.storage.Images;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.function.Function;
 
 /**
  * What every job of a node shares.
@@ -25,6 +29,7 @@ import java.util.function.BooleanSupplier;
  * @param leaseIsOver whether no job that keeps the lease may run here now
  * @param hooks of the node's operator
  * @param evacuations whose hooks go before all dumps
+ * @param peers makes a connection to another node, which is closed by whoever reads an image
  * @param freezeTimeout how long the kernel may take to stop a job's processes
  */
 public record NodeContext(
@@ -45,4 +50,14 @@ public record NodeContext(
         GpuNode gpu,
         BooleanSupplier leaseIsOver,
         Hooks hooks,
-        EvacuationHooks evacuations) {}
+        EvacuationHooks evacuations,
+        Function<Peer, ChunkPeer> peers) {
+    /**
+     * Who is asked for an image's chunks before the store.
+     *
+     * @param named whether the order names anybody
+     */
+    Optional<ChunkPeer> peer(boolean named, Peer peer) {
+        return named ? Optional.of(peers.apply(peer)) : Optional.empty();
+    }
+}

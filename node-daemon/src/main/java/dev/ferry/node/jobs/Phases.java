@@ -2,9 +2,12 @@ package dev.ferry.node.jobs;
 
 import dev.ferry.proto.v1.CommandProgress;
 import dev.ferry.proto.v1.PhaseTime;
+import dev.ferry.storage.ImageReader;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
@@ -79,6 +82,19 @@ final class Phases implements AutoCloseable {
     /** Adds a phase that ran beside the others. */
     synchronized void record(String name, long nanos, long byteCount) {
         done.add(PhaseTime.newBuilder().setName(name).setMicros(Duration.ofNanos(nanos).toNanos() / 1000).setBytes(byteCount).build());
+    }
+
+    /** Adds from where the chunks of an image came. */
+    void record(ImageReader.Origins origins) {
+        Map<String, Long> all = new LinkedHashMap<>();
+        all.put("from cache", origins.cache());
+        all.put("from peer", origins.peer());
+        all.put("from store", origins.store());
+        all.forEach((name, count) -> {
+            if (count > 0) {
+                record(name, 0, count);
+            }
+        });
     }
 
     private synchronized void begin(String name, LongSupplier counter, long all) {

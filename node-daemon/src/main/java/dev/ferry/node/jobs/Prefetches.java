@@ -4,6 +4,8 @@ import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.PrefetchImage;
+import dev.ferry.storage.Images;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -29,8 +31,10 @@ final class Prefetches {
         CommandResult.Builder result = CommandResult.newBuilder().setId(command.getId());
         try (Phases phases = new Phases(command.getId(), context.outbox())) {
             long begin = System.nanoTime();
-            long bytes = context.images().prefetch(command.getPrefetch().getImage());
-            phases.record("fetch", System.nanoTime() - begin, bytes);
+            PrefetchImage order = command.getPrefetch();
+            Images.Prefetched fetched = context.images().prefetch(order.getImage(), context.peer(order.hasPeer(), order.getPeer()));
+            phases.record("fetch", System.nanoTime() - begin, fetched.bytes());
+            phases.record(fetched.origins());
             result.addAllPhases(phases.done());
         } catch (FerryException failed) {
             result.setError(failed.detail());

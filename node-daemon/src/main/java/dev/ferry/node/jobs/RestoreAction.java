@@ -15,6 +15,7 @@ import dev.ferry.proto.v1.GpuFiles;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.LocalState;
+import dev.ferry.proto.v1.RestoreJob;
 import dev.ferry.proto.v1.StoredVolume;
 import dev.ferry.storage.ImageReader;
 import dev.ferry.storage.plain.PlainCheck;
@@ -58,44 +59,53 @@ final class RestoreAction {
     }
 
     private void restore() throws Exception {
-        JobSpec spec = command.getRestore().getSpec();
-        try (ImageReader image = job.context().images().read(command.getRestore().getImage())) {
-            checkThatItIsOurs(image);
-            job.context().policy().check(spec);
-            // Names every mount source that is missing here, and every GPU that does not fit, before anything is fetched.
-            RootPlan ignored = job.plan(spec);
-            List<String> gpus = command.getRestore().getGpusList();
-            List<GpuPair> map = GpuPhase.map(job, image.manifest().getImage(), gpus);
-            GpuAccess access = GpuAccess.of(job.context().gpu(), gpus);
-            Optional<GpuFiles> mounted = GpuFilePlaces.of(image.manifest().getImage().getRequirements());
-            if (mounted.isPresent()) {
-                GpuFilePlaces.require(job.context(), spec, job.folder(), access, mounted.get());
+        RestoreJob order = command.getRestore();
+        try (ImageReader image = job.context().images().read(order.getImage(), job.context().peer(order.hasPeer(), order.getPeer()))) {
+            try {
+                restore(image);
+            } finally {
+                phases.record(image.origins());
             }
-            Optional<PlainDump> plain = plain(image, spec);
-            plain.ifPresent(dump -> job.context().policy().requireIds(dump.ids()));
-            image.prefetch();
-            LogCut.keep(job, image.manifest().getImage().getLogBytes());
-            job.clearFolder();
-            Files.createDirectories(job.folder().path());
-            GpuPhase.give(job, spec, access, mounted, false);
-            GpuPhase.remember(job, image.manifest().getImage());
-            RootPlan plan = job.plan(spec);
-            job.context().policy().check(plan);
-            Limits.of(spec).fitting(image.manifest().getImage().getMemoryBytes()).apply(job.cgroup(), job.context().policy().tasks());
-            RootPlan root = plan.withDevices(GpuPhase.allow(job, access));
-            JobProcess process = plain.isPresent() ? adopt(plain.get(), image, root) : bringBack(image, root);
-            GpuPhase gpu = new GpuPhase(job, phases);
-            GpuPhase.enter(process, spec, access);
-            gpu.goOn(map);
-            Holds.requireThatItStands(job);
-            job.enter(LocalState.LOCAL_RUNNING, record -> LocalJob.setProcess(record, process));
-            new JobNotify(job).goesOn(JobNotify.RESTORED);
-            Trees.tryDelete(job.folder().criu(runFolder(command)));
         } catch (Exception | Error failed) {
             // Also what CRIU brought back: without its GPU state it must not live.
             EndActions.undoCreation(job, failed);
             throw failed;
         }
+    }
+
+    private void restore(ImageReader image) throws Exception {
+        JobSpec spec = command.getRestore().getSpec();
+        checkThatItIsOurs(image);
+        job.context().policy().check(spec);
+        // Names every mount source that is missing here, and every GPU that does not fit, before anything is fetched.
+        RootPlan ignored = job.plan(spec);
+        List<String> gpus = command.getRestore().getGpusList();
+        List<GpuPair> map = GpuPhase.map(job, image.manifest().getImage(), gpus);
+        GpuAccess access = GpuAccess.of(job.context().gpu(), gpus);
+        Optional<GpuFiles> mounted = GpuFilePlaces.of(image.manifest().getImage().getRequirements());
+        if (mounted.isPresent()) {
+            GpuFilePlaces.require(job.context(), spec, job.folder(), access, mounted.get());
+        }
+        Optional<PlainDump> plain = plain(image, spec);
+        plain.ifPresent(dump -> job.context().policy().requireIds(dump.ids()));
+        image.prefetch();
+        LogCut.keep(job, image.manifest().getImage().getLogBytes());
+        job.clearFolder();
+        Files.createDirectories(job.folder().path());
+        GpuPhase.give(job, spec, access, mounted, false);
+        GpuPhase.remember(job, image.manifest().getImage());
+        RootPlan plan = job.plan(spec);
+        job.context().policy().check(plan);
+        Limits.of(spec).fitting(image.manifest().getImage().getMemoryBytes()).apply(job.cgroup(), job.context().policy().tasks());
+        RootPlan root = plan.withDevices(GpuPhase.allow(job, access));
+        JobProcess process = plain.isPresent() ? adopt(plain.get(), image, root) : bringBack(image, root);
+        GpuPhase gpu = new GpuPhase(job, phases);
+        GpuPhase.enter(process, spec, access);
+        gpu.goOn(map);
+        Holds.requireThatItStands(job);
+        job.enter(LocalState.LOCAL_RUNNING, record -> LocalJob.setProcess(record, process));
+        new JobNotify(job).goesOn(JobNotify.RESTORED);
+        Trees.tryDelete(job.folder().criu(runFolder(command)));
     }
 
     /** What the image is a plain dump of, if it is one. */

@@ -13,6 +13,7 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.StoredVolume;
 import dev.ferry.proto.v1.TriedRestore;
+import dev.ferry.proto.v1.TryRestore;
 import dev.ferry.storage.ImageReader;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -146,8 +147,9 @@ final class RestoreTrials {
 
     private TriedRestore restore(Command command, JobFolder own, JobCgroup group, RootPlan plan, List<Path> covered) throws Exception {
         long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(command.getDeadlineMillis());
-        JobSpec spec = command.getTryRestore().getSpec();
-        try (ImageReader image = context.images().read(command.getTryRestore().getImage())) {
+        TryRestore order = command.getTryRestore();
+        JobSpec spec = order.getSpec();
+        try (ImageReader image = context.images().read(order.getImage(), context.peer(order.hasPeer(), order.getPeer()))) {
             if (image.manifest().getImage().getPlainDump()) {
                 return TriedRestore.newBuilder().setNotTried("it is a dump that was made by hand with criu, and the sandbox into which it is restored is only made for its job").build();
             }

@@ -54,6 +54,7 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
     private volatile @Nullable JobRegistry registry;
     private volatile @Nullable LinkSession session;
     private volatile String lastTrouble = "";
+    private volatile String peerAddress = "";
     private volatile Supplier<NodeNotices> notices = NodeNotices::getDefaultInstance;
     private volatile Supplier<GpuHealth> gpus = GpuHealth::getDefaultInstance;
     private volatile Supplier<StoreSight> store = StoreSight::getDefaultInstance;
@@ -94,6 +95,11 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
         if (standing.getSourcesCount() > 0) {
             send(FromNode.newBuilder().setNotices(standing).build());
         }
+    }
+
+    /** Sets where other nodes may ask this one for chunks, to be told on each new stream. */
+    public void carryPeerAddress(String address) {
+        peerAddress = address;
     }
 
     /** Sets who knows how the node's GPUs are, to be told on each new stream. */
@@ -216,6 +222,7 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
                 .setFacts(is)
                 .setCapacity(has)
                 .setPool(pool)
+                .setPeerAddress(peerAddress)
                 .setKeepsLease(true)
                 .addAllJobs(jobs.reports())
                 .addAllOpenCommands(jobs.openCommands())

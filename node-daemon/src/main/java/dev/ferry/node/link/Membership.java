@@ -1,11 +1,14 @@
 package dev.ferry.node.link;
 
 import dev.ferry.common.PrivateFolder;
+import dev.ferry.common.tls.NodeTrust;
 import dev.ferry.common.tls.Pem;
 import dev.ferry.common.tls.TlsIdentity;
 import io.grpc.ManagedChannel;
 import io.grpc.netty.shaded.io.grpc.netty.GrpcSslContexts;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
+import io.grpc.netty.shaded.io.netty.handler.ssl.ClientAuth;
+import io.grpc.netty.shaded.io.netty.handler.ssl.SslContext;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslContextBuilder;
 import io.grpc.netty.shaded.io.netty.handler.ssl.SslProvider;
 import java.io.IOException;
@@ -87,14 +90,28 @@ public final class Membership {
         return secured(coordinator, authority, Optional.of(identity));
     }
 
-    static ManagedChannel secured(String coordinator, X509Certificate authority, Optional<TlsIdentity> identity) {
-        SslContextBuilder builder = GrpcSslContexts.configure(SslContextBuilder.forClient(), SslProvider.JDK).trustManager(authority).protocols("TLSv1.3");
-        identity.ifPresent(builder::keyManager);
+    /** For a server that other nodes call: who has no node's certificate of the authority is not let in. */
+    public SslContext toPeers() {
+        return built(GrpcSslContexts.configure(SslContextBuilder.forServer(identity), SslProvider.JDK).trustManager(new NodeTrust(authority, Optional.empty())).clientAuth(ClientAuth.REQUIRE));
+    }
+
+    /** For a channel to another node, which must show its own certificate; a host name is not compared. */
+    public SslContext toPeer(String node) {
+        return built(GrpcSslContexts.configure(SslContextBuilder.forClient(), SslProvider.JDK).trustManager(new NodeTrust(authority, Optional.of(node))).keyManager(identity));
+    }
+
+    private static SslContext built(SslContextBuilder builder) {
         try {
-            return NettyChannelBuilder.forTarget(coordinator).sslContext(builder.build()).maxInboundMessageSize(MOST_MESSAGE).build();
+            return builder.protocols("TLSv1.3").build();
         } catch (SSLException impossible) {
             throw new IllegalStateException(impossible);
         }
+    }
+
+    static ManagedChannel secured(String coordinator, X509Certificate authority, Optional<TlsIdentity> identity) {
+        SslContextBuilder builder = GrpcSslContexts.configure(SslContextBuilder.forClient(), SslProvider.JDK).trustManager(authority);
+        identity.ifPresent(builder::keyManager);
+        return NettyChannelBuilder.forTarget(coordinator).sslContext(built(builder)).maxInboundMessageSize(MOST_MESSAGE).build();
     }
 
     /** A channel without TLS. */

@@ -188,6 +188,11 @@ final class TestingImage {
         public void prefetch() {}
 
         @Override
+        public Origins origins() {
+            return new Origins(0, 0, 0);
+        }
+
+        @Override
         public Manifest manifest() {
             Manifest.Builder manifest = Manifest.newBuilder();
             files.keySet().forEach(name -> manifest.addFiles(StoredFile.newBuilder().setName(name)));

@@ -14,6 +14,7 @@ import dev.ferry.node.jobs.DumpSpeeds;
 import dev.ferry.node.jobs.NodeContext;
 import dev.ferry.node.memory.PreCopyConfig;
 import dev.ferry.node.jobs.Outbox;
+import dev.ferry.node.peers.Peers;
 import dev.ferry.node.policy.NodePolicy;
 import dev.ferry.node.sandbox.Sandbox;
 import dev.ferry.node.standin.StandIn;
@@ -88,7 +89,7 @@ final class TestingGpuNode implements AutoCloseable {
         context =
                 new NodeContext(
                         name, folder, layout, group, new Sandbox(runc, folder.resolve("runc")), CriuBinary.find(null), images, new BufferPool(32, Images.WINDOW_BYTES), DumpSpeeds.open(folder.resolve("dump-speeds")), PreCopyConfig.defaults(), facts.build(),
-                        NodePolicy.hiding(List.of(folder)), SOON, collect(), gpu, () -> false, hooks, new EvacuationHooks(hooks, name, folder.resolve("evacuations")));
+                        NodePolicy.hiding(List.of(folder)), SOON, collect(), gpu, () -> false, hooks, new EvacuationHooks(hooks, name, folder.resolve("evacuations")), new Peers(Optional.empty()));
         restart();
     }
 

@@ -19,6 +19,6 @@ final class BareNode {
     @SuppressWarnings("NullAway")
     static NodeContext context(Path folder, CgroupLayout layout, String cgroup, Duration freezeTimeout, Outbox said) {
         Sandbox sandbox = new Sandbox(Path.of("runc"), folder.resolve("runc"));
-        return new NodeContext("node-1", folder, layout, cgroup, sandbox, null, null, null, null, null, null, NodePolicy.hiding(List.of()), freezeTimeout, said, null, () -> false, null, null);
+        return new NodeContext("node-1", folder, layout, cgroup, sandbox, null, null, null, null, null, null, NodePolicy.hiding(List.of()), freezeTimeout, said, null, () -> false, null, null, null);
     }
 }

@@ -99,7 +99,7 @@ class CoordinatorLinkIT {
     /** Without jobs nothing of it is asked for but the folder. */
     @SuppressWarnings("NullAway")
     private NodeContext contextOfNoJobs() {
-        return new NodeContext("node-1", folder, null, "none", null, null, null, null, null, null, null, null, SOON, null, null, null, null, null);
+        return new NodeContext("node-1", folder, null, "none", null, null, null, null, null, null, null, null, SOON, null, null, null, null, null, null);
     }
 
     private static ManagedChannel channel(String address) {

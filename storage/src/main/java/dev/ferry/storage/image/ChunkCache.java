@@ -1,5 +1,6 @@
 package dev.ferry.storage.image;
 
+import com.google.protobuf.ByteString;
 import dev.ferry.common.PrivateFolder;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -24,6 +25,9 @@ import org.slf4j.LoggerFactory;
  * is not what it was is only fetched again. Safe for threads.
  */
 public final class ChunkCache implements AutoCloseable {
+    /** Length of a chunk, at most. */
+    public static final int MOST_BYTES = PageCutter.MOST_BYTES;
+
     private static final Logger LOG = LoggerFactory.getLogger(ChunkCache.class);
     private static final String SUFFIX = ".chunks";
     private static final int HEADER = ChunkName.BYTES + Integer.BYTES;
@@ -188,6 +192,17 @@ public final class ChunkCache implements AutoCloseable {
             drop(name);
             return false;
         }
+    }
+
+    /**
+     * For another node, which proves it: a chunk as it lay in its pack, not verified.
+     *
+     * @param name the SHA-256 of its plain bytes
+     * @param into with as many bytes left as it had there
+     * @return false: it is not here, or is of another length
+     */
+    public boolean get(ByteString name, ByteBuffer into) {
+        return name.size() == ChunkName.BYTES && get(ChunkName.of(name, 0), into);
     }
 
     private static void writeFully(FileChannel file, ByteBuffer from, long position) throws IOException {

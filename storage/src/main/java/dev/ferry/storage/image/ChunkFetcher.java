@@ -2,12 +2,11 @@ package dev.ferry.storage.image;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ChunkList;
-import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Manifest;
 import dev.ferry.storage.ObjectStore;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.Deque;
 import java.util.List;
 import java.util.Optional;
@@ -74,8 +73,8 @@ public final class ChunkFetcher implements AutoCloseable {
     }
 
     /** Fetches neighbours of one pack. */
-    CompletableFuture<Fetched> fetch(String image, List<Wanted> neighbours, StoredChunk.Proof proof) {
-        return CompletableFuture.supplyAsync(() -> fetchNow(image, neighbours, proof), threads);
+    CompletableFuture<Fetched> fetch(String image, List<Wanted> neighbours, StoredChunk.Proof proof, ChunkOrigins origins) {
+        return CompletableFuture.supplyAsync(() -> fetchNow(image, neighbours, proof, origins), threads);
     }
 
     /** What is done with neighbours when it is their turn. */
@@ -94,11 +93,12 @@ public final class ChunkFetcher implements AutoCloseable {
      */
     <E extends Exception> void inOrder(String image, List<List<Wanted>> groups, int most, Taker<E> taker) throws E {
         Deque<CompletableFuture<Fetched>> ahead = new ArrayDeque<>();
+        ChunkOrigins origins = ChunkOrigins.withoutPeer();
         int ordered = 0;
         try {
             for (List<Wanted> group : groups) {
                 while (ordered < groups.size() && ahead.size() < most) {
-                    ahead.add(fetch(image, groups.get(ordered++), StoredChunk.Proof.NAME));
+                    ahead.add(fetch(image, groups.get(ordered++), StoredChunk.Proof.NAME, origins));
                 }
                 taker.take(group, ahead.removeFirst());
             }
@@ -108,22 +108,27 @@ public final class ChunkFetcher implements AutoCloseable {
     }
 
     /**
+     * From this node's cache, then from the peer, then from the store.
+     *
      * @throws FerryException CHUNK_CORRUPT, CHUNK_MISSING, STORE_*
      */
-    Fetched fetchNow(String image, List<Wanted> neighbours, StoredChunk.Proof proof) {
+    Fetched fetchNow(String image, List<Wanted> neighbours, StoredChunk.Proof proof, ChunkOrigins origins) {
         int storedBytes = neighbours.stream().mapToInt(wanted -> wanted.place().stored()).sum();
         ByteBuffer block = blocks.take(storedBytes + neighbours.stream().mapToInt(wanted -> room(image, wanted)).sum());
         Fetched fetched = new Fetched(blocks, block);
         boolean whole = false;
         try {
-            ByteBuffer stored = block.slice(0, storedBytes);
-            ByteBuffer room = block.slice(storedBytes, block.capacity() - storedBytes);
-            boolean here = cache.isPresent() && cached(cache.get(), neighbours, proof, stored, room.duplicate(), fetched);
-            if (!here) {
-                read(image, neighbours, stored.clear());
-                decode(image, neighbours, proof, stored.clear(), room, fetched);
-                cache.ifPresent(there -> keep(there, neighbours, fetched));
+            ChunkGroup group = new ChunkGroup(image, neighbours, block.slice(0, storedBytes), block.slice(storedBytes, block.capacity() - storedBytes));
+            cache.ifPresent(there -> group.take(there, proof, origins));
+            BitSet here = group.whole();
+            if (!group.isWhole()) {
+                origins.peer().ifPresent(peer -> group.take(peer, origins));
             }
+            if (!group.isWhole()) {
+                group.read(store, proof, origins);
+            }
+            cache.ifPresent(there -> group.keep(there, here));
+            group.moveTo(fetched);
             whole = true;
             return fetched;
         } finally {
@@ -137,78 +142,8 @@ public final class ChunkFetcher implements AutoCloseable {
         try {
             return StoredChunk.room(wanted.length(), wanted.place().stored());
         } catch (StoredChunk.Damaged damaged) {
-            throw corrupt(image, wanted, String.valueOf(damaged.getMessage()));
+            throw ChunkGroup.corrupt(image, wanted, String.valueOf(damaged.getMessage()));
         }
-    }
-
-    private void read(String image, List<Wanted> neighbours, ByteBuffer into) {
-        Wanted first = neighbours.getFirst();
-        long from = first.place().offset();
-        try {
-            store.read(first.place().pack(), from, into);
-        } catch (FerryException failed) {
-            if (failed.code() != ErrorCode.CHUNK_MISSING) {
-                throw failed;
-            }
-            throw new FerryException(
-                    ErrorCode.CHUNK_MISSING, "Image " + image + ": chunk " + first.name() + " should be at byte " + from + " of pack " + first.place().pack() + ": " + failed.getMessage(), failed);
-        }
-    }
-
-    private static void decode(String image, List<Wanted> neighbours, StoredChunk.Proof proof, ByteBuffer stored, ByteBuffer room, Fetched into) {
-        for (Wanted wanted : neighbours) {
-            ByteBuffer one = next(stored, wanted);
-            try {
-                into.add(one, StoredChunk.plain(wanted.name(), wanted.check(), proof, wanted.length(), one, room));
-            } catch (StoredChunk.Damaged damaged) {
-                throw corrupt(image, wanted, String.valueOf(damaged.getMessage()));
-            }
-        }
-    }
-
-    private static ByteBuffer next(ByteBuffer stored, Wanted wanted) {
-        ByteBuffer one = stored.slice(stored.position(), wanted.place().stored());
-        stored.position(stored.position() + one.remaining());
-        return one;
-    }
-
-    /**
-     * Takes neighbours from this node's cache, if it has all of them; one that is damaged here is forgotten.
-     *
-     * @return false: nothing was added
-     */
-    private static boolean cached(ChunkCache cache, List<Wanted> neighbours, StoredChunk.Proof proof, ByteBuffer stored, ByteBuffer room, Fetched into) {
-        List<ByteBuffer> plain = new ArrayList<>();
-        List<ByteBuffer> each = new ArrayList<>();
-        for (Wanted wanted : neighbours) {
-            ByteBuffer one = next(stored, wanted);
-            if (!cache.get(wanted.name(), one.duplicate())) {
-                return false;
-            }
-            try {
-                plain.add(StoredChunk.plain(wanted.name(), wanted.check(), proof, wanted.length(), one, room));
-            } catch (StoredChunk.Damaged damaged) {
-                cache.drop(wanted.name());
-                return false;
-            }
-            each.add(one);
-        }
-        for (int i = 0; i < each.size(); i++) {
-            into.add(each.get(i), plain.get(i));
-        }
-        return true;
-    }
-
-    private static void keep(ChunkCache cache, List<Wanted> neighbours, Fetched fetched) {
-        for (int i = 0; i < neighbours.size(); i++) {
-            cache.put(neighbours.get(i).name(), fetched.stored().get(i).duplicate());
-        }
-    }
-
-    private static FerryException corrupt(String image, Wanted wanted, String why) {
-        return new FerryException(
-                ErrorCode.CHUNK_CORRUPT,
-                "Image " + image + ": chunk " + wanted.name() + " at byte " + wanted.place().offset() + " of pack " + wanted.place().pack() + " is damaged: " + why);
     }
 
     /** Ends the threads; what is on its way comes to its end. */

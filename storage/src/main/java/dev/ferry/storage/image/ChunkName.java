@@ -28,6 +28,13 @@ record ChunkName(long a, long b, long c, long d) {
         to.putLong(a).putLong(b).putLong(c).putLong(d);
     }
 
+    /** As it travels. */
+    ByteString bytes() {
+        ByteBuffer bytes = ByteBuffer.allocate(BYTES);
+        write(bytes);
+        return ByteString.copyFrom(bytes.flip());
+    }
+
     boolean isZero() {
         return equals(ZERO);
     }

@@ -25,6 +25,7 @@ final class ChunkSource implements ByteSource {
 
     private final StoredImageReader image;
     private final ChunkFetcher fetcher;
+    private final ChunkOrigins origins;
     private final ChunkList chunks;
     private final Deque<Group> groups = new ArrayDeque<>();
     private final Deque<ByteBuffer> ready = new ArrayDeque<>();
@@ -42,9 +43,10 @@ final class ChunkSource implements ByteSource {
      */
     private record Group(@Nullable CompletableFuture<Fetched> content, int zeroLength, boolean counted) {}
 
-    ChunkSource(StoredImageReader image, ChunkFetcher fetcher, ChunkList chunks, long offset) {
+    ChunkSource(StoredImageReader image, ChunkFetcher fetcher, ChunkOrigins origins, ChunkList chunks, long offset) {
         this.image = image;
         this.fetcher = fetcher;
+        this.origins = origins;
         this.chunks = chunks;
         skip = offset;
         while (planned < chunks.getLengthsCount() && skip >= chunks.getLengths(planned)) {
@@ -161,7 +163,7 @@ final class ChunkSource implements ByteSource {
             if (counted && !fetcher.mayFetchAhead()) {
                 return false;
             }
-            groups.add(new Group(fetcher.fetch(image.manifest().getImage().getId(), neighbours(), StoredChunk.Proof.CHECKSUM), 0, counted));
+            groups.add(new Group(fetcher.fetch(image.manifest().getImage().getId(), neighbours(), StoredChunk.Proof.CHECKSUM, origins), 0, counted));
         }
         return true;
     }

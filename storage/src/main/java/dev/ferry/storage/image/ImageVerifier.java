@@ -126,7 +126,7 @@ public final class ImageVerifier {
         }
         // One of them is damaged: which?
         for (ChunkFetcher.Wanted chunk : group) {
-            try (Fetched one = fetcher.fetchNow(found.image, List.of(chunk), StoredChunk.Proof.NAME)) {
+            try (Fetched one = fetcher.fetchNow(found.image, List.of(chunk), StoredChunk.Proof.NAME, ChunkOrigins.withoutPeer())) {
                 found.bytes += one.plainBytes();
             } catch (FerryException broken) {
                 if (!isDamage(broken)) {

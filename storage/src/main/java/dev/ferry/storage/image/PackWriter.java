@@ -4,14 +4,20 @@ import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.storage.ObjectStore;
 import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Puts the chunks of one image into packs and sends full packs beside. A chunk that is known (from the
@@ -24,6 +30,9 @@ final class PackWriter {
     /** What the threads that send are called. */
     static final String THREADS = "upload";
     private static final int UPLOADS = 3;
+    /** A disk that takes longer for what lies in a pack would hold up the image. */
+    private static final Duration SLOW = Duration.ofSeconds(1);
+    private static final Logger LOG = LoggerFactory.getLogger(PackWriter.class);
 
     private final ObjectStore store;
     private final PackBuffers buffers;
@@ -32,6 +41,7 @@ final class PackWriter {
     private final Map<ChunkName, ChunkPlace> known = new HashMap<>();
     private final ThreadPoolExecutor uploads =
             new ThreadPoolExecutor(UPLOADS, UPLOADS, 0, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), work -> Thread.ofPlatform().daemon().name(THREADS).unstarted(work));
+    private final Optional<ChunkCache> cache;
     private final Consumer<Throwable> onFailure;
     private int uploading;
     private int uploaded;
@@ -39,14 +49,26 @@ final class PackWriter {
     private byte @Nullable [] current;
     private String currentKey = "";
     private int filled;
+    /** What lies in it, in order. */
+    private List<Packed> content = new ArrayList<>();
+    /** How many bytes the cache may still get: with more of one image the first of them would go again. */
+    private long keeps;
     private int count;
     private boolean givenUp;
 
-    PackWriter(ObjectStore store, PackBuffers buffers, String image, String writer, Consumer<Throwable> onFailure) {
+    /** A chunk in the pack that is filled. */
+    private record Packed(ChunkName name, int offset, int length) {}
+
+    /**
+     * @param cache keeps what was sent
+     */
+    PackWriter(ObjectStore store, PackBuffers buffers, String image, String writer, Optional<ChunkCache> cache, Consumer<Throwable> onFailure) {
         this.store = store;
         this.buffers = buffers;
         this.image = image;
         this.writer = writer;
+        this.cache = cache;
+        keeps = cache.map(ChunkCache::room).orElse(0L);
         this.onFailure = onFailure;
         // Not by the first worker that fills a pack: a thread has the priority of the one that made it, and a frozen job waits for these.
         int ignored = uploads.prestartAllCoreThreads();
@@ -87,6 +109,10 @@ final class PackWriter {
         }
         stored.get(pack, filled, length);
         ChunkPlace place = new ChunkPlace(currentKey, filled, length);
+        if (keeps >= ChunkCache.bytesOf(length)) {
+            keeps -= ChunkCache.bytesOf(length);
+            content.add(new Packed(name, filled, length));
+        }
         filled += length;
         known.put(name, place);
         return place;
@@ -128,6 +154,8 @@ final class PackWriter {
         }
         String key = currentKey;
         int length = filled;
+        List<Packed> kept = content;
+        content = new ArrayList<>();
         current = null;
         uploading++;
         uploads.execute(
@@ -135,6 +163,8 @@ final class PackWriter {
                     try {
                         store.put(key, ByteBuffer.wrap(pack, 0, length));
                         sentBytes.addAndGet(length);
+                        // Before the pack counts as sent: when the image is whole other nodes may ask for what is in it.
+                        keep(pack, kept);
                     } catch (RuntimeException | Error failed) {
                         onFailure.accept(failed);
                     } finally {
@@ -142,6 +172,25 @@ final class PackWriter {
                         uploaded();
                     }
                 });
+    }
+
+    /** Here and not by those who fill packs: they are what a frozen job waits for, and these threads wait for the store most of the time. */
+    private void keep(byte[] pack, List<Packed> chunks) {
+        long begin = System.nanoTime();
+        try {
+            cache.ifPresent(there -> chunks.forEach(chunk -> there.put(chunk.name(), ByteBuffer.wrap(pack, chunk.offset(), chunk.length()))));
+        } catch (RuntimeException | Error failed) {
+            // No image is worse for it.
+            LOG.warn("chunks of image {} are not kept in this node's cache", image, failed);
+        }
+        if (System.nanoTime() - begin > SLOW.toNanos()) {
+            LOG.warn("the disk of this node's cache is slow: it keeps no more chunks of image {}", image);
+            keepNoMore();
+        }
+    }
+
+    private synchronized void keepNoMore() {
+        keeps = 0;
     }
 
     private synchronized void uploaded() {

@@ -4,6 +4,7 @@ import dev.ferry.proto.v1.ChunkList;
 import dev.ferry.proto.v1.Manifest;
 import dev.ferry.proto.v1.StoredFile;
 import dev.ferry.storage.ByteSource;
+import dev.ferry.storage.ChunkPeer;
 import dev.ferry.storage.ImageReader;
 import java.nio.ByteBuffer;
 import java.util.HashMap;
@@ -17,14 +18,23 @@ import org.jspecify.annotations.Nullable;
 public final class StoredImageReader implements ImageReader {
     private final Manifest manifest;
     private final ChunkFetcher fetcher;
+    private final ChunkOrigins origins;
     private final Map<String, StoredFile> files = new HashMap<>();
     private final ConcurrentLinkedQueue<ByteBuffer> windows = new ConcurrentLinkedQueue<>();
     private final AtomicBoolean closed = new AtomicBoolean();
     private volatile @Nullable Prefetch prefetch;
 
     public StoredImageReader(Manifest manifest, ChunkFetcher fetcher) {
+        this(manifest, fetcher, Optional.empty());
+    }
+
+    /**
+     * @param peer is asked for chunks before the store, and closed with this
+     */
+    public StoredImageReader(Manifest manifest, ChunkFetcher fetcher, Optional<ChunkPeer> peer) {
         this.manifest = manifest;
         this.fetcher = fetcher;
+        origins = new ChunkOrigins(peer);
         manifest.getFilesList().forEach(file -> files.put(file.getName(), file));
     }
 
@@ -52,12 +62,12 @@ public final class StoredImageReader implements ImageReader {
         }
         Prefetch ahead = prefetch;
         ChunkSource ready = offset == 0 && ahead != null ? ahead.take(chunks) : null;
-        return ready == null ? new ChunkSource(this, fetcher, chunks, offset) : ready;
+        return ready == null ? new ChunkSource(this, fetcher, origins, chunks, offset) : ready;
     }
 
     @Override
     public void prefetch() {
-        Prefetch ahead = new Prefetch(manifest, chunks -> new ChunkSource(this, fetcher, chunks, 0));
+        Prefetch ahead = new Prefetch(manifest, chunks -> new ChunkSource(this, fetcher, origins, chunks, 0));
         prefetch = ahead;
         ahead.begin();
     }
@@ -102,6 +112,11 @@ public final class StoredImageReader implements ImageReader {
                 .build();
     }
 
+    @Override
+    public Origins origins() {
+        return origins.soFar();
+    }
+
     ByteBuffer takeWindow() {
         ByteBuffer window = windows.poll();
         return window == null ? ByteBuffer.allocateDirect(PageCutter.MOST_BYTES) : window.clear();
@@ -118,6 +133,7 @@ public final class StoredImageReader implements ImageReader {
         if (ahead != null) {
             ahead.close();
         }
+        origins.close();
         windows.clear();
     }
 }

@@ -61,12 +61,13 @@ public final class StoredImageWriter implements ImageWriter {
 
     /** An image for which nothing was copied ahead, by a process that remembers nothing. */
     public StoredImageWriter(ObjectStore store, String image, Optional<Manifest> before, BufferPool buffers, PackBuffers packBuffers, Workers workers) {
-        this(store, Kind.IMAGE, image, before, Optional.empty(), buffers, packBuffers, new WindowMemory(0), workers);
+        this(store, Kind.IMAGE, image, before, Optional.empty(), buffers, packBuffers, new WindowMemory(0), workers, Optional.empty());
     }
 
     /**
      * @param before the job's previous image, for what is unchanged
      * @param known what else lies in the store and holds chunks of the job
+     * @param cache keeps what is sent, for a job that comes back and for other nodes
      */
     public StoredImageWriter(
             ObjectStore store,
@@ -77,14 +78,15 @@ public final class StoredImageWriter implements ImageWriter {
             BufferPool buffers,
             PackBuffers packBuffers,
             WindowMemory memory,
-            Workers workers) {
+            Workers workers,
+            Optional<ChunkCache> cache) {
         this.kind = kind;
         this.image = image;
         this.before = before;
         this.buffers = buffers;
         this.workers = workers;
         hold = Hold.take(store, image, before);
-        packs = new PackWriter(store, packBuffers, image, hold.writer(), failed -> fail(translate(failed)));
+        packs = new PackWriter(store, packBuffers, image, hold.writer(), cache, failed -> fail(translate(failed)));
         before.ifPresent(this::learn);
         known.ifPresent(this::learn);
         windows = memory.begin(Keys.job(image));

@@ -55,9 +55,9 @@ class FillCacheTest {
         copyAhead();
         try (ChunkCache cache = ChunkCache.open(folder, 4 * BYTES)) {
             Images here = new Images(store, () -> {}, Optional.of(cache));
-            assertThat(here.prefetch(IMAGE)).isEqualTo(BYTES);
+            assertThat(here.prefetch(IMAGE, Optional.empty()).bytes()).isEqualTo(BYTES);
             assertThat(fetched.getAndSet(0)).isEqualTo(BYTES);
-            assertThat(here.prefetch(IMAGE)).isEqualTo(BYTES);
+            assertThat(here.prefetch(IMAGE, Optional.empty()).bytes()).isEqualTo(BYTES);
             assertThat(fetched).hasValue(0);
         }
     }
@@ -68,10 +68,10 @@ class FillCacheTest {
         copyAhead();
         try (ChunkCache cache = ChunkCache.open(folder, BYTES / 2)) {
             Images here = new Images(store, () -> {}, Optional.of(cache));
-            long first = here.prefetch(IMAGE);
+            long first = here.prefetch(IMAGE, Optional.empty()).bytes();
             assertThat(first).isBetween(BYTES / 4, BYTES / 2);
             assertThat(fetched.getAndSet(0)).isEqualTo(first);
-            assertThat(here.prefetch(IMAGE)).isEqualTo(first);
+            assertThat(here.prefetch(IMAGE, Optional.empty()).bytes()).isEqualTo(first);
             assertThat(fetched).hasValue(0);
         }
     }

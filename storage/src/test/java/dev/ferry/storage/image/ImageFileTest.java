@@ -134,7 +134,7 @@ class ImageFileTest {
             }
             await().untilAsserted(
                     () -> {
-                        try (Fetched fetched = fetcher.fetchNow(SOURCE, each.getFirst(), StoredChunk.Proof.NAME)) {
+                        try (Fetched fetched = fetcher.fetchNow(SOURCE, each.getFirst(), StoredChunk.Proof.NAME, ChunkOrigins.withoutPeer())) {
                             assertThat(fetched.plain().getFirst().isDirect()).isTrue();
                         }
                     });

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -35,7 +36,7 @@ class PackWriterTest {
     }
 
     private static PackWriter writer(ObjectStore store, PackBuffers buffers, int image) {
-        return new PackWriter(store, buffers, "j-aaaaaaaa." + image, "w" + image, failed -> {});
+        return new PackWriter(store, buffers, "j-aaaaaaaa." + image, "w" + image, Optional.empty(), failed -> {});
     }
 
     private ChunkPlace add(PackWriter writer) throws InterruptedException {

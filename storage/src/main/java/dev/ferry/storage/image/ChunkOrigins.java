@@ -1,0 +1,69 @@
+package dev.ferry.storage.image;
+
+import dev.ferry.storage.ChunkPeer;
+import dev.ferry.storage.ImageReader;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** From where the chunks of one image come while it is read: counts them, and knows the peer that may be asked, until it has failed once. Safe for threads. */
+final class ChunkOrigins implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(ChunkOrigins.class);
+
+    private final AtomicReference<@Nullable ChunkPeer> peer;
+    private final AtomicLong cacheBytes = new AtomicLong();
+    private final AtomicLong peerBytes = new AtomicLong();
+    private final AtomicLong storeBytes = new AtomicLong();
+
+    /**
+     * @param peer is asked before the store, and closed with this
+     */
+    ChunkOrigins(Optional<ChunkPeer> peer) {
+        this.peer = new AtomicReference<>(peer.orElse(null));
+    }
+
+    /** For whoever asks no peer. */
+    static ChunkOrigins withoutPeer() {
+        return new ChunkOrigins(Optional.empty());
+    }
+
+    Optional<ChunkPeer> peer() {
+        return Optional.ofNullable(peer.get());
+    }
+
+    /** The peer is asked nothing more: who waits for it now goes to the store at once, so that it costs the image one bounded moment and not one for each reader. */
+    void giveUp(ChunkPeer failed, String why) {
+        if (peer.compareAndSet(failed, null)) {
+            LOG.warn("{} is asked for no more chunks, the others come from the store: {}", failed, why);
+            failed.close();
+        }
+    }
+
+    void fromCache(long bytes) {
+        cacheBytes.addAndGet(bytes);
+    }
+
+    void fromPeer(long bytes) {
+        peerBytes.addAndGet(bytes);
+    }
+
+    void fromStore(long bytes) {
+        storeBytes.addAndGet(bytes);
+    }
+
+    /** What has come so far. */
+    ImageReader.Origins soFar() {
+        return new ImageReader.Origins(cacheBytes.get(), peerBytes.get(), storeBytes.get());
+    }
+
+    @Override
+    public void close() {
+        ChunkPeer last = peer.getAndSet(null);
+        if (last != null) {
+            last.close();
+        }
+    }
+}
