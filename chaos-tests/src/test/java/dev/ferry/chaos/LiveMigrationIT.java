@@ -79,6 +79,10 @@ class LiveMigrationIT {
         return operation.getStepsList().stream().filter(each -> each.getName().equals(name)).findFirst().orElseThrow(() -> new AssertionError("no step " + name + ": " + operation));
     }
 
+    private static long bytes(Step step, String phase) {
+        return step.getPhasesList().stream().filter(each -> each.getName().equals(phase)).mapToLong(PhaseTime::getBytes).sum();
+    }
+
     /** The job goes on: each step once, in order. It ends itself with status 3 if its memory is not what it must be. */
     private void assertGoesOnWithItsMemory(Job job) {
         await().atMost(Scene.SOON).until(() -> scene.job(job.getId()).getState() == JobState.RUNNING && scene.job(job.getId()).getOperation().isEmpty());
@@ -99,13 +103,15 @@ class LiveMigrationIT {
         for (String name : List.of("PRE_COPY", "PREFETCH", "CATCH_UP", "DUMP", "RESTORE")) {
             assertThat(step(moved, name).getState()).as(name).isEqualTo(StepState.STEP_DONE);
         }
-        long sentAhead = step(moved, "PRE_COPY").getPhasesList().stream().filter(phase -> phase.getName().equals("sent")).mapToLong(PhaseTime::getBytes).sum();
-        long fetched = step(moved, "PREFETCH").getPhasesList().stream().mapToLong(PhaseTime::getBytes).sum();
+        long sentAhead = bytes(step(moved, "PRE_COPY"), "sent");
+        long fetched = bytes(step(moved, "PREFETCH"), "fetch");
+        long fromSource = bytes(step(moved, "PREFETCH"), "from peer");
         Image image = scene.ask(stub -> stub.getImage(GetImageRequest.newBuilder().setImage(moved.getImage()).build())).getImage();
         assertThat(sentAhead).as("nearly half of the memory can't be compressed").isGreaterThan(((long) MEBIBYTES << 20) / 3);
         assertThat(fetched).isGreaterThan((long) MEBIBYTES << 19);
         long recognised = step(moved, "DUMP").getPhasesList().stream().filter(phase -> phase.getName().equals("recognised")).mapToLong(PhaseTime::getBytes).sum();
         assertThat(recognised).as("and most of it is as it was when it was copied").isGreaterThan((long) MEBIBYTES << 19);
+        assertThat(fromSource).as("straight from the source").isGreaterThan(sentAhead / 2);
         assertThat(image.getSentBytes()).as("the frozen job sends little").isLessThan(sentAhead / 3);
         assertThat(scene.job(job.getId()).getNode()).isNotEqualTo(job.getNode());
         assertGoesOnWithItsMemory(job);

@@ -49,6 +49,7 @@ public final class FakeNode implements AutoCloseable {
     private final ScheduledExecutorService heart = Executors.newSingleThreadScheduledExecutor(work -> Thread.ofPlatform().daemon().unstarted(work));
     private volatile List<Life> standing = List.of();
     private volatile boolean keepsLease;
+    private volatile String peerAddress = "";
     private ManagedChannel channel;
     private StreamObserver<FromNode> stream;
     private int connections;
@@ -67,6 +68,12 @@ public final class FakeNode implements AutoCloseable {
     /** From its next Hello on it says that it freezes its jobs before a lease ends. */
     public FakeNode keepLease() {
         keepsLease = true;
+        return this;
+    }
+
+    /** From its next Hello on it says where other nodes may ask it for chunks. */
+    public FakeNode peerAt(String address) {
+        peerAddress = address;
         return this;
     }
 
@@ -105,7 +112,7 @@ public final class FakeNode implements AutoCloseable {
                                         connectAgain(number, port);
                                     }
                                 });
-        say(FromNode.newBuilder().setHello(Hello.newBuilder().setNode(name).setFacts(facts).setCapacity(capacity).setKeepsLease(keepsLease).addAllJobs(jobs.values())).build());
+        say(FromNode.newBuilder().setHello(Hello.newBuilder().setNode(name).setFacts(facts).setCapacity(capacity).setKeepsLease(keepsLease).setPeerAddress(peerAddress).addAllJobs(jobs.values())).build());
         return this;
     }
 

@@ -298,7 +298,7 @@ public final class LocalCluster implements AutoCloseable {
         }
         settings.putAll(plan.nodeSettings());
         Path config = write(nodeName(node), settings);
-        List<String> before = new ArrayList<>(network.map(bridge -> bridge.enter(node)).orElse(List.of()));
+        List<String> before = new ArrayList<>(enter(node));
         before.addAll(clock(nodeName(node)));
         nodes.put(node, Part.start("Node " + nodeName(node), before, List.of("node", "--config", config.toString()), logOf(nodeName(node))));
     }
@@ -504,6 +504,11 @@ public final class LocalCluster implements AutoCloseable {
     /** Undoes {@link #cut}. */
     public void mend(int node) {
         network.orElseThrow().mend(node);
+    }
+
+    /** What a command begins with that is to see the network as a node does; daemons that have no network namespace see the machine's. */
+    public List<String> enter(int node) {
+        return network.map(bridge -> bridge.enter(node)).orElse(List.of());
     }
 
     private void stopProcesses() {

@@ -104,7 +104,7 @@ public final class CertificateAuthority {
      *
      * @param names host names and addresses that clients know it by
      */
-    List<X509Certificate> server(PublicKey publicKey, List<String> names, Duration lifetime) {
+    public List<X509Certificate> server(PublicKey publicKey, List<String> names, Duration lifetime) {
         GeneralName[] all = names.stream().map(name -> new GeneralName(isAddress(name) ? GeneralName.iPAddress : GeneralName.dNSName, name)).toArray(GeneralName[]::new);
         return issue("Ferry coordinator", publicKey, lifetime, KeyPurposeId.id_kp_serverAuth, new GeneralNames(all));
     }
@@ -114,7 +114,7 @@ public final class CertificateAuthority {
     }
 
     /** Signs the certificate of a node. */
-    List<X509Certificate> node(PublicKey publicKey, String node, Duration lifetime) {
+    public List<X509Certificate> node(PublicKey publicKey, String node, Duration lifetime) {
         return issue(node, publicKey, lifetime, KeyPurposeId.id_kp_clientAuth, new GeneralNames(new GeneralName(GeneralName.uniformResourceIdentifier, NodeNames.uri(node))));
     }
 

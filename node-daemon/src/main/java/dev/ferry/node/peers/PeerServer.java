@@ -5,12 +5,12 @@ import dev.ferry.storage.image.ChunkCache;
 import io.grpc.Server;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.time.Duration;
+import java.net.UnknownHostException;
 import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
-import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -23,7 +23,6 @@ public final class PeerServer implements AutoCloseable {
     private static final int MOST_CALLS = 64;
     /** A target asks with a handful of threads. */
     private static final int MOST_CALLS_OF_ONE = 16;
-    private static final Duration LONGEST_CALL = Duration.ofSeconds(10);
     /** Names and lengths of a few chunks. */
     private static final int MOST_REQUEST = 8 << 10;
     private static final long HANDSHAKE_SECONDS = 5;
@@ -34,13 +33,11 @@ public final class PeerServer implements AutoCloseable {
 
     private final Server server;
     private final ExecutorService readers;
-    private final ScheduledThreadPoolExecutor timer;
     private final String address;
 
-    private PeerServer(Server server, ExecutorService readers, ScheduledThreadPoolExecutor timer, String address) {
+    private PeerServer(Server server, ExecutorService readers, String address) {
         this.server = server;
         this.readers = readers;
-        this.timer = timer;
         this.address = address;
     }
 
@@ -66,12 +63,11 @@ public final class PeerServer implements AutoCloseable {
     }
 
     private static PeerServer listen(PeersConfig config, Optional<Membership> membership, ChunkCache cache) throws IOException {
+        InetSocketAddress listen = address(config.listen());
         ExecutorService readers = Executors.newFixedThreadPool(THREADS, work -> Thread.ofPlatform().daemon().name("peers").unstarted(work));
-        ScheduledThreadPoolExecutor timer = new ScheduledThreadPoolExecutor(1, work -> Thread.ofPlatform().daemon().name("peers' timer").unstarted(work));
-        timer.setRemoveOnCancelPolicy(true);
         NettyServerBuilder builder =
-                NettyServerBuilder.forAddress(address(config.listen()))
-                        .addService(new PeerService(cache, timer, LONGEST_CALL, MOST_CALLS))
+                NettyServerBuilder.forAddress(listen)
+                        .addService(new PeerService(cache, MOST_CALLS))
                         .executor(readers)
                         .maxInboundMessageSize(MOST_REQUEST)
                         .maxConcurrentCallsPerConnection(MOST_CALLS_OF_ONE)
@@ -83,17 +79,17 @@ public final class PeerServer implements AutoCloseable {
             Server server = builder.build().start();
             String told = config.told(server.getPort());
             LOG.info("other nodes may ask this one for chunks at {}", told);
-            return new PeerServer(server, readers, timer, told);
+            return new PeerServer(server, readers, told);
         } catch (IOException | RuntimeException failed) {
             readers.shutdown();
-            timer.shutdown();
             throw failed;
         }
     }
 
-    private static InetSocketAddress address(String text) {
+    private static InetSocketAddress address(String text) throws UnknownHostException {
         int colon = text.lastIndexOf(':');
-        return new InetSocketAddress(text.substring(0, colon).replaceAll("^\\[|\\]$", "").replace("*", "0.0.0.0"), Integer.parseInt(text.substring(colon + 1)));
+        InetAddress host = InetAddress.getByName(text.substring(0, colon).replaceAll("^\\[|\\]$", "").replace("*", "0.0.0.0"));
+        return new InetSocketAddress(host, Integer.parseInt(text.substring(colon + 1)));
     }
 
     /** host:port that other nodes are told. */
@@ -112,6 +108,5 @@ public final class PeerServer implements AutoCloseable {
         }
         // Not interrupted: that would close the cache's files under them.
         readers.shutdown();
-        timer.shutdown();
     }
 }

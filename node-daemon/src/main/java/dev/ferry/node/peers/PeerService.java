@@ -6,48 +6,52 @@ import dev.ferry.proto.v1.FetchedChunk;
 import dev.ferry.proto.v1.NodePeerGrpc;
 import dev.ferry.proto.v1.WantedChunk;
 import dev.ferry.storage.image.ChunkCache;
+import io.grpc.Context;
+import io.grpc.Deadline;
 import io.grpc.Status;
 import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.ScheduledExecutorService;
-import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Gives chunks out of this node's cache. A chunk is read when the caller's stream has room for it and not before, so that a caller who is slow, or takes nothing at all, costs one chunk of memory, and for a
- * bounded time.
+ * Gives chunks out of this node's cache. A chunk is read when the caller's stream has room for it and not before, so that a caller who is slow, or takes nothing at all, costs the memory of a few chunks, and
+ * that for a bounded time: each call says when it ends, and gRPC ends it then.
  */
 final class PeerService extends NodePeerGrpc.NodePeerImplBase {
     /** Of one request. */
     static final int MOST_CHUNKS = 16;
 
+    static final Duration LONGEST = Duration.ofSeconds(10);
+
     private final ChunkCache cache;
-    private final ScheduledExecutorService timer;
-    private final Duration longest;
     private final Semaphore places;
 
     /**
-     * @param longest how long a call may take, whatever its caller thinks
      * @param most calls at a time; who comes when there are so many is told that nothing is here, and goes to the store
      */
-    PeerService(ChunkCache cache, ScheduledExecutorService timer, Duration longest, int most) {
+    PeerService(ChunkCache cache, int most) {
         this.cache = cache;
-        this.timer = timer;
-        this.longest = longest;
         places = new Semaphore(most);
     }
 
     @Override
     public void fetchChunks(FetchChunksRequest request, StreamObserver<FetchedChunk> responses) {
+        Deadline end = Context.current().getDeadline();
         if (request.getChunksCount() > MOST_CHUNKS) {
-            responses.onError(Status.INVALID_ARGUMENT.withDescription("at most " + MOST_CHUNKS + " chunks may be asked for at a time").asRuntimeException());
-            return;
+            refuse(responses, "at most " + MOST_CHUNKS + " chunks may be asked for at a time");
+        } else if (end == null || end.timeRemaining(TimeUnit.MILLISECONDS) > LONGEST.toMillis()) {
+            refuse(responses, "a call must have a deadline, of at most " + LONGEST.toSeconds() + " s");
+        } else {
+            new Answer(request.getChunksList(), (ServerCallStreamObserver<FetchedChunk>) responses).begin();
         }
-        new Answer(request.getChunksList(), (ServerCallStreamObserver<FetchedChunk>) responses).begin();
+    }
+
+    private static void refuse(StreamObserver<FetchedChunk> responses, String why) {
+        responses.onError(Status.INVALID_ARGUMENT.withDescription(why).asRuntimeException());
     }
 
     /** How many more calls would be answered with chunks now. */
@@ -55,12 +59,11 @@ final class PeerService extends NodePeerGrpc.NodePeerImplBase {
         return places.availablePermits();
     }
 
-    /** The answer to one call; all that it says is said under its lock. */
+    /** The answer to one call; gRPC calls it back by one thread at a time. */
     private final class Answer {
         private final List<WantedChunk> wanted;
         private final ServerCallStreamObserver<FetchedChunk> caller;
         private final boolean busy;
-        private final ScheduledFuture<?> end;
         private int next;
         private boolean over;
 
@@ -68,16 +71,15 @@ final class PeerService extends NodePeerGrpc.NodePeerImplBase {
             this.wanted = wanted;
             this.caller = caller;
             busy = !places.tryAcquire();
-            end = timer.schedule(this::late, longest.toMillis(), TimeUnit.MILLISECONDS);
         }
 
-        /** gRPC says that there is room as soon as the call is taken up, and each time that there is room again. */
+        /** It is called back as soon as the call is taken up, and each time that there is room again. */
         void begin() {
             caller.setOnReadyHandler(this::goOn);
-            caller.setOnCancelHandler(this::cancelled);
+            caller.setOnCancelHandler(this::finish);
         }
 
-        private synchronized void goOn() {
+        private void goOn() {
             while (!over && next < wanted.size() && caller.isReady()) {
                 caller.onNext(one(next++));
             }
@@ -100,25 +102,12 @@ final class PeerService extends NodePeerGrpc.NodePeerImplBase {
             return answer.build();
         }
 
-        private synchronized void late() {
-            if (!over) {
-                finish();
-                caller.onError(Status.DEADLINE_EXCEEDED.withDescription("the answer was not taken within " + longest.toSeconds() + " s").asRuntimeException());
-            }
-        }
-
-        private synchronized void cancelled() {
-            if (!over) {
-                finish();
-            }
-        }
-
+        /** Also when the caller is gone, or its time is over. */
         private void finish() {
-            over = true;
-            boolean ignored = end.cancel(false);
-            if (!busy) {
+            if (!over && !busy) {
                 places.release();
             }
+            over = true;
         }
     }
 }
