@@ -86,6 +86,9 @@ class UpIT {
         assertThat(List.of(spec.getInteger("notifySignal"), spec.getString("notifyFile"), spec.getString("notifyGraceMillis"))).containsExactly(28, "/scratch/ferry", "100");
         JsonObject moved = new JsonObject(ferry("migrate", "steps", "-o", "json"));
         assertThat(moved.getString("state")).isEqualTo("SUCCEEDED");
+        if (options.length > 0) {
+            assertThat(moved.encode()).as("of a store over the network chunks go straight from node to node").contains("from peer");
+        }
         JsonObject ofNode = new JsonObject(ferry("drill", "node", moved.getString("targetNode"), "--notice", "60s", "-o", "json"));
         assertThat(ofNode.getJsonArray("jobs").getJsonObject(0).getString("outcome")).as(ofNode.encode()).isEqualTo("WOULD_BE_SAVED");
         assertThat(ferry("drill", "restore", "--sample", "1")).contains("CAN_BE_RESTORED", id);

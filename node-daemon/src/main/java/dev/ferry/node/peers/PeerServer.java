@@ -57,7 +57,7 @@ public final class PeerServer implements AutoCloseable {
         try {
             return Optional.of(listen(config, membership, cache.get()));
         } catch (IOException failed) {
-            LOG.error("peers.listen: can't listen on {}, other nodes get their chunks from the store: {}", config.listen(), failed.toString());
+            LOG.error("peers.listen: can't listen on {}, other nodes get their chunks from the store: {}", config.listen(), rootMessage(failed));
             return Optional.empty();
         }
     }
@@ -90,6 +90,14 @@ public final class PeerServer implements AutoCloseable {
         int colon = text.lastIndexOf(':');
         InetAddress host = InetAddress.getByName(text.substring(0, colon).replaceAll("^\\[|\\]$", "").replace("*", "0.0.0.0"));
         return new InetSocketAddress(host, Integer.parseInt(text.substring(colon + 1)));
+    }
+
+    private static String rootMessage(Throwable failure) {
+        Throwable root = failure;
+        while (root.getCause() != null) {
+            root = root.getCause();
+        }
+        return root.toString();
     }
 
     /** host:port that other nodes are told. */

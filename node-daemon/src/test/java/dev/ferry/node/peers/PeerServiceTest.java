@@ -179,7 +179,7 @@ class PeerServiceTest {
     void whatIsHereComesToWhoAsksForIt() throws Exception {
         List<ChunkPeer.Asked> asked = new ArrayList<>(wanted(image.chunks.subList(0, 3)));
         asked.add(1, new ChunkPeer.Asked(ByteString.copyFrom(new byte[32]), ByteBuffer.allocate(100)));
-        try (ChunkPeer peer = client(server.getPort(), SOON)) {
+        try (ChunkPeer peer = client(server.getPort(), PeerService.LONGEST.dividedBy(2))) {
             BitSet given = peer.fetch(asked);
             assertThat(given.stream().boxed()).containsExactly(0, 2, 3);
             assertThat(asked).allSatisfy(one -> assertThat(one.into().hasRemaining()).isEqualTo(one.into().capacity() == 100));
