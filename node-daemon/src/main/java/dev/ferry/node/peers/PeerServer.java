@@ -12,12 +12,20 @@ import java.util.Optional;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.logging.Level;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** The port at which other nodes ask this one for chunks: TLS with certificates of nodes on both sides, wherever the cluster has TLS. */
 public final class PeerServer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(PeerServer.class);
+    /** Writes a page for each caller who goes away while something is on its way to him, which is no news. Held here, for a logger that nobody holds forgets its level. */
+    private static final java.util.logging.Logger NETTY = java.util.logging.Logger.getLogger("io.grpc.netty.shaded.io.grpc.netty.NettyServerHandler");
+
+    static {
+        NETTY.setLevel(Level.SEVERE);
+    }
+
     /** Who reads the cache, at most at a time. */
     private static final int THREADS = 4;
     private static final int MOST_CALLS = 64;
