@@ -83,6 +83,7 @@ final class ChunkGroup {
         List<ChunkPeer.Asked> asked = missing.stream().map(i -> new ChunkPeer.Asked(neighbours.get(i).name().bytes(), each.get(i).duplicate())).toList();
         try {
             BitSet given = peer.fetch(asked);
+            origins.answered(!given.isEmpty());
             for (int at = given.nextSetBit(0); at >= 0 && at < missing.size(); at = given.nextSetBit(at + 1)) {
                 int i = missing.get(at);
                 prove(i, StoredChunk.Proof.NAME);

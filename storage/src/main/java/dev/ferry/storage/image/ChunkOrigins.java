@@ -3,6 +3,7 @@ package dev.ferry.storage.image;
 import dev.ferry.storage.ChunkPeer;
 import dev.ferry.storage.ImageReader;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -13,7 +14,15 @@ import org.slf4j.LoggerFactory;
 final class ChunkOrigins implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(ChunkOrigins.class);
 
+    /** So many questions in a row for which a peer has nothing: it has forgotten the image, or this part of it. */
+    static final int PATIENCE = 64;
+
+    /** Then only one of so many groups is asked for: each question takes as long as a network's way there and back. */
+    static final int SELDOM = 16;
+
     private final AtomicReference<@Nullable ChunkPeer> peer;
+    private final AtomicInteger inVain = new AtomicInteger();
+    private final AtomicInteger passedOver = new AtomicInteger();
     private final AtomicLong cacheBytes = new AtomicLong();
     private final AtomicLong peerBytes = new AtomicLong();
     private final AtomicLong storeBytes = new AtomicLong();
@@ -30,8 +39,19 @@ final class ChunkOrigins implements AutoCloseable {
         return new ChunkOrigins(Optional.empty());
     }
 
+    /** Who is to be asked for the next group; empty: nobody. */
     Optional<ChunkPeer> peer() {
-        return Optional.ofNullable(peer.get());
+        boolean seldom = inVain.get() >= PATIENCE;
+        return seldom && passedOver.incrementAndGet() % SELDOM != 0 ? Optional.empty() : Optional.ofNullable(peer.get());
+    }
+
+    /** The peer has answered, with chunks or without any. */
+    void answered(boolean gave) {
+        if (gave) {
+            inVain.set(0);
+        } else {
+            inVain.incrementAndGet();
+        }
     }
 
     /** The peer is asked nothing more: who waits for it now goes to the store at once, so that it costs the image one bounded moment and not one for each reader. */

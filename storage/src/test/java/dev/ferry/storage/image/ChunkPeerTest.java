@@ -20,6 +20,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -205,6 +206,20 @@ class ChunkPeerTest {
                     }
                 };
         assertThat(restore(own, Optional.of(silent))).isEqualTo(new ImageReader.Origins(0, 0, BYTES));
+    }
+
+    /** Its cache has had so much since that nothing of the image is left, or nothing of a part of it. */
+    @Test
+    void aPeerThatHasNothingIsAskedSeldom() {
+        try (ChunkOrigins origins = new ChunkOrigins(Optional.of(new PlayedPeer(source)))) {
+            for (int i = 0; i < ChunkOrigins.PATIENCE; i++) {
+                assertThat(origins.peer()).isPresent();
+                origins.answered(false);
+            }
+            assertThat(IntStream.range(0, 10 * ChunkOrigins.SELDOM).filter(i -> origins.peer().isPresent()).count()).isEqualTo(10);
+            origins.answered(true);
+            assertThat(IntStream.range(0, 100).filter(i -> origins.peer().isPresent()).count()).isEqualTo(100);
+        }
     }
 
     /** The same length, other bytes; also a checksum that is right. */
