@@ -19,6 +19,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
@@ -28,7 +29,7 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /** Chunks of an image come from the node's own cache, then from the node that made it, then from the store, whatever is wrong with the first two. */
-@Timeout(60)
+@Timeout(value = 60, threadMode = Timeout.ThreadMode.SEPARATE_THREAD)
 class ChunkPeerTest {
     private static final int WINDOWS = 48;
     private static final int BYTES = WINDOWS * Images.WINDOW_BYTES;
@@ -187,22 +188,22 @@ class ChunkPeerTest {
     /** Whoever else waits for a peer that has failed once would wait for as long again. */
     @Test
     void theFirstWhoWaitsInVainFreesTheOthers() throws Exception {
+        CountDownLatch another = new CountDownLatch(1);
         PlayedPeer silent =
                 new PlayedPeer(source) {
                     @Override
                     void before(int number, List<Asked> chunks) throws IOException {
-                        if (number > 1) {
-                            awaitClose();
-                        }
-                        throw new IOException("nothing came");
-                    }
-
-                    private void awaitClose() throws IOException {
                         try {
-                            closed.await();
+                            if (number == 1) {
+                                another.await();
+                            } else {
+                                another.countDown();
+                                closed.await();
+                            }
                         } catch (InterruptedException interrupted) {
                             throw new IOException(interrupted);
                         }
+                        throw new IOException("nothing came");
                     }
                 };
         assertThat(restore(own, Optional.of(silent))).isEqualTo(new ImageReader.Origins(0, 0, BYTES));
