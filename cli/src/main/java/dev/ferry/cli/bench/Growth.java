@@ -20,7 +20,7 @@ final class Growth {
         FIRST("freeze of a first checkpoint", "criu dump -R to tmpfs"),
         NEXT("freeze of a checkpoint of which nearly all is known", "criu dump -R to tmpfs"),
         OUTAGE("outage of a full migration", "criu dump + restore on tmpfs"),
-        LIVE("outage of a live migration, 1 % written a second", "full migration");
+        LIVE("outage of a live migration, 1 % written a second", "full migration of such a job");
 
         private final String title;
         private final String other;
@@ -113,6 +113,7 @@ final class Growth {
         List<Double> next = new ArrayList<>();
         List<Double> outage = new ArrayList<>();
         List<Double> live = new ArrayList<>();
+        List<Double> notLive = new ArrayList<>();
         List<Double> criuFreeze = new ArrayList<>();
         List<Double> criuMove = new ArrayList<>();
         double memory = 0;
@@ -131,15 +132,21 @@ final class Growth {
                 } finally {
                     ferry.cancel(job);
                 }
-                job = fresh(load, Load.onePercent(load.mebibytes()));
-                try {
-                    live.add(seconds(ferry.migrate(job, true)));
-                } finally {
-                    ferry.cancel(job);
-                }
+                // Both of jobs that have no image yet.
+                live.add(outageOfFresh(load, true));
+                notLive.add(outageOfFresh(load, false));
             }
         }
-        return new Point(load, memory, List.of(figure(Curve.FIRST, first, criuFreeze), figure(Curve.NEXT, next, criuFreeze), figure(Curve.OUTAGE, outage, criuMove), figure(Curve.LIVE, live, outage)));
+        return new Point(load, memory, List.of(figure(Curve.FIRST, first, criuFreeze), figure(Curve.NEXT, next, criuFreeze), figure(Curve.OUTAGE, outage, criuMove), figure(Curve.LIVE, live, notLive)));
+    }
+
+    private double outageOfFresh(Load load, boolean live) throws IOException, InterruptedException {
+        Job job = fresh(load, Load.onePercent(load.mebibytes()));
+        try {
+            return seconds(ferry.migrate(job, live));
+        } finally {
+            ferry.cancel(job);
+        }
     }
 
     /** A job of another seed than all before: nothing of it is in the store. */
