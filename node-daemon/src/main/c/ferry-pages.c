@@ -19,8 +19,8 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -33,11 +33,35 @@
 /* Made at a time: each call of madvise also has all processors do something. */
 #define AT_A_TIME ((uintptr_t) 32 << 20)
 
-/* Criu restores each process in a process of its own with one thread. */
-static int reserved;
-static int allowed;
-static uintptr_t run_end;
-static uintptr_t next;
+/* Private mappings of files that are remembered; a process with more has no huge pages. */
+#define MOST_FILES 64
+/* So often in a row there was no huge page to be had: each try may make the kernel look through much of the machine's memory. */
+#define MOST_FAILURES 4
+
+/* Criu restores each process in a process of its own with one thread, which its parent's begins with all of this as it was there. */
+static struct {
+	pid_t pid;
+	int reserved;
+	int allowed;
+	int failures;
+	int files;
+	struct {
+		uintptr_t begin;
+		uintptr_t end;
+	} file[MOST_FILES];
+	uintptr_t run_end;
+	uintptr_t next;
+} mine;
+
+static void know_process(void)
+{
+	pid_t pid = getpid();
+
+	if (pid != mine.pid) {
+		memset(&mine, 0, sizeof mine);
+		mine.pid = pid;
+	}
+}
 
 struct entry {
 	int32_t pid;
@@ -51,16 +75,18 @@ __attribute__((constructor)) static void open_entries(void)
 {
 	const char *path = getenv("FERRY_HUGE_PAGES");
 	int file = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-	struct stat facts;
+	off_t bytes;
 	void *all;
 
 	if (file < 0)
 		return;
-	if (fstat(file, &facts) == 0 && facts.st_size > 0) {
-		all = mmap(NULL, (size_t) facts.st_size, PROT_READ, MAP_SHARED, file, 0);
+	/* Not fstat: programs of the machine, which criu starts, may have an older C library than this was built with. */
+	bytes = lseek(file, 0, SEEK_END);
+	if (bytes > 0) {
+		all = mmap(NULL, (size_t) bytes, PROT_READ, MAP_SHARED, file, 0);
 		if (all != MAP_FAILED) {
 			entries = all;
-			count = (size_t) facts.st_size / sizeof *entries;
+			count = (size_t) bytes / sizeof *entries;
 		}
 	}
 	close(file);
@@ -70,7 +96,7 @@ __attribute__((constructor)) static void open_entries(void)
 static int32_t begin_of_area(void)
 {
 	for (size_t n = 0; n < count && entries[n].pid != 0; n++) {
-		if (entries[n].pid == getpid())
+		if (entries[n].pid == mine.pid)
 			return entries[n].begin;
 	}
 	return -1;
@@ -99,19 +125,48 @@ static void *reserve(size_t bytes, uintptr_t begin, int flags, int file)
 	return (void *) at;
 }
 
-/* The area is the first that a process reserves whose mappings are in the file. */
+/* The kernel makes no huge pages there for what a process has written, and some kernels fail badly when they are asked to (for one of /dev/zero, mended in Linux 6.12.41). */
+static void know_file(uintptr_t begin, size_t bytes)
+{
+	if (mine.files == MOST_FILES) {
+		mine.allowed = 0;
+		return;
+	}
+	mine.file[mine.files].begin = begin;
+	mine.file[mine.files].end = begin + bytes;
+	mine.files++;
+}
+
+static int is_of_file(uintptr_t at)
+{
+	for (int n = 0; n < mine.files; n++) {
+		if (at >= mine.file[n].begin && at < mine.file[n].end)
+			return 1;
+	}
+	return 0;
+}
+
+/* The area is the first that a process reserves which is in the file of entries; its mappings are put into it one after the other. */
 void *mmap64(void *address, size_t bytes, int protection, int flags, int file, off_t offset)
 {
-	if (!reserved && address == NULL && protection == PROT_NONE && flags == (MAP_PRIVATE | MAP_ANONYMOUS) && bytes >= HUGE_PAGE) {
+	void *at;
+
+	if (bytes < HUGE_PAGE)
+		return map(address, bytes, protection, flags, file, offset);
+	know_process();
+	if (!mine.reserved && address == NULL && protection == PROT_NONE && flags == (MAP_PRIVATE | MAP_ANONYMOUS)) {
 		int32_t begin = begin_of_area();
 
 		if (begin >= 0) {
-			reserved = 1;
-			allowed = 1;
+			mine.reserved = 1;
+			mine.allowed = 1;
 			return reserve((bytes + 4095) & ~(size_t) 4095, (uintptr_t) begin, flags, file);
 		}
 	}
-	return map(address, bytes, protection, flags, file, offset);
+	at = map(address, bytes, protection, flags, file, offset);
+	if (at != MAP_FAILED && mine.allowed && !(flags & MAP_ANONYMOUS))
+		know_file((uintptr_t) at, bytes);
+	return at;
 }
 
 static void make_huge(uintptr_t from, uintptr_t end)
@@ -121,9 +176,11 @@ static void make_huge(uintptr_t from, uintptr_t end)
 
 		*byte = *byte;
 	}
-	/* EINVAL: this kernel or this process has none. All else (no free huge page now, a full control group) may pass. */
-	if (madvise((void *) from, end - from, MADV_COLLAPSE) && errno == EINVAL)
-		allowed = 0;
+	if (madvise((void *) from, end - from, MADV_COLLAPSE) == 0)
+		mine.failures = 0;
+	else if (errno == EINVAL || ++mine.failures == MOST_FAILURES)
+		/* EINVAL: this kernel or this process has none. */
+		mine.allowed = 0;
 }
 
 /* Makes what lies in a run before its end, if what is read next has come to where nothing was made yet. */
@@ -132,25 +189,27 @@ static void prepare(uintptr_t from, uintptr_t end)
 	uintptr_t whole = end & ~(HUGE_PAGE - 1);
 	uintptr_t first = (from + HUGE_PAGE - 1) & ~(HUGE_PAGE - 1);
 
-	if (end != run_end || next < first) {
-		run_end = end;
-		next = first;
+	if (end != mine.run_end || mine.next < first) {
+		mine.run_end = end;
+		mine.next = first;
 	}
 	/* A read takes no more than 1 MiB, which is what the pipe holds, so it ends before the next huge page but one. */
-	if (next < from + HUGE_PAGE && next < whole) {
-		uintptr_t until = whole - next < AT_A_TIME ? whole : next + AT_A_TIME;
+	if (mine.next < from + HUGE_PAGE && mine.next < whole) {
+		uintptr_t until = whole - mine.next < AT_A_TIME ? whole : mine.next + AT_A_TIME;
 
-		make_huge(next, until);
-		next = until;
+		make_huge(mine.next, until);
+		mine.next = until;
 	}
 }
 
 ssize_t read(int file, void *into, size_t bytes)
 {
-	if (allowed && bytes >= HUGE_PAGE) {
+	if (mine.allowed && bytes >= HUGE_PAGE) {
 		int before = errno;
 
-		prepare((uintptr_t) into, (uintptr_t) into + bytes);
+		know_process();
+		if (mine.allowed && !is_of_file((uintptr_t) into))
+			prepare((uintptr_t) into, (uintptr_t) into + bytes);
 		errno = before;
 	}
 	return syscall(SYS_read, file, into, bytes);

@@ -1,8 +1,9 @@
 package dev.ferry.node.criu;
 
+import com.google.protobuf.CodedInputStream;
+import com.google.protobuf.WireFormat;
 import dev.ferry.node.posix.Posix;
 import dev.ferry.node.sandbox.NativeHelper;
-import dev.ferry.storage.look.CriuFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -11,10 +12,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Has criu fill huge pages at a restore where a job's memory fills them whole. Making memory of 4 KiB a page is most of what a restore of a large job does; {@code ferry-pages.c}, which is loaded
@@ -23,8 +25,9 @@ import java.util.OptionalLong;
  */
 final class HugePages {
     /** Larger files of criu's are passed on unread. */
-    static final int MOST_BYTES = 64 << 20;
+    static final int MOST_BYTES = 8 << 20;
 
+    private static final Logger LOG = LoggerFactory.getLogger(HugePages.class);
     private static final Path ENABLED = Path.of("/sys/kernel/mm/transparent_hugepage/enabled");
     private static final String LIBRARY = "libferry-pages.so";
     private static final String PROCESSES = "huge-pages";
@@ -38,18 +41,9 @@ final class HugePages {
     private static final long BYTES = 2 << 20;
     private static final long PAGE = 4096;
 
-    // Numbers of images/mm.proto, images/vma.proto and include/image.h.
-    private static final int VMAS = 14;
-    private static final int HUGE_DISABLED = 17;
-    private static final int START = 1;
-    private static final int END = 2;
-    private static final int STATUS = 7;
-    private static final int ADVICE = 9;
-    private static final int REGULAR = 1;
-    private static final int FILE_PRIVATE = 1 << 6;
-    private static final int ANON_PRIVATE = 1 << 9;
-    private static final int AIO_RING = 1 << 13;
-    private static final long NO_HUGE_PAGE = 1 << 15;
+    // Of images/mm.proto.
+    private static final int VMA = 14 << 3 | WireFormat.WIRETYPE_LENGTH_DELIMITED;
+    private static final int HUGE_DISABLED = 17 << 3 | WireFormat.WIRETYPE_VARINT;
 
     private final Path library;
     private final Path processes;
@@ -65,14 +59,19 @@ final class HugePages {
      *
      * @return empty: there are none on this machine
      */
-    static Optional<HugePages> in(Path runFolder) throws IOException {
-        if (!areWanted(Posix.readSmall(ENABLED).orElse("[never]"))) {
+    static Optional<HugePages> in(Path runFolder) {
+        HugePages pages = new HugePages(runFolder.resolve(LIBRARY), runFolder.resolve(PROCESSES));
+        try {
+            if (!areWanted(Posix.readSmall(ENABLED).orElse("[never]"))) {
+                return Optional.empty();
+            }
+            NativeHelper.installPages(pages.library);
+            Files.write(pages.processes, new byte[MOST_PROCESSES * ENTRY]);
+            return Optional.of(pages);
+        } catch (IOException failed) {
+            LOG.warn("a restore does without huge pages: {}", failed.toString());
             return Optional.empty();
         }
-        HugePages pages = new HugePages(runFolder.resolve(LIBRARY), runFolder.resolve(PROCESSES));
-        NativeHelper.installPages(pages.library);
-        Files.write(pages.processes, new byte[MOST_PROCESSES * ENTRY]);
-        return Optional.of(pages);
     }
 
     /**
@@ -93,11 +92,11 @@ final class HugePages {
     }
 
     /** Sees a file before criu does, and gives what criu gets. */
-    byte[] pass(String file, byte[] content) throws IOException {
+    byte[] pass(String file, byte[] content) {
         if (!file.startsWith(MAPPINGS)) {
             return PagemapRuns.joined(content);
         }
-        OptionalLong begin = begin(file, content);
+        OptionalLong begin = begin(content);
         if (begin.isPresent()) {
             String process = file.substring(MAPPINGS.length(), file.length() - SUFFIX.length());
             add(Integer.parseInt(process), (int) begin.getAsLong());
@@ -106,22 +105,24 @@ final class HugePages {
     }
 
     /** Several processes may be asked for at a time. */
-    private synchronized void add(int process, int begin) throws IOException {
+    private synchronized void add(int process, int begin) {
         if (count == MOST_PROCESSES) {
             return;
         }
         try (FileChannel file = FileChannel.open(processes, StandardOpenOption.WRITE)) {
             ByteBuffer entry = ByteBuffer.allocate(ENTRY).order(ByteOrder.nativeOrder()).putInt(process).putInt(begin).flip();
             file.write(entry, (long) count * ENTRY);
+            count++;
+        } catch (IOException failed) {
+            LOG.warn("process {} is restored without huge pages: {}", process, failed.toString());
         }
-        count++;
     }
 
     /** Empty also if the file is not what is expected: then criu says what is wrong. */
-    private static OptionalLong begin(String file, byte[] content) {
+    private static OptionalLong begin(byte[] content) {
         try {
-            return beginOfArea(CriuFile.parse(file, content).entries().getFirst());
-        } catch (RuntimeException unexpected) {
+            return beginOfArea(content);
+        } catch (IOException | RuntimeException unexpected) {
             return OptionalLong.empty();
         }
     }
@@ -130,25 +131,38 @@ final class HugePages {
      * Where, modulo the size of a huge page, the area must begin into which criu reads a process's private mappings, one behind the other, so that most of its memory can be moved to its place
      * in huge pages.
      *
-     * @param process one entry of a file mm-PID.img
+     * @param file a file mm-PID.img: two magic numbers, then a message and before it its length, 4 bytes each
      * @return empty: there is no memory for huge pages, or the process wants none
+     * @throws IOException when the message is none
      */
-    static OptionalLong beginOfArea(CriuFile.Entry process) {
-        if (process.number(HUGE_DISABLED) != 0) {
-            return OptionalLong.empty();
-        }
+    static OptionalLong beginOfArea(byte[] file) throws IOException {
+        int length = ByteBuffer.wrap(file).order(ByteOrder.LITTLE_ENDIAN).getInt(2 * Integer.BYTES);
+        // Of mappings there may be tens of thousands: each is read where it lies.
+        CodedInputStream process = CodedInputStream.newInstance(file, 3 * Integer.BYTES, length);
         Map<Long, Long> bytesByBegin = new HashMap<>();
+        boolean wantsNone = false;
         long before = 0;
-        for (CriuFile.Entry mapping : privateMappings(process)) {
-            long length = mapping.number(END) - mapping.number(START);
-            long whole = wholePages(mapping);
-            if (whole > 0 && (mapping.number(STATUS) & ANON_PRIVATE) != 0) {
-                if ((mapping.number(ADVICE) & NO_HUGE_PAGE) != 0) {
-                    return OptionalLong.empty();
+        for (int tag = process.readTag(); tag != 0; tag = process.readTag()) {
+            if (tag == HUGE_DISABLED) {
+                wantsNone |= process.readBool();
+            } else if (tag == VMA) {
+                int outer = process.pushLimit(process.readRawVarint32());
+                Mapping mapping = Mapping.read(process);
+                process.popLimit(outer);
+                if (mapping.isPrivate()) {
+                    long whole = mapping.wholePages();
+                    wantsNone |= whole > 0 && mapping.wantsNone();
+                    if (whole > 0) {
+                        bytesByBegin.merge(Math.floorMod(mapping.start - before, BYTES), whole, Long::sum);
+                    }
+                    before += mapping.end - mapping.start;
                 }
-                bytesByBegin.merge(Math.floorMod(mapping.number(START) - before, BYTES), whole, Long::sum);
+            } else {
+                process.skipField(tag);
             }
-            before += length;
+        }
+        if (wantsNone) {
+            return OptionalLong.empty();
         }
         return bytesByBegin.entrySet().stream()
                 .filter(begin -> begin.getKey() % PAGE == 0)
@@ -157,20 +171,41 @@ final class HugePages {
                 .orElse(OptionalLong.empty());
     }
 
-    /** Those that criu reads into its area. Addresses of the kernel's own half are negative numbers here. */
-    private static List<CriuFile.Entry> privateMappings(CriuFile.Entry process) {
-        return process.messages(VMAS).stream()
-                .filter(mapping -> mapping.number(END) > 0)
-                .filter(mapping -> {
-                    long status = mapping.number(STATUS);
-                    return ((status & REGULAR) != 0 && (status & (FILE_PRIVATE | ANON_PRIVATE)) != 0) || (status & AIO_RING) != 0;
-                })
-                .toList();
-    }
+    /** What is asked of one mapping; numbers are those of images/vma.proto and include/image.h. Addresses of the kernel's own half are negative. */
+    private record Mapping(long start, long end, long status, long advice) {
+        private static final int REGULAR = 1;
+        private static final int FILE_PRIVATE = 1 << 6;
+        private static final int ANON_PRIVATE = 1 << 9;
+        private static final int AIO_RING = 1 << 13;
+        private static final long NO_HUGE_PAGE = 1 << 15;
 
-    private static long wholePages(CriuFile.Entry mapping) {
-        long first = Math.ceilDiv(mapping.number(START), BYTES);
-        long last = Math.floorDiv(mapping.number(END), BYTES);
-        return Math.max(0, last - first) * BYTES;
+        static Mapping read(CodedInputStream from) throws IOException {
+            long[] numbers = new long[10];
+            for (int tag = from.readTag(); tag != 0; tag = from.readTag()) {
+                int field = WireFormat.getTagFieldNumber(tag);
+                if (field < numbers.length && WireFormat.getTagWireType(tag) == WireFormat.WIRETYPE_VARINT) {
+                    numbers[field] = from.readRawVarint64();
+                } else {
+                    from.skipField(tag);
+                }
+            }
+            return new Mapping(numbers[1], numbers[2], numbers[7], numbers[9]);
+        }
+
+        /** Whether criu reads it into its area. */
+        boolean isPrivate() {
+            boolean regular = (status & REGULAR) != 0 && (status & (FILE_PRIVATE | ANON_PRIVATE)) != 0;
+            return end > 0 && (regular || (status & AIO_RING) != 0);
+        }
+
+        /** Bytes of memory of no file that may be huge pages. */
+        long wholePages() {
+            long pages = Math.floorDiv(end, BYTES) - Math.ceilDiv(start, BYTES);
+            return (status & ANON_PRIVATE) == 0 ? 0 : Math.max(0, pages) * BYTES;
+        }
+
+        boolean wantsNone() {
+            return (advice & NO_HUGE_PAGE) != 0;
+        }
     }
 }

@@ -18,6 +18,7 @@ import java.util.concurrent.atomic.AtomicLong;
 /** Gives CRIU an image's files as it asks for them, in any order, more than once, all at a time. */
 final class ServeSession extends StreamerSession {
     private static final int PIPE_BYTES = 1 << 20;
+    private static final int PIECE_BYTES = 256 << 10;
 
     private final ImageReader image;
     private final Map<String, byte[]> instead;
@@ -78,7 +79,10 @@ final class ServeSession extends StreamerSession {
     private void feed(int pipe, byte[] content) throws PosixException {
         try {
             bytes.addAndGet(content.length);
-            Posix.write(pipe, ByteBuffer.allocateDirect(content.length).put(content).flip());
+            ByteBuffer piece = ByteBuffer.allocateDirect(Math.min(content.length, PIECE_BYTES));
+            for (int at = 0; at < content.length; at += piece.capacity()) {
+                Posix.write(pipe, piece.clear().put(content, at, Math.min(piece.capacity(), content.length - at)).flip());
+            }
         } catch (PosixException closed) {
             if (!closed.brokenPipe()) {
                 throw closed;

@@ -8,6 +8,9 @@ import dev.ferry.node.sandbox.JobProcess;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Assumptions;
@@ -60,6 +63,34 @@ class HugePagesIT {
         job.kill(life.cgroup(), TestingSandbox.SOON);
     }
 
+    /** Each process is restored by a process of criu's that its parent's has made. */
+    @Test
+    void eachProcessOfAFamilyGetsItsOwnAndWhoWantsNoneGetsNone() throws Exception {
+        boolean has = Files.exists(ENABLED) && HugePages.areWanted(Files.readString(ENABLED));
+        Assumptions.assumeTrue(has, "this kernel has no huge pages, or they are switched off");
+        Life life = sandboxes.prepare(sandboxes.python("pieces.py", "family"), "life-0");
+        JobProcess job = sandboxes.start(life);
+        awaitSteps(life, 2);
+        TestingImage image = new TestingImage();
+        life.cgroup().freeze(TestingSandbox.SOON);
+        TestingSandbox.dump(criu, "dump", job, life, image);
+        Life next = sandboxes.copy(life, "life-1");
+        job.kill(life.cgroup(), TestingSandbox.SOON);
+        job = TestingSandbox.restore(criu, "restore", next, image);
+        List<Long> huge = new ArrayList<>();
+        for (int pid : next.cgroup().processes()) {
+            huge.add(ofProcess(pid, "smaps_rollup", "AnonHugePages:"));
+        }
+        Collections.sort(huge);
+        // ferry-init, who wants none, the parent, the child.
+        assertThat(huge).hasSize(4);
+        assertThat(huge.subList(0, 2)).containsOnly(0L);
+        assertThat(huge.get(2)).isBetween(3 * (2L << 20), 8L << 20);
+        assertThat(huge.get(3)).isGreaterThanOrEqualTo(28 * (2L << 20));
+        awaitSteps(next, TestingSandbox.log(next).size() + 2);
+        job.kill(next.cgroup(), TestingSandbox.SOON);
+    }
+
     /** Of the whole machine: tests run one after the other. */
     private static long hugePagesMade() throws IOException {
         try (Stream<String> lines = Files.lines(Path.of("/proc/vmstat"))) {
@@ -79,11 +110,15 @@ class HugePagesIT {
     private static long sum(Life life, String file, String field) throws IOException {
         long bytes = 0;
         for (int pid : life.cgroup().processes()) {
-            try (Stream<String> lines = Files.lines(Path.of("/proc/" + pid + "/" + file))) {
-                bytes += lines.filter(line -> line.startsWith(field)).mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10).sum();
-            }
+            bytes += ofProcess(pid, file, field);
         }
         return bytes;
+    }
+
+    private static long ofProcess(int pid, String file, String field) throws IOException {
+        try (Stream<String> lines = Files.lines(Path.of("/proc/" + pid + "/" + file))) {
+            return lines.filter(line -> line.startsWith(field)).mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10).sum();
+        }
     }
 
     private static void awaitSteps(Life life, int steps) {

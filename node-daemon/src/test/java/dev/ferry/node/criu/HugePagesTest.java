@@ -2,8 +2,11 @@ package dev.ferry.node.criu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.google.protobuf.ByteString;
 import com.google.protobuf.UnknownFieldSet;
 import dev.ferry.storage.look.CriuFile;
+import java.util.List;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 
 class HugePagesTest {
@@ -23,7 +26,7 @@ class HugePagesTest {
 
     /** Before the great mapping lie 3 pages of a file and 5 of the process's own; shared memory and the kernel's page are not read into the area. */
     @Test
-    void theAreaBeginsSoThatMostMemoryIsMovedByTwoMebibytes() {
+    void theAreaBeginsSoThatMostMemoryIsMovedByTwoMebibytes() throws Exception {
         CriuFile.Entry process =
                 process(
                         mapping(0x400000, 0x403000, REGULAR | FILE_PRIVATE, 0),
@@ -32,24 +35,28 @@ class HugePagesTest {
                         mapping(0x7f0000001000L, 0x7f0000001000L + 64 * MIB, REGULAR | ANON_PRIVATE, 0),
                         mapping(0x7f1000000000L, 0x7f1000000000L + 8 * MIB, REGULAR | ANON_PRIVATE, 0),
                         mapping(0xffffffffff600000L, 0xffffffffff601000L, REGULAR | ANON_PRIVATE, 0));
-        assertThat(HugePages.beginOfArea(process)).hasValue(Math.floorMod(0x1000 - 0x8000, 2 * MIB));
+        assertThat(begin(process)).hasValue(Math.floorMod(0x1000 - 0x8000, 2 * MIB));
     }
 
     @Test
-    void aProcessWithoutLargeMemoryHasNone() {
-        assertThat(HugePages.beginOfArea(process())).isEmpty();
+    void aProcessWithoutLargeMemoryHasNone() throws Exception {
+        assertThat(begin(process())).isEmpty();
         // 3 MiB, of which no aligned 2 MiB are a part.
-        assertThat(HugePages.beginOfArea(process(mapping(MIB, 4 * MIB - 0x1000, REGULAR | ANON_PRIVATE, 0)))).isEmpty();
-        assertThat(HugePages.beginOfArea(process(mapping(0, 64 * MIB, REGULAR | FILE_PRIVATE, 0)))).isEmpty();
+        assertThat(begin(process(mapping(MIB, 4 * MIB - 0x1000, REGULAR | ANON_PRIVATE, 0)))).isEmpty();
+        assertThat(begin(process(mapping(0, 64 * MIB, REGULAR | FILE_PRIVATE, 0)))).isEmpty();
     }
 
     @Test
-    void aProcessThatAskedForNoneHasNone() {
+    void aProcessThatAskedForNoneHasNone() throws Exception {
         CriuFile.Entry large = mapping(64 * MIB, 128 * MIB, REGULAR | ANON_PRIVATE, 0);
-        assertThat(HugePages.beginOfArea(process(large))).isPresent();
-        assertThat(HugePages.beginOfArea(process(large, mapping(256 * MIB, 260 * MIB, REGULAR | ANON_PRIVATE, NO_HUGE_PAGE)))).isEmpty();
+        assertThat(begin(process(large))).isPresent();
+        assertThat(begin(process(large, mapping(256 * MIB, 260 * MIB, REGULAR | ANON_PRIVATE, NO_HUGE_PAGE)))).isEmpty();
         UnknownFieldSet switchedOff = process(large).fields().toBuilder().addField(17, number(1)).build();
-        assertThat(HugePages.beginOfArea(new CriuFile.Entry(switchedOff))).isEmpty();
+        assertThat(begin(new CriuFile.Entry(switchedOff))).isEmpty();
+    }
+
+    private static OptionalLong begin(CriuFile.Entry process) throws Exception {
+        return HugePages.beginOfArea(new CriuFile(ByteString.copyFrom(new byte[8]), List.of(process)).content());
     }
 
     private static CriuFile.Entry process(CriuFile.Entry... mappings) {
