@@ -99,7 +99,7 @@ public final class JobRegistry implements AutoCloseable {
         return agent;
     }
 
-    /** An agent leaves; an order for its job that comes meanwhile waits for that and finds none. */
+    /** An agent leaves; an order for its job that comes meanwhile is not taken, waits for that and finds none. */
     private boolean forget(JobAgent leaving) {
         AtomicBoolean left = new AtomicBoolean();
         JobAgent unused =
@@ -166,7 +166,8 @@ public final class JobRegistry implements AutoCloseable {
             return;
         }
         if (!agents.computeIfAbsent(id, job -> agent(job, Journal.create(folder.resolve(job), job))).submit(command, stream)) {
-            // Its agent has left between the two: there is none by now.
+            // Its agent is leaving. This waits until it has; to look for it does not wait.
+            JobAgent unused = agents.compute(id, (job, leaving) -> leaving);
             submit(command, stream);
         }
     }
