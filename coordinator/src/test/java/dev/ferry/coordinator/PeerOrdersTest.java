@@ -21,6 +21,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Which node an order names as the one to ask for chunks. */
 class PeerOrdersTest {
@@ -70,6 +72,17 @@ class PeerOrdersTest {
         assertThat(last(second, Command.ActionCase.RESTORE).getRestore().getPeer()).isEqualTo(at("node-1", "10.0.0.1:7071"));
         migrate(job, false);
         assertThat(last(first, Command.ActionCase.RESTORE).getRestore().hasPeer()).as("node-2 has told no address").isFalse();
+    }
+
+    /** By a node that was taken over. */
+    @ParameterizedTest
+    @ValueSource(strings = {"nowhere", "10.0.0.1:7071\nWARN all is well", "10.0.0.1:port", ":7071", "LONG"})
+    void whatIsNoAddressIsToldToNobody(String told) {
+        scene.add(new FakeNode("node-1").peerAt(told.equals("LONG") ? "a".repeat(1 << 20) + ":7071" : told), "node-1");
+        Job job = run();
+        FakeNode second = scene.add("node-2");
+        migrate(job, false);
+        assertThat(last(second, Command.ActionCase.RESTORE).getRestore().hasPeer()).isFalse();
     }
 
     /** It is not asked for what it has itself. */

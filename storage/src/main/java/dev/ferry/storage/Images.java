@@ -153,7 +153,13 @@ public final class Images {
      * @param peer is asked before the store, and closed with this
      */
     public Prefetched prefetch(String image, Optional<ChunkPeer> peer) {
-        Optional<Manifest> there = fetcher.isKept() ? preCopy(image) : Optional.empty();
+        Optional<Manifest> there;
+        try {
+            there = fetcher.isKept() ? preCopy(image) : Optional.empty();
+        } catch (RuntimeException | Error none) {
+            peer.ifPresent(ChunkPeer::close);
+            throw none;
+        }
         // One that there is nothing to read for is closed all the same.
         try (StoredImageReader reader = new StoredImageReader(there.orElse(Manifest.getDefaultInstance()), fetcher, peer)) {
             return new Prefetched(reader.fill(), reader.origins());

@@ -7,12 +7,17 @@ import dev.ferry.proto.v1.Hello;
 import dev.ferry.proto.v1.ToNode;
 import dev.ferry.proto.v1.Welcome;
 import java.time.Duration;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /** One open stream to a node's daemon, after its Hello. Safe for threads. */
 final class NodeSession {
     private static final Logger LOG = LoggerFactory.getLogger(NodeSession.class);
+
+    /** It is told to other nodes, in their orders: so not whatever a node that was taken over may say. */
+    private static final Pattern ADDRESS = Pattern.compile("[\\p{Graph}]+:\\d{1,5}");
+    private static final int LONGEST_ADDRESS = 300;
 
     private final String node;
     private final String peerAddress;
@@ -25,7 +30,8 @@ final class NodeSession {
 
     NodeSession(Hello hello, NodeLine line, Clock clock) {
         node = hello.getNode();
-        peerAddress = hello.getPeerAddress();
+        String told = hello.getPeerAddress();
+        peerAddress = told.length() <= LONGEST_ADDRESS && ADDRESS.matcher(told).matches() ? told : "";
         this.line = line;
         this.clock = clock;
         lastHeardNanos = clock.nanos();

@@ -30,6 +30,8 @@ public final class Membership {
     private static final String IDENTITY = "node.pem";
     private static final String AUTHORITY = "ca.pem";
     private static final int MOST_MESSAGE = 64 << 20;
+    /** Who takes up a session again shows no certificate. */
+    private static final long PEER_SESSION_SECONDS = 15 * 60;
 
     private final Path folder;
     private final X509Certificate authority;
@@ -92,7 +94,7 @@ public final class Membership {
 
     /** For a server that other nodes call: who has no node's certificate of the authority is not let in. */
     public SslContext toPeers() {
-        return built(GrpcSslContexts.configure(SslContextBuilder.forServer(identity), SslProvider.JDK).trustManager(new NodeTrust(authority, Optional.empty())).clientAuth(ClientAuth.REQUIRE));
+        return built(GrpcSslContexts.configure(SslContextBuilder.forServer(identity), SslProvider.JDK).trustManager(new NodeTrust(authority, Optional.empty())).sessionTimeout(PEER_SESSION_SECONDS).clientAuth(ClientAuth.REQUIRE));
     }
 
     /** For a channel to another node, which must show its own certificate; a host name is not compared. */

@@ -77,6 +77,8 @@ final class PeerService extends NodePeerGrpc.NodePeerImplBase {
         void begin() {
             caller.setOnReadyHandler(this::goOn);
             caller.setOnCancelHandler(this::finish);
+            // An error of ours ends the call without any cancelling.
+            caller.setOnCloseHandler(this::finish);
         }
 
         private void goOn() {

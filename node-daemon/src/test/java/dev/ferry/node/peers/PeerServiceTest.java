@@ -61,7 +61,8 @@ class PeerServiceTest {
         image = new CachedImage(folder);
         service = new PeerService(image.cache, MOST_CALLS);
         server = NettyServerBuilder.forAddress(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0)).addService(service).intercept(counting()).build().start();
-        channel = NettyChannelBuilder.forAddress("127.0.0.1", server.getPort()).usePlaintext().build();
+        // How much may lie on the caller's side is his own affair, and grows by itself unless it is set.
+        channel = NettyChannelBuilder.forAddress("127.0.0.1", server.getPort()).flowControlWindow(NettyChannelBuilder.DEFAULT_FLOW_CONTROL_WINDOW).usePlaintext().build();
     }
 
     @AfterEach

@@ -82,8 +82,9 @@ final class ChunkGroup {
         List<Integer> missing = IntStream.range(0, plain.length).filter(i -> !there.get(i)).boxed().toList();
         List<ChunkPeer.Asked> asked = missing.stream().map(i -> new ChunkPeer.Asked(neighbours.get(i).name().bytes(), each.get(i).duplicate())).toList();
         try {
+            long begin = System.nanoTime();
             BitSet given = peer.fetch(asked);
-            origins.answered(!given.isEmpty());
+            origins.answered(peer, !given.isEmpty(), System.nanoTime() - begin);
             for (int at = given.nextSetBit(0); at >= 0 && at < missing.size(); at = given.nextSetBit(at + 1)) {
                 int i = missing.get(at);
                 prove(i, StoredChunk.Proof.NAME);

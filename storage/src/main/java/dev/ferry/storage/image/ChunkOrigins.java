@@ -2,6 +2,7 @@ package dev.ferry.storage.image;
 
 import dev.ferry.storage.ChunkPeer;
 import dev.ferry.storage.ImageReader;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -17,12 +18,19 @@ final class ChunkOrigins implements AutoCloseable {
     /** So many questions in a row for which a peer has nothing: it has forgotten the image, or this part of it. */
     static final int PATIENCE = 64;
 
+    /** What an answer may take; for about a megabyte no store that is worth asking needs more. */
+    static final Duration USUAL = Duration.ofMillis(200);
+
+    /** What all answers together may take beyond that: a peer that is slow each time would cost more than its chunks are worth. */
+    static final Duration MOST_LATE = Duration.ofSeconds(2);
+
     /** Then only one of so many groups is asked for: each question takes as long as a network's way there and back. */
     static final int SELDOM = 16;
 
     private final AtomicReference<@Nullable ChunkPeer> peer;
     private final AtomicInteger inVain = new AtomicInteger();
     private final AtomicInteger passedOver = new AtomicInteger();
+    private final AtomicLong lateNanos = new AtomicLong();
     private final AtomicLong cacheBytes = new AtomicLong();
     private final AtomicLong peerBytes = new AtomicLong();
     private final AtomicLong storeBytes = new AtomicLong();
@@ -45,8 +53,16 @@ final class ChunkOrigins implements AutoCloseable {
         return seldom && passedOver.incrementAndGet() % SELDOM != 0 ? Optional.empty() : Optional.ofNullable(peer.get());
     }
 
-    /** The peer has answered, with chunks or without any. */
-    void answered(boolean gave) {
+    /**
+     * A peer has answered, with chunks or without any.
+     *
+     * @param nanos how long it took
+     */
+    void answered(ChunkPeer asked, boolean gave, long nanos) {
+        long late = lateNanos.addAndGet(Math.max(0, nanos - USUAL.toNanos()));
+        if (late > MOST_LATE.toNanos()) {
+            giveUp(asked, "its answers take too long");
+        }
         if (gave) {
             inVain.set(0);
         } else {

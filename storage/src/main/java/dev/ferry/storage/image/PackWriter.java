@@ -30,7 +30,7 @@ final class PackWriter {
     /** What the threads that send are called. */
     static final String THREADS = "upload";
     private static final int UPLOADS = 3;
-    /** A disk that takes longer for what lies in a pack would hold up the image. */
+    /** A disk that takes longer for what lies in a pack holds up the image, and perhaps a frozen job: for this long, once. */
     private static final Duration SLOW = Duration.ofSeconds(1);
     private static final Logger LOG = LoggerFactory.getLogger(PackWriter.class);
 
@@ -53,6 +53,7 @@ final class PackWriter {
     private List<Packed> content = new ArrayList<>();
     /** How many bytes the cache may still get: with more of one image the first of them would go again. */
     private long keeps;
+    private volatile boolean cacheIsSlow;
     private int count;
     private boolean givenUp;
 
@@ -177,19 +178,27 @@ final class PackWriter {
     /** Here and not by those who fill packs: they are what a frozen job waits for, and these threads wait for the store most of the time. */
     private void keep(byte[] pack, List<Packed> chunks) {
         long begin = System.nanoTime();
+        boolean slow = false;
         try {
-            cache.ifPresent(there -> chunks.forEach(chunk -> there.put(chunk.name(), ByteBuffer.wrap(pack, chunk.offset(), chunk.length()))));
+            for (Packed chunk : chunks) {
+                slow = System.nanoTime() - begin > SLOW.toNanos();
+                if (slow || cacheIsSlow) {
+                    break;
+                }
+                cache.ifPresent(there -> there.put(chunk.name(), ByteBuffer.wrap(pack, chunk.offset(), chunk.length())));
+            }
         } catch (RuntimeException | Error failed) {
             // No image is worse for it.
             LOG.warn("chunks of image {} are not kept in this node's cache", image, failed);
         }
-        if (System.nanoTime() - begin > SLOW.toNanos()) {
+        if (slow) {
             LOG.warn("the disk of this node's cache is slow: it keeps no more chunks of image {}", image);
             keepNoMore();
         }
     }
 
     private synchronized void keepNoMore() {
+        cacheIsSlow = true;
         keeps = 0;
     }
 

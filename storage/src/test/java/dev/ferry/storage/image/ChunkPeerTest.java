@@ -212,14 +212,34 @@ class ChunkPeerTest {
     /** Its cache has had so much since that nothing of the image is left, or nothing of a part of it. */
     @Test
     void aPeerThatHasNothingIsAskedSeldom() {
-        try (ChunkOrigins origins = new ChunkOrigins(Optional.of(new PlayedPeer(source)))) {
+        PlayedPeer peer = new PlayedPeer(source);
+        try (ChunkOrigins origins = new ChunkOrigins(Optional.of(peer))) {
             for (int i = 0; i < ChunkOrigins.PATIENCE; i++) {
                 assertThat(origins.peer()).isPresent();
-                origins.answered(false);
+                origins.answered(peer, false, 0);
             }
             assertThat(IntStream.range(0, 10 * ChunkOrigins.SELDOM).filter(i -> origins.peer().isPresent()).count()).isEqualTo(10);
-            origins.answered(true);
+            origins.answered(peer, true, 0);
             assertThat(IntStream.range(0, 100).filter(i -> origins.peer().isPresent()).count()).isEqualTo(100);
+        }
+    }
+
+    /** Each of its answers comes in time, and all together would take longer than a restore may. */
+    @Test
+    void aPeerThatIsSlowEachTimeIsGivenUp() {
+        PlayedPeer peer = new PlayedPeer(source);
+        try (ChunkOrigins origins = new ChunkOrigins(Optional.of(peer))) {
+            for (int i = 0; i < 10_000; i++) {
+                origins.answered(peer, true, ChunkOrigins.USUAL.toNanos());
+            }
+            long slow = ChunkOrigins.USUAL.plus(ChunkOrigins.MOST_LATE.dividedBy(4)).toNanos();
+            for (int i = 0; i < 4; i++) {
+                origins.answered(peer, i % 2 == 0, slow);
+                assertThat(origins.peer()).isPresent();
+            }
+            origins.answered(peer, true, slow);
+            assertThat(origins.peer()).isEmpty();
+            assertThat(peer.closed.getCount()).isZero();
         }
     }
 
