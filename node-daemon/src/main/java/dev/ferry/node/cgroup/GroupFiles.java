@@ -16,8 +16,8 @@ import java.util.stream.Stream;
 /** Files of control groups, any of which may vanish between two looks: a group is gone as soon as somebody removes it. */
 final class GroupFiles {
     private static final long LOOK_NANOS = 500_000;
-    /** So often a file is removed between open and read at most, and is there again. */
-    private static final int LOOKS = 3;
+    /** So often a file is removed between open and read at most, and is there again: groups that come and go all the time did it four times running. */
+    private static final int LOOKS = 100;
 
     private GroupFiles() {}
 

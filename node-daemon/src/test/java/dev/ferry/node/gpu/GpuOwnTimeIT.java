@@ -27,7 +27,10 @@ class GpuOwnTimeIT {
     private static final int ROUNDS = Integer.getInteger("ferry.gpu.rounds", 15);
     /** Where others use the processors it may take long until one is not waited for. */
     private static final int MOST_ROUNDS = 4 * ROUNDS;
-    private static final double MOST_MILLIS = 20;
+    /** What it shall be, and is on most machines. */
+    private static final double AIM_MILLIS = 20;
+    /** No machine is as slow as that: then something waits that need not, for a look at intervals or for one call after another. */
+    private static final double MOST_MILLIS = 100;
     private static final Set<String> PHASES = Set.of("gpu look", "gpu lock", "gpu checkpoint", "gpu restore");
 
     private static final Set<String> TOGETHER = Set.of("lock", "state", "thread");
@@ -65,7 +68,7 @@ class GpuOwnTimeIT {
             node.gpu.driver().onAnswer(this::note);
             List<Double> parks = new ArrayList<>();
             List<Double> unparks = new ArrayList<>();
-            for (int round = 0; round < ROUNDS || round < MOST_ROUNDS && (least(parks) > MOST_MILLIS || least(unparks) > MOST_MILLIS); round++) {
+            for (int round = 0; round < ROUNDS || round < MOST_ROUNDS && (least(parks) > AIM_MILLIS || least(unparks) > AIM_MILLIS); round++) {
                 double before = driver("");
                 double parked = phases(node.succeed(job.park()));
                 double inPark = driver("");
