@@ -137,8 +137,8 @@ final class Scene implements AutoCloseable {
     /** Runs a job and waits until it has written a few lines. */
     Job run(JobSpec.Builder spec) {
         Job job = submit(spec);
-        // Between the coordinator's decision and the daemon's first act the node does not know the job yet.
-        await().atMost(SOON).ignoreExceptions().until(() -> log(job.getId()).size() >= 3 && job(job.getId()).getOperation().isEmpty());
+        // Between the coordinator's decision and the daemon's first act the node does not know the job yet; and to fill some GiB takes a minute where page faults are slow.
+        await().atMost(LONG).ignoreExceptions().until(() -> log(job.getId()).size() >= 3 && job(job.getId()).getOperation().isEmpty());
         return job(job.getId());
     }
 
