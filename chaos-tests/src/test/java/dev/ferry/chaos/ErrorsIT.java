@@ -29,7 +29,10 @@ import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.List;
+import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -52,7 +55,8 @@ class ErrorsIT {
     void open() throws Exception {
         store = Files.createDirectory(folder.resolve("small-store"));
         must("mount", "-t", "tmpfs", "-o", LARGE, "ferry-test-store", store.toString());
-        scene = new Scene(folder.resolve("cluster"), "file://" + store);
+        // Without caches: a chunk that is damaged in the store would come from one.
+        scene = new Scene(folder.resolve("cluster"), "file://" + store, "", Duration.ofSeconds(2), Map.of(), Optional.empty(), Map.of("chunkCache", "0"));
     }
 
     @AfterAll

@@ -123,14 +123,12 @@ final class RestoreDrill {
         if (node.isEmpty()) {
             return new Next.Over(notTried(one, one.getWhy().isEmpty() ? "no node has room for it now" : one.getWhy()));
         }
-        TryRestore.Builder restore = TryRestore.newBuilder().setSpec(job.get().getSpec()).setImage(one.getImage());
-        Optional.of(image.get().getNode()).filter(maker -> !maker.equals(node.get())).flatMap(desk::peer).ifPresent(restore::setPeer);
         Command command =
                 Command.newBuilder()
                         .setId(drill.getId() + "/" + one.getImage() + "/" + (unfit.size() + 1))
                         .setJob(one.getJob())
                         .setDeadlineMillis(deadline.toMillis())
-                        .setTryRestore(restore)
+                        .setTryRestore(TryRestore.newBuilder().setSpec(job.get().getSpec()).setImage(one.getImage()))
                         .build();
         return new Next.Order(node.get(), command);
     }

@@ -149,7 +149,7 @@ final class RestoreTrials {
         long end = System.nanoTime() + TimeUnit.MILLISECONDS.toNanos(command.getDeadlineMillis());
         TryRestore order = command.getTryRestore();
         JobSpec spec = order.getSpec();
-        try (ImageReader image = context.images().read(order.getImage(), context.peer(order.hasPeer(), order.getPeer()))) {
+        try (ImageReader image = context.images().readFromStore(order.getImage())) {
             if (image.manifest().getImage().getPlainDump()) {
                 return TriedRestore.newBuilder().setNotTried("it is a dump that was made by hand with criu, and the sandbox into which it is restored is only made for its job").build();
             }
