@@ -56,7 +56,6 @@ public final class Images {
     private final Workers workers;
     private final Optional<ChunkCache> cache;
     private final ChunkFetcher fetcher;
-    private final ChunkFetcher storeAlone;
     private final Collector collector;
     private final ManifestMemory memory;
     private final WindowMemory windows;
@@ -94,7 +93,6 @@ public final class Images {
         workers = new Workers(inWorker);
         this.cache = cache;
         fetcher = new ChunkFetcher(store, cache);
-        storeAlone = new ChunkFetcher(store, Optional.empty());
         collector = new Collector(store, Clock.SYSTEM, Executors.newFixedThreadPool(Collector.READERS, work -> Thread.ofVirtual().name("manifests").unstarted(work)));
     }
 
@@ -105,7 +103,6 @@ public final class Images {
         workers = same.workers;
         cache = same.cache;
         fetcher = same.fetcher;
-        storeAlone = same.storeAlone;
         collector = same.collector;
         memory = same.memory;
         windows = same.windows;
@@ -215,7 +212,7 @@ public final class Images {
 
     /** As the other, and nothing comes from this node's cache or another's: for whoever wants to know what the store holds. */
     public ImageReader readFromStore(String image) {
-        return new StoredImageReader(manifest(image), storeAlone);
+        return StoredImageReader.ofStoreAlone(manifest(image), fetcher);
     }
 
     /**

@@ -28,6 +28,8 @@ class HugePagesIT {
     @BeforeEach
     void open(@TempDir Path folder) throws Exception {
         sandboxes = new TestingSandbox(folder);
+        boolean has = Files.exists(ENABLED) && HugePages.areWanted(Files.readString(ENABLED));
+        Assumptions.assumeTrue(has, "this kernel has no huge pages, or they are switched off");
     }
 
     @AfterEach
@@ -38,8 +40,6 @@ class HugePagesIT {
     /** The job itself looks at each page of its memory. What it has not touched stays so: huge pages must not take memory that the job did not have. */
     @Test
     void whatIsFilledAsAWholeComesBackInHugePagesAndNothingElse() throws Exception {
-        boolean has = Files.exists(ENABLED) && HugePages.areWanted(Files.readString(ENABLED));
-        Assumptions.assumeTrue(has, "this kernel has no huge pages, or they are switched off");
         Life life = sandboxes.prepare(sandboxes.python("pieces.py"), "life-0");
         JobProcess job = sandboxes.start(life);
         awaitSteps(life, 2);
@@ -66,8 +66,6 @@ class HugePagesIT {
     /** Each process is restored by a process of criu's that its parent's has made. */
     @Test
     void eachProcessOfAFamilyGetsItsOwnAndWhoWantsNoneGetsNone() throws Exception {
-        boolean has = Files.exists(ENABLED) && HugePages.areWanted(Files.readString(ENABLED));
-        Assumptions.assumeTrue(has, "this kernel has no huge pages, or they are switched off");
         Life life = sandboxes.prepare(sandboxes.python("pieces.py", "family"), "life-0");
         JobProcess job = sandboxes.start(life);
         awaitSteps(life, 2);

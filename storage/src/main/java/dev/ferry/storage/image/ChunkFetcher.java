@@ -119,7 +119,8 @@ public final class ChunkFetcher implements AutoCloseable {
         boolean whole = false;
         try {
             ChunkGroup group = new ChunkGroup(image, neighbours, block.slice(0, storedBytes), block.slice(storedBytes, block.capacity() - storedBytes));
-            cache.ifPresent(there -> group.take(there, proof, origins));
+            Optional<ChunkCache> own = origins.isStoreAlone() ? Optional.empty() : cache;
+            own.ifPresent(there -> group.take(there, proof, origins));
             BitSet here = group.whole();
             if (!group.isWhole()) {
                 origins.peer().ifPresent(peer -> group.take(peer, origins));
@@ -127,7 +128,7 @@ public final class ChunkFetcher implements AutoCloseable {
             if (!group.isWhole()) {
                 group.read(store, proof, origins);
             }
-            cache.ifPresent(there -> group.keep(there, here));
+            own.ifPresent(there -> group.keep(there, here));
             group.moveTo(fetched);
             whole = true;
             return fetched;

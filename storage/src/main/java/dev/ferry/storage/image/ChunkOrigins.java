@@ -28,6 +28,7 @@ final class ChunkOrigins implements AutoCloseable {
     static final int SELDOM = 16;
 
     private final AtomicReference<@Nullable ChunkPeer> peer;
+    private final boolean storeAlone;
     private final AtomicInteger inVain = new AtomicInteger();
     private final AtomicInteger passedOver = new AtomicInteger();
     private final AtomicLong lateNanos = new AtomicLong();
@@ -39,12 +40,27 @@ final class ChunkOrigins implements AutoCloseable {
      * @param peer is asked before the store, and closed with this
      */
     ChunkOrigins(Optional<ChunkPeer> peer) {
+        this(peer, false);
+    }
+
+    private ChunkOrigins(Optional<ChunkPeer> peer, boolean storeAlone) {
         this.peer = new AtomicReference<>(peer.orElse(null));
+        this.storeAlone = storeAlone;
     }
 
     /** For whoever asks no peer. */
     static ChunkOrigins withoutPeer() {
         return new ChunkOrigins(Optional.empty());
+    }
+
+    /** For whoever wants to know what the store holds. */
+    static ChunkOrigins ofStoreAlone() {
+        return new ChunkOrigins(Optional.empty(), true);
+    }
+
+    /** Whether nothing may come from this node's cache, nor be kept there. */
+    boolean isStoreAlone() {
+        return storeAlone;
     }
 
     /** Who is to be asked for the next group; empty: nobody. */

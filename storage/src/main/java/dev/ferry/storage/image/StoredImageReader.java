@@ -32,9 +32,18 @@ public final class StoredImageReader implements ImageReader {
      * @param peer is asked for chunks before the store, and closed with this
      */
     public StoredImageReader(Manifest manifest, ChunkFetcher fetcher, Optional<ChunkPeer> peer) {
+        this(manifest, fetcher, new ChunkOrigins(peer));
+    }
+
+    /** Nothing comes from a cache. */
+    public static StoredImageReader ofStoreAlone(Manifest manifest, ChunkFetcher fetcher) {
+        return new StoredImageReader(manifest, fetcher, ChunkOrigins.ofStoreAlone());
+    }
+
+    private StoredImageReader(Manifest manifest, ChunkFetcher fetcher, ChunkOrigins origins) {
         this.manifest = manifest;
         this.fetcher = fetcher;
-        origins = new ChunkOrigins(peer);
+        this.origins = origins;
         manifest.getFilesList().forEach(file -> files.put(file.getName(), file));
     }
 

@@ -100,8 +100,12 @@ class ChunkPeerTest {
     }
 
     private ImageReader.Origins restore(ChunkCache cache, String id, byte[] expected, Optional<ChunkPeer> peer) throws IOException {
+        return read(images(cache).read(id, peer), expected);
+    }
+
+    private ImageReader.Origins read(ImageReader opened, byte[] expected) throws IOException {
         fromStore.set(0);
-        try (ImageReader reader = images(cache).read(id, peer)) {
+        try (ImageReader reader = opened) {
             reader.prefetch();
             ByteArrayOutputStream read = new ByteArrayOutputStream();
             ByteSource source = reader.open(reader.file(FILE).orElseThrow().getChunks());
@@ -118,6 +122,14 @@ class ChunkPeerTest {
     @Test
     void whatANodeStoresIsInItsCache() throws Exception {
         assertThat(restore(source, Optional.empty())).isEqualTo(new ImageReader.Origins(BYTES, 0, 0));
+    }
+
+    /** Also with all of it in the cache; and nothing that it reads is put there. */
+    @Test
+    void whoWantsToKnowWhatTheStoreHoldsIsGivenNothingElse() throws Exception {
+        assertThat(read(images(source).readFromStore(IMAGE), content)).isEqualTo(new ImageReader.Origins(0, 0, BYTES));
+        assertThat(read(images(own).readFromStore(IMAGE), content)).isEqualTo(new ImageReader.Origins(0, 0, BYTES));
+        assertThat(own.bytes()).isZero();
     }
 
     @Test
