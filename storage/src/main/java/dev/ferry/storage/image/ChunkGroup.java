@@ -84,7 +84,7 @@ final class ChunkGroup {
         try {
             long begin = System.nanoTime();
             BitSet given = peer.fetch(asked);
-            origins.answered(peer, !given.isEmpty(), System.nanoTime() - begin);
+            origins.answered(peer, !given.isEmpty(), begin, System.nanoTime());
             for (int at = given.nextSetBit(0); at >= 0 && at < missing.size(); at = given.nextSetBit(at + 1)) {
                 int i = missing.get(at);
                 prove(i, StoredChunk.Proof.NAME);

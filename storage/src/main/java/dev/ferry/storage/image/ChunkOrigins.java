@@ -21,7 +21,7 @@ final class ChunkOrigins implements AutoCloseable {
     /** What an answer may take; for about a megabyte no store that is worth asking needs more. */
     static final Duration USUAL = Duration.ofMillis(200);
 
-    /** What all answers together may take beyond that: a peer that is slow each time would cost more than its chunks are worth. */
+    /** How long readers may wait in all for answers that are late, those who wait at the same time counted once: a peer that is slow each time would cost more than its chunks are worth. */
     static final Duration MOST_LATE = Duration.ofSeconds(2);
 
     /** Then only one of so many groups is asked for: each question takes as long as a network's way there and back. */
@@ -31,7 +31,7 @@ final class ChunkOrigins implements AutoCloseable {
     private final boolean storeAlone;
     private final AtomicInteger inVain = new AtomicInteger();
     private final AtomicInteger passedOver = new AtomicInteger();
-    private final AtomicLong lateNanos = new AtomicLong();
+    private final Lateness lateness = new Lateness(USUAL);
     private final AtomicLong cacheBytes = new AtomicLong();
     private final AtomicLong peerBytes = new AtomicLong();
     private final AtomicLong storeBytes = new AtomicLong();
@@ -72,11 +72,12 @@ final class ChunkOrigins implements AutoCloseable {
     /**
      * A peer has answered, with chunks or without any.
      *
-     * @param nanos how long it took
+     * @param asked whom
+     * @param begin when it was asked, and
+     * @param end when it had answered, both of {@link System#nanoTime}
      */
-    void answered(ChunkPeer asked, boolean gave, long nanos) {
-        long late = lateNanos.addAndGet(Math.max(0, nanos - USUAL.toNanos()));
-        if (late > MOST_LATE.toNanos()) {
+    void answered(ChunkPeer asked, boolean gave, long begin, long end) {
+        if (lateness.answered(begin, end).compareTo(MOST_LATE) > 0) {
             giveUp(asked, "its answers take too long");
         }
         if (gave) {

@@ -228,10 +228,10 @@ class ChunkPeerTest {
         try (ChunkOrigins origins = new ChunkOrigins(Optional.of(peer))) {
             for (int i = 0; i < ChunkOrigins.PATIENCE; i++) {
                 assertThat(origins.peer()).isPresent();
-                origins.answered(peer, false, 0);
+                origins.answered(peer, false, 0, 0);
             }
             assertThat(IntStream.range(0, 10 * ChunkOrigins.SELDOM).filter(i -> origins.peer().isPresent()).count()).isEqualTo(10);
-            origins.answered(peer, true, 0);
+            origins.answered(peer, true, 0, 0);
             assertThat(IntStream.range(0, 100).filter(i -> origins.peer().isPresent()).count()).isEqualTo(100);
         }
     }
@@ -242,14 +242,14 @@ class ChunkPeerTest {
         PlayedPeer peer = new PlayedPeer(source);
         try (ChunkOrigins origins = new ChunkOrigins(Optional.of(peer))) {
             for (int i = 0; i < 10_000; i++) {
-                origins.answered(peer, true, ChunkOrigins.USUAL.toNanos());
+                origins.answered(peer, true, 0, ChunkOrigins.USUAL.toNanos());
             }
             long slow = ChunkOrigins.USUAL.plus(ChunkOrigins.MOST_LATE.dividedBy(4)).toNanos();
             for (int i = 0; i < 4; i++) {
-                origins.answered(peer, i % 2 == 0, slow);
+                origins.answered(peer, i % 2 == 0, i * slow, (i + 1) * slow);
                 assertThat(origins.peer()).isPresent();
             }
-            origins.answered(peer, true, slow);
+            origins.answered(peer, true, 4 * slow, 5 * slow);
             assertThat(origins.peer()).isEmpty();
             assertThat(peer.closed.getCount()).isZero();
         }

@@ -1,0 +1,39 @@
+package dev.ferry.storage.image;
+
+import java.time.Duration;
+
+/**
+ * How long somebody has waited for late answers: the time in which at least one reader waited for more than what is usual. Readers who wait at the same time, as all do for a connection that is
+ * being made, wait once. Safe for threads.
+ */
+final class Lateness {
+    private final long usualNanos;
+    private long lateNanos;
+    private long countedTo;
+    private boolean counted;
+
+    /**
+     * @param usual what an answer may take without being late
+     */
+    Lateness(Duration usual) {
+        usualNanos = usual.toNanos();
+    }
+
+    /**
+     * @param begin when the question was asked, and
+     * @param end when it was answered, both of {@link System#nanoTime}
+     * @return all lateness so far
+     */
+    synchronized Duration answered(long begin, long end) {
+        long from = begin + usualNanos;
+        if (counted && from - countedTo < 0) {
+            from = countedTo;
+        }
+        if (end - from > 0) {
+            lateNanos += end - from;
+            countedTo = end;
+            counted = true;
+        }
+        return Duration.ofNanos(lateNanos);
+    }
+}
