@@ -62,15 +62,21 @@ public final class GpuShares {
      */
     public static List<String> choose(Transaction state, Node node, JobSpec spec, Optional<Requirements> image, String operation, List<String> before) {
         Wish wish = Wish.of(spec, image);
-        Set<String> taken = wish.count() == 0 ? Set.of() : Usage.of(state, operation).gpus(node.getName());
-        List<Gpu> free = free(node, wish, taken);
-        List<String> names = free.stream().map(Gpu::getUuid).toList();
-        if (wish.count() > 0 && before.size() == wish.count() && names.containsAll(before)) {
-            return List.copyOf(before);
+        if (wish.count() == 0) {
+            return List.of();
         }
-        List<String> chosen = ofOneModel(free, wish.count());
+        Usage usage = Usage.of(state, operation);
+        Set<String> taken = usage.gpus(node.getName());
+        List<Gpu> free = free(node, wish, taken);
+        boolean again = before.size() == wish.count() && free.stream().map(Gpu::getUuid).toList().containsAll(before);
+        List<String> chosen = again ? List.copyOf(before) : ofOneModel(free, wish.count());
         if (chosen.size() < wish.count()) {
             throw new FerryException(ErrorCode.NO_CAPACITY, "Node " + node.getName() + ": " + lack(node, spec, image, taken));
+        }
+        // Which GPUs a job gets for which others make room is not known yet, only how many.
+        int left = node.getCapacity().getGpus() - usage.of(node.getName()).getGpus();
+        if (left < wish.count()) {
+            throw new FerryException(ErrorCode.NO_CAPACITY, "Node " + node.getName() + ": " + wish.count() + " GPUs wanted, " + Math.max(0, left) + " free that are not kept for a job that room is made for");
         }
         return chosen;
     }

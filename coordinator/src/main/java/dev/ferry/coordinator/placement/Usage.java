@@ -1,13 +1,16 @@
 package dev.ferry.coordinator.placement;
 
 import dev.ferry.coordinator.JobStates;
+import dev.ferry.coordinator.scheduling.Queue;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.Operation;
+import dev.ferry.proto.v1.OperationKind;
 import dev.ferry.proto.v1.Resources;
+import dev.ferry.proto.v1.RoomClaim;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -16,7 +19,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
 
-/** What is taken of each node: by the jobs on it, and by those that an operation brings there. */
+/** What is taken of each node: by the jobs on it, by those that an operation brings there, and by those in the queue for which others make room there. */
 public final class Usage {
     private static final long DEFAULT_CPU_MILLIS = 1000;
     private static final long DEFAULT_MEMORY = 1L << 30;
@@ -38,7 +41,7 @@ public final class Usage {
     }
 
     /**
-     * @param but an operation whose own reservation does not count
+     * @param but an operation whose own reservation does not count; its job's claim does not either, since it does not wait in the queue
      */
     static Usage of(Transaction state, String but) {
         List<Job> jobs = state.liveJobs();
@@ -68,7 +71,33 @@ public final class Usage {
                 usage.add(operation.getTargetNode(), Resources.newBuilder().setGpus(job.get().getSpec().getGpus()).build());
             }
         }
+        for (Job job : jobs) {
+            if (Queue.waits(job) && job.getQueue().hasClaim()) {
+                usage.add(job.getQueue().getClaim().getNode(), usage.claimed(job, state.openOperations(), live));
+            }
+        }
         return usage;
+    }
+
+    /** What a job for which others make room needs beyond what they hold until they are gone. */
+    private Resources claimed(Job job, List<Operation> open, Map<String, Job> live) {
+        RoomClaim claim = job.getQueue().getClaim();
+        // A parked one has the rest already.
+        Resources needs = job.getState() == JobState.PARKED ? Resources.newBuilder().setGpus(job.getSpec().getGpus()).build() : wanted(job.getSpec());
+        Resources.Builder left = needs.toBuilder();
+        for (Operation leaving : open) {
+            Job victim = live.get(leaving.getJob());
+            boolean leaves = claim.getOperationsList().contains(leaving.getId());
+            if (!leaves || victim == null || !JobStates.isOnNode(victim.getState()) || !victim.getNode().equals(claim.getNode())) {
+                continue;
+            }
+            left.setGpus(Math.max(0, left.getGpus() - held(victim)));
+            if (leaving.getKind() != OperationKind.PARK) {
+                Resources holds = wanted(victim.getSpec());
+                left.setCpuMillis(Math.max(0, left.getCpuMillis() - holds.getCpuMillis())).setMemoryBytes(Math.max(0, left.getMemoryBytes() - holds.getMemoryBytes()));
+            }
+        }
+        return left.build();
     }
 
     private static Set<Place> unusable(Transaction state) {

@@ -49,12 +49,14 @@ final class Claims {
 
     private static void settle(Transaction state, Job job, List<String> begun) {
         RoomClaim claim = job.getQueue().getClaim();
+        // What was kept is for itself.
+        Job asking = state.put(job.toBuilder().setQueue(job.getQueue().toBuilder().clearClaim()).build());
         try {
-            begun.add(Starter.begin(state, job, claim.getNode(), claim.getDecision()));
+            begun.add(Starter.begin(state, asking, claim.getNode(), claim.getDecision()));
         } catch (FerryException none) {
             // A victim could not be saved and runs on, or the node is gone.
-            JobQueue queue = job.getQueue().toBuilder().clearClaim().setNotBefore(state.now() + PAUSE).build();
-            Job ignored = state.put(job.toBuilder().setQueue(queue).setReason("room could not be made: " + none.getMessage()).build());
+            JobQueue queue = asking.getQueue().toBuilder().setNotBefore(state.now() + PAUSE).build();
+            Job ignored = state.put(asking.toBuilder().setQueue(queue).setReason("room could not be made: " + none.getMessage()).build());
         }
     }
 }

@@ -24,7 +24,6 @@ import dev.ferry.proto.v1.PassWaiting;
 import dev.ferry.proto.v1.PreemptionRecord;
 import dev.ferry.proto.v1.Qos;
 import dev.ferry.proto.v1.Resources;
-import dev.ferry.proto.v1.RoomClaim;
 import dev.ferry.scheduling.accounts.AccountTree;
 import dev.ferry.scheduling.accounts.Association;
 import dev.ferry.scheduling.pass.Packing;
@@ -116,7 +115,7 @@ final class PassReader {
         }
         wait(waiting, limits);
         relocatable(running);
-        room(waiting);
+        room();
         for (PreemptionRecord record : state.records(DecisionKinds.PREEMPTION, RecordQuery.all().from(state.now() - HOUR))) {
             input.setPreemptions(input.getPreemptions() + 1).setMoved(input.getMoved() + record.getMoving());
         }
@@ -293,7 +292,7 @@ final class PassReader {
     }
 
     /** Nodes with what is free of them, less what is kept for jobs that room is made for. */
-    private void room(List<Job> waiting) {
+    private void room() {
         Usage usage = Usage.of(state);
         long[] cpu = new long[nodes.size()];
         long[] memory = new long[nodes.size()];
@@ -306,17 +305,6 @@ final class PassReader {
             gpus[at] = Math.max(0, all.getGpus() - taken.getGpus());
             input.setCpuMillis(input.getCpuMillis() + all.getCpuMillis()).setGpus(input.getGpus() + all.getGpus());
         }
-        for (Job job : waiting) {
-            RoomClaim claim = job.getQueue().getClaim();
-            Integer at = places.get(claim.getNode());
-            if (!job.getQueue().hasClaim() || at == null) {
-                continue;
-            }
-            JobDemand kept = less(demand(job, job.getSpec().getGpus()), claim);
-            cpu[at] = Math.max(0, cpu[at] - kept.getCpuMillis());
-            memory[at] = Math.max(0, memory[at] - kept.getMemory());
-            gpus[at] = Math.max(0, gpus[at] - kept.getGpus());
-        }
         long[] parked = new long[nodes.size()];
         for (Job job : jobs) {
             Integer at = places.get(job.getNode());
@@ -327,23 +315,5 @@ final class PassReader {
         for (int at = 0; at < nodes.size(); at++) {
             input.addNodes(PassNode.newBuilder().setName(nodes.get(at).getName()).setCpuMillis(cpu[at]).setMemory(memory[at]).setGpus(gpus[at]).setLabels(labels.node(at)).setParkedMemory(parked[at]));
         }
-    }
-
-    /** What a claim still needs beyond what its victims hold until they are gone. */
-    private JobDemand less(JobDemand needs, RoomClaim claim) {
-        JobDemand.Builder left = needs.toBuilder();
-        for (String id : claim.getOperationsList()) {
-            Optional<Operation> leaving = open.values().stream().filter(one -> one.getId().equals(id)).findFirst();
-            Optional<Job> victim = leaving.flatMap(one -> state.job(one.getJob())).filter(job -> JobStates.isOnNode(job.getState()) && job.getNode().equals(claim.getNode()));
-            if (victim.isEmpty()) {
-                continue;
-            }
-            JobDemand holds = demand(victim.get(), victim.get().getSpec().getGpus() - state.node(claim.getNode()).map(node -> failing(victim.get(), node)).orElse(0));
-            boolean park = leaving.get().getKind() == OperationKind.PARK;
-            left.setCpuMillis(Math.max(0, left.getCpuMillis() - (park ? 0 : holds.getCpuMillis())))
-                    .setMemory(Math.max(0, left.getMemory() - (park ? 0 : holds.getMemory())))
-                    .setGpus(Math.max(0, left.getGpus() - holds.getGpus()));
-        }
-        return left.build();
     }
 }

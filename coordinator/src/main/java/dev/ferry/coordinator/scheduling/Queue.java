@@ -24,7 +24,7 @@ public final class Queue {
     }
 
     /** It is in the queue, and nothing is done with it at the moment. */
-    static boolean waits(Job job) {
+    public static boolean waits(Job job) {
         return holds(job) && job.getOperation().isEmpty();
     }
 
