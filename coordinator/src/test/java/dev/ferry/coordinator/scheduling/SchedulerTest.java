@@ -28,6 +28,7 @@ import dev.ferry.proto.v1.Qos;
 import dev.ferry.proto.v1.RebalancePlan;
 import dev.ferry.proto.v1.RebalanceRequest;
 import dev.ferry.proto.v1.ResumeJobRequest;
+import dev.ferry.proto.v1.Role;
 import dev.ferry.proto.v1.SchedulingDecision;
 import dev.ferry.proto.v1.SetTimeLimitRequest;
 import dev.ferry.proto.v1.SuspendJobRequest;
@@ -244,6 +245,20 @@ class SchedulerTest {
         scene.awaitJob(let.getId(), job -> job.getQueue().hasClaim());
         Job held = scene.run(of("b", 1).setNice(-1_000_000));
         assertThat(scene.awaitJob(held.getId(), job -> !job.getReason().isEmpty()).getReason()).isEqualTo("GrpJobs=1 of account b is reached");
+    }
+
+    @Test
+    void aUserBringsNoJobBackBeyondALimitThatOneReachesForWhichRoomIsBeingMade() {
+        Job stored = scene.awaitState(scene.run(of("b", 1)).getId(), JobState.RUNNING);
+        var ignored = scene.awaitEnd(scene.stub().suspendJob(SuspendJobRequest.newBuilder().setJob(stored.getId()).build()));
+        scene.awaitState(scene.run(of("a", 2)).getId(), JobState.RUNNING);
+        scene.awaitState(scene.run(of("a", 1)).getId(), JobState.RUNNING);
+        change(AccountingChange.How.MODIFY, Association.newBuilder().setAccount("b").setLimits(Limits.newBuilder().setGrpJobs(1)));
+        node.answer(Command.ActionCase.DUMP, CoordinatorScene.silence());
+        Job let = scene.run(of("b", 2));
+        scene.awaitJob(let.getId(), job -> job.getQueue().hasClaim());
+        ResumeJobRequest resume = ResumeJobRequest.newBuilder().setJob(stored.getId()).build();
+        assertThat(CoordinatorScene.refusal(() -> scene.stub(scene.token(Role.ROLE_USER, "u")).resumeJob(resume))).isEqualTo(ErrorCode.NO_CAPACITY);
     }
 
     @Test
