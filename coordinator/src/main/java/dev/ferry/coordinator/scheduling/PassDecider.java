@@ -54,8 +54,8 @@ final class PassDecider {
         }
         int nodes = input.getNodesCount();
         for (PassNode node : input.getNodesList()) {
-            if (node.getCpuMillis() < 0 || node.getMemory() < 0 || node.getGpus() < 0 || node.getGpus() > MOST_GPUS) {
-                throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Node " + node.getName() + " has less than nothing free, or more than " + MOST_GPUS + " GPUs");
+            if (node.getGpus() < -MOST_GPUS || node.getGpus() > MOST_GPUS) {
+                throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Node " + node.getName() + " can't have " + node.getGpus() + " GPUs free");
             }
         }
         room = room(input);
@@ -90,7 +90,7 @@ final class PassDecider {
                 gpus[one.getNode()] += one.getDemand().getGpus();
             }
         }
-        long most = Arrays.stream(gpus).max().orElse(0);
+        long most = Math.max(0, Arrays.stream(gpus).max().orElse(0));
         if (most > MOST_GPUS) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, "A node can't have " + most + " GPUs");
         }

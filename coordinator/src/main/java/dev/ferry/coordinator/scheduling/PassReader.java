@@ -291,7 +291,7 @@ final class PassReader {
         return limits.admit(job).orElse("");
     }
 
-    /** Nodes with what is free of them, less what is kept for jobs that room is made for. */
+    /** Nodes with what is free of them, less what is kept for jobs that room is made for; less than nothing where jobs hold more than the node came back with. */
     private void room() {
         Usage usage = Usage.of(state);
         long[] cpu = new long[nodes.size()];
@@ -300,9 +300,9 @@ final class PassReader {
         for (int at = 0; at < nodes.size(); at++) {
             Resources all = nodes.get(at).getCapacity();
             Resources taken = usage.of(nodes.get(at).getName());
-            cpu[at] = Math.max(0, all.getCpuMillis() - taken.getCpuMillis());
-            memory[at] = Math.max(0, (all.getMemoryBytes() - taken.getMemoryBytes()) / MEBI);
-            gpus[at] = Math.max(0, all.getGpus() - taken.getGpus());
+            cpu[at] = all.getCpuMillis() - taken.getCpuMillis();
+            memory[at] = Math.floorDiv(all.getMemoryBytes() - taken.getMemoryBytes(), MEBI);
+            gpus[at] = all.getGpus() - taken.getGpus();
             input.setCpuMillis(input.getCpuMillis() + all.getCpuMillis()).setGpus(input.getGpus() + all.getGpus());
         }
         long[] parked = new long[nodes.size()];

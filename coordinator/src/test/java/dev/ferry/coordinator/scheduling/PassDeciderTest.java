@@ -115,6 +115,20 @@ class PassDeciderTest {
         assertThat(kept.getRejectedList().getFirst().getWhy()).contains("less than is due");
     }
 
+    /** As a node that came back with half of its CPUs. */
+    @Test
+    void whereJobsHoldMoreThanTheNodeHasEnoughOfThemGoAtOnce() {
+        PassInput.Builder input = cluster(1, 16, 0);
+        for (int at = 0; at < 4; at++) {
+            runs(input, "old-" + at, A, 0, 8, 0);
+        }
+        assertThat(input.getNodes(0).getCpuMillis()).isEqualTo(-16_000);
+        waits(input, "new", B, 1, 8, 0);
+        PreemptionVerdict made = preemption(PassDecider.decide(input.build()), "new");
+        assertThat(made.getPreempts()).isTrue();
+        assertThat(made.getVictimsList()).hasSize(3);
+    }
+
     @Test
     void roomIsNotMadeByAJobWhoseGpuIsFailing() {
         PassInput.Builder input = cluster(2, 8, 1);
@@ -309,5 +323,8 @@ class PassDeciderTest {
         assertThatThrownBy(() -> PassDecider.decide(input.build())).isInstanceOf(FerryException.class).hasMessageContaining("node 3");
         input.getRunningBuilder(0).setNode(0).getDemandBuilder().setCpuMillis(-1);
         assertThatThrownBy(() -> PassDecider.decide(input.build())).isInstanceOf(FerryException.class);
+        input.getRunningBuilder(0).getDemandBuilder().setCpuMillis(1);
+        input.getNodesBuilder(0).setGpus(-1025);
+        assertThatThrownBy(() -> PassDecider.decide(input.build())).isInstanceOf(FerryException.class).hasMessageContaining("-1025 GPUs");
     }
 }

@@ -15,6 +15,11 @@ public record Demand(int nodes, long cpuMillis, long memory, int gpus, long labe
         }
     }
 
+    /** Whether so much is enough; a lack of what is not asked for does not matter. */
+    public boolean fitsInto(long freeCpuMillis, long freeMemory, int freeGpus) {
+        return cpuMillis <= Math.max(0, freeCpuMillis) && memory <= Math.max(0, freeMemory) && gpus <= Math.max(0, freeGpus);
+    }
+
     /** Whether whatever has no room for the other has none for this either. */
     boolean needsAllOf(Demand other) {
         return nodes >= other.nodes && cpuMillis >= other.cpuMillis && memory >= other.memory && gpus >= other.gpus && (labels & other.labels) == other.labels;

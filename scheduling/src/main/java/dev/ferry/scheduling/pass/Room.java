@@ -4,14 +4,18 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.function.IntPredicate;
 
-/** What is free on each node, in arrays: 10,000 nodes are looked through for each of 100,000 jobs. Changed by its user; not for several threads. */
+/**
+ * What is free on each node, in arrays: 10,000 nodes are looked through for each of 100,000 jobs. Changed by its user; not for several threads.
+ *
+ * <p>Less than nothing is free on a node whose jobs hold more than it has, as when it came back with fewer CPUs: whoever leaves it makes up for that first.
+ */
 public final class Room {
     private final long[] cpuMillis;
     private final long[] memory;
     private final int[] gpus;
     private final long[] labels;
 
-    /** For each number of free GPUs, the nodes that have so many. */
+    /** For each number of free GPUs, the nodes that have so many; with less than none, among those with none. */
     private final BitSet[] byGpus;
 
     private Room(long[] cpuMillis, long[] memory, int[] gpus, long[] labels, int mostGpus) {
@@ -22,8 +26,12 @@ public final class Room {
         byGpus = new BitSet[mostGpus + 1];
         Arrays.setAll(byGpus, count -> new BitSet(gpus.length));
         for (int node = 0; node < gpus.length; node++) {
-            byGpus[gpus[node]].set(node);
+            withFreeOf(node).set(node);
         }
+    }
+
+    private BitSet withFreeOf(int node) {
+        return byGpus[Math.max(0, gpus[node])];
     }
 
     /**
@@ -68,7 +76,7 @@ public final class Room {
     }
 
     public boolean fits(int node, Demand demand) {
-        return gpus[node] >= demand.gpus() && cpuMillis[node] >= demand.cpuMillis() && memory[node] >= demand.memory() && (labels[node] & demand.labels()) == demand.labels();
+        return demand.fitsInto(cpuMillis[node], memory[node], gpus[node]) && hasLabels(node, demand);
     }
 
     public long memory(int node) {
@@ -81,6 +89,9 @@ public final class Room {
 
     public void take(int[] nodes, Demand demand) {
         for (int node : nodes) {
+            if (!demand.fitsInto(cpuMillis[node], memory[node], gpus[node])) {
+                throw new IllegalStateException("Node " + node + " is given away twice");
+            }
             change(node, -demand.cpuMillis(), -demand.memory(), -demand.gpus());
         }
     }
@@ -91,16 +102,20 @@ public final class Room {
         }
     }
 
+    /** The opposite of {@link #give}: who was to leave stays. On a node with less than nothing free there is as little again. */
+    public void takeBack(int[] nodes, Demand demand) {
+        for (int node : nodes) {
+            change(node, -demand.cpuMillis(), -demand.memory(), -demand.gpus());
+        }
+    }
+
     private void change(int node, long cpu, long bytes, int devices) {
         cpuMillis[node] += cpu;
         memory[node] += bytes;
         if (devices != 0) {
-            byGpus[gpus[node]].clear(node);
+            withFreeOf(node).clear(node);
             gpus[node] += devices;
-            byGpus[gpus[node]].set(node);
-        }
-        if (cpuMillis[node] < 0 || memory[node] < 0) {
-            throw new IllegalStateException("Node " + node + " is given away twice");
+            withFreeOf(node).set(node);
         }
     }
 

@@ -197,7 +197,7 @@ final class RoomMaker {
                 gpus += one.freed().gpus();
             }
         }
-        return cpu >= demand.cpuMillis() && memory >= demand.memory() && gpus >= demand.gpus() && room.hasLabels(node, demand);
+        return demand.fitsInto(cpu, memory, gpus) && room.hasLabels(node, demand);
     }
 
     private List<RunningJob> dearestFirst(Collection<RunningJob> jobs) {

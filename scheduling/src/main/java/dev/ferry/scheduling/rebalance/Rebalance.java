@@ -143,7 +143,7 @@ public final class Rebalance {
             return List.of();
         }
         for (RunningJob one : List.copyOf(leaving)) {
-            after.take(one.nodes(), one.freed());
+            after.takeBack(one.nodes(), one.freed());
             if (after.fits(node, demand)) {
                 leaving.remove(one);
             } else {
@@ -182,6 +182,8 @@ public final class Rebalance {
     }
 
     private double share(Demand demand, int node) {
-        return part(demand.gpus(), Math.max(1, room.gpus(node) + demand.gpus())) + part(demand.cpuMillis(), room.cpuMillis(node) + demand.cpuMillis()) + part(demand.memory(), room.memory(node) + demand.memory());
+        return part(demand.gpus(), Math.max(1, Math.max(0, room.gpus(node)) + demand.gpus()))
+                + part(demand.cpuMillis(), Math.max(0, room.cpuMillis(node)) + demand.cpuMillis())
+                + part(demand.memory(), Math.max(0, room.memory(node)) + demand.memory());
     }
 }

@@ -46,6 +46,20 @@ class SchedulingPassTest {
     }
 
     @Test
+    void onANodeWhoseJobsHoldMoreThanItHasThereIsRoomOnlyWhenThatIsMadeUpFor() {
+        Room room = Room.partly(new long[] {-16_000}, new long[] {100_000}, new int[] {-2}, new long[1], 2);
+        Demand eight = new Demand(1, 8000, 10, 1, 0);
+        List<RunningJob> running = new ArrayList<>();
+        for (int at = 0; at < 4; at++) {
+            running.add(new RunningJob(90 + at, 0, eight, new int[] {0}, 0, NOW + 100 * (at + 1), 0, 0, 0, true));
+        }
+        assertThat(room.fits(0, new Demand(1, 0, 10, 0, 0))).as("what is not asked for may be lacking").isTrue();
+        assertThat(room.fits(0, new Demand(1, 1, 10, 0, 0))).isFalse();
+        WaitingJob head = job(1, 9, eight, 1000);
+        assertThat(SchedulingPass.run(room, running, List.of(head), Packing.PACK, NOW)).containsExactly(new Verdict.Reserved(head, NOW + 300, new int[] {0}));
+    }
+
+    @Test
     void aJobGoesWhereItsDataLiesIfThereIsRoomThatIsNotKept() {
         Room room = room(4);
         // Packed it would go to node 0, which has the fewest free GPUs.

@@ -52,6 +52,15 @@ class RebalanceTest {
     }
 
     @Test
+    void offANodeWhoseJobsHoldMoreThanItHasGoesWhoMakesUpForIt() {
+        Room room = Room.of(new long[] {-16_000, 24_000}, new long[] {8192, 8192}, new int[2], new long[] {1, 0});
+        RunningJob small = running(1, 0, new Demand(1, 1000, 10, 0, 0), 1, true);
+        RunningJob large = running(2, 0, new Demand(1, 24_000, 10, 0, 0), 30, true);
+        List<Gain> plan = Rebalance.plan(room, List.of(small, large), List.of(waiting(9, new Demand(1, 8000, 10, 0, 1))), EVERYTHING);
+        assertThat(plan).singleElement().satisfies(gain -> assertThat(gain.moves()).containsExactly(new Gain.Move(large, 1)));
+    }
+
+    @Test
     void whoIsOnFailingGpusGivesNoneByGoing() {
         RunningJob failing = new RunningJob(1, 0, gpus(4), new int[] {0}, 0, WaitingJob.UNKNOWN, 1, 0, 0, true, false, 4);
         RunningJob well = running(2, 1, gpus(4), 30, true);
