@@ -28,6 +28,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -157,13 +158,13 @@ final class PassDecider {
         }
         List<WaitingJob> still = new ArrayList<>();
         List<WaitingJob> started = new ArrayList<>();
-        Set<Integer> kept = new HashSet<>();
+        Optional<Verdict.Reserved> kept = Optional.empty();
         Packing packing = input.getPolicy().getSpread() ? Packing.SPREAD : input.getPolicy().getAlign() ? Packing.ALIGN : Packing.PACK;
         for (Verdict verdict : SchedulingPass.run(room, running, ordered(queue, claiming), packing, input.getNow())) {
             output.addVerdicts(verdict(verdict));
             (verdict instanceof Verdict.Start ? started : still).add(verdict.job());
             if (verdict instanceof Verdict.Reserved reserved && reserved.at() != WaitingJob.UNKNOWN) {
-                Arrays.stream(reserved.nodes()).forEach(kept::add);
+                kept = Optional.of(reserved);
             }
         }
         claiming.sort(SchedulingPass.ORDER);

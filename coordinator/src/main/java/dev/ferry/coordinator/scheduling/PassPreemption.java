@@ -13,6 +13,7 @@ import dev.ferry.scheduling.accounts.AccountTree;
 import dev.ferry.scheduling.pass.Demand;
 import dev.ferry.scheduling.pass.Room;
 import dev.ferry.scheduling.pass.RunningJob;
+import dev.ferry.scheduling.pass.Verdict;
 import dev.ferry.scheduling.pass.WaitingJob;
 import dev.ferry.scheduling.preempt.Balance;
 import dev.ferry.scheduling.preempt.Decision;
@@ -29,6 +30,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * For whom of those that wait room is made: for jobs whose QoS preempts that of others, and for jobs whose accounts hold less than is due to them. Jobs with GPUs are compared in GPUs, others in CPUs.
@@ -50,6 +52,8 @@ final class PassPreemption {
     private final Room room;
     private final List<RunningJob> running;
     private final List<WaitingJob> still;
+    /** The first of those that wait, if nodes are kept for it. */
+    private final Optional<Verdict.Reserved> first;
     private final Set<Integer> kept;
     private final PreemptionPolicy policy;
     private final Map<String, List<String>> preempts = new HashMap<>();
@@ -66,6 +70,9 @@ final class PassPreemption {
     /** What decides who may be taken from. */
     private record Rights(boolean inGpus, String qos) {}
 
+    /** What else decides for whom no room can be made. */
+    private record Asks(String qos, boolean leavesKept) {}
+
     private int preemptions;
     private double moved;
 
@@ -74,10 +81,11 @@ final class PassPreemption {
      * @param running those that hold room, by their places in the input; changed
      * @param holding waiting jobs that have got room
      * @param still those that have not, by priority
-     * @param kept places of nodes that are kept for the first of them
+     * @param first the first of them, if nodes are kept for it
      */
-    PassPreemption(PassInput input, AccountTree tree, Room room, List<RunningJob> running, List<WaitingJob> holding, List<WaitingJob> still, Set<Integer> kept) {
-        this.kept = kept;
+    PassPreemption(PassInput input, AccountTree tree, Room room, List<RunningJob> running, List<WaitingJob> holding, List<WaitingJob> still, Optional<Verdict.Reserved> first) {
+        this.first = first;
+        kept = first.stream().flatMapToInt(one -> Arrays.stream(one.nodes())).boxed().collect(Collectors.toSet());
         this.input = input;
         this.tree = tree;
         this.room = room;
@@ -180,7 +188,8 @@ final class PassPreemption {
     private Decision byShares(WaitingJob job) {
         boolean inGpus = job.demand().gpus() > 0;
         String qos = of(job).getQos();
-        Optional<Decision.Keep> known = hopeless.known(job, qos);
+        Asks asks = new Asks(qos, leavesKept(job));
+        Optional<Decision.Keep> known = hopeless.known(job, asks);
         if (known.isPresent()) {
             return known.get();
         }
@@ -189,11 +198,27 @@ final class PassPreemption {
         if (early.isPresent()) {
             return early.get();
         }
-        Decision decision = Preemption.decide(job, room, others(new Rights(inGpus, qos)), balances.of(inGpus), policy, new Spent(preemptions, moved), input.getNow(), kept);
+        Decision decision = Preemption.decide(job, room, others(new Rights(inGpus, qos)), balances.of(inGpus), policy, new Spent(preemptions, moved), input.getNow(), kept, barred(job));
         if (decision instanceof Decision.Keep keep) {
-            hopeless.learn(keep, qos);
+            hopeless.learn(keep, asks);
         }
         return decision;
+    }
+
+    /**
+     * Whether nobody leaves kept nodes for a job unless it fits in beside the first. It is so where the first is due too (without {@code dueFirst} nobody is known to be): taken from again and again, its nodes would
+     * never be free. What has ended before the first begins does not put it off.
+     */
+    private boolean leavesKept(WaitingJob job) {
+        return input.getPolicy().getKeeps() && first.filter(one -> one.job().due() && one.job().id() != job.id() && !endsBefore(job, one)).isPresent();
+    }
+
+    private boolean endsBefore(WaitingJob job, Verdict.Reserved reserved) {
+        return job.seconds() != WaitingJob.UNKNOWN && input.getNow() + job.seconds() <= reserved.at();
+    }
+
+    private Set<Integer> barred(WaitingJob job) {
+        return leavesKept(job) ? kept.stream().filter(node -> !first.orElseThrow().spare().fits(node, job.demand())).collect(Collectors.toSet()) : Set.of();
     }
 
     private Rung rung(Decision.Preempt taken) {
@@ -243,7 +268,11 @@ final class PassPreemption {
         if (outranks(of(one).getQos(), of(job).getQos())) {
             return "its QoS preempts that of the job";
         }
-        return Preemption.refusal(one, job, balance, policy, input.getNow()).map(Preemption.Refusal::words).orElse("others are cheaper, or its node can't be freed");
+        Optional<Preemption.Refusal> refusal = Preemption.refusal(one, job, balance, policy, input.getNow());
+        if (refusal.isEmpty() && barred(job).contains(one.nodes()[0])) {
+            return "its node is kept for a job before it in the queue";
+        }
+        return refusal.map(Preemption.Refusal::words).orElse("others are cheaper, or its node can't be freed");
     }
 
     /** The victims are on their way, and what is free of the node is the taker's. */
@@ -277,6 +306,9 @@ final class PassPreemption {
         WaitingJob job = still.stream().filter(one -> one.id() == taken.job().id()).findFirst().orElseThrow();
         balances.holds(job.account(), demand, 1);
         room.take(taken.nodes(), new Demand(1, Math.max(0, cpu), Math.max(0, memory), Math.max(0, gpus), 0));
+        if (leavesKept(job) && kept.contains(taken.nodes()[0]) && first.orElseThrow().spare().fits(taken.nodes()[0], demand)) {
+            first.orElseThrow().spare().take(taken.nodes(), demand);
+        }
     }
 
     private void leaves(RunningJob job, boolean inGpus) {

@@ -142,6 +142,7 @@ final class PassReader {
                 .setMoves(guards.moves())
                 .setDueFirst(guards.dueFirst())
                 .setAgeing(guards.ageing())
+                .setKeeps(true)
                 .build();
     }
 

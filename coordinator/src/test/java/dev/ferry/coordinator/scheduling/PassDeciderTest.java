@@ -12,6 +12,7 @@ import dev.ferry.proto.v1.PassNode;
 import dev.ferry.proto.v1.PassOutput;
 import dev.ferry.proto.v1.PassPolicy;
 import dev.ferry.proto.v1.PassQos;
+import dev.ferry.proto.v1.PassRejected;
 import dev.ferry.proto.v1.PassRunning;
 import dev.ferry.proto.v1.PassVictim;
 import dev.ferry.proto.v1.PassWaiting;
@@ -113,6 +114,54 @@ class PassDeciderTest {
         assertThat(kept.getPreempts()).isFalse();
         assertThat(kept.getWhy()).contains("more than its due");
         assertThat(kept.getRejectedList().getFirst().getWhy()).contains("less than is due");
+    }
+
+    /** Eight GPUs on one node: account a runs three jobs of two; a job of b that needs all of them has waited for long, so that the node is kept for it. */
+    private static PassInput.Builder kept() {
+        PassInput.Builder input = cluster(1, 16, 8);
+        input.getPolicyBuilder().setDueFirst(true).setKeeps(true);
+        runs(input, "old-2", A, 0, 1, 2).setEnds(NOW + 2 * 3600);
+        runs(input, "old-3", A, 0, 1, 2).setEnds(NOW + 3 * 3600);
+        runs(input, "old-5", A, 0, 1, 2).setEnds(NOW + 5 * 3600);
+        waits(input, "head", B, 50, 1, 8).setSince(NOW - 6 * 3600);
+        waits(input, "late", B, 40, 1, 4).setSeconds(24 * 3600);
+        return input;
+    }
+
+    @Test
+    void nobodyLeavesANodeThatIsKeptForOneWhoWouldPutTheFirstOff() {
+        PassInput.Builder input = kept();
+        PassOutput output = PassDecider.decide(input.build());
+        assertThat(verdict(output, "head")).isEqualTo(JobVerdict.newBuilder().setJob("head").setKind(JobVerdict.Kind.NODE_IS_KEPT).setNode("node-0").setAt(NOW + 5 * 3600).build());
+        assertThat(preemption(output, "head").getPreempts()).isFalse();
+        assertThat(preemption(output, "late").getPreempts()).isFalse();
+        assertThat(preemption(output, "late").getRejectedList()).extracting(PassRejected::getWhy).containsOnly("its node is kept for a job before it in the queue");
+        // One that has ended by then puts nobody off.
+        input.getWaitingBuilder(1).setSeconds(4 * 3600);
+        assertThat(preemption(PassDecider.decide(input.build()), "late").getPreempts()).isTrue();
+        // Of a record from before there was this rule what came out then comes out again.
+        input.getWaitingBuilder(1).setSeconds(24 * 3600);
+        input.getPolicyBuilder().setKeeps(false);
+        assertThat(preemption(PassDecider.decide(input.build()), "late").getPreempts()).isTrue();
+    }
+
+    @Test
+    void whatIsLeftBesideTheFirstOnTheNodeThatIsKeptForItMayBeTaken() {
+        PassInput.Builder input = kept();
+        input.getAssociationsBuilder(3).setShares(3);
+        input.getRunningBuilder(0).getDemandBuilder().setGpus(4);
+        input.removeRunning(1);
+        // At the end of the job with four GPUs six are free, three of them the head's.
+        input.getRunningBuilder(0).setImmovable("as the test says");
+        input.getRunningBuilder(1).setEnds(0);
+        input.getWaitingBuilder(0).setNotBefore(NOW + 60).getDemandBuilder().setGpus(3);
+        input.getWaitingBuilder(1).getDemandBuilder().setGpus(3);
+        PassOutput output = PassDecider.decide(input.build());
+        assertThat(verdict(output, "head").getAt()).isEqualTo(NOW + 2 * 3600);
+        assertThat(preemption(output, "late").getVictimsList()).extracting(PassVictim::getJob).containsExactly("old-5");
+        // A fourth is not there.
+        input.getWaitingBuilder(0).getDemandBuilder().setGpus(4);
+        assertThat(preemption(PassDecider.decide(input.build()), "late").getPreempts()).isFalse();
     }
 
     /** As a node that came back with half of its CPUs. */

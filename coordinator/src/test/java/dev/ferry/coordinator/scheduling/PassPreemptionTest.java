@@ -20,7 +20,7 @@ import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
-import java.util.Set;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 
@@ -54,7 +54,7 @@ class PassPreemptionTest {
                                 new Association(1, 0, "root", null, 1, null), new Association(2, 1, "a", null, 1, null), new Association(A, 2, "a", "u", 1, null),
                                 new Association(4, 1, "b", null, 1, null), new Association(B, 4, "b", "u", 1, null)));
         PassInput all = input.build();
-        List<PreemptionVerdict> verdicts = new PassPreemption(all, tree, PassDecider.room(all), running, List.of(), still, Set.of()).decide();
+        List<PreemptionVerdict> verdicts = new PassPreemption(all, tree, PassDecider.room(all), running, List.of(), still, Optional.empty()).decide();
         assertThat(verdicts).isNotEmpty().noneMatch(PreemptionVerdict::getPreempts);
         return running.looks;
     }

@@ -59,7 +59,7 @@ public final class SchedulingPass {
         }
         WaitingJob head = ordered[at++];
         Reservation kept = Reservation.of(head, room, running, started, now);
-        verdicts.add(new Verdict.Reserved(head, kept.at(), kept.nodes()));
+        verdicts.add(new Verdict.Reserved(head, kept.at(), kept.nodes(), kept.spare));
         for (; at < ordered.length; at++) {
             WaitingJob job = ordered[at];
             boolean endsBefore = kept.at() == WaitingJob.UNKNOWN || job.seconds() != WaitingJob.UNKNOWN && now + job.seconds() <= kept.at();

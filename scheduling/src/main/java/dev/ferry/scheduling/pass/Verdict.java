@@ -24,8 +24,9 @@ public sealed interface Verdict {
      *
      * @param at when it starts at the latest, seconds; {@link WaitingJob#UNKNOWN} if that hangs on jobs of which nobody said how long they run, and then nothing is kept
      * @param nodes those that are kept
+     * @param spare what is free of all nodes at that time beside it, and beside those that go ahead of it and are still there then; no part of what makes verdicts equal
      */
-    record Reserved(WaitingJob job, long at, int[] nodes) implements Verdict {
+    record Reserved(WaitingJob job, long at, int[] nodes, Room spare) implements Verdict {
         @Override
         public boolean equals(Object other) {
             return other instanceof Reserved reserved && job.equals(reserved.job) && at == reserved.at && Arrays.equals(nodes, reserved.nodes);

@@ -43,16 +43,17 @@ public final class Preemption {
      * @param running jobs that hold room
      */
     public static Decision decide(WaitingJob job, Room room, List<RunningJob> running, Balance balance, PreemptionPolicy policy, Spent spent, long now) {
-        return decide(job, room, running, balance, policy, spent, now, Set.of());
+        return decide(job, room, running, balance, policy, spent, now, Set.of(), Set.of());
     }
 
     /**
      * The same, where some room is spoken for.
      *
      * @param kept nodes that are kept for a job before it: nobody is moved there
+     * @param barred those of them that nobody leaves for this one, since it would put off the job before it
      */
-    public static Decision decide(WaitingJob job, Room room, List<RunningJob> running, Balance balance, PreemptionPolicy policy, Spent spent, long now, Set<Integer> kept) {
-        return new Preemption(job, room, balance, policy, now).decide(running, spent, kept);
+    public static Decision decide(WaitingJob job, Room room, List<RunningJob> running, Balance balance, PreemptionPolicy policy, Spent spent, long now, Set<Integer> kept, Set<Integer> barred) {
+        return new Preemption(job, room, balance, policy, now).decide(running, spent, kept, barred);
     }
 
     /** What is decided whoever runs, if that is enough. */
@@ -68,7 +69,7 @@ public final class Preemption {
         return now - job.since() < policy.delay() ? Optional.of(new Decision.Keep(job, Decision.Why.TOO_SOON)) : Optional.empty();
     }
 
-    private Decision decide(List<RunningJob> running, Spent spent, Set<Integer> kept) {
+    private Decision decide(List<RunningJob> running, Spent spent, Set<Integer> kept, Set<Integer> barred) {
         Optional<Decision.Keep> early = early(job, balance, policy, now);
         if (early.isPresent()) {
             return early.get();
@@ -82,6 +83,7 @@ public final class Preemption {
                         balance,
                         policy.moves(),
                         kept,
+                        barred,
                         Comparator.comparingDouble((RunningJob one) -> costPerSize(one, size)).thenComparingLong(RunningJob::id),
                         one -> cost(one, size));
         int[] nodes = maker.choose();

@@ -26,6 +26,7 @@ final class RoomMaker {
     private final Balance balance;
     private final boolean moving;
     private final Set<Integer> kept;
+    private final Set<Integer> barred;
     private final ToDoubleFunction<RunningJob> cost;
     /** What is free, less what those that are moved take. */
     private final Room room;
@@ -40,12 +41,14 @@ final class RoomMaker {
      * @param allowed running jobs that no guard protects
      * @param moving whether jobs may be moved
      * @param kept nodes where they may not go
+     * @param barred nodes that nobody leaves for the job
      */
-    RoomMaker(WaitingJob job, Room room, List<RunningJob> allowed, Balance balance, boolean moving, Set<Integer> kept, Comparator<RunningJob> cheapest, ToDoubleFunction<RunningJob> cost) {
+    RoomMaker(WaitingJob job, Room room, List<RunningJob> allowed, Balance balance, boolean moving, Set<Integer> kept, Set<Integer> barred, Comparator<RunningJob> cheapest, ToDoubleFunction<RunningJob> cost) {
         this.job = job;
         this.balance = balance;
         this.moving = moving;
         this.kept = kept;
+        this.barred = barred;
         this.cost = cost;
         this.room = moving ? room.copy() : room;
         for (RunningJob one : allowed) {
@@ -129,7 +132,7 @@ final class RoomMaker {
         if (fits(node, more.keySet())) {
             return more;
         }
-        if (!room.hasLabels(node, job.demand())) {
+        if (barred.contains(node) || !room.hasLabels(node, job.demand())) {
             return null;
         }
         Map<Integer, Double> giving = new HashMap<>();

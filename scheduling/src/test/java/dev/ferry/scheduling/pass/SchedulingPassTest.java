@@ -27,6 +27,10 @@ class SchedulingPassTest {
         return new RunningJob(id, 0, demand, nodes, 0, ends, 0, 0, 0, true);
     }
 
+    private static Verdict.Reserved reserved(WaitingJob job, long at, int[] nodes) {
+        return new Verdict.Reserved(job, at, nodes, room(0));
+    }
+
     @Test
     void theHighestPriorityStartsFirstThenWhoWaitsLongest() {
         List<Verdict> verdicts = SchedulingPass.run(room(1), List.of(), List.of(job(3, 5, gpus(1, 4), 10), job(2, 5, gpus(1, 4), 10), job(1, 1, gpus(1, 4), 10), job(4, 9, gpus(1, 4), 10)), Packing.PACK, NOW);
@@ -41,8 +45,8 @@ class SchedulingPassTest {
         RunningJob one = running.get(1);
         RunningJob failing = new RunningJob(91, 0, one.demand(), one.nodes(), 0, one.ends(), 0, 0, 0, true, false, 4);
         WaitingJob head = job(1, 9, gpus(1, 8), 1000);
-        assertThat(SchedulingPass.run(room.copy(), running, List.of(head), Packing.PACK, NOW)).containsExactly(new Verdict.Reserved(head, NOW + 100, new int[] {1}));
-        assertThat(SchedulingPass.run(room, List.of(running.getFirst(), failing), List.of(head), Packing.PACK, NOW)).containsExactly(new Verdict.Reserved(head, NOW + 500, new int[] {0}));
+        assertThat(SchedulingPass.run(room.copy(), running, List.of(head), Packing.PACK, NOW)).containsExactly(reserved(head, NOW + 100, new int[] {1}));
+        assertThat(SchedulingPass.run(room, List.of(running.getFirst(), failing), List.of(head), Packing.PACK, NOW)).containsExactly(reserved(head, NOW + 500, new int[] {0}));
     }
 
     @Test
@@ -56,7 +60,7 @@ class SchedulingPassTest {
         assertThat(room.fits(0, new Demand(1, 0, 10, 0, 0))).as("what is not asked for may be lacking").isTrue();
         assertThat(room.fits(0, new Demand(1, 1, 10, 0, 0))).isFalse();
         WaitingJob head = job(1, 9, eight, 1000);
-        assertThat(SchedulingPass.run(room, running, List.of(head), Packing.PACK, NOW)).containsExactly(new Verdict.Reserved(head, NOW + 300, new int[] {0}));
+        assertThat(SchedulingPass.run(room, running, List.of(head), Packing.PACK, NOW)).containsExactly(reserved(head, NOW + 300, new int[] {0}));
     }
 
     @Test
@@ -66,7 +70,7 @@ class SchedulingPassTest {
         List<RunningJob> running = List.of(running(room, 90, new int[] {0}, gpus(1, 4), NOW + 100), running(room, 91, new int[] {3}, gpus(1, 8), NOW + 100));
         WaitingJob warm = new WaitingJob(1, 0, 9, 1, gpus(1, 2), 1000, List.of(3, 2, 1));
         WaitingJob wide = new WaitingJob(2, 0, 8, 2, gpus(2, 7), 10, List.of(2, 3));
-        assertThat(SchedulingPass.run(room, running, List.of(warm, wide), Packing.PACK, NOW)).containsExactly(new Verdict.Start(warm, new int[] {2}), new Verdict.Reserved(wide, NOW + 100, new int[] {0, 1}));
+        assertThat(SchedulingPass.run(room, running, List.of(warm, wide), Packing.PACK, NOW)).containsExactly(new Verdict.Start(warm, new int[] {2}), reserved(wide, NOW + 100, new int[] {0, 1}));
         // Nodes 0 and 1 are kept for the head: one that runs for longer may not go there, wherever its data lies.
         WaitingJob later = new WaitingJob(3, 0, 7, 3, gpus(1, 2), 1000, List.of(0, 2));
         assertThat(SchedulingPass.run(room, running, List.of(wide, later), Packing.PACK, NOW)).last().isEqualTo(new Verdict.Start(later, new int[] {2}));
@@ -83,7 +87,7 @@ class SchedulingPassTest {
         WaitingJob none = job(4, 3, gpus(1, 1), 10);
         List<Verdict> verdicts = SchedulingPass.run(room, running, List.of(head, onTheOther, alsoThere, none), Packing.PACK, NOW);
         assertThat(verdicts)
-                .containsExactly(new Verdict.Reserved(head, NOW + 100, new int[] {0}), new Verdict.Start(onTheOther, new int[] {1}), new Verdict.Start(alsoThere, new int[] {1}), new Verdict.Waits(none, 0));
+                .containsExactly(reserved(head, NOW + 100, new int[] {0}), new Verdict.Start(onTheOther, new int[] {1}), new Verdict.Start(alsoThere, new int[] {1}), new Verdict.Waits(none, 0));
     }
 
     @Test
@@ -94,7 +98,7 @@ class SchedulingPassTest {
         WaitingJob tooLong = job(2, 5, gpus(1, 2), 101);
         WaitingJob fits = job(3, 4, gpus(1, 2), 100);
         List<Verdict> verdicts = SchedulingPass.run(room, running, List.of(head, tooLong, fits), Packing.PACK, NOW);
-        assertThat(verdicts).containsExactly(new Verdict.Reserved(head, NOW + 100, new int[] {0, 1}), new Verdict.Waits(tooLong, 1), new Verdict.Start(fits, new int[] {0}));
+        assertThat(verdicts).containsExactly(reserved(head, NOW + 100, new int[] {0, 1}), new Verdict.Waits(tooLong, 1), new Verdict.Start(fits, new int[] {0}));
     }
 
     @Test
@@ -103,14 +107,14 @@ class SchedulingPassTest {
         List<RunningJob> running = List.of(running(room, 90, new int[] {0}, gpus(1, 6), WaitingJob.UNKNOWN));
         WaitingJob head = job(1, 9, gpus(1, 8), 10);
         WaitingJob small = job(2, 5, gpus(1, 2), WaitingJob.UNKNOWN);
-        assertThat(SchedulingPass.run(room, running, List.of(head, small), Packing.PACK, NOW)).containsExactly(new Verdict.Reserved(head, WaitingJob.UNKNOWN, new int[0]), new Verdict.Start(small, new int[] {0}));
+        assertThat(SchedulingPass.run(room, running, List.of(head, small), Packing.PACK, NOW)).containsExactly(reserved(head, WaitingJob.UNKNOWN, new int[0]), new Verdict.Start(small, new int[] {0}));
     }
 
     @Test
     void aGangGetsAllOfItsNodesOrNone() {
         Room room = room(3);
         RunningJob there = running(room, 90, new int[] {1}, gpus(1, 5), NOW + 50);
-        assertThat(SchedulingPass.run(room.copy(), List.of(there), List.of(job(1, 1, gpus(3, 4), 10)), Packing.PACK, NOW)).containsExactly(new Verdict.Reserved(job(1, 1, gpus(3, 4), 10), NOW + 50, new int[] {0, 1, 2}));
+        assertThat(SchedulingPass.run(room.copy(), List.of(there), List.of(job(1, 1, gpus(3, 4), 10)), Packing.PACK, NOW)).containsExactly(reserved(job(1, 1, gpus(3, 4), 10), NOW + 50, new int[] {0, 1, 2}));
         assertThat(SchedulingPass.run(room.copy(), List.of(there), List.of(job(1, 1, gpus(2, 4), 10)), Packing.PACK, NOW)).containsExactly(new Verdict.Start(job(1, 1, gpus(2, 4), 10), new int[] {0, 2}));
     }
 
