@@ -121,6 +121,19 @@ class OperationsTest {
         assertThat(three.has(job.getId())).isTrue();
     }
 
+    @Test
+    void aJobThatAskedForItsNodeIsNotTriedThereAgainAndAgain() {
+        Job job = scene.awaitState(scene.run(JobSpec.newBuilder().setNode("node-1")).getId(), JobState.RUNNING);
+        assertSucceeded(scene.awaitEnd(suspend(job)));
+        one.fail(ActionCase.CHECK, ErrorCode.MOUNT_REFUSED);
+        Operation ended = scene.awaitEnd(scene.stub().resumeJob(ResumeJobRequest.newBuilder().setJob(job.getId()).build()));
+        assertFailed(ended, ErrorCode.MOUNT_REFUSED);
+        assertThat(names(ended)).containsExactly("RESERVE", "CHECK", "RESERVE");
+        assertThat(scene.job(job.getId()).getState()).isEqualTo(JobState.SUSPENDED);
+        one.behave(ActionCase.CHECK);
+        assertSucceeded(scene.awaitEnd(scene.stub().resumeJob(ResumeJobRequest.newBuilder().setJob(job.getId()).build())));
+    }
+
     /** Something went wrong after it, and the daemon's answer says both: what runs must not get a second life. */
     @Test
     void aRestoreThatIsSaidToHaveFailedThoughItsJobRunsGetsNoSecondLife() {

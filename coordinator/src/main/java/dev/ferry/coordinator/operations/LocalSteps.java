@@ -28,6 +28,8 @@ import java.util.stream.Collectors;
 /** The steps that the coordinator does by itself, each in the transaction that also records its end. */
 final class LocalSteps {
     private static final int MOST_RESTORES = 4;
+    /** So many nodes are asked whether they have what a job needs; what they all lack is not looked for on all others of a large cluster. */
+    static final int MOST_CHECKS = 64;
 
     private LocalSteps() {}
 
@@ -58,7 +60,7 @@ final class LocalSteps {
     static Outcome reserve(Transaction state, Operation.Builder operation, Job job) {
         Set<String> refused = nodes(operation, StepName.CHECK, StepState.STEP_FAILED);
         Optional<Step> lastRefusal = operation.getStepsList().stream().filter(step -> step.getName().equals(StepName.CHECK.name())).reduce((one, other) -> other);
-        if (operation.getTargetFixed() && lastRefusal.isPresent()) {
+        if (lastRefusal.isPresent() && (operation.getTargetFixed() || refused.size() >= MOST_CHECKS)) {
             return Outcome.failed(lastRefusal.get().getError());
         }
         Set<String> notHere = new HashSet<>(refused);

@@ -18,6 +18,8 @@ import java.util.stream.Collectors;
 
 /** Chooses the node for a job: one of its partition that has room and what the job's image needs; of several the emptiest. */
 public final class Placement {
+    private static final String NOT_HERE = "the job is or was there, or it was refused there";
+
     private Placement() {}
 
     /**
@@ -25,7 +27,7 @@ public final class Placement {
      *
      * @param image what the image needs; empty: a first start
      * @param node only this one; empty: any
-     * @param notHere nodes that are not wanted
+     * @param notHere nodes that are not wanted, though the job or the caller asked for one of them
      * @param operation the one that asks, whose own reservation does not count; empty: none
      */
     public record Request(JobSpec spec, Optional<Requirements> image, String node, Set<String> notHere, String operation) {}
@@ -47,7 +49,7 @@ public final class Placement {
         String wanted = request.node().isEmpty() ? request.spec().getNode() : request.node();
         if (!wanted.isEmpty()) {
             Node node = dev.ferry.coordinator.nodes.NodeDirectory.node(state, wanted);
-            Optional<Refusal> refusal = refusal(node, request, usage);
+            Optional<Refusal> refusal = request.notHere().contains(wanted) ? Optional.of(new Refusal(ErrorCode.NO_CAPACITY, NOT_HERE)) : refusal(node, request, usage);
             if (refusal.isPresent()) {
                 throw new FerryException(refusal.get().code(), "Node " + wanted + " can't take the job: " + refusal.get().why());
             }
@@ -65,7 +67,7 @@ public final class Placement {
             }
             partitionIsThere = true;
             if (request.notHere().contains(node.getName())) {
-                reasons.add(node.getName() + ": the job is or was there");
+                reasons.add(node.getName() + ": " + NOT_HERE);
                 continue;
             }
             couldEver |= Usage.lack(Usage.wanted(request.spec()), Usage.ever(node), Resources.getDefaultInstance()).isEmpty();
