@@ -95,6 +95,23 @@ class NodeLossTest {
         assertThat(node().hasProof()).isFalse();
     }
 
+    /** The store is away for a moment just then: nobody asked for the restore, so nobody would ask again. */
+    @Test
+    void aJobThatCouldNotBeRestoredWaitsInTheQueueForTheNextTry() {
+        Job job = saved(JobSpec.newBuilder());
+        two.fail(ActionCase.RESTORE, ErrorCode.STORE_UNREACHABLE);
+        one.disconnect();
+        Job waits = scene.awaitJob(job.getId(), now -> now.getState() == JobState.SUSPENDED && now.getOperation().isEmpty());
+        assertThat(waits.getQueue().getComesBack()).isTrue();
+        two.behave(ActionCase.RESTORE);
+        Job back = scene.awaitState(job.getId(), JobState.RUNNING);
+        assertThat(back.getNode()).isEqualTo("node-2");
+        Operation resume = scene.stub().listOperations(ListOperationsRequest.newBuilder().setJob(job.getId()).build()).getOperations(0);
+        assertThat(resume.getKind()).isEqualTo(OperationKind.RESUME);
+        assertThat(resume.getCause()).isEqualTo("loss of node node-1");
+        scene.awaitJob(job.getId(), now -> !now.getQueue().getComesBack());
+    }
+
     /** A spot machine that vanishes without a notice: no evacuation was begun that would bring its jobs back. */
     @Test
     void aJobOfAMachineThatIsGoneByTheCloudsWordIsRestoredElsewhereAtOnce() {

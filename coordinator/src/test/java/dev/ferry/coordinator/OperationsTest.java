@@ -318,6 +318,17 @@ class OperationsTest {
         assertSucceeded(scene.awaitEnd(migrateTo(job, "node-1")));
     }
 
+    /** Its owner did not ask for the move, and need not know of it. */
+    @Test
+    void aJobThatADrainCouldOnlyStoreComesBackByItself() {
+        Job job = scene.running();
+        two.fail(ActionCase.RESTORE, ErrorCode.STORE_UNREACHABLE);
+        Operation move = scene.stub().drainNode(GetNodeRequest.newBuilder().setNode("node-1").build()).getOperations(0);
+        assertFailed(scene.awaitEnd(move), ErrorCode.STORE_UNREACHABLE);
+        two.behave(ActionCase.RESTORE);
+        assertThat(scene.awaitState(job.getId(), JobState.RUNNING).getNode()).isEqualTo("node-2");
+    }
+
     private Operation migrateTo(Job job, String node) {
         return scene.stub().migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).setTo(node).build());
     }

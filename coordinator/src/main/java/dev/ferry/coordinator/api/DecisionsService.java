@@ -28,7 +28,7 @@ public final class DecisionsService extends DecisionsGrpc.DecisionsImplBase {
 
     /** An API that finds jobs by the names that users give. */
     public static DecisionsApi api(StateStore store, SchedulingConfig config, Verbs verbs) {
-        return new DecisionsApi(store, config, JobNames::job, verbs::migrate);
+        return new DecisionsApi(store, config, JobNames::job, verbs::move);
     }
 
     static List<Route> routes(DecisionsApi api) {

@@ -186,7 +186,7 @@ public final class FerryApi {
         List<Operation> moves = new ArrayList<>();
         for (String job : node.getJobsList()) {
             try {
-                moves.add(verbs.migrate(job, "", "drain of " + node.getName()));
+                moves.add(verbs.move(job, "", "drain of " + node.getName()));
             } catch (FerryException stays) {
                 store.transact(
                         state -> {

@@ -128,6 +128,8 @@ public final class Verbs {
     }
 
     /**
+     * For an evacuation, which brings back what it could only store.
+     *
      * @param to empty: the coordinator chooses
      */
     public Operation migrate(String name, String to, String cause) {
@@ -135,24 +137,32 @@ public final class Verbs {
     }
 
     /**
+     * Migrates a job though nobody asked for this one: if it can only be stored the queue brings it back.
+     *
+     * @param to empty: the coordinator chooses
+     */
+    public Operation move(String name, String to, String cause) {
+        return begin(name, OperationKind.MIGRATE, true, (state, job) -> migration(state, job, to, cause));
+    }
+
+    /**
      * @param to empty: the coordinator chooses
      * @param live copy the job's memory ahead while it runs
      */
     public Operation migrate(String name, String to, boolean live, String cause) {
-        return begin(
-                name,
-                OperationKind.MIGRATE,
-                (state, job) -> {
-                    Operation.Builder operation = savedOnItsNode(state, job, "migrated").setCause(cause).setLive(live);
-                    if (job.getState() == JobState.PARKED) {
-                        // It runs when it is there.
-                        UserLimits.require(state, job);
-                    }
-                    if (to.equals(job.getNode())) {
-                        throw new FerryException(ErrorCode.WRONG_STATE, "Job " + job.getId() + " is on node " + to + " already");
-                    }
-                    return target(state, job, operation, to);
-                });
+        return begin(name, OperationKind.MIGRATE, (state, job) -> migration(state, job, to, cause).setLive(live));
+    }
+
+    private static Operation.Builder migration(Transaction state, Job job, String to, String cause) {
+        Operation.Builder operation = savedOnItsNode(state, job, "migrated").setCause(cause);
+        if (job.getState() == JobState.PARKED) {
+            // It runs when it is there.
+            UserLimits.require(state, job);
+        }
+        if (to.equals(job.getNode())) {
+            throw new FerryException(ErrorCode.WRONG_STATE, "Job " + job.getId() + " is on node " + to + " already");
+        }
+        return target(state, job, operation, to);
     }
 
     /**
@@ -206,6 +216,8 @@ public final class Verbs {
     }
 
     /**
+     * What the coordinator restores by itself the queue brings back if this fails.
+     *
      * @param what a job, whose latest image is meant, or an image
      * @param node empty: the coordinator chooses
      * @param cause who asks, and why
@@ -215,6 +227,7 @@ public final class Verbs {
         return begin(
                 image.map(Image::getJob).orElse(what),
                 OperationKind.RESTORE,
+                !cause.equals(OPERATOR),
                 (state, job) -> {
                     requireStopped(state, job);
                     require(job, RESTORABLE, "restored", "suspended, lost or ended");
@@ -286,6 +299,13 @@ public final class Verbs {
     }
 
     private Operation begin(String name, OperationKind kind, Prepare prepare) {
+        return begin(name, kind, false, prepare);
+    }
+
+    /**
+     * @param unasked nobody asked for what is done to this job, and nobody would bring it back
+     */
+    private Operation begin(String name, OperationKind kind, boolean unasked, Prepare prepare) {
         Operation begun =
                 store.transact(
                         state -> {
@@ -294,7 +314,8 @@ public final class Verbs {
                             Operation.Builder operation = prepare.prepare(state, job);
                             // An evacuation suspends what shall come back, and one that fails must not take it from the queue.
                             boolean stays = (kind == OperationKind.SUSPEND || kind == OperationKind.PARK) && operation.getCause().equals(OPERATOR);
-                            return Opening.open(state, stays ? Queue.out(job) : job, kind, operation);
+                            Job before = unasked ? Queue.unasked(job, state.now(), operation.getCause()) : job;
+                            return Opening.open(state, stays ? Queue.out(job) : before, kind, operation);
                         });
         engine.drive(begun.getId());
         return begun;

@@ -12,7 +12,7 @@ import java.util.Optional;
 public final class Queue {
     private Queue() {}
 
-    /** It is in the queue: it has never had a place, or it was preempted or lost its machine and comes back by itself. */
+    /** It is in the queue: it has never had a place, or it was preempted, moved unasked or lost its machine and comes back by itself. */
     static boolean holds(Job job) {
         return switch (job.getState()) {
             case PENDING -> true;
@@ -41,6 +41,20 @@ public final class Queue {
      */
     public static Job evacuated(Job job, long now, String cause) {
         return job.toBuilder().setQueue(job.getQueue().toBuilder().setComesBack(true).setSince(now).setCause(cause).setAnywhere(true).clearAttempts().clearNotBefore()).build();
+    }
+
+    /**
+     * A job that is moved or restored though nobody asked for it: if that leaves it stored it is in the queue, since nobody would bring it back. Whatever
+     * an evacuation said of where it may go stays. One that was parked stays its owner's.
+     *
+     * @param now milliseconds since 1970: since when it waits, if it does
+     * @param cause of the operation, and of the one that will bring it back
+     */
+    public static Job unasked(Job job, long now, String cause) {
+        if (job.getState() == JobState.PARKED) {
+            return job;
+        }
+        return job.toBuilder().setQueue(job.getQueue().toBuilder().setComesBack(true).setSince(now).setCause(cause).clearAttempts().clearNotBefore()).build();
     }
 
     /** Whether it waits for its turn to go on after this. */

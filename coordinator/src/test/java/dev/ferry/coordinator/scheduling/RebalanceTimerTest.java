@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.CoordinatorScene;
+import dev.ferry.coordinator.FakeNode;
 import dev.ferry.proto.v1.CancelJobRequest;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.DecisionsGrpc;
@@ -18,6 +19,7 @@ import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.RebalanceRequest;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -71,6 +73,22 @@ class RebalanceTimerTest {
             await().during(Duration.ofSeconds(12)).atMost(CoordinatorScene.SOON).until(() -> scene.stub().listOperations(ofSmall).getOperationsCount() == tried);
             assertThat(scene.job(large.getId()).getState()).isEqualTo(JobState.RUNNING);
             assertThat(scene.job(waits.getId()).getState()).isEqualTo(JobState.PENDING);
+        }
+    }
+
+    /** Nobody asked for the move, and so nobody would resume what it could only store. */
+    @Test
+    void aJobThatWasStoredButCouldNotBeRestoredComesBackByItself() throws Exception {
+        try (CoordinatorScene scene = new CoordinatorScene(folder, SchedulingTexts.with("preemption: false\nminimumRun: 0s\nrebalanceWindows: 00:00-24:00\nrebalanceMoves: 9\n"))) {
+            List<FakeNode> nodes = List.of(scene.add("node-1"), scene.add("node-2"));
+            scene.awaitState(scene.run(cpus(3)).getId(), JobState.RUNNING);
+            Job small = scene.awaitState(scene.run(cpus(1)).getId(), JobState.RUNNING);
+            nodes.forEach(node -> node.fail(Command.ActionCase.RESTORE, ErrorCode.STORE_UNREACHABLE));
+            Job whole = scene.run(cpus(4));
+            Job stored = scene.awaitJob(small.getId(), job -> job.getState() == JobState.SUSPENDED && job.getOperation().isEmpty());
+            assertThat(stored.getQueue().getCause()).isEqualTo("rebalance for " + whole.getId());
+            nodes.forEach(node -> node.behave(Command.ActionCase.RESTORE));
+            assertThat(scene.awaitState(small.getId(), JobState.RUNNING).getIncarnation()).isGreaterThan(1);
         }
     }
 
