@@ -17,10 +17,12 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.ErrorDetail;
 import dev.ferry.proto.v1.GetImageRequest;
 import dev.ferry.proto.v1.GetNodeRequest;
+import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.ListImagesRequest;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.proto.v1.MigrateJobRequest;
 import dev.ferry.proto.v1.NodeFacts;
@@ -31,6 +33,7 @@ import dev.ferry.proto.v1.ResumeJobRequest;
 import dev.ferry.proto.v1.RunJobRequest;
 import dev.ferry.proto.v1.SuspendJobRequest;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -132,6 +135,25 @@ class OperationsTest {
         assertThat(scene.job(job.getId()).getState()).isEqualTo(JobState.SUSPENDED);
         one.behave(ActionCase.CHECK);
         assertSucceeded(scene.awaitEnd(scene.stub().resumeJob(ResumeJobRequest.newBuilder().setJob(job.getId()).build())));
+    }
+
+    /** A node that somebody has taken over says that it has made the image of a job that it never had. */
+    @Test
+    void anImageThatWasNotOrderedIsNotTaken() {
+        Job victim = scene.awaitState(scene.run(JobSpec.newBuilder().setNode("node-2")).getId(), JobState.RUNNING);
+        assertSucceeded(scene.awaitEnd(scene.stub().checkpointJob(CheckpointJobRequest.newBuilder().setJob(victim.getId()).build())));
+        Image before = scene.stub().listImages(ListImagesRequest.getDefaultInstance()).getImages(0);
+        assertThat(before.getId()).isEqualTo(victim.getId() + ".1");
+        Job job = scene.awaitState(scene.run(JobSpec.newBuilder().setNode("node-1")).getId(), JobState.RUNNING);
+        for (Image other : List.of(before.toBuilder().setNode("node-1").build(), before.toBuilder().setId(job.getId() + ".2").setSequence(2).build(), Image.getDefaultInstance())) {
+            one.answer(ActionCase.DUMP, command -> Optional.of(CommandResult.newBuilder().setImage(other).setJob(FakeNode.report(command, LocalState.LOCAL_FROZEN)).build()));
+            Operation ended = scene.awaitEnd(suspend(job));
+            assertFailed(ended, ErrorCode.INTERNAL);
+            assertThat(names(ended)).containsExactly("DUMP", "THAW");
+            assertThat(scene.job(job.getId()).getState()).isEqualTo(JobState.RUNNING);
+        }
+        assertThat(one.actions()).doesNotContain(ActionCase.KILL);
+        assertThat(scene.stub().listImages(ListImagesRequest.getDefaultInstance()).getImagesList()).containsExactly(before);
     }
 
     /** Something went wrong after it, and the daemon's answer says both: what runs must not get a second life. */

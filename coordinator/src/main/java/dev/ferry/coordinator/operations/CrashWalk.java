@@ -127,7 +127,7 @@ final class CrashWalk {
     }
 
     private static Image image(String id) {
-        return Image.newBuilder().setId(id).setJob(JOB).setIncarnation(1).build();
+        return Image.newBuilder().setId(id).setJob(JOB).setSequence(NodeSteps.sequence(id)).setIncarnation(1).build();
     }
 
     private Operation begin() {

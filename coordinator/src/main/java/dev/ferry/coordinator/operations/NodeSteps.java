@@ -146,12 +146,13 @@ final class NodeSteps {
         return operation + "/" + step + "/" + attempt;
     }
 
-    private static long sequence(String image) {
+    static long sequence(String image) {
         return Long.parseLong(image.substring(image.lastIndexOf('.') + 1));
     }
 
     /** Writes down what a result means. */
-    static Outcome apply(StepName step, Transaction state, Operation.Builder operation, Job job, CommandResult result) {
+    static Outcome apply(StepName step, Transaction state, Operation.Builder operation, Job job, CommandResult said) {
+        CommandResult result = step == StepName.DUMP ? ofTheOrder(said, operation, job) : said;
         // Whatever else went wrong there: a life that its daemon says is there must not get a second one.
         boolean livesThere = (step == StepName.START || step == StepName.RESTORE) && isLive(result, job);
         if (result.hasError() && !livesThere) {
@@ -182,6 +183,18 @@ final class NodeSteps {
             case CHECK, PRE_COPY, PREFETCH, CATCH_UP, THAW, PLACE, RESERVE, COMMIT, FALL_BACK, CLAIM -> {}
         }
         return Outcome.done("");
+    }
+
+    /** The image that was ordered, or an error: a row of the catalogue is found by its id alone, and a node has no word on the images of other jobs. */
+    private static CommandResult ofTheOrder(CommandResult result, Operation.Builder operation, Job job) {
+        Image image = result.getImage();
+        String ordered = operation.getImage();
+        if (result.hasError() || (image.getId().equals(ordered) && image.getJob().equals(job.getId()) && image.getSequence() == sequence(ordered))) {
+            return result;
+        }
+        String what = image.getId().isEmpty() ? "none" : image.getId() + " of job " + image.getJob();
+        FerryException wrong = new FerryException(ErrorCode.INTERNAL, "Node " + operation.getSourceNode() + " was to make image " + ordered + " of job " + job.getId() + " and has answered with " + what + "; it is not taken");
+        return result.toBuilder().setError(wrong.detail()).build();
     }
 
     /** The life in which the operation began does not run: written where the next life and people find it. */
