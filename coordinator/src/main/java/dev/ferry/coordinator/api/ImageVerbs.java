@@ -12,6 +12,7 @@ import dev.ferry.proto.v1.ImageDetails;
 import dev.ferry.proto.v1.ImageDiff;
 import dev.ferry.proto.v1.ImagePart;
 import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Manifest;
 import dev.ferry.proto.v1.StoredFile;
 import dev.ferry.proto.v1.StoredVolume;
@@ -83,7 +84,7 @@ public final class ImageVerbs {
     /**
      * Deletes an image, also one that only the store knows.
      *
-     * @throws FerryException IMAGE_IN_USE when it is the only way back for a job, or an operation works on the job; STORE_*: it has left the
+     * @throws FerryException IMAGE_IN_USE when it is the only way back for a job, whose node may be lost, or an operation works on the job; STORE_*: it has left the
      *     catalogue, and leaves the store with the next collection
      */
     public DeleteImageResponse delete(String id) {
@@ -120,7 +121,9 @@ public final class ImageVerbs {
         if (!job.getOperation().isEmpty()) {
             throw new FerryException(ErrorCode.IMAGE_IN_USE, "Operation " + job.getOperation() + " works on job " + job.getId());
         }
-        boolean onlyWay = job.getLatestImage().equals(id) && !JobStates.isEnded(job.getState()) && !JobStates.isOnNode(job.getState());
+        // One whose node does not answer may run there; if it does not, the image is what is left of it.
+        boolean runs = JobStates.isOnNode(job.getState()) && job.getState() != JobState.UNREACHABLE;
+        boolean onlyWay = job.getLatestImage().equals(id) && !JobStates.isEnded(job.getState()) && !runs;
         if (onlyWay) {
             throw new FerryException(ErrorCode.IMAGE_IN_USE, "Job " + job.getId() + " is " + JobStates.name(job.getState()) + " and comes back from image " + id);
         }

@@ -148,6 +148,22 @@ class StoreUpkeepTest {
         }
     }
 
+    /** It may be lost with its node, and then its image is what is left of it. */
+    @Test
+    void theLatestImageOfAJobWhoseNodeDoesNotAnswerIsNotDeleted() throws Exception {
+        Image earlier = write("j-aaaaaaaa.1", true);
+        Image latest = write("j-aaaaaaaa.2", true);
+        Job job = Job.newBuilder().setId("j-aaaaaaaa").setState(JobState.UNREACHABLE).setLatestImage(latest.getId()).build();
+        put(job);
+        ImageVerbs verbs = new ImageVerbs(state, images, UpkeepConfig.ofCollections("0s", "0s", "1h").terms());
+        assertThatThrownBy(() -> verbs.delete(latest.getId())).isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.IMAGE_IN_USE));
+        assertThat(verbs.delete(earlier.getId()).getImage()).isEqualTo(earlier.getId());
+        assertThat(catalogued()).containsExactly(latest.getId());
+        // It runs, and can make another one.
+        put(job.toBuilder().setState(JobState.RUNNING).build());
+        assertThat(verbs.delete(latest.getId()).getImage()).isEqualTo(latest.getId());
+    }
+
     private void put(Job job) {
         Job ignored = state.transact(tables -> tables.put(job));
     }
