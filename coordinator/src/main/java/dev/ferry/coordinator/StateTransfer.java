@@ -104,9 +104,11 @@ public final class StateTransfer {
      *     of a coordinator that went on; FORMAT_UNKNOWN, INVALID_ARGUMENT when the file is not whole; then nothing was taken
      */
     public static long load(CoordinatorConfig config, Path file, boolean checked) throws IOException {
+        boolean wentOn;
         try (InputStream from = Files.newInputStream(file)) {
             StateHeader header = StateFile.header(from, file.toString());
-            if (header.getOfRunning() && !checked) {
+            wentOn = header.getOfRunning();
+            if (wentOn && !checked) {
                 throw new FerryException(
                         ErrorCode.WRONG_STATE,
                         "State file " + file + " is a backup of " + Instant.ofEpochMilli(header.getWrittenAt()) + ", and its coordinator went on: nodes end the jobs that were submitted since, and those that moved are taken for lost."
@@ -124,7 +126,8 @@ public final class StateTransfer {
                                 } catch (IOException failed) {
                                     throw new UncheckedIOException(failed);
                                 }
-                            });
+                            },
+                            wentOn);
                     return rows[0];
                 });
     }

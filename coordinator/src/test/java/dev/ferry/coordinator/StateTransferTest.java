@@ -2,6 +2,7 @@ package dev.ferry.coordinator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.tuple;
 
 import dev.ferry.common.Configs;
 import dev.ferry.common.FerryException;
@@ -13,8 +14,13 @@ import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.ListJobsRequest;
 import dev.ferry.proto.v1.ListTokensRequest;
+import dev.ferry.proto.v1.Node;
+import dev.ferry.proto.v1.NodeState;
+import dev.ferry.proto.v1.Proof;
+import dev.ferry.proto.v1.ProofKind;
 import dev.ferry.proto.v1.Role;
 import dev.ferry.proto.v1.Token;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.Files;
@@ -127,6 +133,42 @@ class StateTransferTest {
             assertThat(scene.adminToken()).isNotEqualTo(lost);
             assertThat(scene.access().listTokens(ListTokensRequest.getDefaultInstance()).getTokensList()).extracting(Token::getRole).containsExactly(Role.ROLE_ADMIN, Role.ROLE_ADMIN);
             assertThat(scene.stub(lost).listJobs(ListJobsRequest.getDefaultInstance()).getJobsList()).as("the old one is good until it is revoked").isEmpty();
+        }
+    }
+
+    /** The node may be back since, with its jobs; who believed the record would restore them elsewhere from old images at once. */
+    @Test
+    void theEndOfALeaseInABackupProvesNothing() throws Exception {
+        Path data = folder.resolve("data");
+        ByteArrayOutputStream backup = new ByteArrayOutputStream();
+        try (SqliteStateStore store = SqliteStateStore.open(data)) {
+            boolean ignored =
+                    store.transact(
+                            state -> {
+                                state.put(Node.newBuilder().setName("cut-off").setState(NodeState.DOWN).setLeaseMillis(20_000).setProof(Proof.newBuilder().setKind(ProofKind.PROOF_LEASE)).build());
+                                state.put(Node.newBuilder().setName("gone").setState(NodeState.DEAD).setProof(Proof.newBuilder().setKind(ProofKind.PROOF_CLOUD)).build());
+                                return true;
+                            });
+            StateTransfer.backUp(
+                    store,
+                    folder,
+                    piece -> {
+                        backup.writeBytes(piece);
+                        return true;
+                    });
+        }
+        Path past = Files.write(folder.resolve("past"), backup.toByteArray());
+        Path present = folder.resolve("present");
+        assertThat(StateTransfer.export(config(data), present)).isEqualTo(2);
+        assertThat(StateTransfer.load(config(folder.resolve("of-past")), past, true)).isEqualTo(2);
+        assertThat(StateTransfer.load(config(folder.resolve("of-present")), present, false)).isEqualTo(2);
+        assertThat(nodes("of-past")).extracting(Node::getName, Node::getLeaseMillis, node -> node.getProof().getKind()).containsExactly(tuple("cut-off", 20_000L, ProofKind.PROOF_UNSPECIFIED), tuple("gone", 0L, ProofKind.PROOF_CLOUD));
+        assertThat(nodes("of-present")).extracting(node -> node.getProof().getKind()).containsExactly(ProofKind.PROOF_LEASE, ProofKind.PROOF_CLOUD);
+    }
+
+    private List<Node> nodes(String data) throws Exception {
+        try (SqliteStateStore store = SqliteStateStore.open(folder.resolve(data))) {
+            return store.transact(Transaction::nodes);
         }
     }
 

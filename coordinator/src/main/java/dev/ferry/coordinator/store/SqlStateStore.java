@@ -76,14 +76,15 @@ public abstract class SqlStateStore implements StateStore {
      * Takes in a whole state, or nothing of it.
      *
      * @param rows gives the rows, and fails if they are not whole
+     * @param wentOn whether the coordinator whose rows they are went on after they were written
      * @throws FerryException WRONG_STATE when there is a state already
      */
-    public final void load(StateFile.Source rows) {
+    public final void load(StateFile.Source rows, boolean wentOn) {
         run(
                 transaction -> {
                     transaction.requireLeader();
                     new StateRows(transaction.handle()).requireNone();
-                    rows.forEach(row -> StateRows.insert(transaction, row));
+                    rows.forEach(row -> StateRows.insert(transaction, row, wentOn));
                     kept.forget();
                     return true;
                 });

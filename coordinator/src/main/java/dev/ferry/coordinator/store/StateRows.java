@@ -5,6 +5,8 @@ import com.google.protobuf.InvalidProtocolBufferException;
 import com.google.protobuf.Message;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Node;
+import dev.ferry.proto.v1.ProofKind;
 import dev.ferry.proto.v1.StateRow;
 import java.util.List;
 import java.util.function.Consumer;
@@ -74,9 +76,11 @@ final class StateRows {
     }
 
     /**
+     * @param wentOn whether the coordinator whose row it is went on: a node may have come back since its lease's end was recorded, so the
+     *     record is not kept, and the lease counts as whole from the next start
      * @throws FerryException FORMAT_UNKNOWN when this Ferry has no such table
      */
-    static void insert(SqlTransaction into, StateRow row) {
+    static void insert(SqlTransaction into, StateRow row, boolean wentOn) {
         if (row.getTable().equals(RECORD)) {
             into.putRaw(row.getKind(), row.getId(), row.getParent(), row.getSort(), row.getRecord().toByteArray());
             return;
@@ -86,12 +90,24 @@ final class StateRows {
                         .filter(one -> one.name().equals(row.getTable()))
                         .findFirst()
                         .orElseThrow(() -> new FerryException(ErrorCode.FORMAT_UNKNOWN, "The state has a table '" + row.getTable() + "' that this Ferry does not know"));
-        insert(into, table, row);
+        if (wentOn && table == Tables.NODE) {
+            into.write(Tables.NODE, withoutLeaseProof(parse(Tables.NODE, row)));
+        } else {
+            insert(into, table, row);
+        }
+    }
+
+    private static Node withoutLeaseProof(Node node) {
+        return node.getProof().getKind() == ProofKind.PROOF_LEASE ? node.toBuilder().clearProof().build() : node;
     }
 
     private static <T extends Message> void insert(SqlTransaction into, RecordTable<T> table, StateRow row) {
+        into.write(table, parse(table, row));
+    }
+
+    private static <T extends Message> T parse(RecordTable<T> table, StateRow row) {
         try {
-            into.write(table, table.parser().parseFrom(row.getRecord()));
+            return table.parser().parseFrom(row.getRecord());
         } catch (InvalidProtocolBufferException damaged) {
             throw new FerryException(ErrorCode.INVALID_ARGUMENT, "A row of table " + table.name() + " is damaged: " + damaged.getMessage(), damaged);
         }

@@ -497,7 +497,7 @@ abstract class StateStoreContract {
     void aStateGoesToAnotherDatabaseAndBackAsItIs(@TempDir Path there) throws Exception {
         fill();
         try (SqliteStateStore other = SqliteStateStore.open(there)) {
-            other.load(of(file()));
+            other.load(of(file()), false);
             assertThat(rows(other)).isEqualTo(rows(store));
             assertThat(other.<List<Node>>transact(state -> state.records(KIND, RecordQuery.of("its parent")))).hasSize(1);
             assertThat(other.<Long>transact(state -> state.job("j-a").orElseThrow().getVersion())).as("not raised").isEqualTo(2);
@@ -508,7 +508,7 @@ abstract class StateStoreContract {
     void aStateIsNotTakenInWhereThereIsOne() throws Exception {
         fill();
         byte[] file = file();
-        assertThatThrownBy(() -> ((SqlStateStore) store).load(of(file))).isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.WRONG_STATE));
+        assertThatThrownBy(() -> ((SqlStateStore) store).load(of(file), false)).isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.WRONG_STATE));
         assertThat(rows(store)).hasSize(5);
     }
 
@@ -519,7 +519,7 @@ abstract class StateStoreContract {
         try (SqliteStateStore other = SqliteStateStore.open(there)) {
             for (int length = 0; length < whole.length; length++) {
                 byte[] cut = Arrays.copyOf(whole, length);
-                assertThatThrownBy(() -> other.load(of(cut)))
+                assertThatThrownBy(() -> other.load(of(cut), false))
                         .as("%d of %d bytes", length, whole.length)
                         .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.INVALID_ARGUMENT));
             }
