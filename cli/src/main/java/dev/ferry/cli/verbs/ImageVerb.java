@@ -1,6 +1,7 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
+import dev.ferry.cli.Main;
 import dev.ferry.cli.output.Failure;
 import dev.ferry.cli.output.Table;
 import dev.ferry.cli.output.Texts;
@@ -20,6 +21,7 @@ import dev.ferry.proto.v1.VerifyImageResponse;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -121,10 +123,22 @@ public final class ImageVerb implements Runnable {
     }
 
     /** {@code ferry image verify}. */
-    @Command(name = "verify", description = "Reads every chunk of an image, or of all, and checks it.", footer = {"", "Example:", "  ferry image verify j-abcdefgh.3", "  ferry image verify --all"})
+    @Command(
+            name = "verify",
+            description = {
+                "Reads every chunk of an image, or of all, and checks it.",
+                "With --all, one that is damaged or can't be read keeps no other from being checked; the exit status is that of the first."
+            },
+            footer = {"", "Example:", "  ferry image verify j-abcdefgh.3", "  ferry image verify --all"})
     public static final class Verify implements Callable<Integer> {
         /** A large image takes its time. */
         private static final Duration PATIENCE = Duration.ofHours(12);
+
+        /** Every other image would be answered the same. */
+        private static final Set<ErrorCode> STANDS_IN_THE_WAY =
+                Set.of(ErrorCode.COORDINATOR_UNREACHABLE, ErrorCode.NOT_LEADER, ErrorCode.DATABASE_UNREACHABLE, ErrorCode.STORE_UNREACHABLE, ErrorCode.STORE_REFUSED, ErrorCode.CANCELLED);
+
+        private static final Set<ErrorCode> DAMAGE = Set.of(ErrorCode.IMAGE_NOT_FOUND, ErrorCode.MANIFEST_CORRUPT, ErrorCode.CHUNK_CORRUPT, ErrorCode.CHUNK_MISSING);
 
         @Mixin private final ServerOption server = new ServerOption();
 
@@ -140,27 +154,61 @@ public final class ImageVerb implements Runnable {
                 throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Give either an image or --all");
             }
             try (Client client = server.connect()) {
-                List<String> images = all ? client.ask(stub -> stub.listImages(ListImagesRequest.getDefaultInstance())).getImagesList().stream().map(Image::getId).toList() : List.of(image);
-                boolean whole = true;
-                for (String id : images) {
-                    whole &= isWhole(client, id);
-                }
-                return whole ? 0 : dev.ferry.cli.Main.statusOf(new FerryException(ErrorCode.CHUNK_CORRUPT, "damage"));
+                return all ? verifyAll(client) : status(verify(client, image));
             }
         }
 
-        private boolean isWhole(Client client, String id) {
-            try {
-                VerifyImageResponse answer = client.ask(PATIENCE, stub -> stub.verifyImage(GetImageRequest.newBuilder().setImage(id).build()));
-                server.print(answer, () -> text(answer));
-                return answer.getDamageCount() == 0;
-            } catch (FerryException failed) {
-                if (!all || failed.code() != ErrorCode.IMAGE_NOT_FOUND) {
-                    throw failed;
+        private VerifyImageResponse verify(Client client, String id) {
+            VerifyImageResponse answer = client.ask(PATIENCE, stub -> stub.verifyImage(GetImageRequest.newBuilder().setImage(id).build()));
+            server.print(answer, () -> text(answer));
+            return answer;
+        }
+
+        private static int status(VerifyImageResponse found) {
+            return found.getDamageCount() == 0 ? 0 : Main.statusOf(new FerryException(ErrorCode.CHUNK_CORRUPT, "damage"));
+        }
+
+        /**
+         * What is wrong with one image keeps none of the others from being checked.
+         *
+         * @return exit status of the first that is not whole; 0: all are
+         * @throws FerryException what stands in the way of all of them
+         */
+        private int verifyAll(Client client) {
+            int status = 0;
+            for (Image one : client.ask(stub -> stub.listImages(ListImagesRequest.getDefaultInstance())).getImagesList()) {
+                int its;
+                try {
+                    its = status(verify(client, one.getId()));
+                } catch (FerryException failed) {
+                    its = judge(client, one, failed);
                 }
-                System.err.println("ferry: image " + id + " was deleted meanwhile");
-                return true;
+                status = status == 0 ? its : status;
             }
+            return status;
+        }
+
+        private int judge(Client client, Image image, FerryException failed) {
+            if (STANDS_IN_THE_WAY.contains(failed.code())) {
+                throw failed;
+            }
+            if (failed.code() == ErrorCode.IMAGE_NOT_FOUND && !isListed(client, image)) {
+                System.err.println("ferry: image " + image.getId() + " was deleted meanwhile");
+                return 0;
+            }
+            // Others need another Ferry, more memory or another token: whether there is damage is not known.
+            return DAMAGE.contains(failed.code()) ? damaged(image, failed) : Failure.print(failed, false);
+        }
+
+        /** The store says of an image that it has lost what the coordinator says of one that is not in its catalogue any more. */
+        private static boolean isListed(Client client, Image image) {
+            return client.ask(stub -> stub.listImages(ListImagesRequest.getDefaultInstance())).getImagesList().stream().anyMatch(one -> one.getId().equals(image.getId()));
+        }
+
+        private int damaged(Image image, FerryException why) {
+            VerifyImageResponse found = VerifyImageResponse.newBuilder().setImage(image).addDamage(why.getMessage()).build();
+            server.print(found, () -> text(found));
+            return status(found);
         }
 
         private static String text(VerifyImageResponse found) {
