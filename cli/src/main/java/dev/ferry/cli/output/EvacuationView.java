@@ -22,13 +22,13 @@ public final class EvacuationView {
         for (Evacuation one : evacuations) {
             table.row(
                     one.getId(), one.getNode(), one.getState().name(), one.getKind().name(), Texts.left(one.getDeadline()), Texts.ago(one.getBeganAt()), Integer.toString(one.getJobsCount()),
-                    count(one, EvacueeState.ELSEWHERE), Long.toString(one.getJobsList().stream().filter(Evacuee::getFromImage).count()), count(one, EvacueeState.IS_LOST), one.getReason());
+                    Long.toString(count(one, EvacueeState.ELSEWHERE)), Long.toString(one.getJobsList().stream().filter(Evacuee::getFromImage).count()), Long.toString(count(one, EvacueeState.IS_LOST)), one.getReason());
         }
         return table.toString();
     }
 
-    private static String count(Evacuation evacuation, EvacueeState state) {
-        return Long.toString(evacuation.getJobsList().stream().filter(job -> job.getState() == state).count());
+    private static long count(Evacuation evacuation, EvacueeState state) {
+        return evacuation.getJobsList().stream().filter(job -> job.getState() == state).count();
     }
 
     /** One, with its plan and what became of each job. */
@@ -68,10 +68,21 @@ public final class EvacuationView {
 
     /** How it stands when nothing more is to be taken away. */
     public static String end(Evacuation one) {
-        long waiting = one.getJobsList().stream().filter(job -> job.getState() == EvacueeState.WAITS_FOR_ROOM).count();
-        long lost = one.getJobsList().stream().filter(job -> job.getState() == EvacueeState.IS_LOST).count();
-        String wait = waiting == 0 ? "" : ", no job is left on it; stored, and waiting for room: " + waiting + " ('ferry evacuations " + one.getId() + "' shows them)";
-        return one.getNode() + ": " + one.getState() + wait + (lost == 0 ? "" : ", LOST: " + lost) + "\n";
+        long left = count(one, EvacueeState.STILL_THERE);
+        long waiting = count(one, EvacueeState.WAITS_FOR_ROOM);
+        long lost = count(one, EvacueeState.IS_LOST);
+        String stays = (isTakenBack(one) ? ", its machine is to stay: the evacuation was taken back" : "") + (left == 0 ? "" : "; still on it: " + left + shown(one));
+        String wait = waiting == 0 ? "" : ", no job is left on it; stored, and waiting for room: " + waiting + shown(one);
+        return one.getNode() + ": " + one.getState() + stays + wait + (lost == 0 ? "" : ", LOST: " + lost) + "\n";
+    }
+
+    /** Whether the machine is no longer to be emptied: jobs may be on it, and new ones come. */
+    public static boolean isTakenBack(Evacuation one) {
+        return one.getTakenBack() && one.getGone().isEmpty();
+    }
+
+    private static String shown(Evacuation one) {
+        return " ('ferry evacuations " + one.getId() + "' shows them)";
     }
 
     /** One line for each job. */

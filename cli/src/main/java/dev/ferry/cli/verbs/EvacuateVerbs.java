@@ -1,6 +1,7 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
+import dev.ferry.cli.Main;
 import dev.ferry.cli.output.EvacuationView;
 import dev.ferry.common.Configs;
 import dev.ferry.common.Durations;
@@ -29,6 +30,7 @@ import picocli.CommandLine.Parameters;
 /** Verbs that empty a machine that goes away. */
 public final class EvacuateVerbs {
     private static final long LOOK_MILLIS = 500;
+    private static final int LOST_SOME = 1;
 
     private static final Path CONFIG = Path.of("/etc/ferry/node.yaml");
 
@@ -40,7 +42,8 @@ public final class EvacuateVerbs {
             description = {
                 "Moves a node's jobs away before its machine goes away, and says at once which will not make it.",
                 "Jobs that another node has room for run there; the others are stored and go on when there is room.",
-                "Returns when no job is left on the machine; the exit status is 1 if one is lost."
+                "Returns when no job is left on the machine; the exit status is 1 if one is lost.",
+                "It is 75 if the evacuation was taken back: jobs may be on the machine, and it may get new ones."
             },
             footer = {
                 "",
@@ -102,8 +105,18 @@ public final class EvacuateVerbs {
                 server.say(EvacuationView.text(begun));
                 Evacuation end = follow(client, begun);
                 server.print(end, () -> EvacuationView.end(end));
-                return end.getJobsList().stream().anyMatch(job -> job.getState() == EvacueeState.IS_LOST) ? 1 : 0;
+                return status(end);
             }
+        }
+
+        /** Whoever switches the machine off at 0 must not find jobs on it. */
+        private static int status(Evacuation end) {
+            if (end.getJobsList().stream().anyMatch(job -> job.getState() == EvacueeState.IS_LOST)) {
+                return LOST_SOME;
+            }
+            boolean left = end.getJobsList().stream().anyMatch(job -> job.getState() == EvacueeState.STILL_THERE);
+            // Of one that was taken back before it began nobody has looked which jobs there are.
+            return left || EvacuationView.isTakenBack(end) ? Main.statusOf(new FerryException(ErrorCode.CANCELLED, end.getNode())) : 0;
         }
 
         /** Until nothing is left on the machine that could be taken away; jobs that are stored may wait for room for long. */

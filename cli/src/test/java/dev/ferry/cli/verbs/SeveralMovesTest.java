@@ -8,8 +8,11 @@ import dev.ferry.common.Errors;
 import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.api.ErrorTransport;
 import dev.ferry.proto.v1.CancelJobRequest;
+import dev.ferry.proto.v1.CheckpointEstimate;
 import dev.ferry.proto.v1.CheckpointJobRequest;
 import dev.ferry.proto.v1.DecisionsGrpc;
+import dev.ferry.proto.v1.DeleteJobRequest;
+import dev.ferry.proto.v1.DeletedJob;
 import dev.ferry.proto.v1.DrainNodeResponse;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.EvacuateNodeRequest;
@@ -186,6 +189,25 @@ class SeveralMovesTest {
         assertThat(said.status()).isEqualTo(1);
     }
 
+    /** A hook would switch the machine off. */
+    @Test
+    void anEvacuationThatIsTakenBackFails() {
+        cluster.evacuations.add(evacuation(EvacueeState.STILL_THERE, EvacueeState.ELSEWHERE, EvacueeState.ELSEWHERE));
+        cluster.evacuations.add(evacuation(EvacueeState.STILL_THERE, EvacueeState.ELSEWHERE, EvacueeState.ELSEWHERE).toBuilder().setState(EvacuationState.TAKEN_BACK).setTakenBack(true).build());
+        Ferry.Said said = ferry("evacuate", "node-1");
+        assertThat(said.out()).contains("node-1: TAKEN_BACK, its machine is to stay", "still on it: 1 ('ferry evacuations e-1' shows them)");
+        assertThat(said.status()).isEqualTo(status(ErrorCode.CANCELLED));
+    }
+
+    /** Before it began nobody has looked which jobs there are. */
+    @Test
+    void soDoesOneThatHasNotBegun() {
+        Evacuation awaited = Evacuation.newBuilder().setId("e-1").setNode("node-1").setState(EvacuationState.AWAITED).build();
+        cluster.evacuations.add(awaited);
+        cluster.evacuations.add(awaited.toBuilder().setState(EvacuationState.TAKEN_BACK).setTakenBack(true).build());
+        assertThat(ferry("evacuate", "node-1").status()).isEqualTo(status(ErrorCode.CANCELLED));
+    }
+
     @Test
     void anOperationOfSomebodyElseIsWaitedFor() {
         for (String verb : List.of("cancel", "suspend")) {
@@ -206,11 +228,15 @@ class SeveralMovesTest {
 
     private static final class Plans extends DecisionsGrpc.DecisionsImplBase {
         private List<String> moves = List.of("op-fails-1", "op-well", "op-fails-2");
+        private int refused;
 
         @Override
         public void rebalance(RebalanceRequest request, StreamObserver<RebalancePlan> to) {
             RebalancePlan.Builder plan = RebalancePlan.newBuilder();
             moves.forEach(move -> plan.addLeaving(RebalancePlan.Move.newBuilder().setOperation(move)));
+            for (int at = 0; at < refused && !request.getDryRun(); at++) {
+                plan.addGains(RebalancePlan.Gain.newBuilder().addMoves(RebalancePlan.Move.newBuilder().setRefusal("somebody else moves it")));
+            }
             to.onNext(plan.build());
             to.onCompleted();
         }
@@ -241,6 +267,25 @@ class SeveralMovesTest {
         private static <T> void answer(StreamObserver<T> to, T answer) {
             to.onNext(answer);
             to.onCompleted();
+        }
+
+        private <T> void direct(String job, StreamObserver<T> to, T answer) {
+            asked.add(job);
+            switch (job) {
+                case "j-silent" -> to.onError(Status.UNAVAILABLE.asRuntimeException());
+                case "j-busy" -> to.onError(ErrorTransport.toStatus(new FerryException(ErrorCode.OPERATION_IN_PROGRESS, "Operation op-busy on job j-busy has not ended")));
+                default -> answer(to, answer);
+            }
+        }
+
+        @Override
+        public void deleteJob(DeleteJobRequest request, StreamObserver<DeletedJob> to) {
+            direct(request.getJob(), to, DeletedJob.newBuilder().setJob(Job.newBuilder().setId(request.getJob())).build());
+        }
+
+        @Override
+        public void estimateCheckpoint(CheckpointJobRequest request, StreamObserver<CheckpointEstimate> to) {
+            direct(request.getJob(), to, CheckpointEstimate.getDefaultInstance());
         }
 
         private void begin(String job, StreamObserver<Operation> to) {
@@ -322,7 +367,11 @@ class SeveralMovesTest {
 
         @Override
         public void getEvacuation(GetEvacuationRequest request, StreamObserver<Evacuation> to) {
-            answer(to, evacuations.size() > 1 ? evacuations.remove() : evacuations.element());
+            if (evacuations.isEmpty()) {
+                to.onError(ErrorTransport.toStatus(new FerryException(ErrorCode.DEADLINE_EXCEEDED, "Nothing more is known")));
+            } else {
+                answer(to, evacuations.size() > 1 ? evacuations.remove() : evacuations.element());
+            }
         }
     }
 }
