@@ -4,6 +4,7 @@ import dev.ferry.common.Durations;
 import dev.ferry.proto.v1.Drill;
 import dev.ferry.proto.v1.DrillKind;
 import dev.ferry.proto.v1.DrillOutcome;
+import dev.ferry.proto.v1.DrillState;
 import dev.ferry.proto.v1.DrilledImage;
 import dev.ferry.proto.v1.DrilledJob;
 import java.time.Duration;
@@ -18,13 +19,29 @@ public final class DrillView {
     public static String table(List<Drill> drills) {
         Table table = new Table("DRILL", "KIND", "NODE", "STATE", "BEGAN", "JOBS", "IMAGES", "WELL");
         for (Drill drill : drills) {
-            table.row(drill.getId(), kind(drill), drill.getNode(), drill.getState().name().replaceFirst("^DRILL_", ""), Texts.ago(drill.getBeganAt()), Integer.toString(drill.getJobsCount()), Integer.toString(drill.getImagesCount()), isWell(drill) ? "yes" : "no");
+            table.row(drill.getId(), kind(drill), drill.getNode(), drill.getState().name().replaceFirst("^DRILL_", ""), Texts.ago(drill.getBeganAt()), Integer.toString(drill.getJobsCount()), Integer.toString(drill.getImagesCount()), well(drill));
         }
         return table.toString();
     }
 
     private static String kind(Drill drill) {
         return drill.getKind() == DrillKind.DRILL_NODE ? "node" : "restore";
+    }
+
+    private static String well(Drill drill) {
+        if (drill.getState() == DrillState.DRILL_OPEN) {
+            return "-";
+        }
+        return hasTriedNothing(drill) ? "not tried" : isWell(drill) ? "yes" : "no";
+    }
+
+    /** Whether it was to try images and has come to its end without having tried one: nothing is known of any. */
+    public static boolean hasTriedNothing(Drill drill) {
+        return drill.getKind() == DrillKind.DRILL_RESTORE && drill.getState() == DrillState.DRILL_DONE && tried(drill) == 0;
+    }
+
+    private static long tried(Drill drill) {
+        return drill.getImagesList().stream().filter(image -> image.getOutcome() == DrillOutcome.CAN_BE_RESTORED || image.getOutcome() == DrillOutcome.CANT_BE_RESTORED).count();
     }
 
     /** Whether nothing was found that somebody has to look at. */
@@ -63,13 +80,13 @@ public final class DrillView {
 
     private static String images(Drill drill) {
         if (drill.getImagesCount() == 0) {
-            return "no images\n";
+            return "no images: none was tried\n";
         }
         Table table = new Table("IMAGE", "JOB", "NODE", "OUTCOME", "PROCESSES", "TOOK", "WHY");
         for (DrilledImage image : drill.getImagesList()) {
             table.row(image.getImage(), image.getJob(), image.getNode(), outcome(image.getOutcome()), Integer.toString(image.getProcesses()), image.getTookMillis() == 0 ? "" : time(image.getTookMillis()), image.getWhy());
         }
-        return table.toString();
+        return table + String.format(Locale.ROOT, "%d of %d tried%n", tried(drill), drill.getImagesCount());
     }
 
     private static String outcome(DrillOutcome outcome) {

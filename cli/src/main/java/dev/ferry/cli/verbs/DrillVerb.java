@@ -1,12 +1,15 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
+import dev.ferry.cli.Main;
 import dev.ferry.cli.output.DrillView;
 import dev.ferry.common.Durations;
+import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.Drill;
 import dev.ferry.proto.v1.DrillNodeRequest;
 import dev.ferry.proto.v1.DrillRestoreRequest;
 import dev.ferry.proto.v1.DrillState;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetDrillRequest;
 import dev.ferry.proto.v1.ListDrillsRequest;
 import dev.ferry.proto.v1.ListDrillsResponse;
@@ -41,7 +44,7 @@ public final class DrillVerb implements Runnable {
         throw new ParameterException(spec.commandLine(), "Say what: ferry drill node, restore, list or show");
     }
 
-    /** Waits for the end and shows what was found; the status is 1 when it is not well. */
+    /** Waits for the end and shows what was found; the status is 1 when it is not well, and that of NO_CAPACITY when nothing was tried. */
     private static int show(Client client, ServerOption server, Drill begun, boolean detach) throws InterruptedException {
         CountDownLatch never = new CountDownLatch(1);
         Drill now = begun;
@@ -51,7 +54,11 @@ public final class DrillVerb implements Runnable {
         }
         Drill shown = now;
         server.print(shown, () -> DrillView.text(shown));
-        return detach || DrillView.isWell(shown) ? 0 : FOUND_SOMETHING;
+        if (detach) {
+            return 0;
+        }
+        int well = DrillView.hasTriedNothing(shown) ? Main.statusOf(new FerryException(ErrorCode.NO_CAPACITY, shown.getId())) : 0;
+        return DrillView.isWell(shown) ? well : FOUND_SOMETHING;
     }
 
     /** {@code ferry drill node}. */
@@ -89,7 +96,7 @@ public final class DrillVerb implements Runnable {
             name = "restore",
             description = {
                 "Tries whether recent images can be restored: on a node with room each is brought back into a sandbox that is thrown away.",
-                "Nothing of the job runs in it, and it is no life of the job. The exit status is 1 when an image can't be restored."
+                "Nothing of the job runs in it, and it is no life of the job. The exit status is 1 when an image can't be restored, and 5 when none could be tried."
             },
             footer = {"", "Example:", "  ferry drill restore --sample 5"})
     public static final class OfImages implements Callable<Integer> {
