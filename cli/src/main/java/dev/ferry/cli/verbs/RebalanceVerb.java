@@ -24,7 +24,8 @@ import picocli.CommandLine.Option;
         name = "rebalance",
         description = {
             "Migrates jobs off GPUs that are failing, and so that others fit, which wait though the cluster has enough for them in pieces: eight GPUs that are free on four nodes become eight on one.",
-            "Only moves that are worth what they cost are made, and jobs that were started or moved lately stay: scheduling.worth, horizon, minimumRun and spacing of the coordinator."
+            "Only moves that are worth what they cost are made, and jobs that were started or moved lately stay: scheduling.worth, horizon, minimumRun and spacing of the coordinator.",
+            "The exit status is that of the first move that failed, and 4 if moves were refused and none was made."
         },
         footer = {"", "Examples:", "  ferry rebalance --dry-run", "  ferry rebalance --most-moves 2"})
 public final class RebalanceVerb implements Callable<Integer> {
@@ -48,25 +49,36 @@ public final class RebalanceVerb implements Callable<Integer> {
             RebalancePlan plan = client.askDecisions(stub -> stub.rebalance(RebalanceRequest.newBuilder().setDryRun(dryRun).setMostMoves(mostMoves).build()));
             if (dryRun || detach) {
                 server.print(plan, () -> text(plan));
-                return 0;
+                return dryRun || !begun(plan).isEmpty() ? 0 : refused(plan);
             }
             server.say(text(plan));
-            int status = follow(client, plan);
+            RebalancePlan.Builder told = plan.toBuilder();
+            int status = follow(client, plan, told);
             if (server.json()) {
-                server.print(plan, () -> "");
+                server.print(told, () -> "");
             }
-            return status;
+            boolean moved = told.getOperationsList().stream().anyMatch(operation -> operation.getState() == OperationState.SUCCEEDED);
+            return status == 0 && !moved ? refused(plan) : status;
         }
     }
 
-    /** Exit status of the first move that failed; 0: none did. */
-    private int follow(Client client, RebalancePlan plan) {
+    /** Exit status where no move has come to anything; 0: none was to be made. */
+    private static int refused(RebalancePlan plan) {
+        return moves(plan).anyMatch(move -> !move.getRefusal().isEmpty()) ? Main.statusOf(new FerryException(ErrorCode.WRONG_STATE, "refused")) : 0;
+    }
+
+    /**
+     * @param told gets the operations as they ended
+     * @return exit status of the first move that failed; 0: none did
+     */
+    private int follow(Client client, RebalancePlan plan, RebalancePlan.Builder told) {
         int status = 0;
         for (String move : begun(plan)) {
             int one;
             try {
                 Operation operation = client.look(stub -> stub.getOperation(GetOperationRequest.newBuilder().setOperation(move).build()));
                 Operation ended = Operations.oneOfSeveral(server, client, operation);
+                told.addOperations(ended);
                 one = ended.getState() == OperationState.FAILED_OPERATION ? Main.statusOf(new FerryException(ended.getError())) : 0;
             } catch (FerryException unseen) {
                 if (Operations.isAway(unseen)) {
@@ -80,7 +92,11 @@ public final class RebalanceVerb implements Callable<Integer> {
     }
 
     private static List<String> begun(RebalancePlan plan) {
-        return Stream.concat(plan.getLeavingList().stream(), plan.getGainsList().stream().flatMap(gain -> gain.getMovesList().stream())).map(RebalancePlan.Move::getOperation).filter(operation -> !operation.isEmpty()).toList();
+        return moves(plan).map(RebalancePlan.Move::getOperation).filter(operation -> !operation.isEmpty()).toList();
+    }
+
+    private static Stream<RebalancePlan.Move> moves(RebalancePlan plan) {
+        return Stream.concat(plan.getLeavingList().stream(), plan.getGainsList().stream().flatMap(gain -> gain.getMovesList().stream()));
     }
 
     private static String text(RebalancePlan plan) {

@@ -209,6 +209,29 @@ class SeveralMovesTest {
     }
 
     @Test
+    void aRebalanceOfWhichNothingIsBegunFails() {
+        plans.moves = List.of();
+        plans.refused = 2;
+        for (String[] words : List.of(new String[] {"rebalance"}, new String[] {"rebalance", "--detach"})) {
+            Ferry.Said said = ferry(words);
+            assertThat(said.out()).contains("not begun: somebody else moves it");
+            assertThat(said.status()).isEqualTo(status(ErrorCode.WRONG_STATE));
+        }
+        assertThat(ferry("rebalance", "--dry-run").status()).isZero();
+        plans.moves = List.of("op-well");
+        assertThat(ferry("rebalance").status()).isZero();
+        plans.moves = List.of();
+        plans.refused = 0;
+        assertThat(ferry("rebalance").status()).isZero();
+    }
+
+    @Test
+    void aDocumentOfARebalanceTellsHowItEnded() {
+        JsonObject moved = new JsonObject(ferry("rebalance", "-o", "json").out());
+        assertThat(moved.getJsonArray("operations").encode()).contains("FAILED_OPERATION", "op-well").doesNotContain("OPEN");
+    }
+
+    @Test
     void anOperationOfSomebodyElseIsWaitedFor() {
         for (String verb : List.of("cancel", "suspend")) {
             cluster.busyFor = 2;
