@@ -230,29 +230,8 @@ public final class ImageVerb implements Runnable {
         @Override
         public Integer call() {
             try (Client client = server.connect()) {
-                if (images.size() == 1) {
-                    delete(client, images.getFirst());
-                    return 0;
-                }
-                return deleteAll(client);
+                return OneByOne.each(images, image -> delete(client, image));
             }
-        }
-
-        /** One that can't be deleted is said, and keeps nobody from the others. */
-        private int deleteAll(Client client) {
-            int status = 0;
-            for (String image : images) {
-                try {
-                    delete(client, image);
-                } catch (FerryException refused) {
-                    if (refused.code() == ErrorCode.COORDINATOR_UNREACHABLE) {
-                        throw refused;
-                    }
-                    int its = Failure.print(refused, false);
-                    status = status == 0 ? its : status;
-                }
-            }
-            return status;
         }
 
         private void delete(Client client, String image) {

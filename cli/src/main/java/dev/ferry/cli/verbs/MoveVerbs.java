@@ -101,12 +101,13 @@ public final class MoveVerbs {
                 return super.call();
             }
             try (Client client = server().connect()) {
-                for (String job : names()) {
-                    CheckpointEstimate estimate = client.ask(stub -> stub.estimateCheckpoint(asked(job)));
-                    server().print(estimate, () -> EstimateText.of(estimate));
-                }
-                return 0;
+                return OneByOne.each(names(), job -> estimate(client, job));
             }
+        }
+
+        private void estimate(Client client, String job) {
+            CheckpointEstimate estimate = client.ask(stub -> stub.estimateCheckpoint(asked(job)));
+            server().print(estimate, () -> EstimateText.of(estimate));
         }
     }
 

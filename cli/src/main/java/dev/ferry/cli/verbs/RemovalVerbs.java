@@ -36,12 +36,13 @@ final class RemovalVerbs {
         @Override
         public Integer call() {
             try (Client client = server.connect()) {
-                for (String job : jobs) {
-                    DeletedJob deleted = client.ask(stub -> stub.deleteJob(DeleteJobRequest.newBuilder().setJob(job).setImages(images).build()));
-                    server.print(deleted, () -> deleted.getJob().getId() + " is deleted" + (deleted.getImages() == 0 ? "" : ", with " + deleted.getImages() + " images") + "\n");
-                }
-                return 0;
+                return OneByOne.each(jobs, job -> delete(client, job));
             }
+        }
+
+        private void delete(Client client, String job) {
+            DeletedJob deleted = client.ask(stub -> stub.deleteJob(DeleteJobRequest.newBuilder().setJob(job).setImages(images).build()));
+            server.print(deleted, () -> deleted.getJob().getId() + " is deleted" + (deleted.getImages() == 0 ? "" : ", with " + deleted.getImages() + " images") + "\n");
         }
     }
 

@@ -232,6 +232,26 @@ class SeveralMovesTest {
     }
 
     @Test
+    void aJobThatIsNotDeletedKeepsNoOther() {
+        Ferry.Said said = ferry("job", "delete", "j-busy", "j-free");
+        assertThat(said.error()).contains("OPERATION_IN_PROGRESS");
+        assertThat(said.out()).contains("j-free is deleted");
+        assertThat(said.status()).isEqualTo(status(ErrorCode.OPERATION_IN_PROGRESS));
+        assertThat(ferry("job", "delete", "j-busy", "-o", "json").out()).contains("OPERATION_IN_PROGRESS");
+        cluster.asked.clear();
+        assertThat(ferry("job", "delete", "j-silent", "j-free").status()).isEqualTo(status(ErrorCode.COORDINATOR_UNREACHABLE));
+        assertThat(cluster.asked).containsExactly("j-silent");
+    }
+
+    @Test
+    void norDoesOneOfWhichNothingCanBeEstimated() {
+        Ferry.Said said = ferry("checkpoint", "--dry-run", "j-busy", "j-free");
+        assertThat(said.error()).contains("OPERATION_IN_PROGRESS");
+        assertThat(said.out()).isNotEmpty();
+        assertThat(said.status()).isEqualTo(status(ErrorCode.OPERATION_IN_PROGRESS));
+    }
+
+    @Test
     void anOperationOfSomebodyElseIsWaitedFor() {
         for (String verb : List.of("cancel", "suspend")) {
             cluster.busyFor = 2;
