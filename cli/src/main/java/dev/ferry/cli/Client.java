@@ -75,6 +75,7 @@ public final class Client implements AutoCloseable {
     private final List<String> addresses;
     private final Access access;
     private final Duration restart;
+    private final Duration within;
     private final Map<String, ManagedChannel> channels = new ConcurrentHashMap<>();
     private final AtomicInteger at = new AtomicInteger();
     private volatile boolean closed;
@@ -92,14 +93,16 @@ public final class Client implements AutoCloseable {
      * @param server host:port; where several coordinators share a database, all of them, separated by commas
      */
     public Client(String server, Access access) {
-        this(server, access, RESTART);
+        this(server, access, RESTART, ANSWER);
     }
 
     /**
      * @param restart how long a coordinator that is alone is waited for; a stream that has stood for longer counts as an answer
+     * @param within how long one answer may take, where a call does not say otherwise
      */
-    Client(String server, Access access, Duration restart) {
+    Client(String server, Access access, Duration restart, Duration within) {
         this.restart = restart;
+        this.within = within;
         addresses = Arrays.stream(server.split(",", -1)).map(String::strip).toList();
         for (String address : addresses) {
             if (!address.matches("([^\\s:]+|\\[[^\\]]+\\]):\\d{1,5}")) {
@@ -176,7 +179,7 @@ public final class Client implements AutoCloseable {
     private enum Repeat {
         /** Only if it surely was not done. */
         NOT_DONE,
-        /** A look: also if it broke off. */
+        /** A look: also if it broke off, or was not answered in time. */
         ALWAYS
     }
 
@@ -202,20 +205,22 @@ public final class Client implements AutoCloseable {
             } catch (StatusRuntimeException failed) {
                 FerryException error = ErrorTransport.toError(failed, addresses.get(asked));
                 long now = System.nanoTime();
+                boolean stalled = isStalled(error);
                 // A log may say nothing for days: its stream is alive nevertheless.
-                boolean stood = repeat == Repeat.ALWAYS && now - began > restart.toNanos();
+                boolean stood = repeat == Repeat.ALWAYS && !stalled && now - began > restart.toNanos();
                 boolean answers = answered.getAndSet(false) || stood;
                 if (answers) {
                     met = true;
                 }
-                boolean again = repeat == Repeat.ALWAYS ? (addresses.size() > 1 || met) && isAway(error) : addresses.size() > 1 && isNotDone(error, failed);
+                boolean again = repeat == Repeat.ALWAYS ? (addresses.size() > 1 || met) && (isAway(error) || stalled) : addresses.size() > 1 && isNotDone(error, failed);
                 if (isAway(error) || error.code() == ErrorCode.DEADLINE_EXCEEDED) {
                     // Also where this call can't be repeated: whoever asks again is answered by another one.
                     // Not from one that another thread has gone on to meanwhile.
                     boolean ignored = at.compareAndSet(asked, (asked + 1) % addresses.size());
                 }
                 if (end == 0 || answers) {
-                    end = now + (addresses.size() > 1 ? TURNS : restart).toNanos();
+                    // Of several one that stalls may lead nevertheless: it is asked again when the others have said so.
+                    end = now + (addresses.size() > 1 && !stalled ? TURNS : restart).toNanos();
                 }
                 if (!again || now - end > 0) {
                     throw error;
@@ -260,6 +265,11 @@ public final class Client implements AutoCloseable {
         return error.code() == ErrorCode.NOT_LEADER || error.code() == ErrorCode.COORDINATOR_UNREACHABLE;
     }
 
+    /** Whether no answer came within the time that this end gives a call. A coordinator that says of itself that something took too long has answered. */
+    private static boolean isStalled(FerryException error) {
+        return error.code() == ErrorCode.DEADLINE_EXCEEDED && error.getCause() instanceof StatusRuntimeException;
+    }
+
     private static boolean isNotDone(FerryException error, Throwable failed) {
         boolean refused = false;
         for (Throwable cause = failed; cause != null; cause = cause.getCause()) {
@@ -297,7 +307,7 @@ public final class Client implements AutoCloseable {
      * @throws FerryException what the coordinator says is wrong, or COORDINATOR_UNREACHABLE
      */
     public <T> T ask(Function<FerryGrpc.FerryBlockingStub, T> call) {
-        return ask(ANSWER, call);
+        return ask(within, call);
     }
 
     /** As {@link #ask(Function)}, for what takes long. */
@@ -307,12 +317,12 @@ public final class Client implements AutoCloseable {
 
     /** As {@link #ask}, of what has to do with accounts. */
     public <T> T askAccounts(Function<AccountsGrpc.AccountsBlockingStub, T> call) {
-        return once(AccountsGrpc::newBlockingStub, ANSWER, call);
+        return once(AccountsGrpc::newBlockingStub, within, call);
     }
 
     /** As {@link #ask}, of what the scheduler decides. */
     public <T> T askDecisions(Function<DecisionsGrpc.DecisionsBlockingStub, T> call) {
-        return once(DecisionsGrpc::newBlockingStub, ANSWER, call);
+        return once(DecisionsGrpc::newBlockingStub, within, call);
     }
 
     /**
@@ -321,12 +331,12 @@ public final class Client implements AutoCloseable {
      * @throws FerryException as {@link #ask}
      */
     public <T> T administrate(Function<AccessGrpc.AccessBlockingStub, T> call) {
-        return once(AccessGrpc::newBlockingStub, ANSWER, call);
+        return once(AccessGrpc::newBlockingStub, within, call);
     }
 
-    /** As {@link #ask(Function)}, for what does no harm when it is asked twice: also when it breaks off. */
+    /** As {@link #ask(Function)}, for what does no harm when it is asked twice: also when it breaks off, or is not answered in time. */
     public <T> T look(Function<FerryGrpc.FerryBlockingStub, T> call) {
-        return asking(Repeat.ALWAYS, channel -> call.apply(FerryGrpc.newBlockingStub(channel).withDeadlineAfter(ANSWER.toMillis(), TimeUnit.MILLISECONDS)));
+        return asking(Repeat.ALWAYS, channel -> call.apply(FerryGrpc.newBlockingStub(channel).withDeadlineAfter(within.toMillis(), TimeUnit.MILLISECONDS)));
     }
 
     /**

@@ -119,13 +119,34 @@ class RestartTest {
     @Test
     void aStreamThatHasSaidNothingGoesOnToo() throws Exception {
         Duration shorter = Duration.ofSeconds(5);
-        try (Client client = new Client(coordinator.address(), ANYONE, shorter)) {
+        try (Client client = new Client(coordinator.address(), ANYONE, shorter, shorter)) {
             CompletableFuture<Job> last = CompletableFuture.supplyAsync(() -> client.follow(stub -> stub.watchJob(GetJobRequest.newBuilder().setJob("quiet").build()), now -> {}));
             service.asked.take();
             // It counts as an answer by the time that it stands.
             Thread.sleep(shorter.plusMillis(200));
             startAgain();
             assertThat(last.get().getState()).isEqualTo(JobState.EXITED);
+        }
+    }
+
+    /** An evacuation is looked at for hours. */
+    @Test
+    void aLookThatIsNotAnsweredInTimeIsRepeated() {
+        try (Client client = new Client(coordinator.address(), ANYONE, Duration.ofSeconds(10), Duration.ofMillis(500))) {
+            Job ignored = client.look(stub -> stub.getJob(GetJobRequest.getDefaultInstance()));
+            service.stalls.set(2);
+            assertThat(client.look(stub -> stub.getJob(GetJobRequest.getDefaultInstance())).getId()).isEqualTo("j-aaaaaaaa");
+            assertThat(service.stalls).hasNegativeValue();
+        }
+    }
+
+    @Test
+    void butNotForEver() {
+        try (Client client = new Client(coordinator.address(), ANYONE, Duration.ofSeconds(1), Duration.ofMillis(1200))) {
+            Job ignored = client.look(stub -> stub.getJob(GetJobRequest.getDefaultInstance()));
+            service.stalls.set(1000);
+            assertThatThrownBy(() -> client.look(stub -> stub.getJob(GetJobRequest.getDefaultInstance()))).isInstanceOfSatisfying(FerryException.class, failed -> assertThat(failed.code()).isEqualTo(ErrorCode.DEADLINE_EXCEEDED));
+            assertThat(service.stalls).hasValueGreaterThan(990);
         }
     }
 
@@ -162,10 +183,15 @@ class RestartTest {
     private static final class Restarted extends FerryGrpc.FerryImplBase {
         private final BlockingQueue<String> asked = new LinkedBlockingQueue<>();
         private final AtomicInteger cancels = new AtomicInteger();
+        /** So many looks are not answered. */
+        private final AtomicInteger stalls = new AtomicInteger();
         private volatile boolean again;
 
         @Override
         public void getJob(GetJobRequest request, StreamObserver<Job> to) {
+            if (stalls.getAndDecrement() > 0) {
+                return;
+            }
             to.onNext(Job.newBuilder().setId("j-aaaaaaaa").setState(JobState.RUNNING).build());
             to.onCompleted();
         }

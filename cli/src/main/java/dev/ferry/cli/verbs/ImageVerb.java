@@ -38,6 +38,9 @@ import picocli.CommandLine.Spec;
         subcommands = {ImageVerb.Show.class, ImageVerb.Verify.class, ImageDiffVerb.class, ImageFileVerbs.Export.class, ImageImportVerb.class, ImageVerb.Delete.class},
         footer = {"", "Example:", "  ferry image verify j-abcdefgh.3"})
 public final class ImageVerb implements Runnable {
+    /** A large image takes its time, and so does the collection of what a deleted one leaves. */
+    private static final Duration PATIENCE = Duration.ofHours(12);
+
     @Spec private CommandSpec spec;
 
     @Option(names = {"-h", "--help"}, usageHelp = true, description = "Show this help.")
@@ -131,9 +134,6 @@ public final class ImageVerb implements Runnable {
             },
             footer = {"", "Example:", "  ferry image verify j-abcdefgh.3", "  ferry image verify --all"})
     public static final class Verify implements Callable<Integer> {
-        /** A large image takes its time. */
-        private static final Duration PATIENCE = Duration.ofHours(12);
-
         /** Every other image would be answered the same. */
         private static final Set<ErrorCode> STANDS_IN_THE_WAY =
                 Set.of(ErrorCode.COORDINATOR_UNREACHABLE, ErrorCode.NOT_LEADER, ErrorCode.DATABASE_UNREACHABLE, ErrorCode.STORE_UNREACHABLE, ErrorCode.STORE_REFUSED, ErrorCode.CANCELLED);
@@ -235,7 +235,7 @@ public final class ImageVerb implements Runnable {
         }
 
         private void delete(Client client, String image) {
-            DeleteImageResponse answer = client.ask(stub -> stub.deleteImage(GetImageRequest.newBuilder().setImage(image).build()));
+            DeleteImageResponse answer = client.ask(PATIENCE, stub -> stub.deleteImage(GetImageRequest.newBuilder().setImage(image).build()));
             server.print(
                     answer,
                     () ->

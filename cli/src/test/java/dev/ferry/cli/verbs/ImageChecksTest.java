@@ -105,6 +105,13 @@ class ImageChecksTest {
         assertThat(said.status()).isEqualTo(status(ErrorCode.IMAGE_IN_USE));
     }
 
+    /** Its packs are collected before it is answered. */
+    @Test
+    void aDeletionMayTakeAsLongAsACollection() {
+        assertThat(ferry("image", "delete", FIRST).status()).isZero();
+        assertThat(store.minutes).isGreaterThan(60);
+    }
+
     private static final class Store extends FerryGrpc.FerryImplBase {
         private final Map<String, ErrorCode> refusals = new HashMap<>();
         /** They are not in the catalogue when it is looked into again. */
