@@ -31,6 +31,7 @@ import io.grpc.stub.MetadataUtils;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetAddress;
+import java.net.NoRouteToHostException;
 import java.net.UnixDomainSocketAddress;
 import java.net.UnknownHostException;
 import java.nio.channels.SocketChannel;
@@ -71,6 +72,9 @@ public final class Client implements AutoCloseable {
     /** How long a coordinator that is alone, and that has answered before, is waited for: it is being started again. */
     private static final Duration RESTART = Duration.ofSeconds(60);
     private static final long TURN_MILLIS = 300;
+
+    private static final String MAY_BE_DONE =
+            "If this was to change something, it may have been done: look, for example with 'ferry ps' and 'ferry operations', before you repeat it.";
 
     private final List<String> addresses;
     private final Access access;
@@ -223,7 +227,7 @@ public final class Client implements AutoCloseable {
                     end = now + (addresses.size() > 1 && !stalled ? TURNS : restart).toNanos();
                 }
                 if (!again || now - end > 0) {
-                    throw error;
+                    throw repeat == Repeat.NOT_DONE && mayBeDone(error, failed) ? withAdvice(error) : error;
                 }
                 pauseAfterRound();
             }
@@ -276,6 +280,20 @@ public final class Client implements AutoCloseable {
             refused |= cause instanceof ConnectException;
         }
         return error.code() == ErrorCode.NOT_LEADER || (error.code() == ErrorCode.COORDINATOR_UNREACHABLE && refused);
+    }
+
+    /** Whether it was asked, and nobody knows what came of it: the connection broke, or no answer came in time. */
+    private static boolean mayBeDone(FerryException error, Throwable failed) {
+        boolean asked = true;
+        for (Throwable cause = failed; cause != null; cause = cause.getCause()) {
+            asked &= !(cause instanceof ConnectException || cause instanceof NoRouteToHostException || cause instanceof UnknownHostException || cause instanceof SSLException);
+        }
+        return asked && (isStalled(error) || (error.code() == ErrorCode.COORDINATOR_UNREACHABLE && error.getCause() instanceof StatusRuntimeException));
+    }
+
+    /** Nobody who is told that there is no coordinator would look before he gives an order again. */
+    private static FerryException withAdvice(FerryException error) {
+        return new FerryException(error.detail().toBuilder().setAdvice(MAY_BE_DONE).build());
     }
 
     /** What is still at work in the background must not open what nobody closes any more. */

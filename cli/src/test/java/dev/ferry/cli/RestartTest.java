@@ -111,6 +111,17 @@ class RestartTest {
         }
     }
 
+    /** Whoever submits a job again would have two. */
+    @Test
+    void whatMayBeDoneIsNotSaidToHaveFoundNobody() throws Exception {
+        CompletableFuture<Ferry.Said> said = begin("cancel", "train", "--server", coordinator.address());
+        service.asked.take();
+        coordinator.kill();
+        assertThat(said.get().error()).contains("COORDINATOR_UNREACHABLE", "it may have been done", "ferry ps", "ferry operations").doesNotContain("ferry up");
+        Ferry.Said nobody = Ferry.ferry("cancel", "train", "--server", coordinator.address());
+        assertThat(nobody.error()).contains("COORDINATOR_UNREACHABLE", "ferry up").doesNotContain("may have been done");
+    }
+
     private static void assertFailed(CompletableFuture<?> asked, ErrorCode code) {
         assertThatThrownBy(asked::get).cause().isInstanceOfSatisfying(FerryException.class, failed -> assertThat(failed.code()).isEqualTo(code));
     }

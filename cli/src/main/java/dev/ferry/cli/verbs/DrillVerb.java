@@ -50,7 +50,7 @@ public final class DrillVerb implements Runnable {
         Drill now = begun;
         while (!detach && now.getState() == DrillState.DRILL_OPEN) {
             boolean ignored = never.await(LOOK_MILLIS, TimeUnit.MILLISECONDS);
-            now = client.look(stub -> stub.getDrill(GetDrillRequest.newBuilder().setDrill(begun.getId()).build()));
+            now = look(client, begun.getId());
         }
         Drill shown = now;
         server.print(shown, () -> DrillView.text(shown));
@@ -59,6 +59,14 @@ public final class DrillVerb implements Runnable {
         }
         int well = DrillView.hasTriedNothing(shown) ? Main.statusOf(new FerryException(ErrorCode.NO_CAPACITY, shown.getId())) : 0;
         return DrillView.isWell(shown) ? well : FOUND_SOMETHING;
+    }
+
+    private static Drill look(Client client, String id) {
+        try {
+            return client.look(stub -> stub.getDrill(GetDrillRequest.newBuilder().setDrill(id).build()));
+        } catch (FerryException unseen) {
+            throw Operations.unseen(unseen, "drill " + id + " goes on: 'ferry drill show " + id + "' tells what it has found");
+        }
     }
 
     /** {@code ferry drill node}. */

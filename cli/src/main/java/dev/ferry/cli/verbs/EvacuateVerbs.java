@@ -126,13 +126,21 @@ public final class EvacuateVerbs {
             while (isAtWork(now)) {
                 boolean ignored = never.await(LOOK_MILLIS, TimeUnit.MILLISECONDS);
                 Evacuation before = now;
-                now = client.look(stub -> stub.getEvacuation(GetEvacuationRequest.newBuilder().setEvacuation(begun.getId()).build()));
+                now = look(client, begun.getId());
                 String changed = EvacuationView.changed(before, now);
                 if (!changed.isEmpty()) {
                     server.say("\n" + changed);
                 }
             }
             return now;
+        }
+
+        private static Evacuation look(Client client, String id) {
+            try {
+                return client.look(stub -> stub.getEvacuation(GetEvacuationRequest.newBuilder().setEvacuation(id).build()));
+            } catch (FerryException unseen) {
+                throw Operations.unseen(unseen, "evacuation " + id + " goes on: 'ferry evacuations " + id + "' tells how far it is");
+            }
         }
 
         private static boolean isAtWork(Evacuation now) {

@@ -136,8 +136,18 @@ final class Operations {
         try {
             return client.follow(stub -> stub.watchOperation(GetOperationRequest.newBuilder().setOperation(begun.getId()).build()), each);
         } catch (FerryException unseen) {
-            throw isAway(unseen) ? new FerryException(unseen.detail().toBuilder().setAdvice(goesOn(begun)).build()) : unseen;
+            throw unseen(unseen, goesOn(begun));
         }
+    }
+
+    /**
+     * What is thrown where something that goes on by itself can't be seen any more.
+     *
+     * @param goesOn where to look, in the place of what is usually advised
+     */
+    static FerryException unseen(FerryException why, String goesOn) {
+        boolean over = isAway(why) || why.code() == ErrorCode.DEADLINE_EXCEEDED;
+        return over ? new FerryException(why.detail().toBuilder().setAdvice(goesOn).build()) : why;
     }
 
     /** What is to be said of an operation that can't be seen any more. */

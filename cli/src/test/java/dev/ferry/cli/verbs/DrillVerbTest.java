@@ -81,6 +81,15 @@ class DrillVerbTest {
         assertThat(ferry("drill", "restore", "--detach").status()).isZero();
     }
 
+    /** It goes on without whoever began it. */
+    @Test
+    void whoCanNotSeeItAnyMoreIsToldWhereToLook() {
+        drills.one = drill(DrillState.DRILL_OPEN);
+        Ferry.Said said = ferry("drill", "restore");
+        assertThat(said.error()).contains("drill dr-aaaaaaaa goes on", "'ferry drill show dr-aaaaaaaa'");
+        assertThat(said.status()).isEqualTo(Errors.meaning(ErrorCode.DEADLINE_EXCEEDED).getExitStatus());
+    }
+
     private static final class Drills extends FerryGrpc.FerryImplBase {
         private Drill one = Drill.getDefaultInstance();
 

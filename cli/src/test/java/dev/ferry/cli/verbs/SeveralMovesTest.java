@@ -208,6 +208,15 @@ class SeveralMovesTest {
         assertThat(ferry("evacuate", "node-1").status()).isEqualTo(status(ErrorCode.CANCELLED));
     }
 
+    /** It goes on without whoever began it. */
+    @Test
+    void whoCanNotSeeAnEvacuationAnyMoreIsToldWhereToLook() {
+        cluster.evacuations.add(evacuation(EvacueeState.STILL_THERE, EvacueeState.ELSEWHERE, EvacueeState.ELSEWHERE));
+        Ferry.Said said = ferry("evacuate", "node-1");
+        assertThat(said.error()).contains("evacuation e-1 goes on", "'ferry evacuations e-1'");
+        assertThat(said.status()).isEqualTo(status(ErrorCode.DEADLINE_EXCEEDED));
+    }
+
     @Test
     void aRebalanceOfWhichNothingIsBegunFails() {
         plans.moves = List.of();
