@@ -8,6 +8,7 @@ import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.Proof;
 import dev.ferry.proto.v1.Resources;
+import java.math.BigDecimal;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneId;
@@ -124,8 +125,9 @@ public final class Texts {
         return Sizes.format(bytes);
     }
 
+    /** Without loss: 2, 0.25. */
     public static String cpus(long millis) {
-        return millis % 1000 == 0 ? Long.toString(millis / 1000) : String.format(Locale.ROOT, "%.1f", millis / 1000.0);
+        return BigDecimal.valueOf(millis, 3).stripTrailingZeros().toPlainString();
     }
 
     /** used/all. */

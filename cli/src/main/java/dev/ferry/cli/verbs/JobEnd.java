@@ -5,6 +5,7 @@ import dev.ferry.cli.output.Texts;
 import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.JobStates;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.ErrorDetail;
 import dev.ferry.proto.v1.GetJobRequest;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
@@ -168,16 +169,17 @@ final class JobEnd {
      *
      * @param atMost empty: for ever
      * @param late what is to be said when it was over
+     * @param advice where to look then
      * @throws FerryException DEADLINE_EXCEEDED
      */
-    static <T> T within(Optional<Duration> atMost, String late, Supplier<T> wait) {
+    static <T> T within(Optional<Duration> atMost, String late, String advice, Supplier<T> wait) {
         if (atMost.isEmpty()) {
             return wait.get();
         }
         try {
             return inBackground("wait", wait).get(atMost.get().toNanos(), TimeUnit.NANOSECONDS);
         } catch (TimeoutException over) {
-            throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, late, over);
+            throw new FerryException(ErrorDetail.newBuilder().setCode(ErrorCode.DEADLINE_EXCEEDED).setMessage(late).setAdvice(advice).build());
         } catch (ExecutionException failed) {
             throw failed.getCause() instanceof RuntimeException known ? known : new IllegalStateException(failed);
         } catch (InterruptedException interrupted) {

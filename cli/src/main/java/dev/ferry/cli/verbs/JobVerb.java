@@ -3,6 +3,8 @@ package dev.ferry.cli.verbs;
 import dev.ferry.cli.Client;
 import dev.ferry.cli.output.Texts;
 import dev.ferry.common.Durations;
+import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetJobRequest;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobPolicy;
@@ -10,6 +12,7 @@ import dev.ferry.proto.v1.SetJobPolicyRequest;
 import dev.ferry.proto.v1.SetTimeLimitRequest;
 import java.time.Duration;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
@@ -70,16 +73,21 @@ public final class JobVerb implements Runnable {
         @Option(names = "--checkpoint-every", paramLabel = "TIME|auto|exposed|never", description = "How often; auto: by what an image costs and how often machines like the job's are taken away; exposed: auto where that is often, else never.", defaultValue = "")
         private String every = "";
 
-        @Option(names = "--most-frozen", paramLabel = "SHARE", description = "Which share of its time the job may stand still for images, for example 0.01.", defaultValue = "0")
-        private double mostFrozen;
+        @Option(names = "--most-frozen", paramLabel = "SHARE", description = "Which share of its time the job may stand still for images, for example 0.01.")
+        private @Nullable Double mostFrozen;
 
         @Override
         public Integer call() {
+            // For the coordinator 0 is "as it is".
+            double share = mostFrozen == null ? 0 : mostFrozen;
+            if (mostFrozen != null && !(share > 0 && share <= 1)) {
+                throw new FerryException(ErrorCode.INVALID_ARGUMENT, "--most-frozen " + share + ": write a share above 0 and at most 1; for no images: --checkpoint-every never");
+            }
             try (Client client = server.connect()) {
-                boolean changes = !every.isEmpty() || mostFrozen != 0;
+                boolean changes = !every.isEmpty() || share > 0;
                 JobPolicy policy =
                         changes
-                                ? client.ask(stub -> stub.setJobPolicy(SetJobPolicyRequest.newBuilder().setJob(job).setCheckpoint(every).setMostFrozen(mostFrozen).build()))
+                                ? client.ask(stub -> stub.setJobPolicy(SetJobPolicyRequest.newBuilder().setJob(job).setCheckpoint(every).setMostFrozen(share).build()))
                                 : client.ask(stub -> stub.getJobPolicy(GetJobRequest.newBuilder().setJob(job).build()));
                 server.print(policy, () -> text(policy));
                 return 0;

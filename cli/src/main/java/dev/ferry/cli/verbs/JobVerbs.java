@@ -182,7 +182,7 @@ public final class JobVerbs {
             try (Client client = server.connect()) {
                 // By its id: another one may have its name when this one has ended.
                 String id = JobEnd.id(client, job);
-                int status = JobEnd.within(atMost, "Job " + job + " has not ended within " + timeout, () -> JobEnd.await(client, id));
+                int status = JobEnd.within(atMost, "Job " + job + " has not ended within " + timeout, "'ferry show " + id + "' tells how it stands; if it is pending, 'ferry explain " + id + "' says why it waits", () -> JobEnd.await(client, id));
                 if (server.json()) {
                     Job ended = client.look(stub -> stub.getJob(GetJobRequest.newBuilder().setJob(id).build()));
                     server.print(ended, () -> "");

@@ -40,9 +40,13 @@ public final class OperationVerbs {
         public Integer call() {
             try (Client client = server.connect()) {
                 ListOperationsResponse answer = client.ask(stub -> stub.listOperations(ListOperationsRequest.newBuilder().setJob(job).setOpenOnly(open).build()));
-                server.print(answer, () -> table(answer) + (!open && answer.getOperationsCount() >= MOST ? "only the newest " + answer.getOperationsCount() + " are listed; 'ferry operations JOB' lists those of one job\n" : ""));
+                server.print(answer, () -> table(answer) + (!open && answer.getOperationsCount() >= MOST ? rest(answer) : ""));
                 return 0;
             }
+        }
+
+        private String rest(ListOperationsResponse operations) {
+            return "only the newest " + operations.getOperationsCount() + " are listed" + (job.isEmpty() ? "; 'ferry operations JOB' lists those of one job\n" : "\n");
         }
 
         /** More are not told of at once. */

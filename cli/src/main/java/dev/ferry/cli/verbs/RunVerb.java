@@ -125,7 +125,7 @@ public final class RunVerb implements Callable<Integer> {
             if (!until.isEmpty()) {
                 String id = job.getId();
                 System.err.println("job " + id);
-                job = JobEnd.within(atMost, "Job " + id + " does not run within " + timeout, () -> JobEnd.awaitState(client, id, state -> state == JobState.RUNNING));
+                job = JobEnd.within(atMost, "Job " + id + " does not run within " + timeout, "'ferry explain " + id + "' says why it waits", () -> JobEnd.awaitState(client, id, state -> state == JobState.RUNNING));
                 refuseNeverRan(job);
             }
             Job shown = job;

@@ -133,7 +133,7 @@ final class StopOfJobs {
     private void await(Operation other) {
         System.err.println("ferry: operation " + other.getId() + " on job " + other.getJob() + " has not ended, and is waited for");
         Operation ignored =
-                JobEnd.within(Optional.of(LONGEST), "Operation " + other.getId() + " on job " + other.getJob() + " has not ended within " + LONGEST.toSeconds() + " s", () -> Operations.toEnd(client, other, told -> {}));
+                JobEnd.within(Optional.of(LONGEST), "Operation " + other.getId() + " on job " + other.getJob() + " has not ended within " + LONGEST.toSeconds() + " s", Operations.goesOn(other), () -> Operations.toEnd(client, other, told -> {}));
     }
 
     /** Into the list before it has ended: the next start looks at each, whatever becomes of this one. */

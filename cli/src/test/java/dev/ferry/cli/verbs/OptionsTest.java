@@ -106,6 +106,30 @@ class OptionsTest {
         assertThat(said.error()).contains("job j-aaaaaaaa\n", "was cancelled before it ran");
     }
 
+    /** What a policy's share is taken for when it is 0 is "as it is". */
+    @Test
+    void aShareOfNothingIsRefused() {
+        for (String share : List.of("0", "-0.1", "1.5", "NaN")) {
+            assertRefused("--most-frozen", "job", "policy", "train", "--most-frozen", share, "--server", coordinator.address());
+        }
+    }
+
+    @Test
+    void whoHasWaitedLongEnoughIsToldWhyTheJobWaits() {
+        answers.ends = false;
+        Ferry.Said run = ferry("run", "--wait", "running", "--timeout", "1s", "true");
+        assertThat(run.error()).contains("does not run within 1s", "'ferry explain j-aaaaaaaa'").doesNotContain("ferry operations");
+        Ferry.Said wait = ferry("wait", "train", "--timeout", "1s");
+        assertThat(wait.error()).contains("has not ended within 1s", "'ferry show j-aaaaaaaa'", "'ferry explain j-aaaaaaaa'").doesNotContain("ferry operations");
+        assertThat(List.of(run.status(), wait.status())).containsOnly(status(ErrorCode.DEADLINE_EXCEEDED));
+    }
+
+    @Test
+    void ofOneJobNothingMoreIsAdvised() {
+        assertThat(ferry("operations").out().lines().toList().getLast()).isEqualTo("only the newest 200 are listed; 'ferry operations JOB' lists those of one job");
+        assertThat(ferry("operations", "train").out().lines().toList().getLast()).isEqualTo("only the newest 200 are listed");
+    }
+
     @Test
     void aCoordinatorThatRefusesIsNotSaidToBeAway() {
         assertThat(ferry("version").out()).contains("coordinator 1.2.3");
