@@ -1,5 +1,6 @@
 package dev.ferry.coordinator;
 
+import com.google.protobuf.ByteString;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
@@ -13,6 +14,8 @@ import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.Life;
 import dev.ferry.proto.v1.LocalState;
+import dev.ferry.proto.v1.LogData;
+import dev.ferry.proto.v1.LogRequest;
 import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.NodeLinkGrpc;
 import dev.ferry.proto.v1.NodeNotices;
@@ -44,6 +47,7 @@ public final class FakeNode implements AutoCloseable {
     private final Resources capacity;
     private final Map<String, CommandResult> results = new ConcurrentHashMap<>();
     private final Map<String, JobReport> jobs = new ConcurrentHashMap<>();
+    private final Map<String, ByteString> logs = new ConcurrentHashMap<>();
     private final List<Command> seen = new CopyOnWriteArrayList<>();
     private final Map<Command.ActionCase, Function<Command, Optional<CommandResult>>> answers = new ConcurrentHashMap<>();
     private final ScheduledExecutorService heart = Executors.newSingleThreadScheduledExecutor(work -> Thread.ofPlatform().daemon().unstarted(work));
@@ -95,6 +99,8 @@ public final class FakeNode implements AutoCloseable {
                                     public void onNext(ToNode message) {
                                         if (message.hasCommand()) {
                                             execute(message.getCommand());
+                                        } else if (message.hasLogRequest()) {
+                                            send(message.getLogRequest());
                                         } else if (message.hasWelcome()) {
                                             standing = message.getWelcome().getLivesList();
                                         } else if (message.hasAcknowledged()) {
@@ -114,6 +120,22 @@ public final class FakeNode implements AutoCloseable {
                                 });
         say(FromNode.newBuilder().setHello(Hello.newBuilder().setNode(name).setFacts(facts).setCapacity(capacity).setKeepsLease(keepsLease).setPeerAddress(peerAddress).addAllJobs(jobs.values())).build());
         return this;
+    }
+
+    /** From now on it sends this as a job's log, which is at its end then. */
+    public void log(String job, String text) {
+        logs.put(job, ByteString.copyFromUtf8(text));
+    }
+
+    private void send(LogRequest request) {
+        LogData.Builder data = LogData.newBuilder().setRequest(request.getRequest()).setOffset(request.getOffset()).setEnd(true);
+        ByteString log = logs.get(request.getJob());
+        if (log == null) {
+            data.setError(ErrorDetail.newBuilder().setCode(ErrorCode.JOB_NOT_FOUND).setMessage("no log"));
+        } else if (request.getOffset() < log.size()) {
+            data.setData(log.substring((int) request.getOffset()));
+        }
+        say(FromNode.newBuilder().setLogData(data).build());
     }
 
     private void connectAgain(int number, int port) {

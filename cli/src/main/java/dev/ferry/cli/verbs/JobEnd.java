@@ -1,6 +1,7 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
+import dev.ferry.cli.output.Failure;
 import dev.ferry.cli.output.Texts;
 import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.JobStates;
@@ -149,7 +150,7 @@ final class JobEnd {
                 inBackground(
                         "log",
                         () -> {
-                            JobLog.copy(client, job, 0, true);
+                            copyLog(client, job);
                             return true;
                         });
         CompletableFuture<Integer> end = inBackground("end", () -> await(client, job));
@@ -161,6 +162,18 @@ final class JobEnd {
         } catch (CompletionException failed) {
             boolean ignored = log.copy().completeOnTimeout(false, LAST_WORDS.toMillis(), TimeUnit.MILLISECONDS).exceptionally(broken -> false).join();
             throw failed.getCause() instanceof RuntimeException known ? known : failed;
+        }
+    }
+
+    /** What is missing of its log does not change how a job has ended. */
+    private static void copyLog(Client client, String job) {
+        try {
+            JobLog.copy(client, job, 0, true);
+        } catch (FerryException down) {
+            if (down.code() != ErrorCode.NODE_DOWN) {
+                throw down;
+            }
+            System.err.print(Failure.text(down.detail()));
         }
     }
 

@@ -22,7 +22,7 @@ final class JobLog {
      * Copies a job's log to standard output; where its stream breaks off, it goes on behind what has come.
      * Begins with a look at the job: a coordinator that has answered is waited for, however long the log says nothing.
      *
-     * @throws FerryException CANCELLED when nobody reads it any more
+     * @throws FerryException CANCELLED when nobody reads it any more; NODE_DOWN when what was copied may not be all
      */
     static void copy(Client client, String job, long from, boolean follow) {
         read(client, JobEnd.id(client, job), new AtomicLong(from), follow, JobLog::write);
@@ -36,10 +36,14 @@ final class JobLog {
         try {
             read(client, id, offset, false, tail::add);
         } catch (FerryException down) {
-            // Who follows waits for the node, or for the one that the job goes on at.
-            if (!follow || down.code() != ErrorCode.NODE_DOWN) {
+            if (down.code() != ErrorCode.NODE_DOWN) {
                 throw down;
             }
+            if (!follow) {
+                write(ByteString.copyFrom(tail.bytes()));
+                throw down;
+            }
+            // Who follows waits for the node, or for the one that the job goes on at.
         }
         write(ByteString.copyFrom(tail.bytes()));
         if (follow) {

@@ -16,6 +16,7 @@ import dev.ferry.storage.Images;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -55,14 +56,28 @@ public final class LogReader {
     /**
      * Reads a log to its end: that of now, or, when following, that of the job.
      *
-     * @throws FerryException JOB_NOT_FOUND, NODE_DOWN
+     * @throws FerryException JOB_NOT_FOUND; NODE_DOWN, perhaps after what the job's image has of the log, when its node has or may have more and does not send it
      */
     public void read(String name, long from, boolean follow, Sink sink) throws InterruptedException {
         String id = store.transact(state -> JobNames.job(state, name)).getId();
         Progress at = new Progress(from, System.nanoTime());
+        OptionalLong goneNanos = OptionalLong.empty();
         while (sink.isOpen()) {
             Job job = job(id);
-            Read read = isOnANode(job) ? fromNode(job, at.offset(), follow, sink) : new Read(fromImage(job, at.offset(), sink), true);
+            Read read = isOnANode(job) ? fromNode(job, at.offset(), follow, sink) : Read.of(fromImage(job, at.offset(), sink), true);
+            if (read.gone().isPresent()) {
+                goneNanos = OptionalLong.of(goneNanos.orElse(System.nanoTime()));
+                boolean ended = JobStates.isEnded(job.getState());
+                if (follow && ended && System.nanoTime() - goneNanos.getAsLong() < PATIENCE.toNanos()) {
+                    // A node that has lost its stream has a new one soon.
+                    at = new Progress(read.offset(), System.nanoTime());
+                    LockSupport.parkNanos(PAUSE_NANOS);
+                    continue;
+                }
+                read = withoutNode(job, read, follow && !ended, sink);
+            } else {
+                goneNanos = OptionalLong.empty();
+            }
             boolean none = read.offset() == at.offset();
             if (!follow && read.whole()) {
                 return;
@@ -90,8 +105,32 @@ public final class LogReader {
      *
      * @param offset of what comes next
      * @param whole false: its source has broken off, the log goes on
+     * @param gone why the job's node does not send its log; what is read is whole then, as far as it can be
      */
-    private record Read(long offset, boolean whole) {}
+    private record Read(long offset, boolean whole, Optional<FerryException> gone) {
+        static Read of(long offset, boolean whole) {
+            return new Read(offset, whole, Optional.empty());
+        }
+    }
+
+    /**
+     * Goes on with the image of a job whose node does not send its log.
+     *
+     * @param waits whether the reader waits for the node, or for the next one
+     * @throws FerryException NODE_DOWN, or what the node has said, when it does not wait and that may not have been all
+     */
+    private Read withoutNode(Job job, Read read, boolean waits, Sink sink) throws InterruptedException {
+        FerryException gone = read.gone().orElseThrow();
+        boolean image = !job.getLatestImage().isEmpty() && job.getState() != JobState.RUNNING;
+        if (!image && !waits) {
+            throw gone;
+        }
+        long offset = image ? fromImage(job, read.offset(), sink) : read.offset();
+        if (!waits && !store.transact(state -> LogLives.imageHoldsAll(state, job, gone))) {
+            throw store.transact(state -> LogLives.notAll(state, job, offset, gone));
+        }
+        return new Read(offset, true, read.gone());
+    }
 
     private Job job(String id) {
         return store.transact(state -> JobNames.known(state, id));
@@ -116,39 +155,35 @@ public final class LogReader {
                     }
                     boolean moved = job(job.getId()).getIncarnation() != job.getIncarnation();
                     if (moved) {
-                        return new Read(offset, true);
+                        return Read.of(offset, true);
                     }
                     continue;
                 }
                 LogData piece = next.data();
                 if (piece == null) {
-                    return new Read(offset, false);
+                    return Read.of(offset, false);
                 }
                 if (piece.getData().size() > 0) {
                     if (!sink.take(LogChunk.newBuilder().setOffset(piece.getOffset()).setData(piece.getData()).build())) {
-                        return new Read(offset, true);
+                        return Read.of(offset, true);
                     }
                     offset = piece.getOffset() + piece.getData().size();
                 }
                 if (piece.getEnd()) {
-                    return new Read(offset, true);
+                    return Read.of(offset, true);
                 }
             }
         } catch (FerryException failed) {
             if (failed.code() == ErrorCode.JOB_NOT_FOUND && job.getState() == JobState.STARTING) {
                 // The order to start it has not reached the node: there is nothing yet.
-                return new Read(offset, true);
+                return Read.of(offset, true);
             }
-            boolean gone = failed.code() == ErrorCode.JOB_NOT_FOUND || failed.code() == ErrorCode.NODE_DOWN;
-            if (!gone || job.getLatestImage().isEmpty() || job.getState() == JobState.RUNNING) {
-                if (follow && gone) {
-                    return new Read(offset, true);
-                }
-                throw failed;
+            if (failed.code() == ErrorCode.JOB_NOT_FOUND || failed.code() == ErrorCode.NODE_DOWN) {
+                return new Read(offset, true, Optional.of(failed));
             }
-            return new Read(fromImage(job, offset, sink), true);
+            throw failed;
         }
-        return new Read(offset, true);
+        return Read.of(offset, true);
     }
 
     private long fromImage(Job job, long from, Sink sink) throws InterruptedException {
