@@ -21,6 +21,7 @@ import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.proto.v1.LogChunk;
 import dev.ferry.proto.v1.ReadLogRequest;
+import dev.ferry.proto.v1.Requirements;
 import dev.ferry.proto.v1.SuspendJobRequest;
 import dev.ferry.proto.v1.VolumeEntry;
 import dev.ferry.storage.BufferPool;
@@ -33,7 +34,11 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -71,7 +76,7 @@ class LogsTest {
                 log.write(buffers.take().put(AT_CHECKPOINT.getBytes(StandardCharsets.UTF_8)).flip());
             }
             writer.spec(JobSpec.newBuilder().setName("train").build());
-            return writer.commit(Image.newBuilder().setJob(job).setIncarnation(life).setSequence(dump.getSequence()).setNode("node-1").setCreatedAt(1_700_000_000_000L).setLogBytes(AT_CHECKPOINT.length()).build());
+            return writer.commit(Image.newBuilder().setJob(job).setIncarnation(life).setSequence(dump.getSequence()).setNode("node-1").setCreatedAt(1_700_000_000_000L).setLogBytes(AT_CHECKPOINT.length()).setRequirements(Requirements.newBuilder().setArchitecture("amd64").setKernel("6.18").setCriuVersion("4.2.1")).build());
         } catch (Exception failed) {
             throw new IllegalStateException(failed);
         }
@@ -135,6 +140,47 @@ class LogsTest {
         Heard heard = read(of(lost));
         assertThat(heard.text()).isEqualTo(AT_CHECKPOINT);
         assertThat(heard.error().orElseThrow()).hasMessageContainingAll("node-1", "is on that node");
+    }
+
+    @Test
+    void whoFollowsALostJobIsToldSo() {
+        Job job = saved();
+        one.report(JobReport.newBuilder().setJob(job.getId()).setIncarnation(1).setState(LocalState.LOCAL_LOST).setDetail("its processes are gone").build());
+        scene.awaitState(job.getId(), JobState.LOST);
+        for (boolean connected : new boolean[] {true, false}) {
+            Heard heard = read(of(job).setFollow(true));
+            assertThat(heard.text()).isEqualTo(connected ? WHOLE : AT_CHECKPOINT);
+            assertThat(heard.pieces().getLast().getNotice()).contains("is LOST: its processes are gone");
+            assertThat(heard.error().orElseThrow().code()).isEqualTo(ErrorCode.JOB_LOST);
+            one.disconnect();
+        }
+    }
+
+    /** It is restored from an image that has less of the log than a reader has had. */
+    @Test
+    void whoFollowsARestoredJobIsToldWhereItsLogWasCut() throws Exception {
+        Job job = saved();
+        BlockingQueue<LogChunk> pieces = new LinkedBlockingQueue<>();
+        Thread reader = Thread.ofVirtual().start(() -> scene.stub().withDeadlineAfter(1, TimeUnit.MINUTES).readLog(of(job).setFollow(true).build()).forEachRemaining(pieces::add));
+        assertThat(next(pieces).getData().toStringUtf8()).isEqualTo(WHOLE);
+        FakeNode two = scene.add(new FakeNode("node-2").keepLease(), "node-2");
+        two.log(job.getId(), AT_CHECKPOINT + "step 2, again and with more words than before\n");
+        one.disconnect();
+        assertThat(next(pieces).getNotice()).contains("node node-1 is down");
+        LogChunk cut = next(pieces);
+        assertThat(cut.getNotice()).contains("cut at byte " + AT_CHECKPOINT.length());
+        assertThat(cut.getOffset()).isEqualTo(AT_CHECKPOINT.length());
+        LogChunk more = next(pieces);
+        assertThat(more.getOffset()).isEqualTo(AT_CHECKPOINT.length());
+        assertThat(more.getData().toStringUtf8()).startsWith("step 2, again");
+        assertThat(more.getIncarnation()).isEqualTo(2);
+        // As one asks whose stream broke off meanwhile.
+        assertThat(read(of(job).setOffset(WHOLE.length()).setIncarnation(1)).pieces()).containsExactly(cut, more);
+        reader.interrupt();
+    }
+
+    private static LogChunk next(BlockingQueue<LogChunk> pieces) throws InterruptedException {
+        return Objects.requireNonNull(pieces.poll(CoordinatorScene.SOON.toSeconds(), TimeUnit.SECONDS), "nothing came");
     }
 
     /** The node threw it away when the image was all of the job. */

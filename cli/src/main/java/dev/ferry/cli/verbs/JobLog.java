@@ -3,6 +3,7 @@ package dev.ferry.cli.verbs;
 import com.google.protobuf.ByteString;
 import dev.ferry.cli.Client;
 import dev.ferry.cli.output.Failure;
+import dev.ferry.cli.output.Texts;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FerryGrpc;
@@ -11,7 +12,6 @@ import dev.ferry.proto.v1.ReadLogRequest;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.Iterator;
-import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 
 /** A job's output on this command's. */
@@ -22,19 +22,21 @@ final class JobLog {
      * Copies a job's log to standard output; where its stream breaks off, it goes on behind what has come.
      * Begins with a look at the job: a coordinator that has answered is waited for, however long the log says nothing.
      *
+     * What the coordinator says beside the log goes to standard error: why nothing comes, or that the log was cut.
+     *
      * @throws FerryException CANCELLED when nobody reads it any more; NODE_DOWN when what was copied may not be all
      */
     static void copy(Client client, String job, long from, boolean follow) {
-        read(client, JobEnd.id(client, job), new AtomicLong(from), follow, JobLog::write);
+        read(client, JobEnd.id(client, job), new Place(from), follow, JobLog::write);
     }
 
     /** As {@link #copy}, of the last lines of now, for which all of it is read, and of what follows. */
     static void copyTail(Client client, String job, int lines, boolean follow) {
         LogTail tail = new LogTail(lines);
-        AtomicLong offset = new AtomicLong();
+        Place place = new Place(0);
         String id = JobEnd.id(client, job);
         try {
-            read(client, id, offset, false, tail::add);
+            read(client, id, place, false, tail::add);
         } catch (FerryException down) {
             if (down.code() != ErrorCode.NODE_DOWN) {
                 throw down;
@@ -47,20 +49,34 @@ final class JobLog {
         }
         write(ByteString.copyFrom(tail.bytes()));
         if (follow) {
-            read(client, id, offset, true, JobLog::write);
+            read(client, id, place, true, JobLog::write);
         }
     }
 
     /**
-     * @param offset from where it is read; then what is behind the last byte, also if it breaks off
+     * @param place from where it is read; then what is behind the last byte, also if it breaks off
      */
-    private static void read(Client client, String job, AtomicLong offset, boolean follow, Consumer<ByteString> each) {
+    private static void read(Client client, String job, Place place, boolean follow, Consumer<ByteString> each) {
         client.pieces(
-                (FerryGrpc.FerryBlockingStub stub) -> (Iterator<LogChunk>) stub.readLog(ReadLogRequest.newBuilder().setJob(job).setOffset(offset.get()).setFollow(follow).build()),
+                (FerryGrpc.FerryBlockingStub stub) -> (Iterator<LogChunk>) stub.readLog(ReadLogRequest.newBuilder().setJob(job).setOffset(place.offset).setIncarnation(place.life).setFollow(follow).build()),
                 piece -> {
+                    if (!piece.getNotice().isEmpty()) {
+                        System.err.println("ferry: " + Texts.plain(piece.getNotice()));
+                    }
                     each.accept(piece.getData());
-                    offset.set(piece.getOffset() + piece.getData().size());
+                    place.offset = piece.getOffset() + piece.getData().size();
+                    place.life = piece.getIncarnation();
                 });
+    }
+
+    /** How far a log is read, and of which life of the job. Used by one thread. */
+    private static final class Place {
+        private long offset;
+        private long life;
+
+        Place(long offset) {
+            this.offset = offset;
+        }
     }
 
     private static void write(ByteString piece) {

@@ -326,6 +326,7 @@ public final class FerryService extends FerryGrpc.FerryImplBase {
                         logs.read(
                                 request.getJob(),
                                 request.getOffset(),
+                                request.getIncarnation(),
                                 request.getFollow(),
                                 new LogReader.Sink() {
                                     @Override

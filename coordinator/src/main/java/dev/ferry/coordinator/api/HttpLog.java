@@ -40,7 +40,7 @@ final class HttpLog {
         String job = ((ReadLogRequest) gate.request(caller, rule, request.build())).getJob();
         Answer answer = new Answer(context.response(), () -> gate.again(caller));
         try {
-            logs.read(job, request.getOffset(), request.getFollow(), answer);
+            logs.read(job, request.getOffset(), request.getIncarnation(), request.getFollow(), answer);
             if (answer.gaveUp) {
                 // An orderly end would say that this was all.
                 answer.cut();
@@ -80,6 +80,10 @@ final class HttpLog {
 
         @Override
         public boolean take(LogChunk piece) throws InterruptedException {
+            if (!piece.getNotice().isEmpty()) {
+                // Plain bytes have no place for what is said beside them.
+                return true;
+            }
             begin();
             if (System.nanoTime() - lookedNanos > LOOK_AGAIN_NANOS) {
                 lookAgain.run();

@@ -1,16 +1,20 @@
 package dev.ferry.coordinator.api;
 
 import dev.ferry.common.FerryException;
+import dev.ferry.coordinator.operations.StepName;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
+import dev.ferry.proto.v1.StepState;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
+import java.util.Optional;
 
-/** What the records say of a job's log: how much of it an image has. */
+/** What the records say of a job's log: how much of it an image has, and where later lives went on in it. */
 final class LogLives {
     /** So many of a job's operations are looked at, from the newest on. */
     private static final int LOOKED_AT = 100;
@@ -51,5 +55,26 @@ final class LogLives {
                 "Node " + job.getNode() + (back ? " has come back without job " : " does not send the log of job ") + job.getId() + ": this is the log to byte " + offset + ", from image " + job.getLatestImage() + made + "; what the job has written since then "
                         + (back ? "is lost" : "is on that node"),
                 gone);
+    }
+
+    /**
+     * The least byte at which a life after the named one went on in the log: what the lives before had written behind it is no part of the log any more.
+     *
+     * @param life the incarnation that somebody has read the log of
+     * @return empty: no later life is known to have begun from an image
+     */
+    static Optional<Long> cut(Transaction state, Job job, long life) {
+        return state.operations(job.getId(), LOOKED_AT).stream()
+                .filter(operation -> operation.getIncarnation() >= life && operation.getIncarnation() < job.getIncarnation() && beganLife(operation))
+                .flatMap(operation -> state.image(operation.getImage()).stream())
+                .map(Image::getLogBytes)
+                .min(Long::compare);
+    }
+
+    private static boolean beganLife(Operation operation) {
+        return switch (operation.getKind()) {
+            case MIGRATE, REWIND, RESUME, RESTORE -> operation.getStepsList().stream().anyMatch(step -> step.getName().equals(StepName.COMMIT.name()) && step.getState() == StepState.STEP_DONE);
+            case START, CHECKPOINT, SUSPEND, CANCEL, PARK, UNPARK, OPERATION_KIND_UNSPECIFIED, UNRECOGNIZED -> false;
+        };
     }
 }

@@ -21,7 +21,7 @@ import java.util.concurrent.locks.LockSupport;
 
 /**
  * A job's log as one run of bytes, wherever it lies: on the node where the job is, or in its latest image.
- * A reader that follows goes on at its offset when the job moves; the image says how long the log was.
+ * A reader that follows goes on at its offset when the job moves, or where the log was cut when the job was restored from an image with less of it. While nothing comes it is told why.
  */
 public final class LogReader {
     private static final Duration QUIET = Duration.ofSeconds(30);
@@ -56,45 +56,79 @@ public final class LogReader {
     /**
      * Reads a log to its end: that of now, or, when following, that of the job.
      *
-     * @throws FerryException JOB_NOT_FOUND; NODE_DOWN, perhaps after what the job's image has of the log, when its node has or may have more and does not send it
+     * @param lifeBefore incarnation of the job that the log was read of before; 0: it was not
+     * @throws FerryException JOB_NOT_FOUND; JOB_LOST when it is followed and nothing brings the job back; NODE_DOWN, perhaps after what the job's image has of the log, when its node has or may have more and does not send it
      */
-    public void read(String name, long from, boolean follow, Sink sink) throws InterruptedException {
+    public void read(String name, long from, long lifeBefore, boolean follow, Sink sink) throws InterruptedException {
         String id = store.transact(state -> JobNames.job(state, name)).getId();
         Progress at = new Progress(from, System.nanoTime());
+        LogNotices notices = new LogNotices(sink);
+        long life = lifeBefore;
         OptionalLong goneNanos = OptionalLong.empty();
         while (sink.isOpen()) {
             Job job = job(id);
-            Read read = isOnANode(job) ? fromNode(job, at.offset(), follow, sink) : Read.of(fromImage(job, at.offset(), sink), true);
-            if (read.gone().isPresent()) {
+            Optional<Long> cut = life == 0 ? Optional.empty() : cut(job, life, at.offset());
+            if (cut.isPresent()) {
+                at = new Progress(cut.get(), System.nanoTime());
+                notices.tell(job, at.offset(), "job " + job.getId() + " was restored: its log was cut at byte " + at.offset() + " and goes on there");
+            }
+            life = job.getIncarnation();
+            Read turn = isOnANode(job) ? fromNode(job, at.offset(), follow, sink) : Read.of(fromImage(job, at.offset(), sink), true);
+            if (turn.gone().isPresent()) {
                 goneNanos = OptionalLong.of(goneNanos.orElse(System.nanoTime()));
                 boolean ended = JobStates.isEnded(job.getState());
                 if (follow && ended && System.nanoTime() - goneNanos.getAsLong() < PATIENCE.toNanos()) {
                     // A node that has lost its stream has a new one soon.
-                    at = new Progress(read.offset(), System.nanoTime());
+                    at = new Progress(turn.offset(), System.nanoTime());
                     LockSupport.parkNanos(PAUSE_NANOS);
                     continue;
                 }
-                read = withoutNode(job, read, follow && !ended, sink);
+                turn = withoutNode(job, turn, follow && !ended, sink);
             } else {
                 goneNanos = OptionalLong.empty();
             }
-            boolean none = read.offset() == at.offset();
-            if (!follow && read.whole()) {
+            boolean none = turn.offset() == at.offset();
+            if (!follow && turn.whole()) {
                 return;
             }
-            if (follow && none && read.whole() && JobStates.isEnded(job.getState())) {
+            if (follow && none && turn.whole() && JobStates.isEnded(job.getState())) {
                 return;
             }
             if (!none) {
-                at = new Progress(read.offset(), System.nanoTime());
-            } else if (follow && read.whole()) {
-                boolean ignored = awaitChange(job);
+                at = new Progress(turn.offset(), System.nanoTime());
+                notices.more();
+            } else if (follow && turn.whole()) {
+                Optional<String> why = silence(job, turn, goneNanos);
+                if (why.isPresent()) {
+                    notices.tell(job, at.offset(), why.get());
+                }
+                if (!awaitChange(job) && job.getState() == JobState.LOST && !JobStates.comesBack(job)) {
+                    throw new FerryException(ErrorCode.JOB_LOST, "Job " + job.getId() + " is lost: " + job.getReason());
+                }
             } else if (!follow && System.nanoTime() - at.sinceNanos() > PATIENCE.toNanos()) {
                 throw new FerryException(ErrorCode.NODE_DOWN, "Node " + job.getNode() + " does not send the log of job " + job.getId() + " beyond byte " + at.offset() + "; ask again from there");
             } else {
                 LockSupport.parkNanos(PAUSE_NANOS);
             }
         }
+    }
+
+    /** Where a reader goes on who is behind the place at which a life after the one that he has read of went on. */
+    private Optional<Long> cut(Job job, long life, long offset) {
+        return life == job.getIncarnation() ? Optional.empty() : store.transact(state -> LogLives.cut(state, job, life)).filter(cut -> cut < offset);
+    }
+
+    /**
+     * Why nothing comes of a log that goes on.
+     *
+     * @param goneNanos since when the node does not send it; one that is back at once is not worth a word
+     */
+    private static Optional<String> silence(Job job, Read turn, OptionalLong goneNanos) {
+        if (job.getState() == JobState.LOST) {
+            return Optional.of("job " + job.getId() + " is LOST: " + job.getReason() + (JobStates.comesBack(job) ? "; its log goes on when it is restored" : ""));
+        }
+        boolean down = job.getState() == JobState.UNREACHABLE || (goneNanos.isPresent() && System.nanoTime() - goneNanos.getAsLong() > PATIENCE.toNanos());
+        return turn.gone().filter(gone -> down).map(gone -> "node " + job.getNode() + " is down: " + gone.getMessage() + "; the log goes on when the node is back or the job is restored");
     }
 
     /** How far a reader is, and since when. */
@@ -164,7 +198,7 @@ public final class LogReader {
                     return Read.of(offset, false);
                 }
                 if (piece.getData().size() > 0) {
-                    if (!sink.take(LogChunk.newBuilder().setOffset(piece.getOffset()).setData(piece.getData()).build())) {
+                    if (!sink.take(LogChunk.newBuilder().setOffset(piece.getOffset()).setData(piece.getData()).setIncarnation(job.getIncarnation()).build())) {
                         return Read.of(offset, true);
                     }
                     offset = piece.getOffset() + piece.getData().size();
@@ -201,7 +235,7 @@ public final class LogReader {
                 if (!piece.hasRemaining()) {
                     continue;
                 }
-                LogChunk chunk = LogChunk.newBuilder().setOffset(offset).setData(ByteString.copyFrom(piece)).build();
+                LogChunk chunk = LogChunk.newBuilder().setOffset(offset).setData(ByteString.copyFrom(piece)).setIncarnation(job.getIncarnation()).build();
                 if (!sink.take(chunk)) {
                     return offset;
                 }

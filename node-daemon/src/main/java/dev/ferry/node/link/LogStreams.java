@@ -7,6 +7,7 @@ import dev.ferry.node.jobs.JobRegistry;
 import dev.ferry.node.posix.Posix;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FromNode;
+import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.proto.v1.LogData;
 import dev.ferry.proto.v1.LogRequest;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Function;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,7 +27,8 @@ final class LogStreams implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(LogStreams.class);
     private static final int PIECE = 64 << 10;
 
-    private final JobRegistry jobs;
+    private final Function<String, Optional<Path>> logs;
+    private final Function<String, Optional<JobReport>> reports;
     private final Sender sender;
     private final Map<String, Thread> open = new ConcurrentHashMap<>();
 
@@ -38,7 +41,16 @@ final class LogStreams implements AutoCloseable {
     }
 
     LogStreams(JobRegistry jobs, Sender sender) {
-        this.jobs = jobs;
+        this(jobs::log, jobs::report, sender);
+    }
+
+    /**
+     * @param logs where the log of a job lies; empty: the job is not known here
+     * @param reports what is known of a job
+     */
+    LogStreams(Function<String, Optional<Path>> logs, Function<String, Optional<JobReport>> reports, Sender sender) {
+        this.logs = logs;
+        this.reports = reports;
         this.sender = sender;
     }
 
@@ -79,13 +91,18 @@ final class LogStreams implements AutoCloseable {
      */
     private long copy(LogRequest request) throws IOException, InterruptedException {
         Path log =
-                jobs.log(request.getJob())
+                logs.apply(request.getJob())
                         .orElseThrow(() -> new FerryException(ErrorCode.JOB_NOT_FOUND, "This node knows nothing of job " + request.getJob()));
         long offset = request.getOffset();
+        long life = life(request.getJob(), 0);
         try (LogGrowth growth = request.getFollow() ? LogGrowth.of(log) : LogGrowth.none()) {
             while (true) {
                 // Asked before reading: what is written before the end is seen by the read after it.
                 boolean goesOn = request.getFollow() && lives(request.getJob());
+                if (life(request.getJob(), life) != life) {
+                    // Its log may have been cut before the offset: whoever reads has to ask where it goes on.
+                    return offset;
+                }
                 long sent = send(request, log, offset);
                 offset += sent;
                 if (sent < 0 || (sent == 0 && !goesOn)) {
@@ -98,8 +115,12 @@ final class LogStreams implements AutoCloseable {
         }
     }
 
+    private long life(String job, long unknown) {
+        return reports.apply(job).map(JobReport::getIncarnation).orElse(unknown);
+    }
+
     private boolean lives(String job) {
-        return jobs.report(job)
+        return reports.apply(job)
                 .map(report -> report.getState() == LocalState.LOCAL_RUNNING || report.getState() == LocalState.LOCAL_FROZEN || report.getState() == LocalState.LOCAL_CREATING)
                 .orElse(false);
     }
