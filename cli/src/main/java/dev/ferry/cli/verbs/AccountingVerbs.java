@@ -1,6 +1,7 @@
 package dev.ferry.cli.verbs;
 
 import dev.ferry.cli.Client;
+import dev.ferry.cli.output.Texts;
 import dev.ferry.common.Durations;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.Accounting;
@@ -37,6 +38,7 @@ final class AccountingVerbs {
             try (Client client = server.connect()) {
                 AccountingChange change = change();
                 Accounting after = client.askAccounts(stub -> stub.changeAccounting(ChangeAccountingRequest.newBuilder().addChanges(change).build()));
+                after.getWarningsList().forEach(warning -> System.err.println("ferry: " + Texts.plain(warning)));
                 server.print(after, () -> name + " is " + done(change.getHow()) + "\n");
                 return 0;
             }
@@ -110,6 +112,19 @@ final class AccountingVerbs {
             }
             return limits.build();
         }
+    }
+
+    /**
+     * Whether a list that is given is the word for none of its own, so that the one before is cleared.
+     *
+     * @throws FerryException INVALID_ARGUMENT when the word stands beside others
+     */
+    static boolean isCleared(String option, List<String> list, String word) {
+        boolean cleared = list.stream().anyMatch(one -> one.equalsIgnoreCase(word));
+        if (cleared && list.size() > 1) {
+            throw new FerryException(ErrorCode.INVALID_ARGUMENT, option + ": '" + word + "' stands alone");
+        }
+        return cleared;
     }
 
     /** Seconds of a time; 'none' is -1. */

@@ -24,7 +24,7 @@ public final class PartitionVerb {
         @Option(names = "--priority", paramLabel = "N", description = "Its part of the highest of all partitions is the partition factor of its jobs; else 1.")
         private @Nullable Long priority;
 
-        @Option(names = "--nodes", paramLabel = "NODE", split = ",", description = "Its nodes; else all.")
+        @Option(names = "--nodes", paramLabel = "NODE", split = ",", description = "Its nodes; else, or with 'all', all.")
         private @Nullable List<String> nodes;
 
         @Option(names = "--billing-weights", paramLabel = "WEIGHTS", description = "What a second of each resource costs, for example CPU=1.0,Mem=0.25G,GRES/gpu=16.")
@@ -38,10 +38,13 @@ public final class PartitionVerb {
         @Override
         AccountingChange change() {
             Partition.Builder partition = Partition.newBuilder().setName(name);
+            AccountingChange.Builder change = AccountingChange.newBuilder().setHow(how());
             if (priority != null) {
                 partition.setPriority(priority);
             }
-            if (nodes != null) {
+            if (nodes != null && AccountingVerbs.isCleared("--nodes", nodes, "all")) {
+                change.addClear("nodes");
+            } else if (nodes != null) {
                 partition.addAllNodes(nodes);
             }
             if (weights != null) {
@@ -50,7 +53,7 @@ public final class PartitionVerb {
             if (maxTime != null) {
                 partition.setMaxTimeSeconds(AccountingVerbs.seconds(maxTime));
             }
-            return AccountingChange.newBuilder().setHow(how()).setPartition(partition).build();
+            return change.setPartition(partition).build();
         }
     }
 

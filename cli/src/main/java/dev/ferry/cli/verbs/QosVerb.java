@@ -28,7 +28,7 @@ public final class QosVerb {
         @Option(names = "--usage-factor", paramLabel = "X", description = "What a second of use counts; else 1.")
         private @Nullable Double usageFactor;
 
-        @Option(names = "--preempts", paramLabel = "QOS", split = ",", description = "Jobs of these QoS make room for jobs of this one.")
+        @Option(names = "--preempts", paramLabel = "QOS", split = ",", description = "Jobs of these QoS make room for jobs of this one; 'none' clears the list.")
         private @Nullable List<String> preempts;
 
         @Option(names = "--accounts", paramLabel = "ACCOUNT", split = ",", description = "Only jobs of these accounts, and of those below them, may have it; else of all, as with 'root'.")
@@ -44,13 +44,16 @@ public final class QosVerb {
         @Override
         AccountingChange change() {
             Qos.Builder qos = Qos.newBuilder().setName(name).setLimits(limits.limits());
+            AccountingChange.Builder change = AccountingChange.newBuilder().setHow(how());
             if (priority != null) {
                 qos.setPriority(priority);
             }
             if (usageFactor != null) {
                 qos.setUsageFactor(usageFactor);
             }
-            if (preempts != null) {
+            if (preempts != null && AccountingVerbs.isCleared("--preempts", preempts, "none")) {
+                change.addClear("preempts");
+            } else if (preempts != null) {
                 qos.addAllPreempts(preempts);
             }
             if (accounts != null) {
@@ -59,7 +62,7 @@ public final class QosVerb {
             if (exempt != null) {
                 qos.setPreemptExemptSeconds(Math.max(0, AccountingVerbs.seconds(exempt)));
             }
-            return AccountingChange.newBuilder().setHow(how()).setQos(qos).build();
+            return change.setQos(qos).build();
         }
     }
 

@@ -1,5 +1,6 @@
 package dev.ferry.coordinator.accounts;
 
+import com.google.protobuf.Descriptors.FieldDescriptor;
 import com.google.protobuf.Message;
 import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.store.RecordKind;
@@ -49,14 +50,15 @@ public final class AccountChanges {
 
     private void apply(AccountingChange change) {
         switch (change.getWhatCase()) {
-            case ASSOCIATION -> association(change.getHow(), change.getAssociation());
-            case QOS -> qos(change.getHow(), change.getQos());
-            case PARTITION -> partition(change.getHow(), change.getPartition());
+            case ASSOCIATION -> association(change, change.getAssociation());
+            case QOS -> qos(change, change.getQos());
+            case PARTITION -> partition(change, change.getPartition());
             case WHAT_NOT_SET -> throw invalid("A change says nothing about what is changed: association, qos or partition");
         }
     }
 
-    private void association(AccountingChange.How how, Association asked) {
+    private void association(AccountingChange change, Association asked) {
+        AccountingChange.How how = change.getHow();
         name("account", asked.getAccount());
         if (!asked.getUser().isEmpty()) {
             name("user", asked.getUser());
@@ -69,7 +71,7 @@ public final class AccountChanges {
             remove(before.orElseThrow(), name);
             return;
         }
-        Association.Builder next = merged(how, before.map(Association::toBuilder), asked.toBuilder()).setId(before.map(Association::getId).orElseGet(book::nextId));
+        Association.Builder next = merged(change, before.map(Association::toBuilder), asked.toBuilder()).setId(before.map(Association::getId).orElseGet(book::nextId));
         if (next.hasShares() && next.getShares() < dev.ferry.scheduling.accounts.Association.PARENT_SHARES) {
             throw invalid(kind + " '" + name + "': shares must be 0 or more, or 'parent'");
         }
@@ -110,7 +112,8 @@ public final class AccountChanges {
         state.delete(AccountKinds.USAGE, name);
     }
 
-    private void qos(AccountingChange.How how, Qos asked) {
+    private void qos(AccountingChange change, Qos asked) {
+        AccountingChange.How how = change.getHow();
         name("QoS", asked.getName());
         Optional<Qos> before = book.findQos(asked.getName());
         require(how, before.isPresent(), "QoS '" + asked.getName() + "'", ErrorCode.QOS_NOT_FOUND);
@@ -123,7 +126,7 @@ public final class AccountChanges {
             state.delete(AccountKinds.QOS, asked.getName());
             return;
         }
-        Qos.Builder next = merged(how, before.map(Qos::toBuilder), asked.toBuilder());
+        Qos.Builder next = merged(change, before.map(Qos::toBuilder), asked.toBuilder());
         if (next.hasUsageFactor() && !(next.getUsageFactor() >= 0)) {
             throw invalid("QoS '" + asked.getName() + "': the usage factor must be 0 or more");
         }
@@ -137,7 +140,8 @@ public final class AccountChanges {
         state.put(AccountKinds.QOS, next.build());
     }
 
-    private void partition(AccountingChange.How how, Partition asked) {
+    private void partition(AccountingChange change, Partition asked) {
+        AccountingChange.How how = change.getHow();
         name("partition", asked.getName());
         Optional<Partition> before = book.findPartition(asked.getName());
         require(how, before.isPresent(), "partition '" + asked.getName() + "'", ErrorCode.PARTITION_NOT_FOUND);
@@ -150,18 +154,19 @@ public final class AccountChanges {
             state.delete(AccountKinds.PARTITION, asked.getName());
             return;
         }
-        Partition.Builder next = merged(how, before.map(Partition::toBuilder), asked.toBuilder());
+        Partition.Builder next = merged(change, before.map(Partition::toBuilder), asked.toBuilder());
         var ignored = TresWeights.parse(next.getBillingWeights());
         book.put(next.build());
         state.put(AccountKinds.PARTITION, next.build());
     }
 
     /** What a change makes of what was there: with MODIFY, fields and lists that it names take the place of those before. */
-    private static <B extends Message.Builder> B merged(AccountingChange.How how, Optional<B> before, B asked) {
-        if (how != AccountingChange.How.MODIFY || before.isEmpty()) {
+    private static <B extends Message.Builder> B merged(AccountingChange change, Optional<B> before, B asked) {
+        if (change.getHow() != AccountingChange.How.MODIFY || before.isEmpty()) {
             return asked;
         }
         B next = before.get();
+        change.getClearList().forEach(name -> next.clearField(list(next, name)));
         asked.getAllFields()
                 .forEach(
                         (field, value) -> {
@@ -172,6 +177,30 @@ public final class AccountChanges {
                             }
                         });
         return next;
+    }
+
+    private static FieldDescriptor list(Message.Builder of, String name) {
+        FieldDescriptor field = of.getDescriptorForType().findFieldByName(name);
+        if (field == null || !field.isRepeated()) {
+            throw invalid("There is no list '" + name + "' that could be cleared");
+        }
+        return field;
+    }
+
+    /**
+     * What the changes do that may not be meant: a partition may name nodes that come later, and nodes that never will.
+     *
+     * @return sentences for people
+     */
+    public static List<String> warnings(Transaction state, List<AccountingChange> changes) {
+        return changes.stream()
+                .filter(change -> change.getHow() != AccountingChange.How.REMOVE)
+                .flatMap(
+                        change ->
+                                change.getPartition().getNodesList().stream()
+                                        .filter(node -> state.node(node).isEmpty())
+                                        .map(node -> "Partition '" + change.getPartition().getName() + "': there is no node '" + node + "'; no job of it gets a place there until one of that name joins"))
+                .toList();
     }
 
     private static void require(AccountingChange.How how, boolean there, String what, ErrorCode missing) {

@@ -26,7 +26,8 @@ public final class AccountsApi {
     }
 
     public Accounting change(ChangeAccountingRequest request) {
-        return store.transact(state -> AccountChanges.apply(state, request.getChangesList()).message());
+        return store.transact(
+                state -> AccountChanges.apply(state, request.getChangesList()).message().toBuilder().addAllWarnings(AccountChanges.warnings(state, request.getChangesList())).build());
     }
 
     public Fairshare fairshare(GetFairshareRequest request) {

@@ -5,15 +5,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 import dev.ferry.common.FerryException;
 import dev.ferry.coordinator.store.SqliteStateStore;
 import dev.ferry.coordinator.store.StateStore;
+import dev.ferry.coordinator.scheduling.AccountsApi;
+import dev.ferry.coordinator.scheduling.SchedulingConfig;
+import dev.ferry.proto.v1.Accounting;
 import dev.ferry.proto.v1.AccountingChange;
 import dev.ferry.proto.v1.AccountingChange.How;
 import dev.ferry.proto.v1.Association;
+import dev.ferry.proto.v1.ChangeAccountingRequest;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobQueue;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Limits;
+import dev.ferry.proto.v1.Node;
+import dev.ferry.proto.v1.Partition;
 import dev.ferry.proto.v1.Qos;
 import java.nio.file.Path;
 import java.util.List;
@@ -84,6 +90,38 @@ class AccountChangesTest {
         assertThat(after.getShares()).isEqualTo(30);
         assertThat(after.getLimits().getGrpTres()).isEqualTo("cpu=4");
         assertThat(after.getLimits().getMaxJobs()).isEqualTo(-1);
+    }
+
+    private static AccountingChange partition(How how, Partition.Builder partition, String... clear) {
+        return AccountingChange.newBuilder().setHow(how).setPartition(partition).addAllClear(List.of(clear)).build();
+    }
+
+    @Test
+    void aListIsClearedByItsName() {
+        change(partition(How.ADD, Partition.newBuilder().setName("debug").addNodes("node-1").setPriority(3)), qos(How.ADD, Qos.newBuilder().setName("high").addPreempts("normal")));
+        AccountBook after =
+                change(partition(How.MODIFY, Partition.newBuilder().setName("debug"), "nodes"), AccountingChange.newBuilder().setHow(How.MODIFY).setQos(Qos.newBuilder().setName("high")).addClear("preempts").build());
+        assertThat(after.partition("debug").getNodesList()).isEmpty();
+        assertThat(after.partition("debug").getPriority()).isEqualTo(3);
+        assertThat(after.qos("high").getPreemptsList()).isEmpty();
+        assertThat(store.transact(AccountBook::read).message()).isEqualTo(after.message());
+        for (String wrong : List.of("priority", "nothing")) {
+            assertThat(refusal(partition(How.MODIFY, Partition.newBuilder().setName("debug"), wrong))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+        }
+    }
+
+    /** It may join later, and its name may be a typing error. */
+    @Test
+    void aNodeThatIsNotThereIsSaid() {
+        store.transact(
+                state -> {
+                    state.put(Node.newBuilder().setName("node-1").build());
+                    return true;
+                });
+        AccountingChange change = partition(How.ADD, Partition.newBuilder().setName("debug").addNodes("node-1").addNodes("nod-2"));
+        Accounting after = new AccountsApi(store, SchedulingConfig.defaults()).change(ChangeAccountingRequest.newBuilder().addChanges(change).build());
+        assertThat(after.getWarningsList()).singleElement().asString().contains("'debug'", "'nod-2'");
+        assertThat(store.transact(AccountBook::read).partition("debug").getNodesList()).containsExactly("node-1", "nod-2");
     }
 
     @Test
