@@ -14,6 +14,8 @@
  * that another process could hold up. It ends when GROUP is gone, or when the lease has ended and no process is in GROUP;
  * GROUP stays frozen then, so that nothing that comes into it runs.
  *
+ * What it can't freeze or thaw it says on standard error, once for each cause, and goes on trying.
+ *
  * Exit status: 0 not needed any more, 3 another watchdog has the folder, 70 it can't work, with the reason on standard error.
  */
 #define _GNU_SOURCE
@@ -159,6 +161,20 @@ static int is_gone(void)
 	return stat(group, &folder) < 0 && errno == ENOENT;
 }
 
+/* Freezes or thaws. It is tried again at each look, as often as every half millisecond: a failure is said only when it is another one than before. */
+static int change(int frozen)
+{
+	static int said_frozen = -1, said;
+	if (set_frozen(frozen) == 0)
+		return 0;
+	if (frozen != said_frozen || errno != said) {
+		said_frozen = frozen;
+		said = errno;
+		fail(frozen ? "freeze" : "thaw", group);
+	}
+	return -1;
+}
+
 static int watch(struct lease *lease)
 {
 	for (;;) {
@@ -168,15 +184,19 @@ static int watch(struct lease *lease)
 		atomic_store(&lease->looked_at, at);
 		if (is_gone())
 			return 0;
+		int told = is_told();
+		/* It may be an earlier watchdog's word on a group that was removed since and made anew. */
+		if (!told)
+			atomic_store(&lease->frozen_at, 0);
 		if (at < freeze_at) {
-			if (is_told() && set_frozen(0) == 0) {
+			if (told && change(0) == 0) {
 				atomic_store(&lease->frozen_at, 0);
 				atomic_store(&lease->thawed_at, at);
 			}
 			next = at + LOOK_LIVE < freeze_at ? at + LOOK_LIVE : freeze_at;
 		} else {
-			if (!is_told() && set_frozen(1) < 0)
-				fail("freeze", group);
+			if (!told)
+				change(1);
 			int frozen = is_frozen();
 			if (frozen && atomic_load(&lease->frozen_at) == 0)
 				atomic_store(&lease->frozen_at, now());

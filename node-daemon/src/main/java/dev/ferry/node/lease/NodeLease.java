@@ -36,6 +36,9 @@ public final class NodeLease implements AutoCloseable {
     private final Thread supervisor;
     private long lastAsked;
     private boolean said;
+    /** Since when jobs are there that the kernel has not frozen though the lease is over, on {@link #clock}; 0: there are none. */
+    private long runningSince;
+    private boolean saidThatTheyRun;
     /** The watchdog that is known to look after our group. */
     private long checked;
 
@@ -113,13 +116,31 @@ public final class NodeLease implements AutoCloseable {
     private void look() {
         try {
             ensureWatchdog();
-            if (isOver() && !said && !group.isEmpty()) {
-                said = true;
-                LOG.warn("the lease has ended before it was renewed: the jobs are frozen until the coordinator answers again");
-            }
+            sayWhetherFrozen();
         } catch (IOException | RuntimeException | Error failed) {
             LOG.error("the watchdog could not be looked after; the jobs are frozen at the lease's end by the daemon itself", failed);
             freezeByOurselves();
+        }
+    }
+
+    /** Once for each end of the lease, when it is known: the kernel has a while for it. */
+    private synchronized void sayWhetherFrozen() {
+        if (!isOver() || group.isEmpty()) {
+            runningSince = 0;
+            saidThatTheyRun = false;
+        } else if (lease.frozenAt() > 0) {
+            runningSince = 0;
+            if (!said) {
+                said = true;
+                LOG.warn("the lease has ended before it was renewed: the jobs are frozen until the coordinator answers again");
+            }
+        } else if (runningSince == 0) {
+            runningSince = clock();
+        } else if (!saidThatTheyRun && clock() - runningSince > STUCK.toNanos()) {
+            saidThatTheyRun = true;
+            LOG.error(
+                    "the lease has ended before it was renewed, and the kernel has not frozen the jobs in {}: they may run on, and be started elsewhere while they do; see watchdog.log of the lease's folder, and processes in state D",
+                    group.path());
         }
     }
 
