@@ -119,12 +119,17 @@ static pid_t start(char **command, const sigset_t *mask)
 	while (got < 0 && errno == EINTR);
 	close(report[0]);
 	char text[512];
-	if (got == (ssize_t)sizeof error) {
+	int failed = got == (ssize_t)sizeof error;
+	if (failed)
 		snprintf(text, sizeof text, "%s: %s\n", command[0], strerror(error));
-		write_durably("exec-error", text);
-	} else {
+	else
 		snprintf(text, sizeof text, "%d\n", child);
-		write_durably("started", text);
+	if (write_durably(failed ? "exec-error" : "started", text) < 0) {
+		/* The daemon would wait for the word until it gives up, and end what runs then: better at once, with the reason in the log. */
+		error = errno;
+		kill(child, SIGKILL);
+		errno = error;
+		fail("write", CONTROL);
 	}
 	return child;
 }

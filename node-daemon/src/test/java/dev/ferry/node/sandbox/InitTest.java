@@ -1,0 +1,46 @@
+package dev.ferry.node.sandbox;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** ferry-init where something fails that it depends on. */
+class InitTest {
+    private static final int EXIT_SETUP = 70;
+
+    @TempDir Path folder;
+    private Path init;
+
+    @BeforeEach
+    void install() throws Exception {
+        init = folder.resolve("ferry-init");
+        NativeHelper.install(init);
+    }
+
+    private int run(List<String> command) throws Exception {
+        Process process = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(folder.resolve("output").toFile()).start();
+        assertThat(process.waitFor(20, TimeUnit.SECONDS)).isTrue();
+        return process.exitValue();
+    }
+
+    /** As with a full disk: who starts the job waits for one of the files that can't be written. */
+    @ParameterizedTest
+    @ValueSource(strings = {"/ferry-init", "/nothing"})
+    void aStartThatCantBeWrittenDownIsNone(String command) throws Exception {
+        assumeThat(Files.getOwner(folder).getName()).as("chroot is root's").isEqualTo("root");
+        Files.createDirectories(folder.resolve(".ferry/log"));
+        Files.createFile(folder.resolve(".ferry/ctl"));
+        Files.createFile(Files.createDirectory(folder.resolve("dev")).resolve("null"));
+        assertThat(run(List.of("chroot", folder.toString(), "/ferry-init", "run", command))).isEqualTo(EXIT_SETUP);
+        assertThat(folder.resolve(".ferry/log/output.log")).content().contains("ferry-init: write /.ferry/ctl: Not a directory");
+    }
+}
