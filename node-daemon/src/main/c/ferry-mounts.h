@@ -57,6 +57,11 @@ static int mounts_differ(const char *list, const char *root)
 			differ = mount_differs(folder, destination + 1, device, number);
 		}
 	}
+	/* It ended before its end: by a read that failed, or for want of memory. What was not read was not compared. */
+	if (!differ && !feof(judged)) {
+		dprintf(2, "Error (ferry-mounts): the mounts can't be looked at (%s: %s)\n", list, strerror(errno));
+		differ = 1;
+	}
 	free(line);
 	fclose(judged);
 	close(folder);

@@ -43,4 +43,14 @@ class InitTest {
         assertThat(run(List.of("chroot", folder.toString(), "/ferry-init", "run", command))).isEqualTo(EXIT_SETUP);
         assertThat(folder.resolve(".ferry/log/output.log")).content().contains("ferry-init: write /.ferry/ctl: Not a directory");
     }
+
+    /** A folder is one that can be opened and not read. */
+    @Test
+    void aListOfMountsThatCantBeReadIsNoEmptyOne() throws Exception {
+        Path list = Files.createDirectory(folder.resolve("list"));
+        assertThat(run(List.of(init.toString(), "mounts", list.toString(), "/"))).isEqualTo(1);
+        assertThat(folder.resolve("output")).content().contains("(ferry-mounts): the mounts can't be looked at (" + list + ": Is a directory)");
+        Path empty = Files.createFile(folder.resolve("empty"));
+        assertThat(run(List.of(init.toString(), "mounts", empty.toString(), "/"))).isZero();
+    }
 }
