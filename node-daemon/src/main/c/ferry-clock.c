@@ -56,9 +56,11 @@ int clock_gettime(clockid_t clock, struct timespec *now)
 	int status = ask(clock, now);
 
 	if (status == 0 && ahead != NULL && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE)) {
-		int64_t nanos = now->tv_nsec + *ahead % SECOND;
+		// Once: a trial may change it between two reads.
+		const int64_t jump = *ahead;
+		int64_t nanos = now->tv_nsec + jump % SECOND;
 
-		now->tv_sec += *ahead / SECOND;
+		now->tv_sec += jump / SECOND;
 		if (nanos < 0 || nanos >= SECOND) {
 			now->tv_sec += nanos < 0 ? -1 : 1;
 			nanos += nanos < 0 ? SECOND : -SECOND;
