@@ -13,6 +13,8 @@
  *   info | devices [anew] | calls | quit | state PID START | thread PID START | lock PID START MILLIS | checkpoint PID START |
  *   restore PID START OLDHEX=NEWHEX,...|- | unlock PID START
  * START is the process's start time in clock ticks (proc_pid_stat(5)): with the pid it names one process for ever.
+ *
+ * Exit status: 0 not needed any more, 3 another helper has the folder, 1 it can't work, with the reason on standard error.
  */
 #define _GNU_SOURCE
 #include "ferry-gpu.h"
@@ -427,17 +429,26 @@ int main(int count, char **argument)
 	path_of(path, sizeof path, "lock");
 	int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-	if (lock < 0 || fcntl(lock, F_SETLK, &whole) < 0)
-		return 3; /* Another helper has the folder. */
+	if (lock < 0 || fcntl(lock, F_SETLK, &whole) < 0) {
+		/* The daemon tries again while another helper has the folder; whatever else it is stays. */
+		if (lock >= 0 && (errno == EAGAIN || errno == EACCES))
+			return 3;
+		fprintf(stderr, "ferry-gpu: can't %s %s: %s\n", lock < 0 ? "open" : "lock", path, strerror(errno));
+		return 1;
+	}
 	read_journal();
 	path_of(path, sizeof path, "calls");
 	journal = open(path, O_WRONLY | O_CREAT | O_APPEND | O_TRUNC | O_CLOEXEC, 0600);
+	if (journal < 0) {
+		fprintf(stderr, "ferry-gpu: can't open %s: %s\n", path, strerror(errno));
+		return 1;
+	}
 	driver_load(argument[3], argument[4], argument[5]);
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	path_of(path, sizeof path, "socket");
 	path_of(fresh, sizeof fresh, "socket.new");
-	if (journal < 0 || strlen(fresh) >= sizeof address.sun_path) {
-		fprintf(stderr, "ferry-gpu: can't use the folder %s\n", folder);
+	if (strlen(fresh) >= sizeof address.sun_path) {
+		fprintf(stderr, "ferry-gpu: can't use the folder %s: its path is too long for a socket\n", folder);
 		return 1;
 	}
 	strcpy(address.sun_path, fresh);

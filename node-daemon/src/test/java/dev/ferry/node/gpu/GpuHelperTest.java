@@ -3,10 +3,12 @@ package dev.ferry.node.gpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import dev.ferry.common.FerryException;
 import dev.ferry.node.standin.StandIn;
 import dev.ferry.node.standin.StandInSpec;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
@@ -19,6 +21,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class GpuHelperTest {
     private static final Duration SOON = Duration.ofSeconds(20);
@@ -37,6 +41,20 @@ class GpuHelperTest {
             assertThat(asked.get(20, TimeUnit.SECONDS).ok()).isTrue();
         } finally {
             GpuHelper.letEnd(folder);
+        }
+    }
+
+    /** It would be the same at each try. */
+    @ParameterizedTest
+    @ValueSource(strings = {"lock", "calls"})
+    void aFolderThatCantBeUsedIsSaidAtOnce(String name, @TempDir Path folder) throws Exception {
+        Files.createDirectory(folder.resolve(name));
+        try (GpuHelper helper = new GpuHelper(folder, GpuConfig.defaults())) {
+            assertThatThrownBy(() -> helper.ask("calls", SOON))
+                    .isInstanceOfSatisfying(FerryException.class, failed -> {
+                        assertThat(failed).hasMessageContaining("ended with status 1 in");
+                        assertThat(failed.detail().getEvidenceList()).containsExactly("ferry-gpu: can't open " + folder.resolve(name) + ": Is a directory");
+                    });
         }
     }
 
