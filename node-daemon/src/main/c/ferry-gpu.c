@@ -411,6 +411,17 @@ static void *initialize(void *nothing)
 	return nothing;
 }
 
+/* It holds little, and a call that dies with it leaves a job that nobody knows the state of. A machine that refuses it works all the same. */
+static void keep_from_want_of_memory(void)
+{
+	int file = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	if (file < 0)
+		return;
+	ssize_t ignored = write(file, "-1000", 5);
+	(void)ignored;
+	close(file);
+}
+
 int main(int count, char **argument)
 {
 	if (count != 6) {
@@ -425,6 +436,7 @@ int main(int count, char **argument)
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
+	keep_from_want_of_memory();
 	char path[512], fresh[512];
 	path_of(path, sizeof path, "lock");
 	int lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);

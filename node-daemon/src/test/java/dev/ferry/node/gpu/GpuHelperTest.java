@@ -2,6 +2,7 @@ package dev.ferry.node.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.node.standin.StandIn;
@@ -55,6 +56,21 @@ class GpuHelperTest {
                         assertThat(failed).hasMessageContaining("ended with status 1 in");
                         assertThat(failed.detail().getEvidenceList()).containsExactly("ferry-gpu: can't open " + folder.resolve(name) + ": Is a directory");
                     });
+        }
+    }
+
+    /** Its end in the middle of a call leaves a job that nobody knows the state of. */
+    @Test
+    void itIsNotWhatTheKernelKillsForWantOfMemory(@TempDir Path folder) throws Exception {
+        Process may = new ProcessBuilder("sh", "-c", "echo -1000 >/proc/self/oom_score_adj").redirectErrorStream(true).start();
+        assumeThat(may.waitFor()).as("it takes CAP_SYS_RESOURCE").isZero();
+        try (GpuHelper helper = new GpuHelper(folder, GpuConfig.defaults())) {
+            assertThat(helper.ask("calls", SOON).ok()).isTrue();
+            String program = folder.resolve("ferry-gpu").toString();
+            ProcessHandle process = ProcessHandle.allProcesses().filter(one -> one.info().command().filter(program::equals).isPresent()).findFirst().orElseThrow();
+            assertThat(Path.of("/proc", Long.toString(process.pid()), "oom_score_adj")).hasContent("-1000");
+        } finally {
+            GpuHelper.letEnd(folder);
         }
     }
 
