@@ -68,7 +68,7 @@ static struct {
 	unsigned long long start;
 	char verb[16];
 } doubts[MOST_DOUBTS];
-static int doubt_count, connection_count, quitting, journal = -1;
+static int doubt_count, connection_count, quitting, ending, journal = -1;
 static const char *folder;
 static pthread_mutex_t all = PTHREAD_MUTEX_INITIALIZER;
 
@@ -278,8 +278,9 @@ static void begin_call(struct connection *connection, const char *id, int what, 
 {
 	struct call *free_call = NULL;
 	char text[128];
+	snprintf(text, sizeof text, "refused ending");
 	pthread_mutex_lock(&all);
-	for (int i = 0; i < MOST_CALLS; i++) {
+	for (int i = 0; i < MOST_CALLS && !ending; i++) {
 		if (!calls[i].used) {
 			free_call = free_call ? free_call : &calls[i];
 		} else if (what < VERB_COUNT ? calls[i].what < VERB_COUNT && calls[i].pid == pid : calls[i].what == what) {
@@ -477,10 +478,13 @@ int main(int count, char **argument)
 		struct pollfd look = {listener, POLLIN, 0};
 		int ready = poll(&look, 1, 200);
 		pthread_mutex_lock(&all);
-		int open = open_calls(), connections = connection_count, asked = quitting;
+		int open = open_calls();
+		idle = ready > 0 || connection_count > 0 || open > 0 ? 0 : idle + 1;
+		/* Under the lock: no call begins behind this look. */
+		ending = open == 0 && ((quitting && ready <= 0) || idle > linger * 5);
+		int ends = ending;
 		pthread_mutex_unlock(&all);
-		idle = ready > 0 || connections > 0 || open > 0 ? 0 : idle + 1;
-		if (open == 0 && ((asked && ready <= 0) || idle > linger * 5)) {
+		if (ends) {
 			unlink(path);
 			return 0;
 		}

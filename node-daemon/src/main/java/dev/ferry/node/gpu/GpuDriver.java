@@ -86,7 +86,7 @@ public final class GpuDriver {
                 return words;
             }
             // The helper looks for one at a time: the meter's look must not fail a job's dump.
-            if (!words.refusal().startsWith("busy") || System.nanoTime() > end) {
+            if (!words.refusal().startsWith("busy") && !words.isEnding() || System.nanoTime() > end) {
                 throw new FerryException(ErrorCode.GPU_UNAVAILABLE, "The GPUs can't be looked at: " + (words.refusal().startsWith("busy") ? "the driver does not answer an earlier look" : "NVML " + words.refusal()));
             }
             LockSupport.parkNanos(LOOK_NANOS);
@@ -163,8 +163,8 @@ public final class GpuDriver {
                 return new Answer((int) words.number("error"), (int) words.number("value"), words.number("micros"));
             }
             String[] why = words.refusal().split(" ", 3);
-            if (why[0].equals("full") && System.nanoTime() < end) {
-                // So many processes were asked at a time; answers take no time.
+            if ((why[0].equals("full") || words.isEnding()) && System.nanoTime() < end) {
+                // So many processes were asked at a time, and answers take no time; or the next request finds another helper.
                 LockSupport.parkNanos(LOOK_NANOS);
                 continue;
             }

@@ -10,6 +10,8 @@ import java.io.InputStreamReader;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.Selector;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -35,6 +37,7 @@ import org.slf4j.LoggerFactory;
 public final class GpuHelper implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(GpuHelper.class);
     private static final Duration START = Duration.ofSeconds(10);
+    private static final Duration END = Duration.ofSeconds(5);
     private static final long LOOK_NANOS = 2_000_000;
     private static final int LINGER_SECONDS = 60;
     private static final String SOCKET = "socket";
@@ -200,11 +203,15 @@ public final class GpuHelper implements AutoCloseable {
         waiting.values().stream().filter(one -> one.on() == from).forEach(one -> one.answer().completeExceptionally(gone));
     }
 
-    /** Lets the helper of a folder end as soon as no call is in flight; a helper that is not there has ended. */
+    /** Lets the helper of a folder end as soon as no call is in flight; a helper that is not there has ended, and for one that does not answer nobody waits long. */
     public static void letEnd(Path folder) {
-        try (SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(folder.resolve(SOCKET)))) {
+        try (SocketChannel channel = SocketChannel.open(UnixDomainSocketAddress.of(folder.resolve(SOCKET)));
+                Selector answered = Selector.open()) {
             int ignored = channel.write(ByteBuffer.wrap("end quit\n".getBytes(StandardCharsets.UTF_8)));
-            int answered = channel.read(ByteBuffer.allocate(64));
+            channel.configureBlocking(false).register(answered, SelectionKey.OP_READ);
+            if (answered.select(END.toMillis()) == 0) {
+                LOG.warn("ferry-gpu in {} does not answer: it ends when it has read that it may", folder);
+            }
         } catch (IOException nobody) {
             LOG.debug("no helper in {}: {}", folder, nobody.getMessage());
         }

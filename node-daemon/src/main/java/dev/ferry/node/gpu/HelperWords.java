@@ -25,6 +25,11 @@ record HelperWords(boolean ok, String refusal, List<Word> words) {
         return new HelperWords(true, "", words);
     }
 
+    /** Whether the helper has begun nothing, because it was asked to end and does so now. */
+    boolean isEnding() {
+        return refusal.equals("ending");
+    }
+
     /** Empty when the key is not there. */
     String text(String key) {
         return words.stream().filter(word -> word.key().equals(key)).findFirst().map(Word::value).orElse("");

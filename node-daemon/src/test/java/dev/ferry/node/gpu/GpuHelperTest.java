@@ -3,12 +3,17 @@ package dev.ferry.node.gpu;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assumptions.assumeThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.node.standin.StandIn;
 import dev.ferry.node.standin.StandInSpec;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
+import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -71,6 +76,43 @@ class GpuHelperTest {
             assertThat(Path.of("/proc", Long.toString(process.pid()), "oom_score_adj")).hasContent("-1000");
         } finally {
             GpuHelper.letEnd(folder);
+        }
+    }
+
+    /** Its kernel takes the connection; it may be stopped, or of a machine that hangs. */
+    @Test
+    void aHelperThatDoesNotAnswerIsLeftToEndByItself(@TempDir Path folder) throws Exception {
+        try (ServerSocketChannel deaf = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
+            ServerSocketChannel ignored = deaf.bind(UnixDomainSocketAddress.of(folder.resolve("socket")));
+            assertTimeoutPreemptively(SOON, () -> GpuHelper.letEnd(folder));
+        }
+    }
+
+    /** Requests come while it ends: each is answered, or begins nothing, or finds nobody; the next helper knows of none whose end was not written. */
+    @Test
+    void noHelperEndsWithACallInFlight(@TempDir Path folder) throws Exception {
+        try (GpuHelper helper = new GpuHelper(folder, GpuConfig.defaults())) {
+            for (int i = 0; i < 5; i++) {
+                assertThat(helper.ask("calls", SOON).ok()).isTrue();
+                GpuHelper.letEnd(folder);
+                askOften(helper);
+                await().atMost(SOON).ignoreExceptionsInstanceOf(GpuHelper.Gone.class).untilAsserted(() -> assertThat(helper.ask("calls", SOON).words()).as("calls whose end is not known").isEmpty());
+            }
+        } finally {
+            GpuHelper.letEnd(folder);
+        }
+    }
+
+    /** For longer than a helper takes to see that it may end. */
+    private static void askOften(GpuHelper helper) throws Exception {
+        for (long end = System.nanoTime() + 500_000_000; System.nanoTime() < end;) {
+            try {
+                HelperWords words = helper.ask("state 1 0", SOON);
+                assertThat(words.isEnding() || words.refusal().equals("gone")).as(words.refusal()).isTrue();
+            } catch (GpuHelper.Gone gone) {
+                // The next request finds another one.
+                continue;
+            }
         }
     }
 
