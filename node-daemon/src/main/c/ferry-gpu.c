@@ -34,7 +34,7 @@
 #include <unistd.h>
 
 #define MOST_CALLS 256
-#define MOST_DOUBTS 64
+#define MOST_DOUBTS MOST_CALLS
 #define MOST_PAIRS 64
 #define ANSWER 65536
 #define JOURNAL_LIMIT (1 << 20)
@@ -94,16 +94,14 @@ static void read_journal(void)
 	FILE *file = fopen(path, "re");
 	if (!file)
 		return;
-	struct {
+	static struct {
 		char id[96];
-		int doubt;
 	} open[MOST_DOUBTS];
 	int open_count = 0, pid;
 	unsigned long long start;
 	while (fgets(line, sizeof line, file)) {
 		if (sscanf(line, "begin %95s %15s %d %llu", id, verb, &pid, &start) == 4 && open_count < MOST_DOUBTS) {
 			snprintf(open[open_count].id, sizeof open[0].id, "%s", id);
-			open[open_count].doubt = open_count;
 			doubts[open_count].pid = pid;
 			doubts[open_count].start = start;
 			snprintf(doubts[open_count++].verb, sizeof doubts[0].verb, "%s", verb);
@@ -121,13 +119,13 @@ static void read_journal(void)
 	doubt_count = open_count;
 }
 
-/* Not synced: what a power cut loses, it also ended. */
-static void record(const char *line)
+/* Writes a line on a call; while no other one is in flight what stands there is needed no more. Not synced: what a power cut loses, it also ended. */
+static void record(const struct call *call, const char *line)
 {
 	struct stat status;
 	int busy = 0;
 	for (int i = 0; i < MOST_CALLS; i++)
-		busy |= calls[i].used && calls[i].what < VERB_COUNT;
+		busy |= &calls[i] != call && calls[i].used && calls[i].what < VERB_COUNT;
 	if (!busy && fstat(journal, &status) == 0 && status.st_size > JOURNAL_LIMIT && ftruncate(journal, 0) < 0)
 		return;
 	if (write(journal, line, strlen(line)) < 0)
@@ -207,7 +205,7 @@ static void end_call(struct call *call, const char *text, const char *line)
 {
 	pthread_mutex_lock(&all);
 	if (line)
-		record(line);
+		record(call, line);
 	struct connection *connection = call->connection;
 	char id[sizeof call->id];
 	memcpy(id, call->id, sizeof id);
@@ -309,7 +307,7 @@ static void begin_call(struct connection *connection, const char *id, int what, 
 		if (what < VERB_COUNT) {
 			char line[256];
 			snprintf(line, sizeof line, "begin %s %s %d %llu\n", id, verbs[what], pid, start);
-			record(line);
+			record(free_call, line);
 		}
 	}
 	pthread_mutex_unlock(&all);
@@ -317,10 +315,13 @@ static void begin_call(struct connection *connection, const char *id, int what, 
 	pthread_attr_t detached;
 	pthread_attr_init(&detached);
 	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
-	if (!free_call)
+	if (!free_call) {
 		answer(connection, id, text);
-	else if (pthread_create(&thread, &detached, make_call, free_call) != 0)
-		end_call(free_call, "refused full", NULL);
+	} else if (pthread_create(&thread, &detached, make_call, free_call) != 0) {
+		char line[256];
+		snprintf(line, sizeof line, "end %s -1 0 full\n", id);
+		end_call(free_call, "refused full", what < VERB_COUNT ? line : NULL);
+	}
 	pthread_attr_destroy(&detached);
 }
 

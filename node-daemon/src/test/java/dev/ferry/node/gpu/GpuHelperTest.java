@@ -18,6 +18,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.ExecutorCompletionService;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -25,6 +26,8 @@ import java.util.concurrent.Future;
 import java.util.concurrent.FutureTask;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -98,6 +101,31 @@ class GpuHelperTest {
                 askOften(helper);
                 await().atMost(SOON).ignoreExceptionsInstanceOf(GpuHelper.Gone.class).untilAsserted(() -> assertThat(helper.ask("calls", SOON).words()).as("calls whose end is not known").isEmpty());
             }
+        } finally {
+            GpuHelper.letEnd(folder);
+        }
+    }
+
+    /** A helper that died has left them; so many can be in flight at a time. */
+    @Test
+    void everyCallWhoseEndIsNotWrittenIsInDoubt(@TempDir Path folder) throws Exception {
+        Files.writeString(folder.resolve("calls"), IntStream.range(0, 256).mapToObj(i -> "begin n-" + i + " lock " + (1000 + i) + " 7\n").collect(Collectors.joining()) + "end n-3 0 0 \n");
+        try (GpuHelper helper = new GpuHelper(folder, GpuConfig.defaults())) {
+            List<HelperWords.Word> doubts = helper.ask("calls", SOON).words();
+            assertThat(doubts).hasSize(255).contains(new HelperWords.Word("doubt", "1255:7:lock")).doesNotContain(new HelperWords.Word("doubt", "1003:7:lock"));
+        } finally {
+            GpuHelper.letEnd(folder);
+        }
+    }
+
+    @Test
+    void itsJournalIsNeverMuchLongerThanItsLimit(@TempDir Path folder) throws Exception {
+        try (GpuHelper helper = new GpuHelper(folder, GpuConfig.defaults())) {
+            assertThat(helper.ask("calls", SOON).ok()).isTrue();
+            Path journal = folder.resolve("calls");
+            Files.writeString(journal, "end n-0 0 0 \n".repeat(100_000), StandardOpenOption.APPEND);
+            assertThat(helper.ask("state 1 0", SOON).refusal()).isEqualTo("gone");
+            assertThat(journal).content().startsWith("begin ").contains(" state 1 0\nend ").hasLineCount(2);
         } finally {
             GpuHelper.letEnd(folder);
         }
