@@ -78,10 +78,11 @@ static void *open_library(const char *path, char *why, size_t most)
 	return library;
 }
 
-/* Runs cuda-checkpoint; its output, and its exit status, or -1. */
+/* Runs cuda-checkpoint; its output, and its exit status, or -1 when it did not run to its end. */
 static int run_program(char *output, size_t most, const char *const *words)
 {
 	int pipes[2];
+	output[0] = 0;
 	if (pipe2(pipes, O_CLOEXEC) < 0)
 		return -1;
 	posix_spawn_file_actions_t actions;
@@ -209,7 +210,7 @@ static int call_program(enum verb verb, int pid, unsigned timeout, int *value)
 		*value = atoi(output);
 	}
 	/* "... (600)" at the end of its message; the oldest say no code. */
-	char *code = strrchr(output, '(');
+	char *code = status > 0 ? strrchr(output, '(') : NULL;
 	return status == 0 ? 0 : code && atoi(code + 1) > 0 ? atoi(code + 1) : CUDA_UNKNOWN;
 }
 
