@@ -6,7 +6,9 @@
 #include "ferry-gpu.h"
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -14,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -24,8 +27,11 @@ enum { CUDA_UNKNOWN = 999, CUDA_NOT_SUPPORTED = 801, CUDA_NOT_INITIALIZED = 3, C
 #define MOST_XIDS 32
 /* How long those that listen for errors may take to come back from NVML. */
 #define LISTENERS_SECONDS 6
+/* How long cuda-checkpoint may take to say what it can do; it has to do with no process then. */
+#define HELP_MILLIS 5000
 
 static char missing[256], nvml_missing[256], driver_version[96];
+/* cuda-checkpoint, where it is there and the library lacks what it does; else "". */
 static const char *program = "";
 /* Each for one library: an NVML that hangs must hold up no restore. */
 static pthread_mutex_t beginning = PTHREAD_MUTEX_INITIALIZER, nvml_beginning = PTHREAD_MUTEX_INITIALIZER;
@@ -78,11 +84,10 @@ static void *open_library(const char *path, char *why, size_t most)
 	return library;
 }
 
-/* Runs cuda-checkpoint; its output, and its exit status, or -1 when it did not run to its end. */
-static int run_program(char *output, size_t most, const char *const *words)
+/* Starts cuda-checkpoint; its process and where its output comes, or -1. */
+static pid_t begin_program(const char *const *words, int *output)
 {
 	int pipes[2];
-	output[0] = 0;
 	if (pipe2(pipes, O_CLOEXEC) < 0)
 		return -1;
 	posix_spawn_file_actions_t actions;
@@ -93,17 +98,86 @@ static int run_program(char *output, size_t most, const char *const *words)
 	int failed = posix_spawn(&child, program, &actions, NULL, (char *const *)words, environ);
 	posix_spawn_file_actions_destroy(&actions);
 	close(pipes[1]);
+	if (failed)
+		close(pipes[0]);
+	*output = pipes[0];
+	return failed ? -1 : child;
+}
+
+/* Runs cuda-checkpoint; its output, and its exit status, or -1 when it did not run to its end. Takes as long as the driver's call does. */
+static int run_program(char *output, size_t most, const char *const *words)
+{
+	int from, status;
+	output[0] = 0;
+	pid_t child = begin_program(words, &from);
+	if (child < 0)
+		return -1;
 	size_t filled = 0;
 	ssize_t got = 0;
 	char rest[256];
-	while (!failed && (got = filled < most - 1 ? read(pipes[0], output + filled, most - 1 - filled) : read(pipes[0], rest, sizeof rest)) > 0)
+	while ((got = filled < most - 1 ? read(from, output + filled, most - 1 - filled) : read(from, rest, sizeof rest)) > 0)
 		filled += filled < most - 1 ? (size_t)got : 0;
 	output[filled] = 0;
-	close(pipes[0]);
-	int status = -1;
-	if (failed || waitpid(child, &status, 0) < 0)
+	close(from);
+	if (waitpid(child, &status, 0) < 0)
 		return -1;
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static long long now_millis(void)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
+}
+
+/* Whether the program can do what is asked of it; -1: it has not said so in time. This is no call of the driver, so it may be killed. */
+static int ask_program(void)
+{
+	static pid_t asked;
+	const char *const words[] = {program, "--help", NULL};
+	char help[4096];
+	size_t filled = 0;
+	ssize_t got = 1;
+	int from;
+	/* One that does not die of it hangs in the kernel, as the next one would. */
+	if (asked > 0 && waitpid(asked, NULL, WNOHANG) == 0)
+		return -1;
+	asked = begin_program(words, &from);
+	if (asked < 0)
+		return -1;
+	for (long long left = HELP_MILLIS, end = now_millis() + left; got > 0 && left > 0; left = end - now_millis()) {
+		struct pollfd look = {from, POLLIN, 0};
+		if (poll(&look, 1, (int)left) > 0 && (got = read(from, help + filled, sizeof help - 1 - filled)) > 0)
+			filled += (size_t)got;
+	}
+	help[filled] = 0;
+	close(from);
+	kill(asked, SIGKILL);
+	if (waitpid(asked, NULL, got > 0 ? WNOHANG : 0) != 0)
+		asked = 0;
+	return got > 0 ? -1 : strstr(help, "--action") != NULL;
+}
+
+/*
+ * The program, if that is the way here; else "". The oldest can only toggle, and tell nobody's state or thread: so they can't be told when something
+ * went wrong. One that did not answer is asked again after a while; the answer is kept.
+ */
+static const char *way_program(void)
+{
+	static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
+	static int answer = -1, said;
+	static long long again_at;
+	pthread_mutex_lock(&asking);
+	if (program[0] && answer < 0 && now_millis() >= again_at) {
+		answer = ask_program();
+		again_at = now_millis() + HELP_MILLIS;
+		if (answer < 0 && !said++)
+			fprintf(stderr, "ferry-gpu: %s --help does not answer\n", program);
+	}
+	int usable = answer > 0;
+	pthread_mutex_unlock(&asking);
+	return usable ? program : "";
 }
 
 void driver_load(const char *library_path, const char *nvml_path, const char *program_path)
@@ -134,15 +208,8 @@ void driver_load(const char *library_path, const char *nvml_path, const char *pr
 	*(void **)&nvml.remapped = symbol(management, "nvmlDeviceGetRemappedRows");
 	*(void **)&nvml.processes = symbol(management, "nvmlDeviceGetComputeRunningProcesses_v3");
 	events_load(management);
-	if (!lock && program_path[0] && access(program_path, X_OK) == 0) {
-		char help[4096] = "";
-		const char *const words[] = {program_path, "--help", NULL};
+	if (!lock && program_path[0] && access(program_path, X_OK) == 0)
 		program = program_path;
-		run_program(help, sizeof help, words);
-		/* The oldest can only toggle, and tell nobody's state or thread: so they can't be told when something went wrong. */
-		if (!strstr(help, "--action"))
-			program = "";
-	}
 }
 
 static void begin_nvml(void)
@@ -225,7 +292,7 @@ int driver_call(enum verb verb, int pid, unsigned timeout, const struct gpu_pair
 		} map;
 		unsigned timeout;
 	} arguments = {{0}};
-	if (!lock && program[0])
+	if (!lock && way_program()[0])
 		return pair_count ? CUDA_NOT_SUPPORTED : call_program(verb, pid, timeout, value);
 	if (!lock || !checkpoint || !restore || !unlock || !get_state)
 		return CUDA_NOT_SUPPORTED;
@@ -285,7 +352,7 @@ void driver_describe(char *text, size_t most)
 		cu_driver_version(&version);
 	add(&words, "driver", "%s", driver);
 	add(&words, "cuda", "%d", version);
-	add(&words, "way", "%s", lock && checkpoint && restore && unlock && get_state ? "library" : program[0] ? "program" : "none");
+	add(&words, "way", "%s", lock && checkpoint && restore && unlock && get_state ? "library" : way_program()[0] ? "program" : "none");
 	add(&words, "init", "%d", begun);
 	add(&words, "missing", "%s", missing);
 	add(&words, "nvmlmissing", "%s", nvml_missing);

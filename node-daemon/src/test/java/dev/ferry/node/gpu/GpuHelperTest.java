@@ -17,6 +17,7 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.ExecutorCompletionService;
@@ -101,6 +102,24 @@ class GpuHelperTest {
                 askOften(helper);
                 await().atMost(SOON).ignoreExceptionsInstanceOf(GpuHelper.Gone.class).untilAsserted(() -> assertThat(helper.ask("calls", SOON).words()).as("calls whose end is not known").isEmpty());
             }
+        } finally {
+            GpuHelper.letEnd(folder);
+        }
+    }
+
+    /** As where a driver hangs; the daemon would take the helper for one that can't be had. */
+    @Test
+    void aProgramThatDoesNotSayWhatItCanDoHoldsUpNobody(@TempDir Path folder) throws Exception {
+        GpuConfig none = GpuConfig.defaults();
+        Path program = folder.resolve("cuda-checkpoint");
+        Files.writeString(program, "#!/bin/sh\nexec sleep 1000\n", StandardOpenOption.CREATE_NEW);
+        Files.setPosixFilePermissions(program, PosixFilePermissions.fromString("rwx------"));
+        GpuConfig hangs = new GpuConfig(folder.resolve("none").toString(), folder.resolve("none").toString(), program.toString(), "", none.lockTimeout(), none.callTimeout(), none.sampleEvery(), none.cdi());
+        try (GpuHelper helper = new GpuHelper(folder, hangs)) {
+            assertThat(helper.ask("calls", SOON).ok()).isTrue();
+            assertThat(helper.ask("info", SOON).text("way")).isEqualTo("none");
+            Files.writeString(program, "#!/bin/sh\necho --action\n");
+            await().atMost(SOON).until(() -> helper.ask("info", SOON).text("way").equals("program"));
         } finally {
             GpuHelper.letEnd(folder);
         }
