@@ -4,9 +4,9 @@
  *   cards FOLDER COUNT MODEL BYTES PERSONALITY SEED [GIGABYTES_PER_SECOND]
  *
  * Prints "ready" when all devices can be used. FOLDER/control takes one command a connection and answers with text:
- *   stats | fault CALL KIND ARGUMENT NTH | clear | release | quirks BITS | health INDEX CORRECTED UNCORRECTED LOST [REMAP_FAILED] | mig INDEX 0|1 |
+ *   stats | fault CALL KIND ARGUMENT NTH | faults | clear | release | quirks BITS | health INDEX CORRECTED UNCORRECTED LOST [REMAP_FAILED] | mig INDEX 0|1 |
  *   xid INDEX NUMBER | mute 0|1 | unlisted 0|1 | vanish INDEX | appear INDEX | quit
- * "mute": whoever asks how a card is waits until it is over, as one does whose driver hangs.
+ * "faults": how many of them no call has met yet. "mute": whoever asks how a card is waits until it is over, as one does whose driver hangs.
  * "unlisted": NVML can't say who uses a card.
  * Files in FOLDER are looked at by the libraries: cuInit fails while there is "cuinit-fails", nvmlInit while there is "nvml-fails", and no card is in persistence mode while there is "no-persistence".
  * "vanish": the card is taken out of the machine, for all that look for it later; "appear": it is put in again, or, behind the last one, a new one.
@@ -552,6 +552,11 @@ static void control(int file)
 		}
 	} else if (sscanf(text, "fault %31s %31s %llu %llu", call, kind, &one, &two) == 4 && index_of(calls, 7, call) > 0 && index_of(kinds, 7, kind) > 0) {
 		add_fault(index_of(calls, 7, call), index_of(kinds, 7, kind), one, (uint32_t)two);
+	} else if (strncmp(text, "faults", 6) == 0) {
+		int left = 0;
+		for (int i = 0; i < MOST_FAULTS; i++)
+			left += faults[i].kind != 0;
+		snprintf(answer, sizeof answer, "%d\n", left);
 	} else if (strncmp(text, "clear", 5) == 0) {
 		memset(faults, 0, sizeof faults);
 	} else if (strncmp(text, "release", 7) == 0) {

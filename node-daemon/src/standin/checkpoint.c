@@ -269,6 +269,8 @@ static struct answer carry_out(const struct order *order)
 	case CALL_UNLOCK:
 		answer.error = unlock_process();
 		break;
+	case CALL_THREAD:
+		break;
 	default:
 		answer.error = INVALID_VALUE;
 	}
@@ -403,9 +405,11 @@ static int is_zero(const void *bytes, size_t count)
 	return 1;
 }
 
+/* Trap 1: the target is asked here too. Who it is in the caller's PID namespace the caller finds. */
 int cuCheckpointProcessGetRestoreThreadId(int pid, int *thread)
 {
-	return thread ? find_servant(pid, thread, NULL, NULL) : INVALID_VALUE;
+	int result = thread ? find_servant(pid, thread, NULL, NULL) : INVALID_VALUE;
+	return result ? result : order(pid, &(struct order){.call = CALL_THREAD}, NULL);
 }
 
 /* Trap 4: it answers for a process without CUDA state, too. */

@@ -161,6 +161,7 @@ class GpuFaultMatrixIT {
         for (int error : ERRORS) {
             node.play("fault " + call + " error " + error + " 2");
             CommandResult saved = node.order(job.dump(false));
+            assertThat(node.cards.control("faults")).as("of " + call + " left").isEqualTo("0\n");
             assertThat(saved.getJob().getState()).as(call + " answers " + error + ": " + saved).isEqualTo(LocalState.LOCAL_RUNNING);
             if (saved.hasError()) {
                 assertThat(saved.getError().getMessage()).as(call).containsAnyOf("(" + error + ")", "did not finish what it gave to the GPU", "is not off the GPU", "GPU_");
