@@ -127,8 +127,8 @@ public final class AccountChanges {
             return;
         }
         Qos.Builder next = merged(change, before.map(Qos::toBuilder), asked.toBuilder());
-        if (next.hasUsageFactor() && !(next.getUsageFactor() >= 0)) {
-            throw invalid("QoS '" + asked.getName() + "': the usage factor must be 0 or more");
+        if (next.hasUsageFactor() && !(next.getUsageFactor() >= 0 && Double.isFinite(next.getUsageFactor()))) {
+            throw invalid("QoS '" + asked.getName() + "': the usage factor must be 0 or more, and finite");
         }
         for (String account : next.getAccountsList()) {
             if (book.association(account, "").isEmpty()) {
@@ -155,7 +155,7 @@ public final class AccountChanges {
             return;
         }
         Partition.Builder next = merged(change, before.map(Partition::toBuilder), asked.toBuilder());
-        var ignored = TresWeights.parse(next.getBillingWeights());
+        var ignored = TresWeights.parseBilling(next.getBillingWeights());
         book.put(next.build());
         state.put(AccountKinds.PARTITION, next.build());
     }

@@ -20,6 +20,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Counts what jobs use. A job's time counts while it runs; what it takes to save, move and bring it back does not: from the begin of the step that freezes it to the end of the one that lets it go on.
@@ -31,6 +35,9 @@ public final class Metering {
     private static final long MILLIS = 1000;
     private static final long MICROS = 1000;
     private static final long MEBI = 1L << 20;
+    private static final Logger LOG = LoggerFactory.getLogger(Metering.class);
+    /** Live jobs of which it was said that they can't be billed. */
+    private static final Set<String> UNBILLED = ConcurrentHashMap.newKeySet();
 
     private final Transaction state;
     private final SchedulingConfig config;
@@ -92,6 +99,7 @@ public final class Metering {
 
     /** The job is gone; what it has used stays billed. */
     public static void forget(Transaction state, String job) {
+        UNBILLED.remove(job);
         state.delete(AccountKinds.JOB_USE, job);
     }
 
@@ -160,8 +168,16 @@ public final class Metering {
         double rate = (weights.isEmpty() ? config.weights() : TresWeights.parse(weights)).bill(JobTres.of(job.getSpec()), config.billing());
         use.setRunningSeconds(use.getRunningSeconds() + seconds)
                 .setGpuSeconds(use.getGpuSeconds() + seconds * job.getSpec().getGpus())
-                .setGpuMemorySeconds(use.getGpuMemorySeconds() + seconds * gpuMemory(job))
-                .setBilled(use.getBilled() + seconds * rate * factor);
+                .setGpuMemorySeconds(use.getGpuMemorySeconds() + seconds * gpuMemory(job));
+        double more = seconds * rate * factor;
+        if (!(more >= 0) || Double.isInfinite(more)) {
+            // Weights and factors are checked where they are set; one that came past that must not end the metering of all others.
+            if (UNBILLED.add(job.getId())) {
+                LOG.error("job {} is not billed: {} a second by the weights of partition '{}', times the usage factor {} of QoS '{}', is no bill", job.getId(), rate, queue.getPartition(), factor, qos.getName());
+            }
+            return;
+        }
+        use.setBilled(use.getBilled() + more);
         if (queue.getAccount().isEmpty()) {
             // A job of a Ferry that had no accounts.
             return;

@@ -17,6 +17,7 @@ import dev.ferry.scheduling.usage.ResetPeriod;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.function.Supplier;
 
 /**
  * How the coordinator decides who runs. Times are written 500ms, 10s, 2m; names behind a colon are Slurm's.
@@ -107,8 +108,8 @@ public record SchedulingConfig(
         checkTime(problems, "interruption", interruption, 0);
         checkTime(problems, "parkMost", parkMost, 0);
         checkTime(problems, "decisionsAge", decisionsAge, 0);
-        checkWeights(problems, "billingWeights", billingWeights);
-        checkWeights(problems, "weightTres", weightTres);
+        checkWeights(problems, "billingWeights", () -> TresWeights.parseBilling(billingWeights));
+        checkWeights(problems, "weightTres", () -> TresWeights.parse(weightTres));
         check(problems, damping >= 1, "damping: must be 1 or more");
         check(problems, weightAge >= 0 && weightAssociation >= 0 && weightFairshare >= 0 && weightJobSize >= 0 && weightPartition >= 0 && weightQos >= 0, "weightAge, weightFairshare ...: must not be below 0");
         check(problems, hysteresis >= 0 && hysteresis <= 1, "hysteresis: must be 0 to 1");
@@ -143,9 +144,9 @@ public record SchedulingConfig(
         }
     }
 
-    private static void checkWeights(List<String> problems, String key, String value) {
+    private static void checkWeights(List<String> problems, String key, Supplier<TresWeights> weights) {
         try {
-            var ignored = TresWeights.parse(value);
+            var ignored = weights.get();
         } catch (FerryException wrong) {
             problems.add(key + ": " + wrong.getMessage());
         }

@@ -167,4 +167,14 @@ class AccountChangesTest {
             assertThat(org.assertj.core.api.Assertions.catchThrowableOfType(FerryException.class, () -> store.transact(state -> Admission.admit(state, wrong.build()))).code()).isEqualTo(ErrorCode.ACCOUNT_NOT_FOUND);
         }
     }
+
+    @Test
+    void billsAreNeitherBelowZeroNorEndless() {
+        for (String weights : List.of("CPU=-1", "CPU=1,Mem=" + "9".repeat(400))) {
+            assertThat(refusal(AccountingChange.newBuilder().setHow(How.ADD).setPartition(Partition.newBuilder().setName("p").setBillingWeights(weights)).build())).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+        }
+        for (double factor : new double[] {-1, Double.NaN, Double.POSITIVE_INFINITY}) {
+            assertThat(refusal(qos(How.ADD, Qos.newBuilder().setName("odd").setUsageFactor(factor)))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+        }
+    }
 }

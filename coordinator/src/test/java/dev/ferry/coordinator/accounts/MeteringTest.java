@@ -14,6 +14,7 @@ import dev.ferry.proto.v1.JobUse;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
 import dev.ferry.proto.v1.OperationState;
+import dev.ferry.proto.v1.Partition;
 import dev.ferry.proto.v1.Step;
 import dev.ferry.proto.v1.StepState;
 import dev.ferry.scheduling.accounts.AccountTree;
@@ -209,5 +210,26 @@ class MeteringTest {
         int before = timed.questions();
         ignored = look(at + 60_000, true);
         return timed.questions() - before;
+    }
+
+    /** A partition whose weights make a negative bill, as an earlier Ferry took them. */
+    @Test
+    void aJobThatCannotBeBilledDoesNotStopTheOthers() {
+        store.transact(
+                state -> {
+                    state.put(AccountKinds.PARTITION, Partition.newBuilder().setName("odd").setBillingWeights("CPU=-1").build());
+                    return true;
+                });
+        Job odd = job(JobState.RUNNING).toBuilder().setId("j-odd").setQueue(job(JobState.RUNNING).getQueue().toBuilder().setPartition("odd")).build();
+        put(odd, operation("op-0", OperationKind.START, OperationState.SUCCEEDED, step("START", 1500, 2000)).toBuilder().setJob("j-odd").build());
+        put(job(JobState.RUNNING), operation("op-1", OperationKind.START, OperationState.SUCCEEDED, step("START", 1500, 2000)));
+        JobUse ignored = look(2020, false);
+        assertThat(look(62_000, true).getBilled()).isEqualTo(60 * RATE);
+        put(odd.toBuilder().setState(JobState.EXITED).setEndedAt(72_000).build());
+        ignored = look(72_020, false);
+        JobUse unbilled = store.transact(state -> Metering.use(state, "j-odd"));
+        assertThat(unbilled.getRunningSeconds()).isEqualTo(70);
+        assertThat(unbilled.getBilled()).isZero();
+        assertThat(usage()).isEqualTo(Extended.of(DECAY.newUsage(60, RATE, 1)));
     }
 }

@@ -50,6 +50,22 @@ public record TresWeights(SortedMap<String, Double> byName) {
         return new TresWeights(weights);
     }
 
+    /**
+     * The same for TRESBillingWeights. PriorityWeightTRES may take points away; a bill is added to use, which is never below zero and never endless.
+     *
+     * @throws FerryException INVALID_ARGUMENT, also for a weight below zero or of too many digits, which it names
+     */
+    public static TresWeights parseBilling(String text) {
+        TresWeights weights = parse(text);
+        weights.byName().forEach(
+                (name, weight) -> {
+                    if (weight < 0 || !Double.isFinite(weight)) {
+                        throw new FerryException(ErrorCode.INVALID_ARGUMENT, "the weight of " + name + " in '" + text + "' must be 0 or more, and a number that can be counted with");
+                    }
+                });
+        return weights;
+    }
+
     /** What a second of these resources is billed with. Billing itself is never a part of it. */
     public double bill(Tres tres, BillingMode mode) {
         double sum = 0;

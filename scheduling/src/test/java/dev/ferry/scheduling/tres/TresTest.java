@@ -26,4 +26,13 @@ class TresTest {
         assertThat(TresWeights.parse("(null)")).isEqualTo(TresWeights.NONE);
         assertThatThrownBy(() -> TresWeights.parse("CPU=1,Mem")).isInstanceOf(FerryException.class).hasMessageContaining("'Mem'");
     }
+
+    @Test
+    void nothingIsBilledBelowZeroOrWithoutEnd() {
+        assertThat(TresWeights.parse("CPU=-1").byName()).containsEntry("cpu", -1.0);
+        for (String wrong : new String[] {"CPU=-1", "CPU=1,GRES/gpu=-0.5", "CPU=" + "9".repeat(400)}) {
+            assertThatThrownBy(() -> TresWeights.parseBilling(wrong)).isInstanceOf(FerryException.class).hasMessageContaining("must be 0 or more");
+        }
+        assertThat(TresWeights.parseBilling("CPU=0,Mem=0.25G").byName()).containsEntry("cpu", 0.0);
+    }
 }
