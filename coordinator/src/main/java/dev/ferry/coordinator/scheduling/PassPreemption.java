@@ -74,7 +74,9 @@ final class PassPreemption {
     private record Asks(String qos, boolean leavesKept) {}
 
     private int preemptions;
-    private double moved;
+    /** Size times seconds in this hour, GPUs and CPUs apart: each kind has a budget of what there is of it. */
+    private double movedGpus;
+    private double movedCpus;
 
     /**
      * @param room what is free, less what starts; changed
@@ -97,7 +99,8 @@ final class PassPreemption {
         }
         parked = input.getNodesList().stream().mapToLong(PassNode::getParkedMemory).toArray();
         preemptions = input.getPreemptions();
-        moved = input.getMoved();
+        movedGpus = input.hasMovedGpus() ? input.getMovedGpus() : input.getMoved();
+        movedCpus = input.hasMovedGpus() ? input.getMovedCpus() : input.getMoved();
         balances = new PassBalance(input, tree, running, holding, still);
         hopeless = new Hopeless(policy);
     }
@@ -198,7 +201,7 @@ final class PassPreemption {
         if (early.isPresent()) {
             return early.get();
         }
-        Decision decision = Preemption.decide(job, room, others(new Rights(inGpus, qos)), balances.of(inGpus), policy, new Spent(preemptions, moved), input.getNow(), kept, barred(job));
+        Decision decision = Preemption.decide(job, room, others(new Rights(inGpus, qos)), balances.of(inGpus), policy, new Spent(preemptions, inGpus ? movedGpus : movedCpus), input.getNow(), kept, barred(job));
         if (decision instanceof Decision.Keep keep) {
             hopeless.learn(keep, asks);
         }
@@ -312,7 +315,10 @@ final class PassPreemption {
     }
 
     private void leaves(RunningJob job, boolean inGpus) {
-        moved += size(job.demand(), inGpus) * job.moveSeconds();
+        double more = size(job.demand(), inGpus) * job.moveSeconds();
+        // An old record has one sum for both.
+        movedGpus += inGpus || !input.hasMovedGpus() ? more : 0;
+        movedCpus += !inGpus || !input.hasMovedGpus() ? more : 0;
         running.set(running.indexOf(job), job.leaving());
         lower.clear();
         others.clear();

@@ -116,8 +116,14 @@ final class PassReader {
         wait(waiting, limits);
         relocatable(running);
         room();
+        input.setMovedGpus(0);
         for (PreemptionRecord record : state.records(DecisionKinds.PREEMPTION, RecordQuery.all().from(state.now() - HOUR))) {
-            input.setPreemptions(input.getPreemptions() + 1).setMoved(input.getMoved() + record.getMoving());
+            input.setPreemptions(input.getPreemptions() + 1);
+            if (record.getInGpus()) {
+                input.setMovedGpus(input.getMovedGpus() + record.getMoving());
+            } else {
+                input.setMovedCpus(input.getMovedCpus() + record.getMoving());
+            }
         }
         return input.build();
     }

@@ -109,7 +109,7 @@ final class PassWriter {
         Job hit = hit(job, now);
         Operation.Builder operation = Operation.newBuilder().setCause("preemption for " + taker).setDecision(decision).setForJob(taker).setSourceNode(job.getNode());
         String id = Opening.open(state, hit, victim.getPark() ? OperationKind.PARK : OperationKind.SUSPEND, operation).getId();
-        record(id, victim, now);
+        record(id, victim, job, now);
         return id;
     }
 
@@ -123,7 +123,7 @@ final class PassWriter {
         Job hit = hit(job, now);
         Operation.Builder operation = Operation.newBuilder().setCause("room for " + taker).setDecision(decision).setForJob(taker).setSourceNode(job.getNode()).setTargetNode(mover.getTo()).setTargetFixed(true);
         String id = Opening.open(state, hit, OperationKind.MIGRATE, operation).getId();
-        record(id, mover, now);
+        record(id, mover, job, now);
         return id;
     }
 
@@ -131,8 +131,10 @@ final class PassWriter {
         return job.toBuilder().setQueue(job.getQueue().toBuilder().setComesBack(true).setSince(now).setHits(job.getQueue().getHits() + 1).setLastHit(now)).build();
     }
 
-    private void record(String operation, PassVictim victim, long now) {
-        state.put(DecisionKinds.PREEMPTION, PreemptionRecord.newBuilder().setOperation(operation).setJob(victim.getJob()).setAt(now).setMoving(victim.getCost()).build());
+    private void record(String operation, PassVictim victim, Job job, long now) {
+        state.put(
+                DecisionKinds.PREEMPTION,
+                PreemptionRecord.newBuilder().setOperation(operation).setJob(victim.getJob()).setAt(now).setMoving(victim.getCost()).setInGpus(job.getSpec().getGpus() > 0).build());
     }
 
     private void waits(Job job, JobVerdict verdict) {

@@ -376,4 +376,33 @@ class PassDeciderTest {
         input.getNodesBuilder(0).setGpus(-1025);
         assertThatThrownBy(() -> PassDecider.decide(input.build())).isInstanceOf(FerryException.class).hasMessageContaining("-1025 GPUs");
     }
+
+    /** One job of 64 CPUs that was moved takes more CPU seconds than there is budget of GPU seconds. */
+    @Test
+    void whatWasMovedOfCpusIsNotTakenFromTheBudgetOfGpus() {
+        PassInput.Builder input = cluster(2, 64, 8).setMovedGpus(0).setMovedCpus(168_000).setPreemptions(1);
+        input.getPolicyBuilder().setMostMoving(0.05);
+        runs(input, "one", A, 0, 8, 8);
+        runs(input, "two", A, 1, 8, 8);
+        waits(input, "new", B, 1, 8, 8);
+        assertThat(preemption(PassDecider.decide(input.build()), "new").getPreempts()).isTrue();
+        assertThat(preemption(PassDecider.decide(input.setMovedGpus(2850).build()), "new").getPreempts()).isFalse();
+        // As it was decided before they were told apart.
+        assertThat(preemption(PassDecider.decide(input.clearMovedGpus().clearMovedCpus().setMoved(168_000).build()), "new").getPreempts()).isFalse();
+    }
+
+    @Test
+    void eachKindThatIsMovedInALookCountsForItself() {
+        PassInput.Builder input = cluster(2, 64, 8).setMovedGpus(0);
+        input.getPolicyBuilder().setMostMoving(0.05);
+        for (int node = 0; node < 2; node++) {
+            runs(input, "cpus of " + node, A, node, 64, 0).setMoveSeconds(300);
+            runs(input, "gpus of " + node, A, node, 0, 8);
+        }
+        waits(input, "cpus too", B, 2, 64, 0);
+        waits(input, "gpus too", B, 1, 0, 8);
+        PassOutput output = PassDecider.decide(input.build());
+        assertThat(preemption(output, "cpus too").getPreempts()).isTrue();
+        assertThat(preemption(output, "gpus too").getWhy()).isEqualTo("its account holds less than is due to it");
+    }
 }
