@@ -7,6 +7,7 @@ import dev.ferry.proto.v1.Association;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Limits;
 import dev.ferry.proto.v1.Qos;
+import dev.ferry.scheduling.tres.Tres;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -110,10 +111,10 @@ public final class SlurmDump {
                             named(value);
                             association.setDefaultQos(value);
                         }
-                        case "grptres" -> limits.setGrpTres(value);
+                        case "grptres" -> limits.setGrpTres(ofJobs(key, value));
                         case "grpjobs" -> limits.setGrpJobs((int) number(value, line));
                         case "maxjobs" -> limits.setMaxJobs((int) number(value, line));
-                        case "maxtresperjob", "maxtres" -> limits.setMaxTresPerJob(value);
+                        case "maxtresperjob", "maxtres" -> limits.setMaxTresPerJob(ofJobs(key, value));
                         case "maxwalldurationperjob", "maxwall" -> limits.setMaxWallSeconds(number(value, line) * SECONDS_OF_A_MINUTE);
                         // The names of the QoS that may be used: here every QoS may.
                         case "qos" -> List.of(value.split(",")).forEach(one -> named(one.replaceFirst("^[+-]", "")));
@@ -125,6 +126,20 @@ public final class SlurmDump {
         if (!isRoot) {
             associations.add(AccountingChange.newBuilder().setHow(AccountingChange.How.SET).setAssociation(association.setLimits(limits)).build());
         }
+    }
+
+    /** A limit without the resources that no job of Ferry holds, billing for example: they are passed over. */
+    private String ofJobs(String key, String limit) {
+        List<String> kept = new ArrayList<>();
+        for (String part : limit.split(",")) {
+            String name = part.replaceFirst("=.*", "").strip().toLowerCase(Locale.ROOT);
+            if (name.isEmpty() || Tres.isOfJobs(name)) {
+                kept.add(part);
+            } else {
+                passedOver.merge(key + " of " + name, 1, Integer::sum);
+            }
+        }
+        return String.join(",", kept);
     }
 
     private void named(String name) {

@@ -49,4 +49,11 @@ class SlurmDumpTest {
         assertThatThrownBy(() -> SlurmDump.parse(List.of("Parent - 'root'", "Acount - 'x'"), "linux.cfg", BEFORE)).hasMessageContaining("line 2").hasMessageContaining("Acount");
         assertThatThrownBy(() -> SlurmDump.parse(List.of("Account - 'x':Fairshare=many"), "linux.cfg", BEFORE)).hasMessageContaining("many");
     }
+
+    @Test
+    void limitsOfWhatNoJobHoldsAreListed() {
+        SlurmDump dump = SlurmDump.parse(List.of("Account - 'physics':GrpTRES=cpu=100,billing=500,license/matlab=2,gres/gpu:h100=8", "Account - 'optics':MaxTRESPerJob=billing=5"), "linux.cfg", BEFORE);
+        assertThat(dump.changes().stream().map(change -> change.getAssociation().getLimits())).containsExactly(Limits.newBuilder().setGrpTres("cpu=100,gres/gpu:h100=8").build(), Limits.newBuilder().setMaxTresPerJob("").build());
+        assertThat(dump.summary()).contains("grptres of billing (1 times)").contains("grptres of license/matlab (1 times)").contains("maxtresperjob of billing (1 times)");
+    }
 }

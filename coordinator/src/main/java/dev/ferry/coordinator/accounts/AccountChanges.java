@@ -78,7 +78,7 @@ public final class AccountChanges {
         if (asked.getUser().isEmpty() && asked.getAccount().equals(AccountBook.ROOT) && (asked.hasShares() || !asked.getParent().isEmpty())) {
             throw invalid("The account root has neither shares nor a parent");
         }
-        checkLimits(kind + " '" + name + "'", next.getLimits());
+        checkLimits(kind + " '" + name + "'", asked.getLimits());
         if (asked.getDefaultAccount()) {
             onlyDefault(asked.getUser());
         }
@@ -135,7 +135,7 @@ public final class AccountChanges {
                 throw new FerryException(ErrorCode.ACCOUNT_NOT_FOUND, "QoS '" + asked.getName() + "': there is no account '" + account + "'; 'root' is all of them");
             }
         }
-        checkLimits("QoS '" + asked.getName() + "'", next.getLimits());
+        checkLimits("QoS '" + asked.getName() + "'", asked.getLimits());
         book.put(next.build());
         state.put(AccountKinds.QOS, next.build());
     }
@@ -226,10 +226,17 @@ public final class AccountChanges {
         }
     }
 
+    /** Those that are set now: what an earlier Ferry took must not be in the way of another change. */
     private static void checkLimits(String of, Limits limits) {
         try {
             for (String tres : List.of(limits.getGrpTres(), limits.getMaxTresPerUser(), limits.getMaxTresPerJob())) {
-                Tres ignored = Tres.parse(tres);
+                Tres.parse(tres)
+                        .forEach(
+                                (name, amount) -> {
+                                    if (!Tres.isOfJobs(name)) {
+                                        throw invalid("no job holds '" + name + "', so a limit of it would hold nobody back; there are limits of cpu, mem, node, gres/gpu and gres/gpu:MODEL");
+                                    }
+                                });
             }
         } catch (FerryException unreadable) {
             throw invalid(of + ": " + unreadable.getMessage());

@@ -177,4 +177,25 @@ class AccountChangesTest {
             assertThat(refusal(qos(How.ADD, Qos.newBuilder().setName("odd").setUsageFactor(factor)))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
         }
     }
+
+    @Test
+    void aLimitOfWhatNoJobHoldsIsRefused() {
+        change(account(How.ADD, "physics", "", 30));
+        for (String limit : List.of("billing=100", "cpu=4,gpu=8", "gres/gpu:=1")) {
+            assertThat(refusal(qos(How.ADD, Qos.newBuilder().setName("odd").setLimits(Limits.newBuilder().setGrpTres(limit))))).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+            Association.Builder limited = Association.newBuilder().setAccount("physics").setLimits(Limits.newBuilder().setMaxTresPerJob(limit));
+            assertThat(refusal(AccountingChange.newBuilder().setHow(How.MODIFY).setAssociation(limited).build())).isEqualTo(ErrorCode.INVALID_ARGUMENT);
+        }
+        change(qos(How.ADD, Qos.newBuilder().setName("well").setLimits(Limits.newBuilder().setGrpTres("CPU=1,mem=1G,node=2,gres/gpu=1,gres/gpu:h100=1"))));
+    }
+
+    @Test
+    void aLimitThatWasTakenBeforeIsNotInTheWayOfAnotherChange() {
+        store.transact(
+                state -> {
+                    state.put(AccountKinds.QOS, Qos.newBuilder().setName("old").setLimits(Limits.newBuilder().setGrpTres("billing=100")).build());
+                    return true;
+                });
+        assertThat(change(qos(How.MODIFY, Qos.newBuilder().setName("old").setPriority(7))).qos("old").getPriority()).isEqualTo(7);
+    }
 }

@@ -6,6 +6,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.ObjLongConsumer;
@@ -29,6 +30,8 @@ public final class Tres {
     public static final Comparator<String> ORDER;
 
     private static final List<String> FIRST = List.of(CPU, MEMORY, "energy", NODE, BILLING, "fs/disk", "vmem", "pages");
+    private static final Set<String> OF_JOBS = Set.of(CPU, MEMORY, NODE, GPU);
+    private static final String GPU_MODEL = GPU + ":";
     private static final Pattern AMOUNT = Pattern.compile("([a-z][a-z0-9_/:.-]*)=(\\d+(?:\\.\\d+)?)([KMGTP]?)", Pattern.CASE_INSENSITIVE);
     private static final String UNITS = "KMGTP";
     private static final int MEBI = 2;
@@ -78,6 +81,11 @@ public final class Tres {
             amounts.put(name, (long) (Double.parseDouble(matcher.group(2)) * scale(name, matcher.group(3))));
         }
         return new Tres(amounts);
+    }
+
+    /** Whether jobs hold such a resource, so that a limit of it means something: cpu, mem, node, gres/gpu and gres/gpu:MODEL. */
+    public static boolean isOfJobs(String name) {
+        return OF_JOBS.contains(name) || name.startsWith(GPU_MODEL) && name.length() > GPU_MODEL.length();
     }
 
     /** What a unit means for a resource: memory is counted in MiB, all else in ones. */

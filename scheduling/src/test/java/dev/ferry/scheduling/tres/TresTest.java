@@ -35,4 +35,10 @@ class TresTest {
         }
         assertThat(TresWeights.parseBilling("CPU=0,Mem=0.25G").byName()).containsEntry("cpu", 0.0);
     }
+
+    @Test
+    void namesThatNoJobHasAreKnown() {
+        assertThat(new String[] {"cpu", "mem", "node", "gres/gpu", "gres/gpu:h100"}).allMatch(Tres::isOfJobs);
+        assertThat(new String[] {"billing", "gpu", "gres/gpu:", "gres/gpus", "energy", "license/x"}).noneMatch(Tres::isOfJobs);
+    }
 }
