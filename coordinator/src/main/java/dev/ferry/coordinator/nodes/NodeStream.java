@@ -2,6 +2,7 @@ package dev.ferry.coordinator.nodes;
 
 import dev.ferry.common.FerryException;
 import dev.ferry.common.Strand;
+import dev.ferry.coordinator.placement.NodeFit;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.FromNode;
 import dev.ferry.proto.v1.Hello;
@@ -57,6 +58,7 @@ public final class NodeStream {
                         return;
                     }
                     try {
+                        NodeFit.requirePossible(hello.getCapacity(), hello.getFacts());
                         // Before its stream takes the place of another one.
                         all.directory().requireSameFolder(hello);
                         // First of all: in between, a lease that ends would be taken for one that nobody renews (docs/model.md).
@@ -83,7 +85,7 @@ public final class NodeStream {
     }
 
     private void refuse(NodeSession opened, FerryException why) {
-        if (why.code() != ErrorCode.WRONG_STATE) {
+        if (why.code() != ErrorCode.WRONG_STATE && why.code() != ErrorCode.INVALID_ARGUMENT) {
             throw why;
         }
         LOG.warn("node {} is not taken in: {}", opened.node(), why.getMessage());

@@ -3,6 +3,7 @@ package dev.ferry.coordinator.scheduling;
 import dev.ferry.coordinator.accounts.AccountBook;
 import dev.ferry.coordinator.accounts.JobTres;
 import dev.ferry.coordinator.accounts.UsageLedger;
+import dev.ferry.coordinator.placement.NodeFit;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobQueue;
@@ -47,7 +48,7 @@ final class Standing {
         usage = UsageLedger.table(state, tree);
         standings = Standings.compute(usage, config.fairsharePolicy());
         policy = config.priorityPolicy();
-        nodes = state.nodes().stream().filter(node -> node.getState() != NodeState.DOWN && node.getState() != NodeState.DEAD).toList();
+        nodes = state.nodes().stream().filter(node -> node.getState() != NodeState.DOWN && node.getState() != NodeState.DEAD && NodeFit.isPossible(node)).toList();
         now = state.now() / MILLIS;
         scale =
                 new PriorityScale(
