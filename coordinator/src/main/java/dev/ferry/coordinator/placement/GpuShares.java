@@ -107,10 +107,10 @@ public final class GpuShares {
         return byModel.values().stream().filter(uuids -> uuids.size() >= count).findFirst().map(uuids -> List.copyOf(uuids.subList(0, count))).orElse(List.of());
     }
 
-    /** How many GPUs a node has that a job could use, free or not. */
-    static long suitable(Node node, JobSpec spec, Optional<Requirements> image) {
+    /** Whether a node's GPUs, free or not, would do for a job: so many that suit it, all of one model. */
+    static boolean wouldDo(Node node, JobSpec spec, Optional<Requirements> image) {
         Wish wish = Wish.of(spec, image);
-        return node.getFacts().getGpusList().stream().filter(gpu -> wish.refuses(gpu).isEmpty()).count();
+        return wish.count() == 0 || ofOneModel(free(node, wish, Set.of()), wish.count()).size() == wish.count();
     }
 
     /**

@@ -55,14 +55,12 @@ public final class NodeFit {
     }
 
     /**
+     * Whether a node is one for a job by all but the CPUs and the memory that it has.
+     *
      * @param image what the job's image needs; empty: a first start
      */
-    public static boolean couldTake(Node node, JobSpec spec, Optional<Requirements> image) {
+    public static boolean suits(Node node, JobSpec spec, Optional<Requirements> image) {
         boolean wanted = spec.getNode().isEmpty() || spec.getNode().equals(node.getName());
-        return wanted
-                && isOpen(node)
-                && image.flatMap(needs -> Compatibility.unfit(needs, node.getFacts())).isEmpty()
-                && Usage.lack(Usage.wanted(spec), node.getCapacity(), Resources.getDefaultInstance()).isEmpty()
-                && GpuShares.suitable(node, spec, image) >= spec.getGpus();
+        return wanted && isOpen(node) && image.flatMap(needs -> Compatibility.unfit(needs, node.getFacts())).isEmpty() && GpuShares.wouldDo(node, spec, image);
     }
 }

@@ -8,65 +8,105 @@ import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.Requirements;
-import java.util.LinkedHashMap;
+import java.util.BitSet;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 
 /**
- * What a job asks of its node besides room (a name, a partition, a model of GPU, what its image needs) as one bit: jobs that ask for the same share it. A look at the queue knows {@link #MOST} such kinds of
- * jobs; the first by priority.
+ * What a job asks of its node besides room (a name, a partition, GPUs, what its image needs) as one bit: jobs that the same nodes suit are of one kind and share it, however they put it. A look at the queue
+ * knows {@link #MOST} kinds; the first by priority. Jobs that no node suits take none.
  */
 final class Labels {
     static final int MOST = 62;
+
+    /** Of jobs that no node suits: no node has it. */
+    private static final long NOWHERE = 1L << MOST;
+
+    private static final long NONE = 0;
+
+    /** So many times in a look a node is asked whether it suits jobs: a second or two, however many jobs ask each for something else. */
+    private static final long MOST_ASKED = 4_000_000;
 
     private final Transaction state;
     private final AccountBook book;
     private final List<Node> nodes;
     private final long[] ofNodes;
-    private final Map<String, Long> bits = new LinkedHashMap<>();
+    /** Whether it matters which GPUs an image came from: the drivers of some bring state back only there. */
+    private final boolean gpusMatter;
+    /** By all that is asked. */
+    private final Map<String, Long> known = new HashMap<>();
+    /** By the places of the nodes that suit. */
+    private final Map<BitSet, Long> bits = new HashMap<>();
+
+    private long asked;
 
     Labels(Transaction state, AccountBook book, List<Node> nodes) {
         this.state = state;
         this.book = book;
         this.nodes = nodes;
         ofNodes = new long[nodes.size()];
+        gpusMatter = nodes.stream().map(Node::getFacts).anyMatch(facts -> facts.getGpuCanSave() && !facts.getGpuCanMap());
     }
 
     /** The bit of a job; empty: there are too many kinds before it. */
     Optional<Long> of(Job job) {
         Optional<Requirements> image = image(job);
         JobSpec wish = Queue.wish(job);
-        String kind = wish.getNode() + "|" + job.getQueue().getPartition() + "|" + job.getSpec().getGpuModel() + "|" + job.getSpec().getGpus() + "|" + image.map(Labels::print).orElse("") + "|" + (job.getState() == JobState.PARKED ? job.getNode() : "");
-        Long known = bits.get(kind);
-        if (known != null) {
-            return Optional.of(known);
+        String kind = wish.getNode() + "|" + job.getQueue().getPartition() + "|" + wish.getGpuModel() + "|" + wish.getGpus() + "|" + image.map(Requirements::toString).orElse("") + "|" + (job.getState() == JobState.PARKED ? job.getNode() : "");
+        Long bit = known.get(kind);
+        if (bit == null) {
+            if (asked > MOST_ASKED) {
+                return Optional.empty();
+            }
+            asked += nodes.size();
+            bit = bit(suited(job, wish, image));
+            known.put(kind, bit);
         }
-        if (bits.size() == MOST) {
-            return Optional.empty();
-        }
-        long bit = 1L << bits.size();
-        bits.put(kind, bit);
+        return bit == NONE ? Optional.empty() : Optional.of(bit);
+    }
+
+    private BitSet suited(Job job, JobSpec wish, Optional<Requirements> image) {
         List<String> partition = book.partition(job.getQueue().getPartition()).getNodesList();
+        BitSet suited = new BitSet(nodes.size());
         for (int at = 0; at < nodes.size(); at++) {
             Node node = nodes.get(at);
             boolean there = job.getState() != JobState.PARKED || node.getName().equals(job.getNode());
-            if (there && (partition.isEmpty() || partition.contains(node.getName())) && NodeFit.couldTake(node, wish, image)) {
-                ofNodes[at] |= bit;
-            }
+            suited.set(at, there && (partition.isEmpty() || partition.contains(node.getName())) && NodeFit.suits(node, wish, image));
         }
-        return Optional.of(bit);
+        return suited;
+    }
+
+    private long bit(BitSet suited) {
+        if (suited.isEmpty()) {
+            return NOWHERE;
+        }
+        Long there = bits.get(suited);
+        if (there != null) {
+            return there;
+        }
+        if (bits.size() == MOST) {
+            return NONE;
+        }
+        long bit = 1L << bits.size();
+        bits.put(suited, bit);
+        suited.stream().forEach(at -> ofNodes[at] |= bit);
+        return bit;
     }
 
     private Optional<Requirements> image(Job job) {
-        return job.getState() == JobState.PARKED ? Optional.empty() : Queue.needs(state, job);
+        return job.getState() == JobState.PARKED ? Optional.empty() : Queue.needs(state, job).map(this::matters);
     }
 
-    /** Which GPUs it came from does not matter, only what they are. */
-    private static String print(Requirements needs) {
-        Requirements.Builder alike = needs.toBuilder();
-        alike.getGpuUsesBuilderList().forEach(use -> use.clearUuid());
-        return alike.build().toString();
+    /** What of an image's needs a look goes by. How much memory of its GPUs a job used is not: others of the same model have as much. */
+    private Requirements matters(Requirements needs) {
+        Requirements.Builder alike = needs.toBuilder().clearMounts().clearUid().clearGid().clearRootfs().clearWorkdir();
+        alike.getGpuUsesBuilderList().forEach(use -> use.clearUsedBytes());
+        if (!gpusMatter) {
+            alike.getGpuUsesBuilderList().forEach(use -> use.clearUuid());
+        }
+        return alike.build();
     }
 
     /** Bits of a node, by its place. */

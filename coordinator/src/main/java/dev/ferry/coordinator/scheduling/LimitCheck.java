@@ -64,7 +64,7 @@ final class LimitCheck {
         return scope.name() + ", user " + queue.getUser();
     }
 
-    /** A job that holds room. */
+    /** A job that holds room, or is let in. */
     void holds(Job job) {
         Tres tres = JobTres.of(job.getSpec());
         for (Scope scope : scopes(job.getQueue())) {
@@ -74,11 +74,11 @@ final class LimitCheck {
     }
 
     /**
-     * Lets a job in, if it may.
+     * Whether a job may be let in now; whoever then lets it in says so by {@link #holds}.
      *
-     * @return the limit that forbids it, for people; empty: it is let in
+     * @return the limit that forbids it, for people; empty: it may
      */
-    Optional<String> admit(Job job) {
+    Optional<String> forbids(Job job) {
         Tres tres = JobTres.of(job.getSpec());
         JobQueue queue = job.getQueue();
         Partition partition = book.partition(queue.getPartition());
@@ -92,8 +92,20 @@ final class LimitCheck {
                 return refusal;
             }
         }
-        holds(job);
         return Optional.empty();
+    }
+
+    /**
+     * Lets a job in, if it may.
+     *
+     * @return as {@link #forbids}
+     */
+    Optional<String> admit(Job job) {
+        Optional<String> forbidden = forbids(job);
+        if (forbidden.isEmpty()) {
+            holds(job);
+        }
+        return forbidden;
     }
 
     private Optional<String> refusal(Job job, Scope scope, Tres tres) {

@@ -265,8 +265,16 @@ final class PassReader {
         for (Ranked ranked : waiting.stream().map(job -> new Ranked(job, standing.points(job))).sorted(ORDER).toList()) {
             Job job = ranked.job();
             boolean claims = job.getQueue().hasClaim();
-            Optional<Long> label = labels.of(job);
-            String held = claims ? "" : held(job, label, limits);
+            String held = claims ? "" : held(job, limits);
+            // Not before: who may not start takes no kind from those behind him.
+            Optional<Long> label = held.isEmpty() ? labels.of(job) : Optional.empty();
+            if (!claims && held.isEmpty()) {
+                if (label.isEmpty()) {
+                    held = "more than " + Labels.MOST + " kinds of jobs, by the nodes that suit them, wait before it";
+                } else {
+                    limits.holds(job);
+                }
+            }
             boolean parked = job.getState() == JobState.PARKED;
             JobDemand demand = parked ? JobDemand.newBuilder().setGpus(job.getSpec().getGpus()).build() : demand(job, job.getSpec().getGpus());
             long limit = job.getSpec().getTimeLimitSeconds();
@@ -288,14 +296,11 @@ final class PassReader {
         }
     }
 
-    private String held(Job job, Optional<Long> label, LimitCheck limits) {
+    private String held(Job job, LimitCheck limits) {
         if (job.getState() != JobState.PENDING && job.getQueue().getNotBefore() > state.now()) {
             return "the last attempt to bring it back failed; it is tried again later";
         }
-        if (label.isEmpty()) {
-            return "more than " + Labels.MOST + " kinds of jobs, by what they ask of nodes, wait before it";
-        }
-        return limits.admit(job).orElse("");
+        return limits.forbids(job).orElse("");
     }
 
     /** Nodes with what is free of them, less what is kept for jobs that room is made for; less than nothing where jobs hold more than the node came back with. */
