@@ -9,6 +9,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
@@ -25,6 +26,8 @@ public abstract class SqlStateStore implements StateStore {
     private static final int MOST_FRAMES = 20;
 
     private final ReentrantLock turn = new ReentrantLock(true);
+    /** Each export has a connection for as long as it takes, and whoever renews the term must find one, however many ask for a backup. */
+    private final Semaphore exports = new Semaphore(1);
     /** Of whoever has the turn. */
     private final Kept kept = Kept.nothing();
     private boolean keeps = true;
@@ -52,6 +55,9 @@ public abstract class SqlStateStore implements StateStore {
 
     @Override
     public final void export(Consumer<StateRow> each) {
+        if (!exports.tryAcquire()) {
+            throw new FerryException(ErrorCode.WRONG_STATE, "Another backup of the state is being written: one at a time. Try it again when that is done");
+        }
         try {
             reading(
                     () -> {
@@ -66,6 +72,8 @@ public abstract class SqlStateStore implements StateStore {
                     });
         } catch (JdbiException failed) {
             throw translate(failed);
+        } finally {
+            exports.release();
         }
     }
 

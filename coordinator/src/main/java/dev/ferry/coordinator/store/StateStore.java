@@ -26,7 +26,7 @@ public interface StateStore extends AutoCloseable {
     /**
      * Gives every row there is, as they were at one moment, for {@link StateFile}. Nothing else is written meanwhile.
      *
-     * @throws dev.ferry.common.FerryException INTERNAL when the database fails
+     * @throws dev.ferry.common.FerryException INTERNAL when the database fails; WRONG_STATE while another export is written
      */
     default void export(Consumer<StateRow> each) {
         throw new UnsupportedOperationException("this state is nowhere that it could be taken from");

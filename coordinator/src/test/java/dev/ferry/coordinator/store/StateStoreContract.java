@@ -30,6 +30,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
@@ -491,6 +492,30 @@ abstract class StateStoreContract {
         List<StateRow> rows = new ArrayList<>();
         of.export(rows::add);
         return rows;
+    }
+
+    /** With PostgreSQL each has a connection of its own, of which there are few: with three the term was not renewed, and the leader deposed. */
+    @Test
+    void oneExportIsWrittenAtATime() throws Exception {
+        fill();
+        try (ExecutorService other = Executors.newSingleThreadExecutor()) {
+            boolean[] asked = new boolean[1];
+            store.export(
+                    row -> {
+                        if (!asked[0]) {
+                            asked[0] = true;
+                            assertThatThrownBy(() -> other.submit(() -> rows(store)).get(10, TimeUnit.SECONDS))
+                                    .cause()
+                                    .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.WRONG_STATE))
+                                    .hasMessageContaining("one at a time");
+                        }
+                    });
+            assertThat(asked[0]).isTrue();
+        }
+        assertThatThrownBy(() -> store.export(row -> {
+            throw new IllegalStateException("the disk is full");
+        })).hasMessage("the disk is full");
+        assertThat(rows(store)).as("whatever became of the one before").isNotEmpty();
     }
 
     @Test
