@@ -107,6 +107,18 @@ public final class GpuShares {
         return byModel.values().stream().filter(uuids -> uuids.size() >= count).findFirst().map(uuids -> List.copyOf(uuids.subList(0, count))).orElse(List.of());
     }
 
+    /** Whether a GPU, free or not, is one for a job; whatever the others of its node are. */
+    public static boolean suits(Gpu gpu, JobSpec spec, Optional<Requirements> image) {
+        return Wish.of(spec, image).refuses(gpu).isEmpty();
+    }
+
+    /** GPUs of a node that are for jobs, by model, where it has several; empty: it has one or none. */
+    public static Map<String, List<Gpu>> models(Node node) {
+        Map<String, List<Gpu>> byModel = new LinkedHashMap<>();
+        node.getFacts().getGpusList().stream().filter(GpuShares::isUsable).forEach(gpu -> byModel.computeIfAbsent(gpu.getModel(), model -> new ArrayList<>()).add(gpu));
+        return byModel.size() > 1 ? byModel : Map.of();
+    }
+
     /** Whether a node's GPUs, free or not, would do for a job: so many that suit it, all of one model. */
     static boolean wouldDo(Node node, JobSpec spec, Optional<Requirements> image) {
         Wish wish = Wish.of(spec, image);

@@ -119,7 +119,7 @@ public final class Usage {
     }
 
     /** UUIDs of the GPUs of a node that jobs have, or that an operation holds for one. */
-    Set<String> gpus(String node) {
+    public Set<String> gpus(String node) {
         return gpus.getOrDefault(node, Set.of());
     }
 

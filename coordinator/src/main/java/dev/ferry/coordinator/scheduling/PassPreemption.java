@@ -31,6 +31,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 
 /**
  * For whom of those that wait room is made: for jobs whose QoS preempts that of others, and for jobs whose accounts hold less than is due to them. Jobs with GPUs are compared in GPUs, others in CPUs.
@@ -73,6 +74,9 @@ final class PassPreemption {
     /** What else decides for whom no room can be made. */
     private record Asks(String qos, boolean leavesKept) {}
 
+    /** Places of the nodes with GPUs of several models. */
+    private final List<Integer> mixed;
+
     private int preemptions;
     /** Size times seconds in this hour, GPUs and CPUs apart: each kind has a budget of what there is of it. */
     private double movedGpus;
@@ -103,6 +107,7 @@ final class PassPreemption {
         movedCpus = input.hasMovedGpus() ? input.getMovedCpus() : input.getMoved();
         balances = new PassBalance(input, tree, running, holding, still);
         hopeless = new Hopeless(policy);
+        mixed = IntStream.range(0, input.getNodesCount()).filter(at -> input.getNodes(at).getModelsCount() > 0).boxed().toList();
     }
 
     private static PreemptionPolicy policy(PassPolicy policy) {
@@ -133,7 +138,8 @@ final class PassPreemption {
     List<PreemptionVerdict> decide() {
         List<PreemptionVerdict> verdicts = new ArrayList<>();
         int made = 0;
-        for (WaitingJob job : still) {
+        for (WaitingJob one : still) {
+            WaitingJob job = asking(one);
             if (made == MOST || of(job).getNotBefore() > input.getNow()) {
                 continue;
             }
@@ -155,6 +161,13 @@ final class PassPreemption {
         return verdicts;
     }
 
+    /** It may be that somebody makes room on a node that could not take it as it is. */
+    private WaitingJob asking(WaitingJob job) {
+        long labels = of(job).getMakesRoomBy();
+        Demand demand = job.demand();
+        return labels == 0 ? job : new WaitingJob(job.id(), job.account(), job.priority(), job.since(), new Demand(demand.nodes(), demand.cpuMillis(), demand.memory(), demand.gpus(), labels), job.seconds(), job.warm(), job.due());
+    }
+
     private boolean outranks(String qos, String other) {
         return preempts.getOrDefault(qos, List.of()).contains(other);
     }
@@ -174,7 +187,8 @@ final class PassPreemption {
         double[] holds = Arrays.copyOf(balances.of(inGpus).holds(), asker + 1);
         WaitingJob asking = new WaitingJob(job.id(), asker, job.priority(), job.since(), job.demand(), job.seconds(), job.warm());
         PreemptionPolicy order = new PreemptionPolicy(0, 0, 0, 0, policy.mostPerHour(), 1, Double.MAX_VALUE, policy.horizon());
-        return Preemption.decide(asking, room, lower, new Balance(due, holds, inGpus, balances.of(inGpus).capacity()), order, new Spent(preemptions, 0), input.getNow());
+        GpuSight sight = GpuSight.of(input, mixed, job, room, lower);
+        return Preemption.decide(asking, sight.room(), sight.running(), new Balance(due, holds, inGpus, balances.of(inGpus).capacity()), order, new Spent(preemptions, 0), input.getNow());
     }
 
     private List<RunningJob> lower(String qos) {
@@ -201,7 +215,9 @@ final class PassPreemption {
         if (early.isPresent()) {
             return early.get();
         }
-        Decision decision = Preemption.decide(job, room, others(new Rights(inGpus, qos)), balances.of(inGpus), policy, new Spent(preemptions, inGpus ? movedGpus : movedCpus), input.getNow(), kept, barred(job));
+        GpuSight sight = GpuSight.of(input, mixed, job, room, others(new Rights(inGpus, qos)));
+        Spent spent = new Spent(preemptions, inGpus ? movedGpus : movedCpus);
+        Decision decision = Preemption.decide(job, sight.room(), sight.running(), balances.of(inGpus), policy, spent, input.getNow(), kept, barred(job));
         if (decision instanceof Decision.Keep keep) {
             hopeless.learn(keep, asks);
         }

@@ -7,6 +7,7 @@ import dev.ferry.coordinator.placement.NodeFit;
 import dev.ferry.coordinator.placement.Usage;
 import dev.ferry.coordinator.store.RecordQuery;
 import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.Gpu;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobDemand;
 import dev.ferry.proto.v1.JobState;
@@ -15,6 +16,7 @@ import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
 import dev.ferry.proto.v1.PassAssociation;
+import dev.ferry.proto.v1.PassGpus;
 import dev.ferry.proto.v1.PassInput;
 import dev.ferry.proto.v1.PassNode;
 import dev.ferry.proto.v1.PassPolicy;
@@ -36,6 +38,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 
 /** Reads, in one transaction, all that a look at the queue decides from. */
 final class PassReader {
@@ -51,6 +54,7 @@ final class PassReader {
 
     private final Transaction state;
     private final SchedulingConfig config;
+    private final Map<String, Set<String>> refused;
     private final Standing standing;
     private final List<Node> nodes;
     private final Map<String, Integer> places = new HashMap<>();
@@ -61,8 +65,9 @@ final class PassReader {
     private final long now;
     private final PassInput.Builder input = PassInput.newBuilder();
 
-    private PassReader(Transaction state, SchedulingConfig config) {
+    private PassReader(Transaction state, SchedulingConfig config, Map<String, Set<String>> refused) {
         this.state = state;
+        this.refused = refused;
         this.config = config;
         standing = Standing.of(state, config);
         nodes = state.nodes().stream().filter(NodeFit::isOpen).toList();
@@ -77,7 +82,16 @@ final class PassReader {
     }
 
     static PassInput read(Transaction state, SchedulingConfig config) {
-        return new PassReader(state, config).read();
+        return read(state, config, Map.of());
+    }
+
+    /**
+     * The same, when it has been tried.
+     *
+     * @param refused by the ids of jobs, names of nodes that could not take them after all
+     */
+    static PassInput read(Transaction state, SchedulingConfig config, Map<String, Set<String>> refused) {
+        return new PassReader(state, config, refused).read();
     }
 
     private PassInput read() {
@@ -124,6 +138,9 @@ final class PassReader {
             } else {
                 input.setMovedCpus(input.getMovedCpus() + record.getMoving());
             }
+        }
+        if (labels.anyModels()) {
+            models();
         }
         return input.build();
     }
@@ -250,6 +267,27 @@ final class PassReader {
         return job.getSpec().getGpus() > 0 && !node.getFacts().getGpuCanSave() ? "the driver of its GPUs can't save their state" : "";
     }
 
+    /** Which of the GPUs are of use to whom, where nodes have several models. */
+    private void models() {
+        Usage usage = Usage.of(state);
+        for (int at = 0; at < nodes.size(); at++) {
+            PassNode.Builder node = input.getNodesBuilder(at);
+            int place = at;
+            Set<String> taken = usage.gpus(node.getName());
+            GpuShares.models(nodes.get(at))
+                    .forEach((model, gpus) -> node.addModels(PassGpus.newBuilder().setFree((int) gpus.stream().filter(gpu -> !taken.contains(gpu.getUuid())).count()).setUnsuited(labels.unsuited(place, model))));
+        }
+        for (PassRunning.Builder one : input.getRunningBuilderList()) {
+            Node node = nodes.get(one.getNode());
+            List<String> holds = state.job(one.getJob()).filter(job -> job.getNode().equals(node.getName())).map(job -> List.copyOf(job.getGpusList())).orElse(List.of());
+            long unsuited = 0;
+            for (Gpu gpu : node.getFacts().getGpusList()) {
+                unsuited |= holds.contains(gpu.getUuid()) ? labels.unsuited(one.getNode(), gpu.getModel()) : 0;
+            }
+            one.setUnsuited(unsuited);
+        }
+    }
+
     private record Ranked(Job job, Factors points) {}
 
     /** The order of the pass: who is let in first by the limits is also who starts first. */
@@ -267,7 +305,8 @@ final class PassReader {
             boolean claims = job.getQueue().hasClaim();
             String held = claims ? "" : held(job, limits);
             // Not before: who may not start takes no kind from those behind him.
-            Optional<Long> label = held.isEmpty() ? labels.of(job) : Optional.empty();
+            Set<String> not = refused.getOrDefault(job.getId(), Set.of());
+            Optional<Long> label = held.isEmpty() ? labels.of(job, not) : Optional.empty();
             if (!claims && held.isEmpty()) {
                 if (label.isEmpty()) {
                     held = "more than " + Labels.MOST + " kinds of jobs, by the nodes that suit them, wait before it";
@@ -291,6 +330,7 @@ final class PassReader {
                             .setHeld(held)
                             .setClaims(claims)
                             .setNotBefore(job.getQueue().getNotBefore() / MILLIS)
+                            .setMakesRoomBy(not.isEmpty() || label.isEmpty() ? 0 : labels.of(job).orElse(0L))
                             .setPoints(FairTables.message(ranked.points()))
                             .addAllWarm(held.isEmpty() && !claims ? warm.of(job) : List.of()));
         }

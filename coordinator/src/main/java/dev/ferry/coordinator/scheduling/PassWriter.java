@@ -15,9 +15,12 @@ import dev.ferry.proto.v1.PreemptionRecord;
 import dev.ferry.proto.v1.PreemptionVerdict;
 import dev.ferry.proto.v1.RoomClaim;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /** Writes what a look at the queue has decided: operations, claims, and for each job that waits why it does. */
 final class PassWriter {
@@ -29,6 +32,8 @@ final class PassWriter {
     private final String decision;
     private final List<String> operations = new ArrayList<>();
     private final Set<String> jobs = new LinkedHashSet<>();
+    /** Why jobs that were to start could not, by their ids. */
+    private final Map<String, String> refused = new LinkedHashMap<>();
     private int detailed;
     private int starts;
     private int victims;
@@ -43,9 +48,20 @@ final class PassWriter {
         this.decision = decision;
     }
 
-    /** Writes all of it. */
+    /**
+     * Starts who has room.
+     *
+     * @return the nodes that could not take a job after all, by the jobs' ids: the room that it was to have is others'
+     */
+    Map<String, String> start() {
+        List<JobVerdict> verdicts = output.getVerdictsList().stream().filter(verdict -> verdict.getKind() == JobVerdict.Kind.STARTS).toList();
+        verdicts.forEach(this::begin);
+        return verdicts.stream().filter(verdict -> refused.containsKey(verdict.getJob())).collect(Collectors.toMap(JobVerdict::getJob, JobVerdict::getNode));
+    }
+
+    /** Writes the rest. */
     void write() {
-        output.getVerdictsList().stream().filter(verdict -> verdict.getKind() == JobVerdict.Kind.STARTS).forEach(this::start);
+        refused.forEach((job, why) -> reason(state.job(job).orElseThrow(), why));
         output.getPreemptionsList().stream().filter(PreemptionVerdict::getPreempts).forEach(this::preempt);
         for (JobVerdict verdict : output.getVerdictsList()) {
             state.job(verdict.getJob()).filter(Queue::waits).ifPresent(job -> waits(job, verdict));
@@ -75,14 +91,14 @@ final class PassWriter {
         return String.join(", ", words);
     }
 
-    private void start(JobVerdict verdict) {
+    private void begin(JobVerdict verdict) {
         Job job = state.job(verdict.getJob()).orElseThrow();
         try {
             operations.add(Starter.begin(state, job, verdict.getNode(), decision));
             jobs.add(job.getId());
             starts++;
         } catch (FerryException none) {
-            reason(job, none.getMessage());
+            refused.put(job.getId(), String.valueOf(none.getMessage()));
         }
     }
 

@@ -9,11 +9,17 @@ import dev.ferry.coordinator.accounts.Metering;
 import dev.ferry.coordinator.operations.OperationEngine;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
+import dev.ferry.proto.v1.JobDemand;
 import dev.ferry.proto.v1.PassInput;
 import dev.ferry.proto.v1.PassOutput;
+import dev.ferry.proto.v1.PassWaiting;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.StreamSupport;
 import org.slf4j.Logger;
@@ -38,6 +44,9 @@ public final class SchedulingLoop implements AutoCloseable {
     private static final Duration WAITING = Duration.ofSeconds(1);
 
     private static final int ID_LENGTH = 8;
+
+    /** So many times in a look it is decided anew because a node could not take a job after all. */
+    private static final int MOST_TIMES = 8;
 
     private final StateStore store;
     private final OperationEngine engine;
@@ -170,20 +179,52 @@ public final class SchedulingLoop implements AutoCloseable {
 
     private Looked decide(Transaction state) {
         List<String> operations = new ArrayList<>(Claims.settle(state));
-        if (state.liveJobs().stream().noneMatch(Queue::waits)) {
-            return new Looked(operations, false);
+        Map<String, Set<String>> refused = new HashMap<>();
+        for (int times = 1; state.liveJobs().stream().anyMatch(Queue::waits); times++) {
+            if (decide(state, operations, refused, times == MOST_TIMES)) {
+                return new Looked(operations, true);
+            }
         }
-        PassInput input = PassReader.read(state, config);
+        return new Looked(operations, false);
+    }
+
+    /**
+     * Decides, and writes who starts. Where a node could not take somebody after all, the rest is not written: it was decided as if the room were his.
+     *
+     * @param refused by the ids of jobs, nodes that could not take them; added to
+     * @param last all is written
+     * @return whether all is written
+     */
+    private boolean decide(Transaction state, List<String> operations, Map<String, Set<String>> refused, boolean last) {
+        PassInput input = PassReader.read(state, config, refused);
         PassOutput output = PassDecider.decide(input);
         String id = "d-" + Ids.random(ID_LENGTH);
         PassWriter writer = new PassWriter(state, output, id);
-        writer.write();
+        Map<String, String> none = writer.start();
+        boolean all = none.isEmpty() || last;
+        if (all) {
+            writer.write();
+        } else {
+            none.forEach((job, node) -> refuse(input, job, node, refused));
+        }
         if (!writer.operations().isEmpty()) {
             DecisionLog.record(state, id, input, output, writer);
             LOG.info("decision {}: {}", id, writer.summary());
         }
         operations.addAll(writer.operations());
-        return new Looked(operations, true);
+        return all;
+    }
+
+    /** Those of its kind that want as many GPUs would be refused there too: it need not be tried with each. */
+    private static void refuse(PassInput input, String job, String node, Map<String, Set<String>> refused) {
+        JobDemand demand = input.getWaitingList().stream().filter(one -> one.getJob().equals(job)).findFirst().orElseThrow().getDemand();
+        for (PassWaiting one : input.getWaitingList()) {
+            JobDemand other = one.getDemand();
+            boolean alike = demand.getGpus() > 0 && one.getHeld().isEmpty() && other.getLabels() == demand.getLabels() && other.getGpus() >= demand.getGpus();
+            if (alike || one.getJob().equals(job)) {
+                boolean ignored = refused.computeIfAbsent(one.getJob(), first -> new HashSet<>()).add(node);
+            }
+        }
     }
 
     @Override
