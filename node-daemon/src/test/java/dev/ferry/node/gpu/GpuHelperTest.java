@@ -2,7 +2,6 @@ package dev.ferry.node.gpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assumptions.assumeThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertTimeoutPreemptively;
 
@@ -72,12 +71,13 @@ class GpuHelperTest {
     @Test
     void itIsNotWhatTheKernelKillsForWantOfMemory(@TempDir Path folder) throws Exception {
         Process may = new ProcessBuilder("sh", "-c", "echo -1000 >/proc/self/oom_score_adj").redirectErrorStream(true).start();
-        assumeThat(may.waitFor()).as("it takes CAP_SYS_RESOURCE").isZero();
+        // It takes CAP_SYS_RESOURCE: without it the helper works all the same, as any other process.
+        String expected = may.waitFor() == 0 ? "-1000" : Files.readString(Path.of("/proc/self/oom_score_adj")).strip();
         try (GpuHelper helper = new GpuHelper(folder, GpuConfig.defaults())) {
             assertThat(helper.ask("calls", SOON).ok()).isTrue();
             String program = folder.resolve("ferry-gpu").toString();
             ProcessHandle process = ProcessHandle.allProcesses().filter(one -> one.info().command().filter(program::equals).isPresent()).findFirst().orElseThrow();
-            assertThat(Path.of("/proc", Long.toString(process.pid()), "oom_score_adj")).hasContent("-1000");
+            assertThat(Path.of("/proc", Long.toString(process.pid()), "oom_score_adj")).hasContent(expected);
         } finally {
             GpuHelper.letEnd(folder);
         }
