@@ -67,15 +67,14 @@ final class PassPreemption {
     private final Map<String, List<RunningJob>> lower = new HashMap<>();
     /** Of {@link #running}, those that may be taken from by shares. */
     private final Map<Rights, List<RunningJob>> others = new HashMap<>();
+    /** Places of the nodes with GPUs of several models. */
+    private final List<Integer> mixed;
 
     /** What decides who may be taken from. */
     private record Rights(boolean inGpus, String qos) {}
 
     /** What else decides for whom no room can be made. */
     private record Asks(String qos, boolean leavesKept) {}
-
-    /** Places of the nodes with GPUs of several models. */
-    private final List<Integer> mixed;
 
     private int preemptions;
     /** Size times seconds in this hour, GPUs and CPUs apart: each kind has a budget of what there is of it. */
