@@ -17,7 +17,8 @@ import dev.ferry.proto.v1.LogChunk;
 import dev.ferry.proto.v1.ReadLogRequest;
 import dev.ferry.proto.v1.RunJobRequest;
 import io.grpc.stub.StreamObserver;
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -29,10 +30,10 @@ class LogNoticesTest {
 
     private static Ferry.Said say(String... words) throws Exception {
         try (StandInCoordinator coordinator = StandInCoordinator.of(new Part())) {
-            String[] all = Arrays.copyOf(words, words.length + 2);
-            all[words.length] = "--server";
-            all[words.length + 1] = coordinator.address();
-            return Ferry.ferry(all);
+            // Behind the verb: what follows -- is the job's.
+            List<String> all = new ArrayList<>(List.of(words));
+            all.addAll(1, List.of("--server", coordinator.address()));
+            return Ferry.ferry(all.toArray(String[]::new));
         }
     }
 
