@@ -13,6 +13,7 @@ import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
 import dev.ferry.proto.v1.OperationState;
+import dev.ferry.proto.v1.Resources;
 import java.nio.file.Path;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
@@ -29,7 +30,7 @@ class LateUnparkTest {
             Operation ended =
                     store.transact(
                             state -> {
-                                state.put(Node.newBuilder().setName("node").setState(NodeState.READY).setFacts(NodeFacts.newBuilder().addGpus(gpu("taken")).addGpus(gpu("free"))).build());
+                                state.put(Node.newBuilder().setName("node").setState(NodeState.READY).setCapacity(Resources.newBuilder().setGpus(2)).setFacts(NodeFacts.newBuilder().addGpus(gpu("taken")).addGpus(gpu("free"))).build());
                                 Job.Builder job = Job.newBuilder().setSpec(JobSpec.newBuilder().setGpus(1)).setNode("node").setIncarnation(1).addGpus("taken");
                                 state.put(job.setId("other").setState(JobState.RUNNING).build());
                                 Job parked = state.put(job.setId("late").setState(JobState.PARKED).build());
