@@ -99,14 +99,14 @@ final class LogStreams implements AutoCloseable {
             while (true) {
                 // Asked before reading: what is written before the end is seen by the read after it.
                 boolean goesOn = request.getFollow() && lives(request.getJob());
+                long sent = send(request, log, offset, life);
+                offset += sent;
                 if (life(request.getJob(), life) != life) {
                     // Its log may have been cut before the offset: whoever reads has to ask where it goes on.
                     return offset;
                 }
-                long sent = send(request, log, offset);
-                offset += sent;
-                if (sent < 0 || (sent == 0 && !goesOn)) {
-                    return Math.max(offset, request.getOffset());
+                if (sent == 0 && !goesOn) {
+                    return offset;
                 }
                 if (sent == 0) {
                     growth.await();
@@ -125,8 +125,8 @@ final class LogStreams implements AutoCloseable {
                 .orElse(false);
     }
 
-    /** Sends what there is from an offset; 0: nothing new. */
-    private long send(LogRequest request, Path log, long offset) throws IOException, InterruptedException {
+    /** Sends what there is from an offset, as long as it is of one life: what was read before the next one began is. 0: nothing new. */
+    private long send(LogRequest request, Path log, long offset, long life) throws IOException, InterruptedException {
         Optional<FileChannel> opened = Posix.openRegular(log);
         if (opened.isEmpty()) {
             return 0;
@@ -134,7 +134,7 @@ final class LogStreams implements AutoCloseable {
         long sent = 0;
         try (FileChannel channel = opened.get()) {
             ByteBuffer piece = ByteBuffer.allocate(PIECE);
-            while (channel.read(piece.clear(), offset + sent) > 0) {
+            while (channel.read(piece.clear(), offset + sent) > 0 && life(request.getJob(), life) == life) {
                 LogData data =
                         LogData.newBuilder().setRequest(request.getRequest()).setOffset(offset + sent).setData(ByteString.copyFrom(piece.flip())).build();
                 sent += data.getData().size();
