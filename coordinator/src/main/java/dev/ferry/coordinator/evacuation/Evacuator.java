@@ -172,8 +172,8 @@ final class Evacuator {
             if (job.isEmpty()) {
                 continue;
             }
-            // The room that it will get is not promised to those that have not left yet.
-            Optional<String> ignored = rooms.take(job.get().getSpec(), Situation.needs(state, job.get()));
+            // The room that it will get is not promised to those that have not left yet; what others make for it counts as taken already.
+            Optional<String> ignored = job.get().getQueue().hasClaim() ? Optional.empty() : rooms.take(job.get().getSpec(), Situation.needs(state, job.get()));
             if (!Queue.isEvacuated(job.get(), cause(evacuation))) {
                 queue.add(Queue.evacuated(job.get(), state.now(), cause(evacuation)));
             }

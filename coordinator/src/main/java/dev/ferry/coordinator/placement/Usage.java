@@ -9,6 +9,7 @@ import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
+import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.Resources;
 import dev.ferry.proto.v1.RoomClaim;
 import java.util.HashMap;
@@ -73,22 +74,26 @@ public final class Usage {
         }
         for (Job job : jobs) {
             if (Queue.waits(job) && job.getQueue().hasClaim()) {
-                usage.add(job.getQueue().getClaim().getNode(), usage.claimed(job, state.openOperations(), live));
+                usage.add(job.getQueue().getClaim().getNode(), usage.claimed(state, job, live));
             }
         }
         return usage;
     }
 
-    /** What a job for which others make room needs beyond what they hold until they are gone. */
-    private Resources claimed(Job job, List<Operation> open, Map<String, Job> live) {
+    /** What a job for which others make room needs beyond what they hold, until they are gone or, if that fails, until the claim is given up. */
+    private Resources claimed(Transaction state, Job job, Map<String, Job> live) {
         RoomClaim claim = job.getQueue().getClaim();
         // A parked one has the rest already.
         Resources needs = job.getState() == JobState.PARKED ? Resources.newBuilder().setGpus(job.getSpec().getGpus()).build() : wanted(job.getSpec());
         Resources.Builder left = needs.toBuilder();
-        for (Operation leaving : open) {
+        for (Operation leaving : claim.getOperationsList().stream().flatMap(id -> state.operation(id).stream()).toList()) {
             Job victim = live.get(leaving.getJob());
-            boolean leaves = claim.getOperationsList().contains(leaving.getId());
-            if (!leaves || victim == null || !JobStates.isOnNode(victim.getState()) || !victim.getNode().equals(claim.getNode())) {
+            if (victim == null || !JobStates.isOnNode(victim.getState()) || !victim.getNode().equals(claim.getNode())) {
+                continue;
+            }
+            // One that could not be saved runs on: its room is its own, and not kept once more.
+            boolean stays = leaving.getState() == OperationState.FAILED_OPERATION && leaving.getIncarnation() == victim.getIncarnation();
+            if (leaving.getState() != OperationState.OPEN && !stays) {
                 continue;
             }
             left.setGpus(Math.max(0, left.getGpus() - held(victim)));

@@ -92,6 +92,20 @@ class ClaimsTest {
                 .hasMessageContaining("0 free that are not kept");
     }
 
+    /** Both would be kept and held: what the first victim left could be given to nobody then. */
+    @Test
+    void theRoomOfAVictimThatCouldNotBeSavedIsNotKeptOnceMore() {
+        Resources taken =
+                store.transact(
+                        (Transaction state) -> {
+                            state.put(state.operation("o-second").orElseThrow().toBuilder().setState(OperationState.FAILED_OPERATION).build());
+                            state.put(state.job("j-second").orElseThrow().toBuilder().clearOperation().build());
+                            return Usage.of(state).of("node-1");
+                        });
+        assertThat(taken.getGpus()).as("six of the victim that runs on, two kept until the claim is given up").isEqualTo(8);
+        assertThat(taken.getCpuMillis()).isEqualTo(5000);
+    }
+
     @Test
     void itStartsInThatRoomWhenTheLastVictimIsOut() {
         List<String> begun =
