@@ -6,9 +6,9 @@ import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
-import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
+import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.StepState;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -22,14 +22,18 @@ final class LogLives {
     private LogLives() {}
 
     /**
-     * Whether a job's latest image has all of its log, so that its node, there or not, has nothing more.
-     *
-     * @param gone why the node does not send it
+     * Whether a job's latest image has all of its log, so that its node, there or not, has nothing more: it was stored and has not run since.
      */
-    static boolean imageHoldsAll(Transaction state, Job job, FerryException gone) {
-        // Whoever is cancelled on a node leaves its log there: this one was not there any more.
-        boolean cancelledElsewhere = job.getState() == JobState.CANCELLED_JOB && gone.code() == ErrorCode.JOB_NOT_FOUND;
-        return cancelledElsewhere || state.operations(job.getId(), LOOKED_AT).stream().anyMatch(operation -> endedLife(job, operation));
+    static boolean imageHoldsAll(Transaction state, Job job) {
+        return state.operations(job.getId(), LOOKED_AT).stream().anyMatch(operation -> endedLife(job, operation) || failedToBegin(job, operation));
+    }
+
+    /** A life that was to go on from the image and did not. */
+    private static boolean failedToBegin(Job job, Operation operation) {
+        return operation.getState() == OperationState.FAILED_OPERATION
+                && beganLife(operation)
+                && operation.getIncarnation() < job.getIncarnation()
+                && operation.getImage().equals(job.getLatestImage());
     }
 
     /** A suspension after whose commit the life did not go on. */

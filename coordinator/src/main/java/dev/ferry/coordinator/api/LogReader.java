@@ -157,10 +157,11 @@ public final class LogReader {
         FerryException gone = read.gone().orElseThrow();
         boolean image = !job.getLatestImage().isEmpty() && job.getState() != JobState.RUNNING;
         if (!image && !waits) {
-            throw gone;
+            boolean back = gone.code() == ErrorCode.JOB_NOT_FOUND;
+            throw back ? new FerryException(ErrorCode.NODE_DOWN, "Node " + job.getNode() + " has come back without job " + job.getId() + ", which has no image: its log is lost", gone) : gone;
         }
         long offset = image ? fromImage(job, read.offset(), sink) : read.offset();
-        if (!waits && !store.transact(state -> LogLives.imageHoldsAll(state, job, gone))) {
+        if (!waits && !store.transact(state -> LogLives.imageHoldsAll(state, job))) {
             throw store.transact(state -> LogLives.notAll(state, job, offset, gone));
         }
         return new Read(offset, true, read.gone());

@@ -259,9 +259,9 @@ public final class JobRegistry implements AutoCloseable {
         return Optional.ofNullable(agents.get(job)).filter(agent -> !agent.record().getDiscarded()).map(JobAgent::report);
     }
 
-    /** Where a job's log lies, whether or not there is one. */
+    /** Where a job's log lies, whether or not there is one; empty when nothing of the job is here. */
     public Optional<Path> log(String job) {
-        return Optional.ofNullable(agents.get(job)).map(JobAgent::log);
+        return Optional.ofNullable(agents.get(job)).filter(agent -> !agent.record().getDiscarded()).map(JobAgent::log);
     }
 
     /** Stops taking orders; jobs run on. */
