@@ -5,6 +5,7 @@ import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.proto.v1.ErrorCode;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -19,6 +20,8 @@ import java.util.concurrent.locks.LockSupport;
 final class CudaSearch {
     private static final long SETTLE_NANOS = 500_000_000;
     private static final long LOOK_NANOS = 5_000_000;
+    /** How long a process that answers nothing may be on its way out. */
+    private static final Duration LEAVES = Duration.ofMillis(50);
 
     private final GpuNode node;
     private final JobCgroup cgroup;
@@ -98,10 +101,10 @@ final class CudaSearch {
                 // It does: a call on it is in flight. The others must be found all the same.
                 return true;
             }
-            if (failed.code() != ErrorCode.WRONG_STATE && one.process().isAlive()) {
+            // It may be on its way out: then it answers nothing any more, and is there for a moment yet.
+            if (failed.code() != ErrorCode.WRONG_STATE && !one.process().awaitDeath(LEAVES)) {
                 throw failed;
             }
-            // It has ended; it may still be on its way out.
             return false;
         }
     }

@@ -83,11 +83,11 @@ public final class GpuNode implements AutoCloseable {
 
     /**
      * Asks the driver what it is and can do, unless that is known and it is well. One that is not may be later: its libraries are begun before the fabric manager is up, say, and cuInit takes its time where there
-     * are many GPUs.
+     * are many GPUs; and cuda-checkpoint may not have said in time what it can do.
      */
     void learn() throws IOException, InterruptedException {
         GpuDriver.Facts known = facts;
-        if (driver != null && (known == null || known.initialized() != 0 || known.version().isEmpty())) {
+        if (driver != null && (known == null || known.initialized() != 0 || known.version().isEmpty() || !known.canSave())) {
             GpuDriver.Facts now = driver.facts();
             facts = now;
             if (!now.equals(known)) {
