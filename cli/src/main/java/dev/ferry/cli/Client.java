@@ -197,6 +197,7 @@ public final class Client implements AutoCloseable {
      */
     private <T> T asking(Repeat repeat, AtomicBoolean answered, Function<ManagedChannel, T> call) {
         long end = 0;
+        boolean stalledBefore = false;
         while (true) {
             requireOpen();
             int asked = at.get();
@@ -225,7 +226,11 @@ public final class Client implements AutoCloseable {
                 if (end == 0 || answers) {
                     // Of several one that stalls may lead nevertheless: it is asked again when the others have said so.
                     end = now + (addresses.size() > 1 && !stalled ? TURNS : restart).toNanos();
+                } else if (stalled && !stalledBefore) {
+                    // It has taken as long as an answer may, which was not foreseen when another one refused.
+                    end = now + Math.max(end - now, restart.toNanos());
                 }
+                stalledBefore |= stalled;
                 if (!again || now - end > 0) {
                     throw repeat == Repeat.NOT_DONE && mayBeDone(error, failed) ? withAdvice(error) : error;
                 }
