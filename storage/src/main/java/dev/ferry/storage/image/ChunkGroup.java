@@ -81,10 +81,11 @@ final class ChunkGroup {
         BitSet there = whole();
         List<Integer> missing = IntStream.range(0, plain.length).filter(i -> !there.get(i)).boxed().toList();
         List<ChunkPeer.Asked> asked = missing.stream().map(i -> new ChunkPeer.Asked(neighbours.get(i).name().bytes(), each.get(i).duplicate())).toList();
+        int beside = origins.asking();
         try {
             long begin = System.nanoTime();
             BitSet given = peer.fetch(asked);
-            origins.answered(peer, !given.isEmpty(), begin, System.nanoTime());
+            origins.answered(peer, !given.isEmpty(), beside, begin, System.nanoTime());
             for (int at = given.nextSetBit(0); at >= 0 && at < missing.size(); at = given.nextSetBit(at + 1)) {
                 int i = missing.get(at);
                 prove(i, StoredChunk.Proof.NAME);
@@ -95,6 +96,8 @@ final class ChunkGroup {
         } catch (IOException | RuntimeException failed) {
             // Whatever it is: the store is behind it.
             origins.giveUp(peer, String.valueOf(failed.getMessage()));
+        } finally {
+            origins.asked();
         }
     }
 

@@ -18,7 +18,7 @@ final class ChunkOrigins implements AutoCloseable {
     /** So many questions in a row for which a peer has nothing: it has forgotten the image, or this part of it. */
     static final int PATIENCE = 64;
 
-    /** What an answer may take; for about a megabyte no store that is worth asking needs more. */
+    /** What an answer may take for each that is on its way at the same time, by the same connection; for about a megabyte no store that is worth asking needs more. */
     static final Duration USUAL = Duration.ofMillis(200);
 
     /** How long readers may wait in all for answers that are late, those who wait at the same time counted once: a peer that is slow each time would cost more than its chunks are worth. */
@@ -31,7 +31,8 @@ final class ChunkOrigins implements AutoCloseable {
     private final boolean storeAlone;
     private final AtomicInteger inVain = new AtomicInteger();
     private final AtomicInteger passedOver = new AtomicInteger();
-    private final Lateness lateness = new Lateness(USUAL);
+    private final AtomicInteger onTheirWay = new AtomicInteger();
+    private final Lateness lateness = new Lateness();
     private final AtomicLong cacheBytes = new AtomicLong();
     private final AtomicLong peerBytes = new AtomicLong();
     private final AtomicLong storeBytes = new AtomicLong();
@@ -70,14 +71,29 @@ final class ChunkOrigins implements AutoCloseable {
     }
 
     /**
+     * A peer is about to be asked.
+     *
+     * @return how many questions, with this one, are on their way to it
+     */
+    int asking() {
+        return onTheirWay.incrementAndGet();
+    }
+
+    /** A question to a peer is over, with an answer or without. */
+    void asked() {
+        int ignored = onTheirWay.decrementAndGet();
+    }
+
+    /**
      * A peer has answered, with chunks or without any.
      *
      * @param asked whom
+     * @param beside how many questions, with this one, were on their way to it
      * @param begin when it was asked, and
      * @param end when it had answered, both of {@link System#nanoTime}
      */
-    void answered(ChunkPeer asked, boolean gave, long begin, long end) {
-        if (lateness.answered(begin, end).compareTo(MOST_LATE) > 0) {
+    void answered(ChunkPeer asked, boolean gave, int beside, long begin, long end) {
+        if (lateness.answered(USUAL.multipliedBy(beside), begin, end).compareTo(MOST_LATE) > 0) {
             giveUp(asked, "its answers take too long");
         }
         if (gave) {

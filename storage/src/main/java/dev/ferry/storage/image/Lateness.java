@@ -7,25 +7,18 @@ import java.time.Duration;
  * being made, wait once. Safe for threads.
  */
 final class Lateness {
-    private final long usualNanos;
     private long lateNanos;
     private long countedTo;
     private boolean counted;
 
     /**
-     * @param usual what an answer may take without being late
-     */
-    Lateness(Duration usual) {
-        usualNanos = usual.toNanos();
-    }
-
-    /**
+     * @param usual what the answer may take without being late
      * @param begin when the question was asked, and
      * @param end when it was answered, both of {@link System#nanoTime}
      * @return all lateness so far
      */
-    synchronized Duration answered(long begin, long end) {
-        long from = begin + usualNanos;
+    synchronized Duration answered(Duration usual, long begin, long end) {
+        long from = begin + usual.toNanos();
         if (counted && from - countedTo < 0) {
             from = countedTo;
         }

@@ -228,11 +228,26 @@ class ChunkPeerTest {
         try (ChunkOrigins origins = new ChunkOrigins(Optional.of(peer))) {
             for (int i = 0; i < ChunkOrigins.PATIENCE; i++) {
                 assertThat(origins.peer()).isPresent();
-                origins.answered(peer, false, 0, 0);
+                origins.answered(peer, false, 1, 0, 0);
             }
             assertThat(IntStream.range(0, 10 * ChunkOrigins.SELDOM).filter(i -> origins.peer().isPresent()).count()).isEqualTo(10);
-            origins.answered(peer, true, 0, 0);
+            origins.answered(peer, true, 1, 0, 0);
             assertThat(IntStream.range(0, 100).filter(i -> origins.peer().isPresent()).count()).isEqualTo(100);
+        }
+    }
+
+    /** They share one connection: eight megabytes on their way take eight times as long as one. */
+    @Test
+    void aPeerThatIsAskedForMuchAtATimeMayTakeItsTime() {
+        PlayedPeer peer = new PlayedPeer(source);
+        try (ChunkOrigins origins = new ChunkOrigins(Optional.of(peer))) {
+            long eight = 8 * ChunkOrigins.USUAL.toNanos();
+            for (int i = 0; i < 100; i++) {
+                origins.answered(peer, true, 8, i * eight, (i + 1) * eight);
+            }
+            assertThat(origins.peer()).isPresent();
+            origins.answered(peer, true, 1, 100 * eight, 102 * eight);
+            assertThat(origins.peer()).isEmpty();
         }
     }
 
@@ -242,14 +257,14 @@ class ChunkPeerTest {
         PlayedPeer peer = new PlayedPeer(source);
         try (ChunkOrigins origins = new ChunkOrigins(Optional.of(peer))) {
             for (int i = 0; i < 10_000; i++) {
-                origins.answered(peer, true, 0, ChunkOrigins.USUAL.toNanos());
+                origins.answered(peer, true, 1, 0, ChunkOrigins.USUAL.toNanos());
             }
             long slow = ChunkOrigins.USUAL.plus(ChunkOrigins.MOST_LATE.dividedBy(4)).toNanos();
             for (int i = 0; i < 4; i++) {
-                origins.answered(peer, i % 2 == 0, i * slow, (i + 1) * slow);
+                origins.answered(peer, i % 2 == 0, 1, i * slow, (i + 1) * slow);
                 assertThat(origins.peer()).isPresent();
             }
-            origins.answered(peer, true, 4 * slow, 5 * slow);
+            origins.answered(peer, true, 1, 4 * slow, 5 * slow);
             assertThat(origins.peer()).isEmpty();
             assertThat(peer.closed.getCount()).isZero();
         }

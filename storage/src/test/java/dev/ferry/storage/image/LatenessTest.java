@@ -9,10 +9,10 @@ class LatenessTest {
     /** The clock may begin anywhere, also just before it overflows. */
     private static final long BEGIN = Long.MAX_VALUE - Duration.ofMillis(300).toNanos();
 
-    private final Lateness lateness = new Lateness(Duration.ofMillis(200));
+    private final Lateness lateness = new Lateness();
 
     private Duration answered(int begin, int end) {
-        return lateness.answered(BEGIN + Duration.ofMillis(begin).toNanos(), BEGIN + Duration.ofMillis(end).toNanos());
+        return lateness.answered(Duration.ofMillis(200), BEGIN + Duration.ofMillis(begin).toNanos(), BEGIN + Duration.ofMillis(end).toNanos());
     }
 
     @Test
