@@ -8,8 +8,8 @@ import java.time.Duration;
  */
 final class Lateness {
     private long lateNanos;
+    /** Until when it is counted, of {@link System#nanoTime}; of no meaning while nothing was late. */
     private long countedTo;
-    private boolean counted;
 
     /**
      * @param usual what the answer may take without being late
@@ -19,13 +19,12 @@ final class Lateness {
      */
     synchronized Duration answered(Duration usual, long begin, long end) {
         long from = begin + usual.toNanos();
-        if (counted && from - countedTo < 0) {
+        if (lateNanos > 0 && from - countedTo < 0) {
             from = countedTo;
         }
         if (end - from > 0) {
             lateNanos += end - from;
             countedTo = end;
-            counted = true;
         }
         return Duration.ofNanos(lateNanos);
     }
