@@ -76,6 +76,9 @@ public final class Client implements AutoCloseable {
     private static final String MAY_BE_DONE =
             "If this was to change something, it may have been done: look, for example with 'ferry ps' and 'ferry operations', before you repeat it.";
 
+    /** What keeps a call from ever being sent. */
+    private static final List<Class<? extends IOException>> NEVER_ASKED = List.of(ConnectException.class, NoRouteToHostException.class, UnknownHostException.class, SSLException.class);
+
     private final List<String> addresses;
     private final Access access;
     private final Duration restart;
@@ -280,19 +283,21 @@ public final class Client implements AutoCloseable {
     }
 
     private static boolean isNotDone(FerryException error, Throwable failed) {
-        boolean refused = false;
+        return error.code() == ErrorCode.NOT_LEADER || (error.code() == ErrorCode.COORDINATOR_UNREACHABLE && hasCause(failed, ConnectException.class));
+    }
+
+    private static boolean hasCause(Throwable failed, Class<? extends IOException> kind) {
         for (Throwable cause = failed; cause != null; cause = cause.getCause()) {
-            refused |= cause instanceof ConnectException;
+            if (kind.isInstance(cause)) {
+                return true;
+            }
         }
-        return error.code() == ErrorCode.NOT_LEADER || (error.code() == ErrorCode.COORDINATOR_UNREACHABLE && refused);
+        return false;
     }
 
     /** Whether it was asked, and nobody knows what came of it: the connection broke, or no answer came in time. */
     private static boolean mayBeDone(FerryException error, Throwable failed) {
-        boolean asked = true;
-        for (Throwable cause = failed; cause != null; cause = cause.getCause()) {
-            asked &= !(cause instanceof ConnectException || cause instanceof NoRouteToHostException || cause instanceof UnknownHostException || cause instanceof SSLException);
-        }
+        boolean asked = NEVER_ASKED.stream().noneMatch(kind -> hasCause(failed, kind));
         return asked && (isStalled(error) || (error.code() == ErrorCode.COORDINATOR_UNREACHABLE && error.getCause() instanceof StatusRuntimeException));
     }
 
