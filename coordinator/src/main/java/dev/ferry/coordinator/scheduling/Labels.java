@@ -14,6 +14,7 @@ import java.util.BitSet;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
@@ -45,6 +46,8 @@ final class Labels {
     private final Map<BitSet, Long> bits = new HashMap<>();
     /** Of nodes with several models: their places, behind those of the nodes. */
     private final Map<Model, Integer> models = new HashMap<>();
+    /** One GPU of each of these: the others of a model are like it. */
+    private final Map<Model, Gpu> samples = new HashMap<>();
     private final Map<Model, Long> unsuited = new HashMap<>();
 
     private record Model(int node, String name) {}
@@ -57,8 +60,10 @@ final class Labels {
         this.nodes = nodes;
         ofNodes = new long[nodes.size()];
         for (int at = 0; at < nodes.size(); at++) {
-            for (String name : GpuShares.models(nodes.get(at)).keySet()) {
-                models.put(new Model(at, name), nodes.size() + models.size());
+            for (Map.Entry<String, List<Gpu>> one : GpuShares.models(nodes.get(at)).entrySet()) {
+                Model model = new Model(at, one.getKey());
+                models.put(model, nodes.size() + models.size());
+                samples.put(model, one.getValue().getFirst());
             }
         }
         gpusMatter = nodes.stream().map(Node::getFacts).anyMatch(facts -> facts.getGpuCanSave() && !facts.getGpuCanMap());
@@ -99,14 +104,9 @@ final class Labels {
             suited.set(at, there && (partition.isEmpty() || partition.contains(node.getName())) && NodeFit.suits(node, wish, image));
         }
         if (wish.getGpus() > 0) {
-            models.forEach((model, at) -> suited.set(at, suited.get(model.node()) && GpuShares.suits(one(model), wish, image)));
+            models.forEach((model, at) -> suited.set(at, suited.get(model.node()) && GpuShares.suits(Objects.requireNonNull(samples.get(model)), wish, image)));
         }
         return suited;
-    }
-
-    /** One GPU of a model: the others are like it. */
-    private Gpu one(Model model) {
-        return GpuShares.models(nodes.get(model.node())).getOrDefault(model.name(), List.of()).getFirst();
     }
 
     private long bit(BitSet suited) {

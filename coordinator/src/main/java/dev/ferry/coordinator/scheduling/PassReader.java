@@ -129,7 +129,8 @@ final class PassReader {
         }
         wait(waiting, limits);
         relocatable(running);
-        room();
+        Usage usage = Usage.of(state);
+        room(usage);
         input.setMovedGpus(0);
         for (PreemptionRecord record : state.records(DecisionKinds.PREEMPTION, RecordQuery.all().from(state.now() - HOUR))) {
             input.setPreemptions(input.getPreemptions() + 1);
@@ -140,7 +141,7 @@ final class PassReader {
             }
         }
         if (labels.anyModels()) {
-            models();
+            models(usage);
         }
         return input.build();
     }
@@ -268,8 +269,7 @@ final class PassReader {
     }
 
     /** Which of the GPUs are of use to whom, where nodes have several models. */
-    private void models() {
-        Usage usage = Usage.of(state);
+    private void models(Usage usage) {
         for (int at = 0; at < nodes.size(); at++) {
             PassNode.Builder node = input.getNodesBuilder(at);
             int place = at;
@@ -344,8 +344,7 @@ final class PassReader {
     }
 
     /** Nodes with what is free of them, less what is kept for jobs that room is made for; less than nothing where jobs hold more than the node came back with. */
-    private void room() {
-        Usage usage = Usage.of(state);
+    private void room(Usage usage) {
         long[] cpu = new long[nodes.size()];
         long[] memory = new long[nodes.size()];
         int[] gpus = new int[nodes.size()];
