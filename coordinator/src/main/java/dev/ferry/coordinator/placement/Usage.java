@@ -73,7 +73,7 @@ public final class Usage {
             }
         }
         for (Job job : jobs) {
-            if (Queue.waits(job) && job.getQueue().hasClaim()) {
+            if (Queue.claims(job)) {
                 usage.add(job.getQueue().getClaim().getNode(), usage.claimed(state, job, live));
             }
         }

@@ -31,7 +31,7 @@ final class Claims {
             JobQueue queue = job.getQueue();
             if (job.getState() == JobState.RUNNING && job.getOperation().isEmpty() && (queue.getComesBack() || queue.getAttempts() > 0 || queue.hasClaim())) {
                 Job ignored = state.put(job.toBuilder().setQueue(queue.toBuilder().clearComesBack().clearAttempts().clearNotBefore().clearClaim().clearCause().clearAnywhere()).build());
-            } else if (Queue.waits(job) && queue.hasClaim() && queue.getClaim().getOperationsList().stream().noneMatch(id -> holds(state, id))) {
+            } else if (Queue.claims(job) && queue.getClaim().getOperationsList().stream().noneMatch(id -> holds(state, id))) {
                 settle(state, job, begun);
             }
         }

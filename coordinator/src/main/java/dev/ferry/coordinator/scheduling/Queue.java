@@ -28,6 +28,11 @@ public final class Queue {
         return holds(job) && job.getOperation().isEmpty();
     }
 
+    /** It waits for room that others make for it on one node; it starts as soon as that is there. */
+    public static boolean claims(Job job) {
+        return waits(job) && job.getQueue().hasClaim();
+    }
+
     /** It lies in its node's main memory and waits for its turn like any other: its room is not held for it. */
     static boolean isParkedForGood(Job job) {
         return job.getState() == JobState.PARKED && waits(job);

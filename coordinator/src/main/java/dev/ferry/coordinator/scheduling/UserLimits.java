@@ -29,17 +29,13 @@ public final class UserLimits {
         }
         LimitCheck limits = new LimitCheck(AccountBook.read(state));
         Set<String> coming = state.openOperations().stream().filter(operation -> COME.contains(operation.getKind())).map(Operation::getJob).collect(Collectors.toSet());
-        state.liveJobs().stream().filter(other -> !other.getId().equals(job.getId()) && (holdsRoom(other) || coming.contains(other.getId()) || claims(other))).forEach(limits::holds);
+        // When a claim comes true nobody looks at limits any more.
+        state.liveJobs().stream().filter(other -> !other.getId().equals(job.getId()) && (holdsRoom(other) || coming.contains(other.getId()) || Queue.claims(other))).forEach(limits::holds);
         limits.admit(job)
                 .ifPresent(
                         limit -> {
                             throw new FerryException(ErrorCode.NO_CAPACITY, "Job " + job.getId() + " can't come back now: " + limit);
                         });
-    }
-
-    /** It starts as soon as its room is there, and nobody looks at limits then. */
-    private static boolean claims(Job job) {
-        return Queue.waits(job) && job.getQueue().hasClaim();
     }
 
     private static boolean holdsRoom(Job job) {
