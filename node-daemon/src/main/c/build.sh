@@ -22,6 +22,9 @@ fi
 if [ ! "$target/libferry-clock.so" -nt "$source/ferry-clock.c" ]; then
     gcc -O2 -Wall -Wextra -Werror -fPIC -shared -s -o "$target/libferry-clock.so" "$source/ferry-clock.c" -ldl
 fi
-if [ ! "$target/libferry-pages.so" -nt "$source/ferry-pages.c" ]; then
-    gcc -O2 -Wall -Wextra -Werror -fPIC -shared -s -o "$target/libferry-pages.so" "$source/ferry-pages.c"
-fi
+for part in ferry-pages.c ferry-ahead.c ferry-ahead.h; do
+    if [ ! "$target/libferry-pages.so" -nt "$source/$part" ]; then
+        gcc -O2 -Wall -Wextra -Werror -fPIC -fvisibility=hidden -shared -s -o "$target/libferry-pages.so" "$source/ferry-pages.c" "$source/ferry-ahead.c"
+        break
+    fi
+done

@@ -15,6 +15,8 @@
  * on the job's mappings, as MADV_HUGEPAGE would leave one, which the job's next image would hold. Where the kernel does not do it, nothing is different but the time.
  */
 #define _GNU_SOURCE
+#include "ferry-ahead.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -29,14 +31,8 @@
 #define MADV_COLLAPSE 25
 #endif
 
-#define HUGE_PAGE ((uintptr_t) 2 << 20)
-/* Made at a time: each call of madvise also has all processors do something. */
-#define AT_A_TIME ((uintptr_t) 32 << 20)
-
 /* Private mappings of files that are remembered; a process with more has no huge pages. */
 #define MOST_FILES 64
-/* So often in a row there was no huge page to be had: each try may make the kernel look through much of the machine's memory. */
-#define MOST_FAILURES 4
 
 /* Criu restores each process in a process of its own with one thread, which its parent's begins with all of this as it was there. */
 static struct {
@@ -51,6 +47,11 @@ static struct {
 	} file[MOST_FILES];
 	uintptr_t run_end;
 	uintptr_t next;
+	/* What is there of this process's memory already, where criu's area is, and how far what is kept was passed. */
+	const struct ahead_process *ahead;
+	uintptr_t area;
+	uintptr_t area_end;
+	uint64_t kept;
 } mine;
 
 static void know_process(void)
@@ -71,25 +72,23 @@ struct entry {
 static const volatile struct entry *entries;
 static size_t count;
 
-__attribute__((constructor)) static void open_entries(void)
+/* Maps a file that an environment variable names; NULL: there is none. */
+static const volatile void *map_named(const char *variable, size_t *length)
 {
-	const char *path = getenv("FERRY_HUGE_PAGES");
+	const char *path = getenv(variable);
 	int file = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+	void *all = MAP_FAILED;
 	off_t bytes;
-	void *all;
 
 	if (file < 0)
-		return;
+		return NULL;
 	/* Not fstat: programs of the machine, which criu starts, may have an older C library than this was built with. */
 	bytes = lseek(file, 0, SEEK_END);
-	if (bytes > 0) {
+	if (bytes > 0)
 		all = mmap(NULL, (size_t) bytes, PROT_READ, MAP_SHARED, file, 0);
-		if (all != MAP_FAILED) {
-			entries = all;
-			count = (size_t) bytes / sizeof *entries;
-		}
-	}
 	close(file);
+	*length = (size_t) bytes;
+	return all == MAP_FAILED ? NULL : all;
 }
 
 /* The begin that this process's area should have, or -1: it is not in the file. */
@@ -107,15 +106,15 @@ static void *map(void *address, size_t bytes, int protection, int flags, int fil
 	return (void *) syscall(SYS_mmap, address, bytes, protection, flags, file, offset);
 }
 
-/* Reserves an area that begins where huge pages stay huge. */
-static void *reserve(size_t bytes, uintptr_t begin, int flags, int file)
+void *pages_reserve(size_t bytes, uintptr_t remainder, int protection)
 {
-	uintptr_t whole = (uintptr_t) map(NULL, bytes + HUGE_PAGE, PROT_NONE, flags, file, 0);
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+	uintptr_t whole = (uintptr_t) map(NULL, bytes + HUGE_PAGE, protection, flags, -1, 0);
 	uintptr_t at;
 
 	if ((void *) whole == MAP_FAILED)
-		return map(NULL, bytes, PROT_NONE, flags, file, 0);
-	at = (whole & ~(HUGE_PAGE - 1)) + begin;
+		return map(NULL, bytes, protection, flags, -1, 0);
+	at = (whole & ~(HUGE_PAGE - 1)) + remainder;
 	if (at < whole)
 		at += HUGE_PAGE;
 	if (at > whole)
@@ -123,6 +122,32 @@ static void *reserve(size_t bytes, uintptr_t begin, int flags, int file)
 	if (at < whole + HUGE_PAGE)
 		munmap((void *) (at + bytes), whole + HUGE_PAGE - at);
 	return (void *) at;
+}
+
+int pages_collapse(uintptr_t from, uintptr_t end)
+{
+	for (uintptr_t at = from; at < end; at += HUGE_PAGE) {
+		volatile char *byte = (volatile char *) at;
+
+		*byte = *byte;
+	}
+	return madvise((void *) from, end - from, MADV_COLLAPSE);
+}
+
+/* Loaded into criu; and into the programs that it starts, which have nothing to wait for. */
+__attribute__((constructor)) static void begin(void)
+{
+	const char *ahead = getenv("FERRY_AHEAD");
+	size_t bytes = 0;
+
+	entries = map_named("FERRY_HUGE_PAGES", &bytes);
+	count = entries == NULL ? 0 : bytes / sizeof *entries;
+	if (ahead != NULL) {
+		const volatile void *use = map_named("FERRY_AHEAD_USE", &bytes);
+
+		ahead_fill(ahead, use, bytes);
+		unsetenv("FERRY_AHEAD");
+	}
 }
 
 /* The kernel makes no huge pages there for what a process has written, and some kernels fail badly when they are asked to (for one of /dev/zero, mended in Linux 6.12.41). */
@@ -146,8 +171,13 @@ static int is_of_file(uintptr_t at)
 	return 0;
 }
 
+static int is_ahead(uintptr_t at)
+{
+	return mine.ahead != NULL && at >= mine.area && at < mine.area_end;
+}
+
 /* The area is the first that a process reserves which is in the file of entries; its mappings are put into it one after the other. */
-void *mmap64(void *address, size_t bytes, int protection, int flags, int file, off_t offset)
+__attribute__((visibility("default"))) void *mmap64(void *address, size_t bytes, int protection, int flags, int file, off_t offset)
 {
 	void *at;
 
@@ -158,25 +188,27 @@ void *mmap64(void *address, size_t bytes, int protection, int flags, int file, o
 		int32_t begin = begin_of_area();
 
 		if (begin >= 0) {
+			bytes = (bytes + 4095) & ~(size_t) 4095;
+			at = pages_reserve(bytes, (uintptr_t) begin, PROT_NONE);
 			mine.reserved = 1;
 			mine.allowed = 1;
-			return reserve((bytes + 4095) & ~(size_t) 4095, (uintptr_t) begin, flags, file);
+			mine.ahead = at == MAP_FAILED ? NULL : ahead_of(mine.pid);
+			mine.area = (uintptr_t) at;
+			mine.area_end = mine.area + bytes;
+			return at;
 		}
 	}
 	at = map(address, bytes, protection, flags, file, offset);
 	if (at != MAP_FAILED && mine.allowed && !(flags & MAP_ANONYMOUS))
 		know_file((uintptr_t) at, bytes);
+	if (at != MAP_FAILED && is_ahead((uintptr_t) at))
+		ahead_move(mine.ahead, mine.area, (uintptr_t) at, bytes, protection);
 	return at;
 }
 
 static void make_huge(uintptr_t from, uintptr_t end)
 {
-	for (uintptr_t at = from; at < end; at += HUGE_PAGE) {
-		volatile char *byte = (volatile char *) at;
-
-		*byte = *byte;
-	}
-	if (madvise((void *) from, end - from, MADV_COLLAPSE) == 0)
+	if (pages_collapse(from, end) == 0)
 		mine.failures = 0;
 	else if (errno == EINVAL || ++mine.failures == MOST_FAILURES)
 		/* EINVAL: this kernel or this process has none. */
@@ -202,14 +234,27 @@ static void prepare(uintptr_t from, uintptr_t end)
 	}
 }
 
-ssize_t read(int file, void *into, size_t bytes)
+__attribute__((visibility("default"))) ssize_t read(int file, void *into, size_t bytes)
 {
-	if (mine.allowed && bytes >= HUGE_PAGE) {
+	uintptr_t at = (uintptr_t) into;
+	int is_there = 0;
+
+	/* A child begins with what its parent knew. */
+	if (mine.ahead != NULL)
+		know_process();
+	if (is_ahead(at) && bytes > 0) {
+		size_t kept = ahead_kept(mine.ahead, mine.area, at, &bytes, &mine.kept);
+
+		if (kept > 0)
+			return (ssize_t) kept;
+		is_there = ahead_holds(mine.ahead, mine.area, at);
+	}
+	if (mine.allowed && bytes >= HUGE_PAGE && !is_there) {
 		int before = errno;
 
 		know_process();
-		if (mine.allowed && !is_of_file((uintptr_t) into))
-			prepare((uintptr_t) into, (uintptr_t) into + bytes);
+		if (mine.allowed && !is_of_file(at))
+			prepare(at, at + bytes);
 		errno = before;
 	}
 	return syscall(SYS_read, file, into, bytes);

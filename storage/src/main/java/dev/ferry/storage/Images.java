@@ -167,6 +167,25 @@ public final class Images {
     }
 
     /**
+     * Opens what was copied ahead for an image.
+     *
+     * @param peer is asked for chunks before the store; closed with the reader, and also when there is none
+     * @return empty: nothing was
+     */
+    public Optional<ImageReader> readPreCopied(String image, Optional<ChunkPeer> peer) {
+        try {
+            Optional<Manifest> there = preCopy(image);
+            if (there.isEmpty()) {
+                peer.ifPresent(ChunkPeer::close);
+            }
+            return there.map(manifest -> new StoredImageReader(manifest, fetcher, peer));
+        } catch (RuntimeException | Error none) {
+            peer.ifPresent(ChunkPeer::close);
+            throw none;
+        }
+    }
+
+    /**
      * What was fetched ahead.
      *
      * @param bytes as they are when they are not compressed

@@ -55,7 +55,7 @@ final class SimActs {
             case KILL -> later(1, 500, () -> kill(command));
             case PARK -> later(20, 2000, () -> park(command));
             case UNPARK -> later(20, 2000, () -> unpark(command));
-            case SIGNAL, FORGET, CHECK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> failed(command, SimAgent.error(ErrorCode.INVALID_ARGUMENT, "not of this world"));
+            case SIGNAL, FORGET, CHECK, ESTIMATE, PREFETCH, FILL, TRY_RESTORE, ACTION_NOT_SET -> failed(command, SimAgent.error(ErrorCode.INVALID_ARGUMENT, "not of this world"));
         }
     }
 

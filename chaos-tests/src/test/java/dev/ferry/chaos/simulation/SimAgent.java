@@ -254,7 +254,7 @@ final class SimAgent {
             case DUMP, PRE_COPY, PARK -> require(command, LocalState.LOCAL_RUNNING);
             case UNPARK -> require(command, LocalState.LOCAL_PARKED);
             case THAW -> require(command, LocalState.LOCAL_FROZEN, LocalState.LOCAL_RUNNING, LocalState.LOCAL_PARKED);
-            case KILL, SIGNAL, FORGET, CHECK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> Optional.empty();
+            case KILL, SIGNAL, FORGET, CHECK, ESTIMATE, PREFETCH, FILL, TRY_RESTORE, ACTION_NOT_SET -> Optional.empty();
         };
     }
 

@@ -210,8 +210,8 @@ final class SimDaemon {
             world.simulation().schedule(process, world.hangs(command), () -> answer(command));
             return;
         }
-        if (command.hasPrefetch()) {
-            // Prefetches: nothing is written down, a daemon that dies in it does it again.
+        if (command.hasPrefetch() || command.hasFill()) {
+            // Prefetches and FillAction: nothing is written down, a daemon that dies in it does it again.
             process.after(Duration.ofNanos(world.hangs(command) + world.simulation().between(20, 6000)), () -> answer(command));
             return;
         }

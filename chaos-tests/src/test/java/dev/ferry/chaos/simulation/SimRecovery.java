@@ -54,7 +54,7 @@ final class SimRecovery {
             case KILL -> acts.kill(open);
             case PARK -> resolvePark(open);
             case UNPARK -> acts.unpark(open);
-            case SIGNAL, FORGET, CHECK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> agent.finish(open, Optional.empty(), Optional.empty());
+            case SIGNAL, FORGET, CHECK, ESTIMATE, PREFETCH, FILL, TRY_RESTORE, ACTION_NOT_SET -> agent.finish(open, Optional.empty(), Optional.empty());
         }
         settle();
     }

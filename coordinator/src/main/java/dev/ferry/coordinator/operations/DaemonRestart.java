@@ -15,7 +15,7 @@ enum DaemonRestart {
     /** Of an order that is begun and not done. */
     static DaemonRestart inTheMiddle(StepName step) {
         return switch (step) {
-            case CHECK, PREFETCH -> AGAIN;
+            case CHECK, PREFETCH, FILL -> AGAIN;
             case KILL, THAW, UNPARK -> FINISHED;
             case START, RESTORE, DUMP, PRE_COPY, CATCH_UP, PARK -> UNDONE;
             case PLACE, RESERVE, COMMIT, FALL_BACK, CLAIM -> throw notOfADaemon(step);
@@ -25,7 +25,7 @@ enum DaemonRestart {
     /** Of an order that is done, while the journal calls it open. */
     static DaemonRestart beforeItsWrite(StepName step) {
         return switch (step) {
-            case CHECK, PREFETCH -> AGAIN;
+            case CHECK, PREFETCH, FILL -> AGAIN;
             // A command that runs is kept, and so is an image that is whole with the job frozen behind it.
             case START, DUMP, KILL, THAW, UNPARK -> FINISHED;
             // Whether CRIU came to its end is not known, so the half-made life is killed; a park that is undone can be tried again.

@@ -10,6 +10,7 @@ import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.DumpJob;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.ErrorDetail;
+import dev.ferry.proto.v1.FillMemory;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
@@ -26,15 +27,23 @@ import dev.ferry.proto.v1.Proof;
 import dev.ferry.proto.v1.ProofKind;
 import dev.ferry.proto.v1.RestoreJob;
 import dev.ferry.proto.v1.StartJob;
+import dev.ferry.proto.v1.Step;
 import dev.ferry.proto.v1.ThawJob;
 import dev.ferry.proto.v1.UnparkJob;
 import java.time.Duration;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** The steps that a daemon does: the order, and what its result makes of the job. */
 final class NodeSteps {
+    /** Of a migration that takes longer after it the memory is made as always. */
+    private static final Duration HELD = Duration.ofMinutes(10);
+
     private final Deadlines deadlines;
     private final Function<String, Optional<Peer>> peers;
 
@@ -54,7 +63,7 @@ final class NodeSteps {
     /** Where a step is done. */
     static String node(StepName step, OperationOrBuilder operation) {
         return switch (step) {
-            case START, CHECK, PREFETCH, RESTORE, UNPARK -> operation.getTargetNode();
+            case START, CHECK, PREFETCH, FILL, RESTORE, UNPARK -> operation.getTargetNode();
             case PRE_COPY, CATCH_UP, DUMP, KILL, THAW, PARK -> operation.getSourceNode();
             case PLACE, RESERVE, COMMIT, FALL_BACK, CLAIM -> "";
         };
@@ -63,7 +72,7 @@ final class NodeSteps {
     /** Whether a daemon does a step. */
     static boolean isOfANode(StepName step) {
         return switch (step) {
-            case START, CHECK, PREFETCH, RESTORE, UNPARK, PRE_COPY, CATCH_UP, DUMP, KILL, THAW, PARK -> true;
+            case START, CHECK, PREFETCH, FILL, RESTORE, UNPARK, PRE_COPY, CATCH_UP, DUMP, KILL, THAW, PARK -> true;
             case PLACE, RESERVE, COMMIT, FALL_BACK, CLAIM -> false;
         };
     }
@@ -72,7 +81,7 @@ final class NodeSteps {
         return switch (step) {
             case START -> deadlines.start();
             case DUMP, PARK, PRE_COPY, PREFETCH, CATCH_UP -> deadlines.dump();
-            case RESTORE, UNPARK -> deadlines.restore();
+            case FILL, RESTORE, UNPARK -> deadlines.restore();
             case CHECK, KILL, THAW -> deadlines.kill();
             case PLACE, RESERVE, COMMIT, FALL_BACK, CLAIM -> Duration.ZERO;
         };
@@ -118,6 +127,11 @@ final class NodeSteps {
                 peer(operation, image).ifPresent(prefetch::setPeer);
                 command.setPrefetch(prefetch);
             }
+            case FILL -> {
+                FillMemory.Builder fill = FillMemory.newBuilder().setSpec(job.getSpec()).setImage(operation.getImage()).setHoldMillis(HELD.toMillis());
+                peer(operation, image).ifPresent(fill::setPeer);
+                command.setFill(fill);
+            }
             case PARK -> command.setPark(ParkJob.getDefaultInstance());
             case UNPARK -> command.setUnpark(UnparkJob.newBuilder().addAllGpus(operation.getTargetGpusList()));
             case THAW -> command.setIncarnation(operation.getIncarnation()).setThaw(ThawJob.getDefaultInstance());
@@ -131,6 +145,27 @@ final class NodeSteps {
             case PLACE, RESERVE, COMMIT, FALL_BACK, CLAIM -> throw new IllegalArgumentException(step + " is not done by a node");
         }
         return command.build();
+    }
+
+    /** Orders to nodes that have filled memory for an operation and were not asked to restore the job into it. */
+    static Map<String, Command> giveBack(Operation ended) {
+        Set<String> nodes = nodes(ended, StepName.FILL);
+        nodes.removeAll(nodes(ended, StepName.RESTORE));
+        return nodes.stream()
+                .collect(
+                        Collectors.toMap(
+                                node -> node,
+                                node ->
+                                        Command.newBuilder()
+                                                .setId(ended.getId() + "/GIVE_BACK/" + node)
+                                                .setJob(ended.getJob())
+                                                .setIncarnation(ended.getIncarnation())
+                                                .setFill(FillMemory.newBuilder().setImage(ended.getImage()).setGiveBack(true))
+                                                .build()));
+    }
+
+    private static Set<String> nodes(Operation operation, StepName step) {
+        return operation.getStepsList().stream().filter(one -> one.getName().equals(step.name())).map(Step::getNode).collect(Collectors.toCollection(TreeSet::new));
     }
 
     /** Who has most of an image: the node that made it, else that on which the job was. Only one that can be asked now, and not the one that asks. */
@@ -180,7 +215,7 @@ final class NodeSteps {
                     state.put(stopped.toBuilder().setState(JobState.CANCELLED_JOB).setEndedAt(state.now()).clearReason().build());
                 }
             }
-            case CHECK, PRE_COPY, PREFETCH, CATCH_UP, THAW, PLACE, RESERVE, COMMIT, FALL_BACK, CLAIM -> {}
+            case CHECK, PRE_COPY, PREFETCH, CATCH_UP, FILL, THAW, PLACE, RESERVE, COMMIT, FALL_BACK, CLAIM -> {}
         }
         return Outcome.done("");
     }
@@ -240,6 +275,10 @@ final class NodeSteps {
     }
 
     private static void afterFailure(StepName step, Transaction state, Job job, CommandResult result) {
+        if (step == StepName.CHECK || step == StepName.PREFETCH || step == StepName.FILL) {
+            // Where the job is not: an older daemon may name a life there that was killed.
+            return;
+        }
         if (step == StepName.START && job.getState() == JobState.STARTING) {
             Job.Builder failed = job.toBuilder().setState(JobState.FAILED).setError(result.getError()).setEndedAt(state.now());
             if (result.getError().getCode() == ErrorCode.COMMAND_NOT_FOUND) {
@@ -309,7 +348,7 @@ final class NodeSteps {
                     state.put(job.toBuilder().setState(JobState.LOST).setReason(error.getMessage()).setProof(proof).build());
                 }
             }
-            case CHECK, PREFETCH, KILL, PLACE, RESERVE, COMMIT, FALL_BACK, CLAIM -> {}
+            case CHECK, PREFETCH, FILL, KILL, PLACE, RESERVE, COMMIT, FALL_BACK, CLAIM -> {}
         }
         return Outcome.failed(error);
     }

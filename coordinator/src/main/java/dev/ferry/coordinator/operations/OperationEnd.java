@@ -24,7 +24,7 @@ final class OperationEnd {
     private static final Set<String> RUNS = Set.of("hook after-restore", "hook after-restore failed");
 
     /** Steps after whose failure the operation goes on without what they were for. */
-    private static final Set<String> AHEAD = Set.of(StepName.PRE_COPY.name(), StepName.PREFETCH.name(), StepName.CATCH_UP.name());
+    private static final Set<String> AHEAD = Set.of(StepName.PRE_COPY.name(), StepName.PREFETCH.name(), StepName.CATCH_UP.name(), StepName.FILL.name());
 
     private OperationEnd() {}
 

@@ -125,7 +125,7 @@ final class OperationMachine {
                     case FALL_BACK -> LocalSteps.fallBack(state, operation, job);
                     case CLAIM -> LocalSteps.claim(state, operation, job);
                     // A node's step without a node: nothing of the job is anywhere.
-                    case START, CHECK, PRE_COPY, PREFETCH, CATCH_UP, DUMP, KILL, THAW, RESTORE, PARK, UNPARK -> NodeSteps.apply(step, state, operation, job, CommandResult.getDefaultInstance());
+                    case START, CHECK, PRE_COPY, PREFETCH, CATCH_UP, FILL, DUMP, KILL, THAW, RESTORE, PARK, UNPARK -> NodeSteps.apply(step, state, operation, job, CommandResult.getDefaultInstance());
                 };
         return outcome.waits() ? new Next.Wait() : finish(state, operation, open, outcome, CommandResult.getDefaultInstance());
     }

@@ -3,6 +3,7 @@ package dev.ferry.coordinator.operations;
 import dev.ferry.common.Scheduler;
 import dev.ferry.common.Strand;
 import dev.ferry.coordinator.nodes.CommandDesk;
+import dev.ferry.proto.v1.Operation;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.Optional;
@@ -15,6 +16,7 @@ import org.slf4j.LoggerFactory;
  * All that must outlive this process is in the store; {@link OperationMachine} writes it.
  */
 final class OperationRun {
+    private static final Duration GIVEN_BACK = Duration.ofSeconds(30);
     private static final Logger LOG = LoggerFactory.getLogger(OperationRun.class);
 
     private final String id;
@@ -132,6 +134,7 @@ final class OperationRun {
                 if (!announced) {
                     announced = true;
                     engine.announce(ended.operation());
+                    giveBack(ended.operation());
                 }
             }
             case Next.Nothing nothing -> {}
@@ -153,6 +156,16 @@ final class OperationRun {
         engine.ordered(next.node(), this);
         // What became of the node between the transaction and this line.
         tell(new Event.NodeChanged(next.node()));
+    }
+
+    /** Memory that was filled where the job did not come to: its node would give it back by itself, but only after some minutes. */
+    private void giveBack(Operation ended) {
+        NodeSteps.giveBack(ended)
+                .forEach(
+                        (node, command) -> {
+                            CommandDesk.Open order = engine.desk().order(node, command, () -> true, result -> engine.desk().acknowledge(node, result.getId()), told -> {});
+                            Scheduler.Timer ignored = engine.scheduler().after(GIVEN_BACK, () -> engine.desk().drop(order));
+                        });
     }
 
     private void drop() {

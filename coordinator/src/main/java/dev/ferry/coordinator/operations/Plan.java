@@ -6,6 +6,7 @@ import static dev.ferry.coordinator.operations.StepName.CLAIM;
 import static dev.ferry.coordinator.operations.StepName.COMMIT;
 import static dev.ferry.coordinator.operations.StepName.DUMP;
 import static dev.ferry.coordinator.operations.StepName.FALL_BACK;
+import static dev.ferry.coordinator.operations.StepName.FILL;
 import static dev.ferry.coordinator.operations.StepName.KILL;
 import static dev.ferry.coordinator.operations.StepName.PARK;
 import static dev.ferry.coordinator.operations.StepName.PLACE;
@@ -45,8 +46,10 @@ public final class Plan {
                 .ifFailed(PRE_COPY, DUMP)
                 .then(PREFETCH, CATCH_UP)
                 .ifFailed(PREFETCH, CATCH_UP)
-                .then(CATCH_UP, DUMP)
+                .then(CATCH_UP, FILL)
                 .ifFailed(CATCH_UP, DUMP)
+                .then(FILL, DUMP)
+                .ifFailed(FILL, DUMP)
                 .saves()
                 .restoresAfter(KILL);
         for (OperationKind kind : List.of(OperationKind.RESUME, OperationKind.RESTORE)) {

@@ -16,6 +16,8 @@ public enum StepName {
     PREFETCH("the target", "fetches what was copied into its cache while the job runs"),
     /** What changed while the target fetched. */
     CATCH_UP("the source", "copies what changed meanwhile, while the job runs"),
+    /** Makes the memory that the job will have. */
+    FILL("the target", "fills memory with what was copied, which its restore takes, while the job runs"),
     /** Freeze and save; the job stays frozen when it shall not go on here. */
     DUMP("the source", "freezes the job, saves it, and sends the image to the store"),
     /** The conditional write that decides: before it the job belongs to its old place, after it never again. */

@@ -20,6 +20,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 
 /**
  * One restore of a job from an image, into a control group and a folder that are there already. CRIU is started before the job's volumes are restored, looks at the kernel meanwhile, and
@@ -31,6 +32,8 @@ public final class CriuRestore implements AutoCloseable {
     private final JobCgroup cgroup;
     private final ServeSession session;
     private final GatedCriu criu;
+    private long bytesAhead;
+    private boolean done;
 
     private CriuRestore(Path runFolder, RootPlan plan, JobCgroup cgroup, ServeSession session, GatedCriu criu) {
         this.runFolder = runFolder;
@@ -44,9 +47,10 @@ public final class CriuRestore implements AutoCloseable {
      * What came back.
      *
      * @param bytes read from the image by CRIU
+     * @param kept bytes of memory that were there before
      * @param asked the files that CRIU asked for, in that order
      */
-    public record Restored(JobProcess process, long bytes, List<String> asked) {}
+    public record Restored(JobProcess process, long bytes, long kept, List<String> asked) {}
 
     /**
      * Starts criu, which waits for {@link #restore}.
@@ -54,7 +58,55 @@ public final class CriuRestore implements AutoCloseable {
      * @param run name of the folder for this run's sockets and log
      */
     public static CriuRestore start(CriuBinary criu, String run, JobSpec spec, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageReader image) throws IOException {
-        return start(criu, run, spec, cgroup, folder, plan, image, List.of(), List.of(), List.of());
+        Run begun = Run.begin(run, folder, plan, List.of());
+        Optional<HugePages> huge = HugePages.in(begun.folder, Optional.empty());
+        return begun.start(criu, spec, cgroup, new ServeSession(begun.folder, image, huge), environment(image, huge), List.of(), List.of());
+    }
+
+    /**
+     * Starts criu for an image that is still to be made, and fills memory with what was copied of the job, which runs elsewhere. {@link #restores} must follow. If there is no memory for it, the restore
+     * makes everything as always.
+     *
+     * @param copied where the chunks are; it may be closed afterwards
+     * @param goesOn asked all the time: whether to go on with it
+     * @return empty: this machine has no huge pages, without which there is nothing to be won
+     * @throws IOException when criu has ended; nothing of it is left
+     */
+    public static Optional<CriuRestore> startAhead(
+            CriuBinary criu, String run, JobSpec spec, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageReader copied, List<CopiedProcess> processes, BooleanSupplier goesOn)
+            throws IOException {
+        Run begun = Run.begin(run, folder, plan, List.of());
+        try (MemoryAhead ahead = MemoryAhead.in(begun.folder)) {
+            Optional<HugePages> huge = HugePages.in(begun.folder, Optional.of(ahead));
+            if (huge.isEmpty()) {
+                return Optional.empty();
+            }
+            // Whether the job will have connections is not known yet: packets are dropped for the moment in any case.
+            CriuRestore restore = begun.start(criu, spec, cgroup, new ServeSession(begun.folder, huge.get(), ahead), huge.get().environment(), List.of(), List.of());
+            try {
+                restore.bytesAhead = ahead.fill(copied, processes, () -> restore.criu.process().isAlive() && goesOn.getAsBoolean());
+                return Optional.of(restore);
+            } catch (IOException | RuntimeException | Error failed) {
+                restore.close();
+                throw failed;
+            }
+        }
+    }
+
+    /** The image that there is now, of a criu that was started ahead. */
+    public void restores(ImageReader image) {
+        session.serves(image);
+    }
+
+    /** Bytes of memory that were filled before there was an image. */
+    public long bytesAhead() {
+        return bytesAhead;
+    }
+
+    private static Map<String, String> environment(ImageReader image, Optional<HugePages> huge) {
+        Map<String, String> environment = new HashMap<>(NetworkLock.environment(image.manifest()));
+        huge.ifPresent(pages -> environment.putAll(pages.environment()));
+        return environment;
     }
 
     /**
@@ -70,42 +122,44 @@ public final class CriuRestore implements AutoCloseable {
             options.addAll(List.of("--cover-in", memory.toString()));
             covered.forEach(one -> options.addAll(List.of("--cover", one.toString())));
         }
-        return start(criu, run, spec, cgroup, folder, plan, image, covered, options, List.of("--leave-stopped"));
+        Run begun = Run.begin(run, folder, plan, covered);
+        Optional<HugePages> huge = HugePages.in(begun.folder, Optional.empty());
+        return begun.start(criu, spec, cgroup, new ServeSession(begun.folder, image, huge), environment(image, huge), options, List.of("--leave-stopped"));
     }
 
-    private static CriuRestore start(
-            CriuBinary criu, String run, JobSpec spec, JobCgroup cgroup, JobFolder folder, RootPlan plan, ImageReader image, List<Path> covered, List<String> enterOptions,
-            List<String> criuOptions)
-            throws IOException {
-        Path runFolder = folder.criu(run);
-        Files.createDirectories(runFolder);
-        // ferry-network finds it beside itself.
-        Optional<Path> ignored = MountList.write(runFolder, plan, covered);
-        // What lies in it may come later: it is seen through the mount.
-        Files.createDirectories(folder.root());
-        Path helper = folder.helper();
-        NativeHelper.install(helper);
-        Path pidFile = pidFile(runFolder);
-        Files.deleteIfExists(pidFile);
-        List<String> command = new ArrayList<>(List.of(helper.toString(), "enter"));
-        for (Path file : cgroup.joinFiles()) {
-            command.addAll(List.of("--cgroup", file.toString()));
+    /** One start of criu. */
+    private record Run(Path folder, JobFolder job, RootPlan plan) {
+        static Run begin(String name, JobFolder job, RootPlan plan, List<Path> covered) throws IOException {
+            Path folder = job.criu(name);
+            Files.createDirectories(folder);
+            // ferry-network finds it beside itself.
+            Optional<Path> ignored = MountList.write(folder, plan, covered);
+            // What lies in it may come later: it is seen through the mount.
+            Files.createDirectories(job.root());
+            Path helper = job.helper();
+            NativeHelper.install(helper);
+            Files.deleteIfExists(pidFile(folder));
+            return new Run(folder, job, plan);
         }
-        command.addAll(EnterCommand.flattenOptions(spec, plan));
-        command.addAll(enterOptions);
-        command.addAll(List.of("--bind-root", folder.root().toString(), "--"));
-        command.addAll(CriuRun.command(criu, "restore", runFolder, folder.root()));
-        command.addAll(List.of("--restore-detached", "--pidfile", pidFile.toString()));
-        command.addAll(NetworkLock.script(runFolder));
-        command.addAll(criuOptions);
-        for (RootPlan.Bind bind : plan.externals()) {
-            command.addAll(List.of("--external", "mnt[" + bind.key() + "]:" + bind.source()));
+
+        CriuRestore start(
+                CriuBinary criu, JobSpec spec, JobCgroup cgroup, ServeSession session, Map<String, String> environment, List<String> enterOptions, List<String> criuOptions) throws IOException {
+            List<String> command = new ArrayList<>(List.of(job.helper().toString(), "enter"));
+            for (Path file : cgroup.joinFiles()) {
+                command.addAll(List.of("--cgroup", file.toString()));
+            }
+            command.addAll(EnterCommand.flattenOptions(spec, plan));
+            command.addAll(enterOptions);
+            command.addAll(List.of("--bind-root", job.root().toString(), "--"));
+            command.addAll(CriuRun.command(criu, "restore", folder, job.root()));
+            command.addAll(List.of("--restore-detached", "--pidfile", pidFile(folder).toString()));
+            command.addAll(NetworkLock.script(folder));
+            command.addAll(criuOptions);
+            for (RootPlan.Bind bind : plan.externals()) {
+                command.addAll(List.of("--external", "mnt[" + bind.key() + "]:" + bind.source()));
+            }
+            return new CriuRestore(folder, plan, cgroup, session, GatedCriu.start(folder, session, command, "restore.out", environment));
         }
-        Map<String, String> environment = new HashMap<>(NetworkLock.environment(image.manifest()));
-        Optional<HugePages> huge = HugePages.in(runFolder);
-        huge.ifPresent(pages -> environment.putAll(pages.environment()));
-        ServeSession session = new ServeSession(runFolder, image, huge);
-        return new CriuRestore(runFolder, plan, cgroup, session, GatedCriu.start(runFolder, session, command, "restore.out", environment));
     }
 
     private static Path pidFile(Path runFolder) {
@@ -126,6 +180,7 @@ public final class CriuRestore implements AutoCloseable {
                 criu.open();
             }
             int status = criu.process().await(ready ? Duration.ofNanos(Math.max(1, end - System.nanoTime())) : Duration.ofMillis(1));
+            done = status == 0;
             Restored restored = outcome(status, atMost);
             alive = true;
             return restored;
@@ -134,6 +189,11 @@ public final class CriuRestore implements AutoCloseable {
                 RestoreOutcome.end(cgroup);
             }
         }
+    }
+
+    /** Whether criu came to its end, whatever was made of that: the job may have run then. */
+    public boolean mayHaveRun() {
+        return done;
     }
 
     private Restored outcome(int status, Duration atMost) throws IOException, InterruptedException {
@@ -146,7 +206,7 @@ public final class CriuRestore implements AutoCloseable {
             NetworkLock.end(runFolder, restored());
         }
         RestoreOutcome.require(status, atMost, runFolder, session, criu.process(), cgroup, plan);
-        return new Restored(restored(), session.bytes(), asked);
+        return new Restored(restored(), session.bytes(), session.keptBytes(), asked);
     }
 
     private JobProcess restored() throws IOException {

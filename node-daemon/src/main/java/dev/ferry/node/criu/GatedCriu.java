@@ -65,7 +65,14 @@ final class GatedCriu implements AutoCloseable {
     /** Ends a criu that was not let through the gate. */
     @Override
     public void close() throws IOException {
-        gate.close();
+        try {
+            gate.close();
+        } finally {
+            end();
+        }
+    }
+
+    private void end() throws IOException {
         try {
             if (process.isAlive()) {
                 process.kill();

@@ -40,7 +40,7 @@ final class Fence {
             case PARK, PRE_COPY -> require(job, command, LocalState.LOCAL_RUNNING);
             case UNPARK -> require(job, command, LocalState.LOCAL_PARKED);
             case THAW -> require(job, command, LocalState.LOCAL_FROZEN, LocalState.LOCAL_RUNNING, LocalState.LOCAL_PARKED);
-            case KILL, SIGNAL, CHECK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> {}
+            case KILL, SIGNAL, CHECK, ESTIMATE, PREFETCH, FILL, TRY_RESTORE, ACTION_NOT_SET -> {}
         }
     }
 

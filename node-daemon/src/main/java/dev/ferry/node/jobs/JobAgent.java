@@ -123,6 +123,28 @@ final class JobAgent {
         };
     }
 
+    /**
+     * Fills memory for a life that is to come, or gives it back. The answer is no word on the job.
+     *
+     * @return false: this agent takes nothing more
+     */
+    boolean fill(Command command) {
+        return work.add(
+                () -> {
+                    // Whatever else is to be done for the job goes before.
+                    FillAction.run(job, command, () -> !work.isWaitedFor());
+                    job.filled().ifPresentOrElse(memory -> work.addLater(Duration.ofMillis(command.getFill().getHoldMillis()), () -> giveBack(memory)), life::clear);
+                });
+    }
+
+    /** Nobody came for it in time. */
+    private void giveBack(FilledMemory memory) {
+        if (job.filled().filter(held -> held == memory).isPresent()) {
+            job.giveBackMemory();
+            life.clear();
+        }
+    }
+
     JobReport report() {
         return job.report();
     }
@@ -197,5 +219,6 @@ final class JobAgent {
     void close(Duration atMost) {
         stop();
         orders.close(atMost);
+        job.closeFilled();
     }
 }

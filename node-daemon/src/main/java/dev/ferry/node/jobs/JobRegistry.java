@@ -10,6 +10,7 @@ import dev.ferry.proto.v1.CheckJob;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.proto.v1.JobJournal;
 import dev.ferry.proto.v1.JobReport;
 import dev.ferry.proto.v1.Life;
 import dev.ferry.proto.v1.LocalState;
@@ -145,6 +146,10 @@ public final class JobRegistry implements AutoCloseable {
             prefetches.submit(command);
             return;
         }
+        if (command.hasFill()) {
+            fill(command);
+            return;
+        }
         if (command.hasTryRestore()) {
             trials.submit(command);
             return;
@@ -170,6 +175,30 @@ public final class JobRegistry implements AutoCloseable {
             JobAgent unused = agents.compute(id, (job, leaving) -> leaving);
             submit(command, stream);
         }
+    }
+
+    /** Of a job that was never here there is then what there is of one that was killed here: a record, which no report names. */
+    private void fill(Command command) {
+        CommandResult.Builder result = CommandResult.newBuilder().setId(command.getId());
+        try {
+            JobAgent agent = agents.get(command.getJob());
+            if (agent == null && command.getFill().getGiveBack()) {
+                context.outbox().result(result.build());
+                return;
+            }
+            boolean taken = agents.computeIfAbsent(command.getJob(), job -> agent(job, killed(job))).fill(command);
+            if (!taken) {
+                throw new FerryException(ErrorCode.OPERATION_IN_PROGRESS, "Job " + command.getJob() + " is just being forgotten on node " + context.node());
+            }
+        } catch (RuntimeException failed) {
+            context.outbox().result(result.setError(Failures.detail(failed, ErrorCode.INTERNAL)).build());
+        }
+    }
+
+    private Journal killed(String job) {
+        Journal journal = Journal.create(folder.resolve(job), job);
+        JobJournal unused = journal.change(record -> record.setState(LocalState.LOCAL_KILLED).setSince(System.currentTimeMillis()).setDiscarded(true));
+        return journal;
     }
 
     /** Looks whether what a job needs from outside is here; nothing is made or written. */

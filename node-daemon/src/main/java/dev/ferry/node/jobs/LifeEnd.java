@@ -83,7 +83,8 @@ final class LifeEnd {
 
     /** A control group can be busy for longer than its removal waits, for one. The next daemon tries too. */
     private void clear(int tries) {
-        if (!isOver()) {
+        // What is here is not of that life then.
+        if (!isOver() || job.filled().isPresent()) {
             return;
         }
         try {

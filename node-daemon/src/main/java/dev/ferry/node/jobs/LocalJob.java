@@ -18,6 +18,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -30,6 +31,8 @@ final class LocalJob {
     private final Journal journal;
     private final JobFolder folder;
     private final JobCgroup.Hold hold;
+    private @Nullable FilledMemory filled;
+    private boolean closed;
 
     LocalJob(NodeContext context, String id, Journal journal, JobFolder folder) {
         this.context = context;
@@ -49,6 +52,40 @@ final class LocalJob {
 
     JobFolder folder() {
         return folder;
+    }
+
+    /** Memory that waits here for a restore. */
+    synchronized Optional<FilledMemory> filled() {
+        return Optional.ofNullable(filled);
+    }
+
+    /** For {@link #takeFilled} or {@link #giveBackMemory}. */
+    synchronized void hold(FilledMemory memory) {
+        filled = memory;
+        if (closed) {
+            closeFilled();
+        }
+    }
+
+    /** The daemon ends: only the criu is ended that holds memory, at once. The next daemon clears the rest, beside whatever the queue is still at. */
+    synchronized void closeFilled() {
+        closed = true;
+        FilledMemory held = filled;
+        if (held != null) {
+            Failures.guarded(this, "ending the criu that holds memory", held.criu()::close);
+        }
+    }
+
+    /** Whoever takes it gives it back, or makes a life of it. */
+    synchronized Optional<FilledMemory> takeFilled() {
+        Optional<FilledMemory> taken = filled();
+        filled = null;
+        return taken;
+    }
+
+    /** Of no restore any more. */
+    void giveBackMemory() {
+        takeFilled().ifPresent(memory -> memory.giveBack(this));
     }
 
     /** One that goes on without a lease lives where the end of the lease freezes nothing. */

@@ -21,7 +21,7 @@ final class OrderActs {
         switch (command.getActionCase()) {
             case START -> creating(record.setSpec(command.getStart().getSpec()));
             case RESTORE -> creating(record.setSpec(command.getRestore().getSpec()));
-            case DUMP, THAW, KILL, SIGNAL, FORGET, CHECK, PARK, UNPARK, ESTIMATE, PRE_COPY, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> {}
+            case DUMP, THAW, KILL, SIGNAL, FORGET, CHECK, PARK, UNPARK, ESTIMATE, PRE_COPY, PREFETCH, FILL, TRY_RESTORE, ACTION_NOT_SET -> {}
         }
     }
 
@@ -47,7 +47,7 @@ final class OrderActs {
             case PARK -> ParkActions.park(job, command, phases, result);
             case UNPARK -> ParkActions.unpark(job, command, phases);
             case PRE_COPY -> new PreCopyAction(job, command, phases).run();
-            case CHECK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Command " + command.getId() + " says nothing to do, or something this Ferry does not know");
+            case CHECK, ESTIMATE, PREFETCH, FILL, TRY_RESTORE, ACTION_NOT_SET -> throw new FerryException(ErrorCode.INVALID_ARGUMENT, "Command " + command.getId() + " says nothing to do, or something this Ferry does not know");
         }
     }
 
@@ -67,7 +67,7 @@ final class OrderActs {
             case RESTORE -> ErrorCode.RESTORE_FAILED;
             case PARK -> ErrorCode.GPU_SAVE_FAILED;
             case UNPARK -> ErrorCode.GPU_RESTORE_FAILED;
-            case THAW, KILL, SIGNAL, FORGET, CHECK, ESTIMATE, PRE_COPY, PREFETCH, TRY_RESTORE, ACTION_NOT_SET -> ErrorCode.INTERNAL;
+            case THAW, KILL, SIGNAL, FORGET, CHECK, ESTIMATE, PRE_COPY, PREFETCH, FILL, TRY_RESTORE, ACTION_NOT_SET -> ErrorCode.INTERNAL;
         };
     }
 }

@@ -60,6 +60,9 @@ final class OrderRunner {
             job.context().outbox().result(known.get());
             return;
         }
+        if (!command.hasRestore()) {
+            job.giveBackMemory();
+        }
         CommandResult.Builder result = CommandResult.newBuilder().setId(command.getId());
         try (Phases phases = new Phases(command.getId(), job.context().outbox())) {
             try {
@@ -81,6 +84,8 @@ final class OrderRunner {
             }
             result.addAllPhases(phases.done());
         }
+        // Of a restore that was refused before it took it.
+        job.giveBackMemory();
         conclude(command, result);
         after.run();
     }

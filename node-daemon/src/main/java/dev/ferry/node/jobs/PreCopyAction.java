@@ -7,6 +7,7 @@ import dev.ferry.node.memory.Pace;
 import dev.ferry.node.memory.PreCopyConfig;
 import dev.ferry.node.memory.ProcessPages;
 import dev.ferry.node.memory.Rounds;
+import dev.ferry.node.posix.Posix;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Image;
@@ -94,16 +95,22 @@ final class PreCopyAction {
         if (processes.isEmpty()) {
             throw new FerryException(ErrorCode.WRONG_STATE, "Job " + job.id() + " ended by itself before it was copied");
         }
+        Set<Integer> named = new HashSet<>();
         for (int pid : processes) {
-            // The same cuts as in CRIU's files of memory: the name says that these are pages.
-            try (ByteSink sink = copy.file("pages-of-" + pid)) {
-                new ProcessPages(pid, shared).read(paced(copy, sink, mayEndEarly));
+            CopiedPages pages = CopiedPages.of(pid, named).orElse(null);
+            if (pages == null) {
+                continue;
             }
+            // The same cuts as in CRIU's files of memory: the name says that these are pages.
+            try (ByteSink sink = copy.file(pages.file())) {
+                new ProcessPages(pid, shared).read(paced(copy, sink, pages, mayEndEarly));
+            }
+            pages.writeAddresses(copy);
         }
         return copy.commit(Image.newBuilder().setJob(job.id()).build());
     }
 
-    private ProcessPages.Sink paced(ImageWriter copy, ByteSink sink, boolean mayEndEarly) {
+    private ProcessPages.Sink paced(ImageWriter copy, ByteSink sink, CopiedPages to, boolean mayEndEarly) {
         return new ProcessPages.Sink() {
             @Override
             public ByteBuffer take() throws InterruptedException {
@@ -111,12 +118,18 @@ final class PreCopyAction {
             }
 
             @Override
-            public void pages(ByteBuffer owned) throws InterruptedException {
+            public void mapping(long begin, long end) {
+                to.mapping(begin, end);
+            }
+
+            @Override
+            public void pages(ByteBuffer owned, List<Posix.Range> from) throws InterruptedException {
                 int bytes = owned.remaining();
                 if (bytes == 0) {
                     copy.buffers().give(owned);
                     return;
                 }
+                to.add(from);
                 sink.write(owned);
                 pace.after(bytes);
             }

@@ -126,7 +126,7 @@ final class Recovery {
                 case UNPARK -> ParkActions.unpark(job, open, phases);
                 case PRE_COPY ->
                         throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, "The daemon of node " + job.context().node() + " was restarted while it copied the job ahead; the job was not touched");
-                case SIGNAL, CHECK, ESTIMATE, PREFETCH, TRY_RESTORE, ACTION_NOT_SET ->
+                case SIGNAL, CHECK, ESTIMATE, PREFETCH, FILL, TRY_RESTORE, ACTION_NOT_SET ->
                         throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, "The daemon was restarted; whether the signal was sent is not known");
             }
             result.addAllPhases(phases.done());

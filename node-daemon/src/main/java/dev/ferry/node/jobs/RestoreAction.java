@@ -27,9 +27,13 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** Brings a job back from an image: folders first, then processes. After a failure nothing of it is left. */
 final class RestoreAction {
+    private static final Logger LOG = LoggerFactory.getLogger(RestoreAction.class);
+
     private final LocalJob job;
     private final Command command;
     private final Phases phases;
@@ -43,7 +47,11 @@ final class RestoreAction {
     }
 
     static String runFolder(Command command) {
-        return "restore-" + command.getIncarnation();
+        return runFolder(command.getIncarnation());
+    }
+
+    static String runFolder(long incarnation) {
+        return "restore-" + incarnation;
     }
 
     void run() throws Exception {
@@ -60,9 +68,10 @@ final class RestoreAction {
 
     private void restore() throws Exception {
         RestoreJob order = command.getRestore();
+        Optional<FilledMemory> filled = job.takeFilled();
         try (ImageReader image = job.context().images().read(order.getImage(), job.context().peer(order.hasPeer(), order.getPeer()))) {
             try {
-                restore(image);
+                restore(image, filled);
             } finally {
                 phases.record(image.origins());
             }
@@ -70,10 +79,12 @@ final class RestoreAction {
             // Also what CRIU brought back: without its GPU state it must not live.
             EndActions.undoCreation(job, failed);
             throw failed;
+        } finally {
+            filled.ifPresent(memory -> Failures.guarded(job, "closing what was said to criu", memory.criu()::close));
         }
     }
 
-    private void restore(ImageReader image) throws Exception {
+    private void restore(ImageReader image, Optional<FilledMemory> filled) throws Exception {
         JobSpec spec = command.getRestore().getSpec();
         checkThatItIsOurs(image);
         job.context().policy().check(spec);
@@ -88,17 +99,15 @@ final class RestoreAction {
         }
         Optional<PlainDump> plain = plain(image, spec);
         plain.ifPresent(dump -> job.context().policy().requireIds(dump.ids()));
-        image.prefetch();
         LogCut.keep(job, image.manifest().getImage().getLogBytes());
-        job.clearFolder();
-        Files.createDirectories(job.folder().path());
-        GpuPhase.give(job, spec, access, mounted, false);
-        GpuPhase.remember(job, image.manifest().getImage());
-        RootPlan plan = job.plan(spec);
-        job.context().policy().check(plan);
-        Limits.of(spec).fitting(image.manifest().getImage().getMemoryBytes()).apply(job.cgroup(), job.context().policy().tasks());
-        RootPlan root = plan.withDevices(GpuPhase.allow(job, access));
-        JobProcess process = plain.isPresent() ? adopt(plain.get(), image, root) : bringBack(image, root);
+        Optional<JobProcess> there = Optional.empty();
+        if (filled.isPresent()) {
+            there = plain.isEmpty() ? intoFilled(filled.get(), image, access, mounted) : Optional.empty();
+            if (there.isEmpty()) {
+                filled.get().remove(job);
+            }
+        }
+        JobProcess process = there.isPresent() ? there.get() : anew(image, plain, access, mounted);
         GpuPhase gpu = new GpuPhase(job, phases);
         GpuPhase.enter(process, spec, access);
         gpu.goOn(map);
@@ -106,6 +115,62 @@ final class RestoreAction {
         job.enter(LocalState.LOCAL_RUNNING, record -> LocalJob.setProcess(record, process));
         new JobNotify(job).goesOn(JobNotify.RESTORED);
         Trees.tryDelete(job.folder().criu(runFolder(command)));
+    }
+
+    private JobProcess anew(ImageReader image, Optional<PlainDump> plain, GpuAccess access, Optional<GpuFiles> mounted) throws Exception {
+        image.prefetch();
+        job.clearFolder();
+        Files.createDirectories(job.folder().path());
+        RootPlan root = prepare(image, access, mounted, 0);
+        if (plain.isPresent()) {
+            return adopt(plain.get(), image, root);
+        }
+        try (CriuRestore criu = CriuRestore.start(job.context().criu(), runFolder(command), command.getRestore().getSpec(), job.cgroup(), job.folder(), root, image)) {
+            return bringBack(image, root, criu);
+        }
+    }
+
+    /**
+     * Takes memory that was filled while the job ran elsewhere.
+     *
+     * @return empty: it was not for this restore, or CRIU could not do it, and nothing of the job has run
+     */
+    private Optional<JobProcess> intoFilled(FilledMemory filled, ImageReader image, GpuAccess access, Optional<GpuFiles> mounted) throws Exception {
+        if (!filled.fits(command.getRestore(), runFolder(command))) {
+            return Optional.empty();
+        }
+        // While it is restored, what has changed is there twice.
+        RootPlan root = prepare(image, access, mounted, filled.criu().bytesAhead());
+        if (!root.equals(filled.plan())) {
+            return Optional.empty();
+        }
+        filled.criu().restores(image);
+        try {
+            JobProcess process = bringBack(image, root, filled.criu());
+            Failures.guarded(job, "setting the limits of the job", () -> limits(image, 0).apply(job.cgroup(), job.context().policy().tasks()));
+            return Optional.of(process);
+        } catch (FerryException failed) {
+            if (filled.criu().mayHaveRun() || failed.code() != ErrorCode.RESTORE_FAILED) {
+                throw failed;
+            }
+            LOG.warn("job {}: it can't be restored into the memory that was filled for it, and is restored as always", job.id(), failed);
+            return Optional.empty();
+        }
+    }
+
+    /**
+     * The folder of the job is there, and empty but for what {@link FillAction} made.
+     *
+     * @param beside bytes of memory that the restore may need beside the image's
+     */
+    private RootPlan prepare(ImageReader image, GpuAccess access, Optional<GpuFiles> mounted, long beside) throws IOException {
+        JobSpec spec = command.getRestore().getSpec();
+        GpuPhase.give(job, spec, access, mounted, false);
+        GpuPhase.remember(job, image.manifest().getImage());
+        RootPlan plan = job.plan(spec);
+        job.context().policy().check(plan);
+        limits(image, beside).apply(job.cgroup(), job.context().policy().tasks());
+        return plan.withDevices(GpuPhase.allow(job, access));
     }
 
     /** What the image is a plain dump of, if it is one. */
@@ -120,20 +185,24 @@ final class RestoreAction {
         return Optional.of(dump);
     }
 
+    private Limits limits(ImageReader image, long beside) {
+        return Limits.of(command.getRestore().getSpec()).fitting(image.manifest().getImage().getMemoryBytes() + beside);
+    }
+
     /** The sandbox comes back with the processes. */
-    private JobProcess bringBack(ImageReader image, RootPlan root) throws Exception {
-        JobSpec spec = command.getRestore().getSpec();
-        try (CriuRestore criu = CriuRestore.start(job.context().criu(), runFolder(command), spec, job.cgroup(), job.folder(), root, image)) {
-            VolumeRestore volumes = new VolumeRestore(image);
-            phases.measure("folders", volumes::bytes, 0, () -> restoreFolders(image, volumes));
-            root.makeSkeleton(job.folder().root());
-            Holds.requireThatItStands(job);
-            Image facts = image.manifest().getImage();
-            long bytes = facts.getBytes() - facts.getHoleBytes();
-            CriuRestore.Restored restored = phases.measure("restore", () -> 0, bytes, () -> criu.restore(left()));
-            RestoreOrder.write(job.folder(), restored.asked());
-            return restored.process();
+    private JobProcess bringBack(ImageReader image, RootPlan root, CriuRestore criu) throws Exception {
+        VolumeRestore volumes = new VolumeRestore(image);
+        phases.measure("folders", volumes::bytes, 0, () -> restoreFolders(image, volumes));
+        root.makeSkeleton(job.folder().root());
+        Holds.requireThatItStands(job);
+        Image facts = image.manifest().getImage();
+        long bytes = facts.getBytes() - facts.getHoleBytes();
+        CriuRestore.Restored restored = phases.measure("restore", () -> 0, bytes, () -> criu.restore(left()));
+        if (restored.kept() > 0) {
+            phases.record("was there", 0, restored.kept());
         }
+        RestoreOrder.write(job.folder(), restored.asked());
+        return restored.process();
     }
 
     /** The sandbox is made as for a start, and the processes are restored into it. */

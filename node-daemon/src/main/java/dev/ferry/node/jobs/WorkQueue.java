@@ -31,13 +31,23 @@ final class WorkQueue {
         this.name = name;
     }
 
-    /** Adds a piece of work; nothing when this is stopped. */
-    synchronized void add(Runnable piece) {
+    /**
+     * Adds a piece of work.
+     *
+     * @return false: this is stopped, and it is not done
+     */
+    synchronized boolean add(Runnable piece) {
         if (stopped) {
-            return;
+            return false;
         }
         waiting.add(piece);
         wake();
+        return true;
+    }
+
+    /** Whether work waits for what is being worked on, or that is to come to its end. */
+    synchronized boolean isWaitedFor() {
+        return stopped || !waiting.isEmpty();
     }
 
     private synchronized void wake() {

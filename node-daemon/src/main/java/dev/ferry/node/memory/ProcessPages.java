@@ -41,8 +41,15 @@ public final class ProcessPages {
         /** An empty direct buffer; waits for one. */
         ByteBuffer take() throws InterruptedException;
 
-        /** Takes over a buffer that {@link #take} gave, from position to limit; also an empty one. */
-        void pages(ByteBuffer owned) throws InterruptedException;
+        /** A mapping of private memory of no file begins, of which there may be pages. */
+        default void mapping(long begin, long end) {}
+
+        /**
+         * Takes over a buffer that {@link #take} gave, from position to limit; also an empty one.
+         *
+         * @param from where its bytes lie in the process, in their order
+         */
+        void pages(ByteBuffer owned, List<Posix.Range> from) throws InterruptedException;
 
         /** Whether no more is wanted: asked now and then. */
         default boolean isEnough() {
@@ -66,6 +73,9 @@ public final class ProcessPages {
         try (FileChannel pagemap = FileChannel.open(proc.resolve("pagemap"), StandardOpenOption.READ)) {
             Run run = new Run(sink);
             for (Region region : Region.of(maps, shared)) {
+                if (region.kind() == Region.Kind.ANONYMOUS) {
+                    sink.mapping(region.begin(), region.end());
+                }
                 read(pagemap, region, run);
             }
             run.end();
@@ -124,6 +134,7 @@ public final class ProcessPages {
         }
 
         private void read() throws IOException, InterruptedException {
+            List<Posix.Range> asked = List.copyOf(ranges);
             try {
                 if (!ranges.isEmpty()) {
                     Posix.readMemory(pid, ranges, buffer);
@@ -131,8 +142,22 @@ public final class ProcessPages {
             } finally {
                 ranges.clear();
                 collected = 0;
-                sink.pages(buffer.flip());
+                buffer.flip();
+                sink.pages(buffer, first(asked, buffer.remaining()));
             }
+        }
+
+        /** What was read of what was asked for: a range that is gone ends the reading. */
+        private static List<Posix.Range> first(List<Posix.Range> ranges, int bytes) {
+            List<Posix.Range> read = new ArrayList<>();
+            int left = bytes;
+            for (Posix.Range range : ranges) {
+                if (left > 0) {
+                    read.add(new Posix.Range(range.address(), Math.min(left, range.length())));
+                }
+                left -= range.length();
+            }
+            return read;
         }
 
         void end() throws IOException, InterruptedException {

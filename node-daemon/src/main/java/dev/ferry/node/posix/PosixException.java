@@ -22,6 +22,10 @@ public final class PosixException extends IOException {
         return is(Errno.EPIPE);
     }
 
+    public boolean connectionReset() {
+        return is(Errno.ECONNRESET);
+    }
+
     public boolean wouldBlock() {
         return is(Errno.EAGAIN);
     }

@@ -56,7 +56,7 @@ class HugePagesTest {
     }
 
     private static OptionalLong begin(CriuFile.Entry process) throws Exception {
-        return HugePages.beginOfArea(new CriuFile(ByteString.copyFrom(new byte[8]), List.of(process)).content());
+        return ProcessMappings.of(new CriuFile(ByteString.copyFrom(new byte[8]), List.of(process)).content()).beginOfArea();
     }
 
     private static CriuFile.Entry process(CriuFile.Entry... mappings) {

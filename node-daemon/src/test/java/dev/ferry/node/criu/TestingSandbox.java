@@ -10,6 +10,7 @@ import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.node.sandbox.RootPlan;
 import dev.ferry.node.sandbox.Sandbox;
 import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.storage.ImageWriter;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -104,7 +105,11 @@ final class TestingSandbox implements AutoCloseable {
 
     /** Dumps a job that is frozen. */
     static void dump(CriuBinary criu, String run, JobProcess job, Life life, TestingImage image) throws IOException, InterruptedException {
-        try (CriuDump dump = CriuDump.start(criu, run, job, life.cgroup(), life.folder(), life.plan(), image.writer())) {
+        dump(criu, run, job, life, image.writer());
+    }
+
+    static void dump(CriuBinary criu, String run, JobProcess job, Life life, ImageWriter image) throws IOException, InterruptedException {
+        try (CriuDump dump = CriuDump.start(criu, run, job, life.cgroup(), life.folder(), life.plan(), image)) {
             assertThat(dump.dump(SOON)).contains("inventory.img");
         }
     }
