@@ -10,6 +10,7 @@ import dev.ferry.storage.ImageReader;
 import dev.ferry.storage.look.CriuFile;
 import dev.ferry.storage.plain.PlainImage;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -201,26 +202,48 @@ final class MemoryAhead implements AutoCloseable {
      * @param begin of its area, modulo a huge page
      */
     synchronized void use(int process, byte[] file, long begin) {
-        MemoryUse.There there = filled.get(process);
-        if (there == null || image == null) {
-            return;
-        }
+        Optional<Found> found = Optional.empty();
         try {
-            CriuFile pagemap = parse(image, "pagemap-" + process + ".img");
-            String pages = "pages-" + pagemap.entries().getFirst().number(1) + ".img";
-            ChunkList chunks = image.file(pages).map(StoredFile::getChunks).orElse(ChunkList.getDefaultInstance());
-            Optional<List<PageRun>> runs = runs(pagemap);
-            Optional<List<MemoryWindow>> windows = runs.flatMap(all -> MemoryWindow.of(all, chunks));
-            if (windows.isEmpty() || rest.containsKey(pages)) {
-                return;
-            }
-            MemoryUse found = MemoryUse.of(there, ProcessMappings.of(file), begin, mapping -> mappings().getOrDefault(new PageRun(mapping.start(), mapping.end() - mapping.start()), 0) == 1, runs.get(), windows.get(), chunks);
-            if (!found.moved().isEmpty() && use.add(process, found)) {
-                rest.put(pages, found.rest());
-                kept += found.kept().stream().mapToLong(PageRun::bytes).sum();
-            }
+            found = find(process, file, begin);
         } catch (IOException | RuntimeException unexpected) {
             LOG.warn("process {} is restored without the memory that is there: {}", process, unexpected.toString());
+        }
+        found.ifPresent(one -> tell(process, one));
+    }
+
+    /** What is right of a process whose pages are in a file of criu's. */
+    private record Found(String pages, MemoryUse use) {}
+
+    private Optional<Found> find(int process, byte[] file, long begin) throws IOException {
+        MemoryUse.There there = filled.get(process);
+        ImageReader reader = image;
+        if (there == null || reader == null) {
+            return Optional.empty();
+        }
+        CriuFile pagemap = parse(reader, "pagemap-" + process + ".img");
+        String pages = "pages-" + pagemap.entries().getFirst().number(1) + ".img";
+        ChunkList chunks = reader.file(pages).map(StoredFile::getChunks).orElse(ChunkList.getDefaultInstance());
+        Optional<List<PageRun>> runs = runs(pagemap);
+        Optional<List<MemoryWindow>> windows = runs.flatMap(all -> MemoryWindow.of(all, chunks));
+        if (windows.isEmpty() || rest.containsKey(pages)) {
+            return Optional.empty();
+        }
+        MemoryUse found =
+                MemoryUse.of(there, ProcessMappings.of(file), begin, mapping -> mappings().getOrDefault(new PageRun(mapping.start(), mapping.end() - mapping.start()), 0) == 1, runs.get(), windows.get(), chunks);
+        return found.moved().isEmpty() ? Optional.empty() : Optional.of(new Found(pages, found));
+    }
+
+    /** What criu is told it takes, and what it takes it is not sent. Whether a word that failed has come is not known: then its file of pages ends too early, and the restore fails. */
+    private void tell(int process, Found found) {
+        rest.put(found.pages, found.use.rest());
+        try {
+            if (use.add(process, found.use)) {
+                kept += found.use.kept().stream().mapToLong(PageRun::bytes).sum();
+            } else {
+                rest.remove(found.pages);
+            }
+        } catch (IOException failed) {
+            throw new UncheckedIOException(failed);
         }
     }
 

@@ -34,6 +34,17 @@ record FilledMemory(String image, JobSpec spec, String run, RootPlan plan, CriuR
 
     /** Gives the memory back. What can't be removed now is cleared like what a life has left. */
     void giveBack(LocalJob job) {
-        Failures.guarded(job, "giving memory back that was filled for image " + image, () -> remove(job));
+        Failures.guarded(
+                job,
+                "giving memory back that was filled for image " + image,
+                () -> {
+                    try {
+                        remove(job);
+                    } catch (InterruptedException ending) {
+                        // For whoever goes on behind this.
+                        Thread.currentThread().interrupt();
+                        throw ending;
+                    }
+                });
     }
 }

@@ -14,6 +14,8 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Predicate;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -36,6 +38,8 @@ final class JobAgent {
     private final Settling settling;
     private final DroppedPackets packets;
     private final OrderRunner orders;
+    /** Orders to fill memory that wait or are being done. */
+    private final Set<String> filling = ConcurrentHashMap.newKeySet();
 
     /**
      * @param leaves is told when nothing of the job is to be left here, and calls {@link #leave} in a way that nobody finds this agent after it; says whether it has left
@@ -129,17 +133,27 @@ final class JobAgent {
      * @return false: this agent takes nothing more
      */
     boolean fill(Command command) {
+        if (!filling.add(command.getId())) {
+            // It was sent again, and is answered when it is done.
+            return true;
+        }
         return work.add(
                 () -> {
                     // Whatever else is to be done for the job goes before.
                     FillAction.run(job, command, () -> !work.isWaitedFor());
-                    job.filled().ifPresentOrElse(memory -> work.addLater(Duration.ofMillis(command.getFill().getHoldMillis()), () -> giveBack(memory)), life::clear);
+                    filling.remove(command.getId());
+                    String image = command.getFill().getImage();
+                    if (job.filled().isPresent()) {
+                        work.addLater(Duration.ofMillis(command.getFill().getHoldMillis()), () -> giveBack(image));
+                    } else {
+                        life.clear();
+                    }
                 });
     }
 
     /** Nobody came for it in time. */
-    private void giveBack(FilledMemory memory) {
-        if (job.filled().filter(held -> held == memory).isPresent()) {
+    private void giveBack(String image) {
+        if (job.filled().filter(held -> held.image().equals(image)).isPresent()) {
             job.giveBackMemory();
             life.clear();
         }

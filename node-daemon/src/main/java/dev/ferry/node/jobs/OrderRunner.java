@@ -63,6 +63,9 @@ final class OrderRunner {
         if (!command.hasRestore()) {
             job.giveBackMemory();
         }
+        if (closed && Thread.currentThread().isInterrupted()) {
+            return;
+        }
         CommandResult.Builder result = CommandResult.newBuilder().setId(command.getId());
         try (Phases phases = new Phases(command.getId(), job.context().outbox())) {
             try {

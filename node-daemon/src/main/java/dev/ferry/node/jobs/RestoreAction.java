@@ -147,7 +147,8 @@ final class RestoreAction {
         filled.criu().restores(image);
         try {
             JobProcess process = bringBack(image, root, filled.criu());
-            Failures.guarded(job, "setting the limits of the job", () -> limits(image, 0).apply(job.cgroup(), job.context().policy().tasks()));
+            // And nothing else of the group: the job runs.
+            Failures.guarded(job, "setting the memory limit of the job", () -> job.cgroup().limits().setMemory(limits(image, 0).memoryBytes()));
             return Optional.of(process);
         } catch (FerryException failed) {
             if (filled.criu().mayHaveRun() || failed.code() != ErrorCode.RESTORE_FAILED) {
