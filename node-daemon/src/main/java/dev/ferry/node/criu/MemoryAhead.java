@@ -25,8 +25,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -82,11 +80,11 @@ final class MemoryAhead implements AutoCloseable {
      * Fills criu's memory with what was copied. It goes on to its gate then, also if there was no memory for it.
      *
      * @param copied where the chunks are
-     * @param goesOn asked while criu has not come yet: whether to wait for it
+     * @param goesOn asked all the time: whether to go on with it
      * @return bytes that are there; 0: nothing is, and the restore makes everything as always
      * @throws IOException when criu has ended, or is not what was expected
      */
-    long fill(ImageReader copied, List<CopiedProcess> processes, Waits goesOn) throws IOException {
+    long fill(ImageReader copied, List<CopiedProcess> processes, HangUp.Waits goesOn) throws IOException {
         DescriptorSocket criu = null;
         while (criu == null) {
             if (!goesOn.test()) {
@@ -95,7 +93,7 @@ final class MemoryAhead implements AutoCloseable {
             criu = listener.accept(LOOK);
         }
         try (DescriptorSocket open = criu;
-                Watch watch = new Watch(open, goesOn)) {
+                HangUp unless = new HangUp(open, goesOn)) {
             AheadSender sender = new AheadSender(open);
             for (CopiedProcess process : processes) {
                 send(sender, copied, process);
@@ -111,46 +109,6 @@ final class MemoryAhead implements AutoCloseable {
         }
         filled.clear();
         return 0;
-    }
-
-    /** Whether somebody who waits goes on waiting. */
-    interface Waits {
-        boolean test() throws IOException;
-    }
-
-    /** Hangs up as soon as it is not to go on: what is being sent may wait for a criu that takes nothing. */
-    private static final class Watch implements AutoCloseable {
-        private final AtomicBoolean over = new AtomicBoolean();
-        private final Thread thread;
-
-        Watch(DescriptorSocket connection, Waits goesOn) {
-            thread = Thread.ofPlatform().daemon().name("memory ahead").start(() -> watch(connection, goesOn));
-        }
-
-        private void watch(DescriptorSocket connection, Waits goesOn) {
-            try {
-                while (!over.get() && goesOn.test()) {
-                    LockSupport.parkNanos(LOOK.toNanos());
-                }
-            } catch (IOException | RuntimeException unclear) {
-                LOG.warn("memory is not filled ahead: {}", unclear.toString());
-            }
-            if (!over.get()) {
-                connection.shutdown();
-            }
-        }
-
-        /** When it returns, the connection is not touched any more. */
-        @Override
-        public void close() {
-            over.set(true);
-            LockSupport.unpark(thread);
-            try {
-                thread.join();
-            } catch (InterruptedException interrupted) {
-                Thread.currentThread().interrupt();
-            }
-        }
     }
 
     private void send(AheadSender sender, ImageReader copied, CopiedProcess process) throws IOException {
