@@ -187,7 +187,7 @@ final class MemoryAhead implements AutoCloseable {
             return Optional.empty();
         }
         MemoryUse found =
-                MemoryUse.of(there, ProcessMappings.of(file), begin, mapping -> mappings().getOrDefault(new PageRun(mapping.start(), mapping.end() - mapping.start()), 0) == 1, runs.get(), windows.get(), chunks);
+                MemoryUse.of(there, ProcessMappings.of(file), begin, mapping -> mappings().getOrDefault(mapping.range(), 0) == 1, runs.get(), windows.get(), chunks);
         return found.moved().isEmpty() ? Optional.empty() : Optional.of(new Found(pages, found));
     }
 
@@ -239,7 +239,7 @@ final class MemoryAhead implements AutoCloseable {
             for (StoredFile file : reader.manifest().getFilesList()) {
                 if (file.getName().startsWith("mm-")) {
                     Set<PageRun> its = new HashSet<>();
-                    ProcessMappings.of(new PlainImage(reader).read(file.getName())).all().forEach(one -> its.add(new PageRun(one.mapping().start(), one.mapping().end() - one.mapping().start())));
+                    ProcessMappings.of(new PlainImage(reader).read(file.getName())).all().forEach(one -> its.add(one.mapping().range()));
                     for (PageRun one : its) {
                         known.merge(one, 1, Integer::sum);
                     }

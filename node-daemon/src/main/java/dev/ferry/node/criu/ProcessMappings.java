@@ -130,6 +130,11 @@ record ProcessMappings(List<Placed> all, boolean wantsNone) {
             return (advice & NO_HUGE_PAGE) != 0;
         }
 
+        /** Its addresses. */
+        PageRun range() {
+            return new PageRun(start, end - start);
+        }
+
         /** Whether any other private memory of no file could take its place, and there are huge pages in it. */
         boolean isPlain() {
             return isPrivate() && flags == PLAIN && wholePages() > 0;

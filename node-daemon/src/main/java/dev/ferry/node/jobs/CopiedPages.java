@@ -6,9 +6,9 @@ import dev.ferry.node.posix.ProcText;
 import dev.ferry.proto.v1.CopiedAddresses;
 import dev.ferry.proto.v1.StoredFile;
 import dev.ferry.storage.ByteSink;
-import dev.ferry.storage.ByteSource;
 import dev.ferry.storage.ImageReader;
 import dev.ferry.storage.ImageWriter;
+import dev.ferry.storage.plain.PlainImage;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
@@ -93,19 +93,9 @@ final class CopiedPages {
         for (StoredFile file : copy.manifest().getFilesList()) {
             Optional<StoredFile> pages = file.getName().startsWith(ADDRESSES) ? copy.file(PAGES + file.getName().substring(ADDRESSES.length())) : Optional.empty();
             if (pages.isPresent() && file.getSize() <= MOST_ADDRESSES) {
-                processes.add(new CopiedProcess(Integer.parseInt(file.getName().substring(ADDRESSES.length())), addresses(copy, file), pages.get().getChunks()));
+                processes.add(new CopiedProcess(Integer.parseInt(file.getName().substring(ADDRESSES.length())), CopiedAddresses.parseFrom(new PlainImage(copy).read(file.getName())), pages.get().getChunks()));
             }
         }
         return processes;
-    }
-
-    private static CopiedAddresses addresses(ImageReader copy, StoredFile file) throws IOException {
-        ByteBuffer all = ByteBuffer.allocate((int) file.getSize());
-        try (ByteSource source = copy.open(file.getChunks())) {
-            for (ByteBuffer piece = source.next(); piece != null; piece = source.next()) {
-                all.put(piece);
-            }
-        }
-        return CopiedAddresses.parseFrom(all.flip());
     }
 }

@@ -4,9 +4,11 @@ import dev.ferry.proto.v1.ChunkList;
 import dev.ferry.proto.v1.Manifest;
 import dev.ferry.proto.v1.StoredFile;
 import dev.ferry.storage.ByteSource;
+import dev.ferry.storage.ChunkLists;
 import dev.ferry.storage.ChunkPeer;
 import dev.ferry.storage.ImageReader;
 import java.nio.ByteBuffer;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
@@ -111,14 +113,9 @@ public final class StoredImageReader implements ImageReader {
         if (chunks == list.getLengthsCount()) {
             return list;
         }
-        return ChunkList.newBuilder()
-                .setHashes(list.getHashes().substring(0, chunks * ChunkName.BYTES))
-                .setChecks(list.getChecks().isEmpty() ? list.getChecks() : list.getChecks().substring(0, chunks * ChunkCheck.BYTES))
-                .addAllLengths(list.getLengthsList().subList(0, chunks))
-                .addAllPack(list.getPackList().subList(0, chunks))
-                .addAllOffset(list.getOffsetList().subList(0, chunks))
-                .addAllStored(list.getStoredList().subList(0, chunks))
-                .build();
+        BitSet wanted = new BitSet();
+        wanted.set(0, chunks);
+        return ChunkLists.pick(list, wanted);
     }
 
     @Override
