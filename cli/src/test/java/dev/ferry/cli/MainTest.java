@@ -49,6 +49,16 @@ class MainTest {
         assertThat(Ferry.ferry().status()).isEqualTo(2);
     }
 
+    /** What everybody types first. */
+    @Test
+    void theVersionIsToldByTheUsualOptionsToo() {
+        for (String option : List.of("--version", "-V")) {
+            Ferry.Said said = Ferry.ferry(option);
+            assertThat(said.out()).as(option).startsWith("ferry ");
+            assertThat(said.status()).as(option).isEqualTo(Ferry.ferry("version").status());
+        }
+    }
+
     @Test
     void noCoordinatorIsSaidWithItsAddressInBothForms() {
         Ferry.Said text = Ferry.ferry("ps", "--server", "127.0.0.1:1");
