@@ -87,6 +87,11 @@ final class CopiedPages {
         }
     }
 
+    /** Bytes of memory in a copy. */
+    static long bytes(ImageReader copy) {
+        return copy.manifest().getFilesList().stream().filter(file -> file.getName().startsWith(PAGES)).mapToLong(StoredFile::getSize).sum();
+    }
+
     /** The processes of a copy. */
     static List<CopiedProcess> read(ImageReader copy) throws IOException {
         List<CopiedProcess> processes = new ArrayList<>();

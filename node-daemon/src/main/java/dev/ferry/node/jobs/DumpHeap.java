@@ -8,7 +8,7 @@ import dev.ferry.storage.ImageWriter;
 /**
  * What dumps take of this process's heap: each chunk of an image has its place in lists until the manifest is written. A daemon whose heap is at its end
  * ends, with its jobs frozen, so what a dump will take for the job's memory is asked before its job is stopped; what it takes for the job's folders, which nobody
- * has measured, as it comes. Safe for threads.
+ * has measured, as it comes. What is listed of memory that is filled ahead counts as well, and is not filled where there is no room. Safe for threads.
  */
 final class DumpHeap {
     /** There is one heap. */
@@ -57,6 +57,10 @@ final class DumpHeap {
         taken += wanted;
     }
 
+    private synchronized boolean isHalfEnough(long wanted) {
+        return taken + wanted <= most / 2;
+    }
+
     private synchronized void giveBack(long bytes) {
         taken -= bytes;
     }
@@ -78,6 +82,23 @@ final class DumpHeap {
                             "Job " + job + " was not stopped: to save its " + Sizes.format(memoryBytes) + " of memory this daemon needs " + Sizes.format(wanted) + " of heap" + beside + ", and may use "
                                     + Sizes.format(most) + " for that; start it with FERRY_JAVA_OPTS=-Xmx" + enough + "m");
             own += wanted;
+        }
+
+        /**
+         * The same for memory of which nothing depends on its being listed: half of the room is left to dumps.
+         *
+         * @return false: the heap has no room for it
+         */
+        synchronized boolean tryTake(String job, long memoryBytes) {
+            if (!isHalfEnough(estimate(memoryBytes))) {
+                return false;
+            }
+            try {
+                take(job, memoryBytes);
+                return true;
+            } catch (FerryException full) {
+                return false;
+            }
         }
 
         /** For the job's image: counts its chunks and entries against what was taken, and takes more where there are more. */

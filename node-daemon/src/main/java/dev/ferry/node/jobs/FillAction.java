@@ -16,12 +16,16 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.function.BooleanSupplier;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Fills memory with what was copied of a job that still runs on another node, so that its restore here makes only what has changed since. Nothing is written down, and no order is open: what comes of it ends
  * with the daemon, and an order that comes again finds it or does it once more. Whatever goes wrong, the job is not touched, and is restored as always.
  */
 final class FillAction {
+    private static final Logger LOG = LoggerFactory.getLogger(FillAction.class);
+
     private final LocalJob job;
     private final Command command;
     private final FillMemory order;
@@ -87,6 +91,21 @@ final class FillAction {
     }
 
     private void fill(Phases phases, ImageReader copied, RootPlan plan) throws Exception {
+        DumpHeap.Use heap = DumpHeap.OF_PROCESS.begin();
+        try {
+            if (heap.tryTake(job.id(), CopiedPages.bytes(copied))) {
+                fill(phases, copied, plan, heap);
+            } else {
+                LOG.warn("job {}: its memory is not filled before it comes, for this daemon's heap has no room to list it; it is restored as always", job.id());
+            }
+        } finally {
+            if (job.filled().isEmpty()) {
+                heap.close();
+            }
+        }
+    }
+
+    private void fill(Phases phases, ImageReader copied, RootPlan plan, DumpHeap.Use heap) throws Exception {
         JobSpec spec = order.getSpec();
         long begin = System.nanoTime();
         String run = RestoreAction.runFolder(command.getIncarnation() + 1);
@@ -110,7 +129,7 @@ final class FillAction {
             EndActions.undoCreation(job, new IOException("there was nothing to fill"));
             return;
         }
-        FilledMemory filled = new FilledMemory(order.getImage(), spec, run, root, criu.get());
+        FilledMemory filled = new FilledMemory(order.getImage(), spec, run, root, criu.get(), heap);
         job.hold(filled);
         phases.record("fill", System.nanoTime() - begin, criu.get().bytesAhead());
         phases.record(copied.origins());

@@ -13,8 +13,9 @@ import java.io.IOException;
  * @param image that it is for
  * @param run name of criu's folder
  * @param plan of the sandbox for which criu was started
+ * @param heap what its lists take of this daemon's
  */
-record FilledMemory(String image, JobSpec spec, String run, RootPlan plan, CriuRestore criu) {
+record FilledMemory(String image, JobSpec spec, String run, RootPlan plan, CriuRestore criu, DumpHeap.Use heap) implements AutoCloseable {
     /** Whether a restore into such a sandbox can take it. */
     boolean fits(RestoreJob order, String itsRun) {
         return image.equals(order.getImage()) && spec.equals(order.getSpec()) && order.getGpusCount() == 0 && run.equals(itsRun);
@@ -26,7 +27,7 @@ record FilledMemory(String image, JobSpec spec, String run, RootPlan plan, CriuR
      * @throws FerryException INTERNAL when a process of it is left
      */
     void remove(LocalJob job) throws IOException, InterruptedException {
-        Failures.guarded(job, "ending the criu that holds memory", criu::close);
+        Failures.guarded(job, "ending the criu that holds memory", this::close);
         EndActions.killAll(job);
         job.releaseKernel();
         job.clearFolder();
@@ -46,5 +47,12 @@ record FilledMemory(String image, JobSpec spec, String run, RootPlan plan, CriuR
                         throw ending;
                     }
                 });
+    }
+
+    /** Ends a criu that has not restored a job with it. */
+    @Override
+    public void close() throws IOException {
+        heap.close();
+        criu.close();
     }
 }

@@ -72,7 +72,7 @@ final class LocalJob {
         closed = true;
         FilledMemory held = filled;
         if (held != null) {
-            Failures.guarded(this, "ending the criu that holds memory", held.criu()::close);
+            Failures.guarded(this, "ending the criu that holds memory", held::close);
         }
     }
 

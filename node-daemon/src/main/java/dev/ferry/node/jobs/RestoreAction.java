@@ -80,7 +80,7 @@ final class RestoreAction {
             EndActions.undoCreation(job, failed);
             throw failed;
         } finally {
-            filled.ifPresent(memory -> Failures.guarded(job, "closing what was said to criu", memory.criu()::close));
+            filled.ifPresent(memory -> Failures.guarded(job, "closing what was said to criu", memory::close));
         }
     }
 

@@ -49,6 +49,22 @@ class DumpHeapTest {
         }
     }
 
+    /** A restore does without memory that was filled ahead. */
+    @Test
+    void whatMayBeLeftOutIsNoError() {
+        try (DumpHeap.Use use = heap.begin(); DumpHeap.Use other = heap.begin()) {
+            assertThat(other.tryTake("j-bbbbbbbb", 60 * GIB)).isFalse();
+            assertThat(other.tryTake("j-bbbbbbbb", 30 * GIB)).isTrue();
+            assertThat(use.tryTake("j-aaaaaaaa", 10 * GIB)).isFalse();
+            assertThat(use.tryTake("j-aaaaaaaa", GIB)).isTrue();
+            use.take("j-aaaaaaaa", 30 * GIB);
+            assertRefused(use, 40 * GIB, "beside");
+        }
+        try (DumpHeap.Use again = heap.begin()) {
+            again.take("j-aaaaaaaa", 60 * GIB);
+        }
+    }
+
     /** Nobody has measured the job's folders before: what they take is counted as it comes. */
     @Test
     void whatTheFoldersTakeIsBoundedAsWell() {
