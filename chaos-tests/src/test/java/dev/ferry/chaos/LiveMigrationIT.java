@@ -167,6 +167,25 @@ class LiveMigrationIT {
         }
     }
 
+    /** Whatever becomes of what was filled, the job is restored, and on the same node. */
+    @Test
+    void aJobIsRestoredAsAlwaysWhenTheMemoryThatWasFilledForItIsGone() {
+        scene.awaitNodes();
+        Job job = run();
+        int target = 3 - Scene.nodeNumber(job.getNode());
+        Operation begun = begin(job);
+        assertThat(scene.awaitStep(begun, "DUMP")).isTrue();
+        List<Integer> criu = scene.cluster.jobProcesses(target, job.getId());
+        assertThat(criu).as("criu, with the memory, while the job still runs elsewhere").isNotEmpty();
+        criu.forEach(pid -> ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly));
+        Operation moved = scene.awaitEnd(begun);
+        assertThat(moved.getState()).as(moved.toString()).isEqualTo(OperationState.SUCCEEDED);
+        assertThat(moved.getStepsList()).filteredOn(each -> each.getName().equals("RESTORE")).singleElement().satisfies(only -> assertThat(only.getNode()).isEqualTo("node-" + target));
+        assertThat(bytes(step(moved, "RESTORE"), "was there")).isZero();
+        assertGoesOnWithItsMemory(job);
+        scene.cancel(job.getId());
+    }
+
     @Test
     void howLongACheckpointTakesIsToldBefore() {
         Job job = run();
