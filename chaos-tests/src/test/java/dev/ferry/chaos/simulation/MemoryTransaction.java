@@ -31,6 +31,7 @@ final class MemoryTransaction implements Transaction {
     private final Runnable fence;
     final Map<String, Job> jobs = new HashMap<>();
     final Map<String, Operation> operations = new HashMap<>();
+    private final Set<String> deletedOperations = new HashSet<>();
     final Map<String, Image> images = new HashMap<>();
     final Set<String> deletedImages = new HashSet<>();
     final Map<String, Node> nodes = new HashMap<>();
@@ -63,6 +64,7 @@ final class MemoryTransaction implements Transaction {
                 tables.openOperations.remove(operation.getId());
             }
         }
+        tables.operations.keySet().removeAll(deletedOperations);
         tables.images.putAll(images);
         tables.images.keySet().removeAll(deletedImages);
         tables.nodes.putAll(nodes);
@@ -149,6 +151,16 @@ final class MemoryTransaction implements Transaction {
                 .sorted(Comparator.comparingLong(Operation::getStartedAt).reversed().thenComparing(Operation::getId))
                 .limit(atMost)
                 .toList();
+    }
+
+    @Override
+    public List<Operation> operationsBefore(String job, int newest, int atMost) {
+        return operations(job, newest + atMost).stream().skip(newest).toList();
+    }
+
+    @Override
+    public void deleteOperation(String id) {
+        deletedOperations.add(id);
     }
 
     @Override

@@ -7,6 +7,7 @@ import dev.ferry.coordinator.accounts.Metering;
 import dev.ferry.coordinator.nodes.CommandDesk;
 import dev.ferry.coordinator.nodes.NodeDirectory;
 import dev.ferry.coordinator.operations.OperationEngine;
+import dev.ferry.coordinator.operations.PastOperations;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.coordinator.upkeep.StoreUpkeep;
@@ -18,7 +19,7 @@ import java.util.List;
 
 /** All that can be asked of a coordinator, once for gRPC and HTTP: a request in, an answer or a FerryException out. */
 public final class FerryApi {
-    private static final int MOST_OPERATIONS = 200;
+    private static final int MOST_OPERATIONS = PastOperations.KEPT;
     private static final Duration ANSWER = Duration.ofSeconds(10);
 
     private final StateStore store;

@@ -170,7 +170,11 @@ final class OperationMachine {
                 OperationEnd.write(state, operation, false);
             }
         }
-        return standing(state, state.put(operation.build()));
+        Operation written = state.put(operation.build());
+        if (written.getState() != OperationState.OPEN) {
+            PastOperations.prune(state, written);
+        }
+        return standing(state, written);
     }
 
     /** Nobody may take for stopped what has not died, nor its GPUs for free. */

@@ -120,6 +120,11 @@ final class SqlTransaction implements Transaction {
     }
 
     @Override
+    public List<Operation> operationsBefore(String job, int newest, int atMost) {
+        return query("SELECT record FROM operation WHERE job = ? ORDER BY started DESC, id LIMIT ? OFFSET ?", Operation.parser(), job, atMost, newest);
+    }
+
+    @Override
     public List<Operation> operationsLike(String prefix) {
         return query("SELECT record FROM operation WHERE id >= ? AND id < ?", Operation.parser(), prefix, prefix + "\uffff");
     }
@@ -131,6 +136,11 @@ final class SqlTransaction implements Transaction {
         kept.open().written(written);
         changed.add(operation.getId());
         return written;
+    }
+
+    @Override
+    public void deleteOperation(String id) {
+        int ignored = update("DELETE FROM operation WHERE id = ? AND open = 0", id);
     }
 
     @Override

@@ -59,11 +59,21 @@ public interface Transaction {
      */
     List<Operation> operations(String job, int atMost);
 
+    /**
+     * Operations on a job that are older than its newest ones, the newest of them first.
+     *
+     * @param newest how many of those are passed over
+     */
+    List<Operation> operationsBefore(String job, int newest, int atMost);
+
     /** Operations whose id begins so. */
     List<Operation> operationsLike(String prefix);
 
     /** Writes an operation; its version is raised by one. */
     Operation put(Operation operation);
+
+    /** Deletes an operation that has ended. */
+    void deleteOperation(String id);
 
     Optional<Image> image(String id);
 

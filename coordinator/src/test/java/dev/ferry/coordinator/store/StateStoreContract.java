@@ -169,6 +169,30 @@ abstract class StateStoreContract {
     }
 
     @Test
+    void oldOperationsOfAJobAreFoundBehindItsNewestAndDeletedOneByOne() throws Exception {
+        write(job("j-a", JobState.RUNNING, 1), job("j-b", JobState.RUNNING, 1));
+        store.transact(
+                state -> {
+                    for (int at = 1; at <= 5; at++) {
+                        Operation ignored = state.put(operation("op-" + at, "j-a", at == 1 ? OperationState.OPEN : OperationState.SUCCEEDED, at));
+                    }
+                    return state.put(operation("op-other", "j-b", OperationState.SUCCEEDED, 1));
+                });
+        assertThat(list(state -> state.operationsBefore("j-a", 2, 2))).extracting(Operation::getId).containsExactly("op-3", "op-2");
+        assertThat(list(state -> state.operationsBefore("j-a", 5, 2))).isEmpty();
+        store.transact(
+                state -> {
+                    state.deleteOperation("op-2");
+                    // One that is open stays, and so does what nobody knows.
+                    state.deleteOperation("op-1");
+                    state.deleteOperation("op-none");
+                    return true;
+                });
+        reopen();
+        assertThat(list(state -> state.operations("", 10))).extracting(Operation::getId).containsExactlyInAnyOrder("op-1", "op-3", "op-4", "op-5", "op-other");
+    }
+
+    @Test
     void aDeletedNodeIsGone() throws Exception {
         store.transact(
                 state -> {
