@@ -75,6 +75,24 @@ public final class Metering {
         metering.write();
     }
 
+    /**
+     * The wall clock has stepped: until when all is counted steps along, so that nobody is billed for time that did not pass, or not for time that did.
+     *
+     * @param millis below 0: it was set back
+     */
+    public static void step(Transaction state, long millis) {
+        UsageLedger.step(state, millis);
+        List<JobUse> stepped = new ArrayList<>();
+        for (JobUse use : open(state).values()) {
+            JobUse.Builder next = use.toBuilder().setRungUntil(use.getRungUntil() + millis);
+            if (use.getCountedUntil() > 0) {
+                next.setCountedUntil(use.getCountedUntil() + millis).setRunningSince(use.getRunningSince() + millis);
+            }
+            stepped.add(next.build());
+        }
+        state.putAll(AccountKinds.JOB_USE, stepped);
+    }
+
     /** Whether the key of a change is that of what a job has used. */
     public static boolean isCount(String key) {
         return key.startsWith(AccountKinds.JOB_USE.changeKey(""));
@@ -117,17 +135,19 @@ public final class Metering {
         if (goesOn && !(counted && tick)) {
             return;
         }
-        JobUse was = known.orElseGet(() -> JobUse.newBuilder().setJob(job.getId()).setRungUntil(job.getSubmittedAt()).setRung("waiting").setImage(job.getLatestImage()).build());
+        JobUse was = known.or(() -> earlierLife(job)).orElseGet(() -> JobUse.newBuilder().setJob(job.getId()).setRungUntil(job.getSubmittedAt()).setRung("waiting").setImage(job.getLatestImage()).build());
         JobUse.Builder use = was.toBuilder().setAssociation(AccountKinds.name(job.getQueue().getAccount(), job.getQueue().getUser()));
         RunTimes times = goesOn ? RunTimes.runsOn(job) : RunTimes.of(state, job);
         long now = state.now();
         if (counted) {
             long until = times.runs() ? now : Math.clamp(times.stopped(now), was.getCountedUntil(), Math.max(now, was.getCountedUntil()));
-            count(job, use, until - was.getCountedUntil() - freeze(job, use));
+            count(job, use, until - was.getCountedUntil(), freeze(job, use));
             use.setCountedUntil(times.runs() ? Math.max(now, was.getCountedUntil()) : 0);
         } else if (times.runs()) {
             use.setCountedUntil(Math.clamp(times.began(now), was.getRungUntil(), Math.max(was.getRungUntil(), now)));
             use.setRunningSince(use.getCountedUntil());
+        } else {
+            count(job, use, times.ranSince(was.getRungUntil(), now), 0);
         }
         if (!times.runs()) {
             use.clearRunningSince();
@@ -143,6 +163,12 @@ public final class Metering {
         }
     }
 
+    /** What a job had used that had ended and was brought back; in between it was in no rung. */
+    private Optional<JobUse> earlierLife(Job job) {
+        Optional<JobUse> ended = job.getIncarnation() > 1 ? state.record(AccountKinds.JOB_USE, job.getId()) : Optional.empty();
+        return ended.map(use -> use.toBuilder().setRungUntil(state.now()).setRung("").build());
+    }
+
     /** Milliseconds in which the job stood still to be saved while it ran on: once for each image. */
     private long freeze(Job job, JobUse.Builder use) {
         if (use.getImage().equals(job.getLatestImage())) {
@@ -150,14 +176,18 @@ public final class Metering {
         }
         use.setImage(job.getLatestImage());
         // The time of an image with which the job stopped was not counted to begin with.
-        Optional<Image> image = state.image(job.getLatestImage()).filter(one -> one.getIncarnation() == job.getIncarnation() && job.getState() == JobState.RUNNING);
+        boolean ranOn = job.getState() == JobState.RUNNING || JobStates.isEnded(job.getState());
+        Optional<Image> image = state.image(job.getLatestImage()).filter(one -> one.getIncarnation() == job.getIncarnation() && ranOn);
         return image.map(one -> one.getFreezeMicros() / MICROS).orElse(0L);
     }
 
-    private void count(Job job, JobUse.Builder use, long millis) {
-        long all = Math.max(0, millis) + use.getCarriedMillis();
-        long seconds = all / MILLIS;
-        use.setCarriedMillis(all % MILLIS);
+    /**
+     * @param stoodStill of which some may have been counted by looks before it was known
+     */
+    private void count(Job job, JobUse.Builder use, long millis, long stoodStill) {
+        long all = Math.max(0, millis) - stoodStill + use.getCarriedMillis();
+        long seconds = Math.max(0, all / MILLIS);
+        use.setCarriedMillis(all - seconds * MILLIS);
         if (seconds == 0) {
             return;
         }

@@ -50,6 +50,14 @@ record RunTimes(boolean runs, Job job, Optional<Operation> last) {
         return last.filter(one -> one.getKind() != OperationKind.CHECKPOINT).flatMap(one -> step(one, STOPS)).map(Step::getStartedAt).orElse(now);
     }
 
+    /** Milliseconds that a job ran which began and ended after a time; 0 also if no record says it. Its end is told by its node, whose clock may be another. */
+    long ranSince(long time, long now) {
+        return last.flatMap(one -> step(one, GOES_ON))
+                .filter(step -> step.getState() == StepState.STEP_DONE && step.getEndedAt() >= time && job.getEndedAt() > 0)
+                .map(step -> Math.clamp(job.getEndedAt(), step.getEndedAt(), Math.max(step.getEndedAt(), now)) - step.getEndedAt())
+                .orElse(0L);
+    }
+
     /** How long the last saving and bringing back took. */
     void measured(JobUse.Builder use) {
         last.flatMap(one -> step(one, STOPS)).filter(step -> step.getState() == StepState.STEP_DONE).ifPresent(step -> use.setSaveMillis(step.getEndedAt() - step.getStartedAt()));

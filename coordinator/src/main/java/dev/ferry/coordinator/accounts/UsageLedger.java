@@ -44,6 +44,14 @@ public final class UsageLedger {
         }
     }
 
+    /** The wall clock has stepped by so many milliseconds. */
+    static void step(Transaction state, long millis) {
+        long before = lastTick(state);
+        if (before > 0) {
+            state.put(AccountKinds.CLOCK, UsageClock.newBuilder().setLastTick(before + millis).build());
+        }
+    }
+
     private static LocalDateTime local(long millis) {
         return LocalDateTime.ofInstant(Instant.ofEpochMilli(millis), ZoneId.systemDefault());
     }

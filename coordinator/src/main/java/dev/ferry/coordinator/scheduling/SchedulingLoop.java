@@ -54,6 +54,7 @@ public final class SchedulingLoop implements AutoCloseable {
     private final Clock clock;
     private final Scheduler scheduler;
     private final Strand strand;
+    private final WallSteps steps;
     private final Duration tick;
     private final AtomicBoolean called = new AtomicBoolean();
     private volatile Duration rest = GATHERING;
@@ -69,6 +70,7 @@ public final class SchedulingLoop implements AutoCloseable {
         this.clock = clock;
         this.scheduler = scheduler;
         strand = new Strand(scheduler);
+        steps = new WallSteps(clock);
         tick = Durations.parse(config.tick());
     }
 
@@ -156,15 +158,20 @@ public final class SchedulingLoop implements AutoCloseable {
     }
 
     private void meter(boolean isTick) {
+        long step = steps.pending();
         List<String> begun =
                 store.transact(
                         state -> {
+                            if (step != 0) {
+                                Metering.step(state, step);
+                            }
                             Metering.look(state, config, isTick);
                             if (isTick) {
                                 DecisionLog.prune(state, config);
                             }
                             return TimeLimits.leaveTheQueue(state);
                         });
+        steps.taken(step);
         begun.forEach(engine::drive);
     }
 

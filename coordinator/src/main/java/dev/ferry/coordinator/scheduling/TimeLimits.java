@@ -114,7 +114,7 @@ public final class TimeLimits {
     }
 
     private static long ran(JobUse use, long now) {
-        return use.getRunningSeconds() * MILLIS + (use.getCountedUntil() == 0 ? 0 : Math.max(0, now - use.getCountedUntil()));
+        return use.getRunningSeconds() * MILLIS + use.getCarriedMillis() + (use.getCountedUntil() == 0 ? 0 : Math.max(0, now - use.getCountedUntil()));
     }
 
     private static String text(Job job) {

@@ -161,6 +161,86 @@ class MeteringTest {
         assertThat(look(32_000, true).getRunningSeconds()).isEqualTo(26);
     }
 
+    /** Somebody waits in the queue, so that all jobs are looked at each second. */
+    @Test
+    void theFreezeOfACheckpointIsNotBilledHoweverOftenSomebodyLooks() {
+        put(job(JobState.RUNNING), operation("op-1", OperationKind.START, OperationState.SUCCEEDED, step("START", 1500, 2000)));
+        JobUse ignored = look(2020, false);
+        put(job(JobState.RUNNING).toBuilder().setOperation("op-2").build(), operation("op-2", OperationKind.CHECKPOINT, OperationState.OPEN, step("DUMP", 10_000, 0)));
+        ignored = look(14_900, false);
+        store.transact(
+                state -> {
+                    state.put(Image.newBuilder().setId("j-one.1").setJob("j-one").setIncarnation(1).setFreezeMicros(4_000_000).build());
+                    return true;
+                });
+        put(job(JobState.RUNNING).toBuilder().setLatestImage("j-one.1").build(), operation("op-2", OperationKind.CHECKPOINT, OperationState.SUCCEEDED, step("DUMP", 10_000, 15_000), step("COMMIT", 15_000, 15_001)));
+        JobUse after = look(15_100, false);
+        assertThat(after.getRunningSeconds()).as("what was billed stays billed").isEqualTo(12);
+        assertThat(after.getCarriedMillis()).as("and is made up for").isEqualTo(-2900);
+        assertThat(look(22_000, true).getRunningSeconds()).isEqualTo(16);
+        put(job(JobState.EXITED).toBuilder().setLatestImage("j-one.1").setEndedAt(24_000).build());
+        assertThat(look(25_000, false).getRunningSeconds()).isEqualTo(18);
+    }
+
+    /** Also its time limit counts all that it has run. */
+    @Test
+    void aJobThatIsBroughtBackAfterItsEndGoesOnWithWhatItHadUsed() {
+        put(job(JobState.RUNNING), operation("op-1", OperationKind.START, OperationState.SUCCEEDED, step("START", 1500, 2000)));
+        JobUse ignored = look(2020, false);
+        put(job(JobState.EXITED).toBuilder().setEndedAt(12_000).build());
+        JobUse ended = look(13_000, false);
+        put(job(JobState.RESTORING).toBuilder().setIncarnation(2).setOperation("op-2").build(), operation("op-2", OperationKind.RESTORE, OperationState.OPEN, step("RESTORE", 99_000, 0)));
+        JobUse back = look(100_000, true);
+        assertThat(back.getRunningSeconds()).isEqualTo(ended.getRunningSeconds()).isEqualTo(10);
+        assertThat(back.getBilled()).isEqualTo(10 * RATE);
+        assertThat(back.getWaitingMillis()).as("the time between its lives is in no rung").isEqualTo(ended.getWaitingMillis());
+        assertThat(back.getMovingMillis()).isZero();
+        put(job(JobState.RUNNING).toBuilder().setIncarnation(2).build(), operation("op-2", OperationKind.RESTORE, OperationState.SUCCEEDED, step("RESTORE", 99_000, 102_000)));
+        ignored = look(102_500, false);
+        JobUse runs = look(112_000, true);
+        assertThat(runs.getRunningSeconds()).isEqualTo(20);
+        assertThat(runs.getMovingMillis()).isEqualTo(2500);
+        assertThat(runs.getEnded()).isFalse();
+    }
+
+    /** Looks at many jobs are seconds apart, and a coordinator that takes over has not looked before. */
+    @Test
+    void aJobThatBeganAndEndedBetweenTwoLooksIsBilled() {
+        put(job(JobState.PENDING));
+        JobUse ignored = look(1020, false);
+        put(job(JobState.EXITED).toBuilder().setEndedAt(12_000).build(), operation("op-1", OperationKind.START, OperationState.SUCCEEDED, step("START", 1500, 2000)));
+        JobUse use = look(13_000, false);
+        assertThat(use.getRunningSeconds()).isEqualTo(10);
+        assertThat(use.getEnded()).isTrue();
+        assertThat(look(99_000, true)).isEqualTo(use);
+    }
+
+    @Test
+    void aStepOfTheClockIsNoRunningTimeAndForgetsNoUse() {
+        JobUse ignored = look(1000, true);
+        put(job(JobState.RUNNING), operation("op-1", OperationKind.START, OperationState.SUCCEEDED, step("START", 1500, 2000)));
+        ignored = look(2020, false);
+        ignored = look(62_000, true);
+        Extended before = usage();
+        stepClock(9_000_000);
+        JobUse ahead = look(9_062_000, true);
+        assertThat(ahead.getRunningSeconds()).isEqualTo(60);
+        assertThat(usage()).isEqualTo(before);
+        assertThat(look(9_072_000, false)).isEqualTo(ahead);
+        stepClock(-9_000_000);
+        JobUse back = look(82_000, true);
+        assertThat(back.getRunningSeconds()).isEqualTo(80);
+        assertThat(back.getRunningSince()).isEqualTo(2000);
+    }
+
+    private void stepClock(long millis) {
+        timed.transact(
+                state -> {
+                    Metering.step(state, millis);
+                    return true;
+                });
+    }
+
     @Test
     void eachRungHasItsTime() {
         put(job(JobState.PENDING));
