@@ -25,6 +25,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -41,6 +42,8 @@ final class MemoryAhead implements AutoCloseable {
     private static final Duration LOOK = Duration.ofMillis(100);
     /** Of all processes together; ferry-ahead.c takes no more. */
     private static final int MOST_AREAS = 4096;
+    /** Of runs that follow each other, joined: some tens of thousands of runs. Each takes hundreds of bytes while it is read, and with more there is little to be kept. */
+    private static final int MOST_PAGEMAP_BYTES = 512 << 10;
     /** A larger one is a range of addresses that is kept free rather than memory. */
     private static final long MOST_BYTES = 1L << 40;
     // Of CRIU's pagemap.h.
@@ -95,8 +98,10 @@ final class MemoryAhead implements AutoCloseable {
         try (DescriptorSocket open = criu;
                 HangUp unless = new HangUp(open, goesOn)) {
             AheadSender sender = new AheadSender(open);
+            Map<PageRun, Integer> sharing = new HashMap<>();
+            processes.forEach(process -> new HashSet<>(process.mappings()).forEach(one -> sharing.merge(one, 1, Integer::sum)));
             for (CopiedProcess process : processes) {
-                send(sender, copied, process);
+                send(sender, copied, process, area -> sharing.getOrDefault(area, 0) == 1);
             }
             if (sender.end()) {
                 return sender.bytes();
@@ -111,14 +116,20 @@ final class MemoryAhead implements AutoCloseable {
         return 0;
     }
 
-    private void send(AheadSender sender, ImageReader copied, CopiedProcess process) throws IOException {
+    /**
+     * @param isAlone whether no other process has the same mapping: what it shares with its parent criu takes from there
+     */
+    private void send(AheadSender sender, ImageReader copied, CopiedProcess process, Predicate<PageRun> isAlone) throws IOException {
         Optional<List<MemoryWindow>> windows = MemoryWindow.of(process.runs(), process.chunks());
         if (windows.isEmpty() || filled.containsKey(process.pid())) {
             LOG.warn("memory of process {} was copied ahead in a way that is not understood; nothing of it is filled ahead", process.pid());
             return;
         }
         TreeMap<Long, PageRun> areas = new TreeMap<>();
-        process.mappings().stream().filter(area -> area.bytes() >= ProcessMappings.HUGE_PAGE && area.bytes() <= MOST_BYTES).limit(MOST_AREAS - areas()).forEach(area -> areas.put(area.begin(), area));
+        process.mappings().stream()
+                .filter(area -> area.bytes() >= ProcessMappings.HUGE_PAGE && area.bytes() <= MOST_BYTES && isAlone.test(area))
+                .limit(MOST_AREAS - areas())
+                .forEach(area -> areas.put(area.begin(), area));
         List<MemoryWindow> wanted = windows.get().stream().filter(window -> !window.zeros() && window.runs().stream().allMatch(run -> areaOf(areas, run).isPresent())).toList();
         BitSet chunks = new BitSet();
         wanted.forEach(window -> chunks.set(window.chunk()));
@@ -178,7 +189,15 @@ final class MemoryAhead implements AutoCloseable {
         if (there == null || reader == null) {
             return Optional.empty();
         }
-        CriuFile pagemap = parse(reader, "pagemap-" + process + ".img");
+        String name = "pagemap-" + process + ".img";
+        if (reader.file(name).filter(one -> one.getSize() <= HugePages.MOST_BYTES).isEmpty()) {
+            return Optional.empty();
+        }
+        byte[] joined = PagemapRuns.joined(new PlainImage(reader).read(name));
+        if (joined.length > MOST_PAGEMAP_BYTES) {
+            return Optional.empty();
+        }
+        CriuFile pagemap = CriuFile.parse(name, joined);
         String pages = "pages-" + pagemap.entries().getFirst().number(1) + ".img";
         ChunkList chunks = reader.file(pages).map(StoredFile::getChunks).orElse(ChunkList.getDefaultInstance());
         Optional<List<PageRun>> runs = runs(pagemap);
@@ -250,10 +269,6 @@ final class MemoryAhead implements AutoCloseable {
         }
         mappings = known;
         return known;
-    }
-
-    private static CriuFile parse(ImageReader image, String name) {
-        return CriuFile.parse(name, new PlainImage(image).read(name));
     }
 
     @Override

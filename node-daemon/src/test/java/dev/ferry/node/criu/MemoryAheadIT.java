@@ -52,16 +52,16 @@ class MemoryAheadIT {
     /** Some pages are written meanwhile, some given back, some were never touched. */
     @Test
     void memoryThatIsAsItWasIsNotSentAgain() throws Exception {
-        comesBack(sandboxes.prepare(sandboxes.python("changing.py"), "life-0"), 80 << 20);
+        comesBack(sandboxes.prepare(sandboxes.python("changing.py"), "life-0"), 80 << 20, 128 << 20);
     }
 
-    /** Criu has the child take from its parent what both have; that can't have been filled for either. */
+    /** Criu has the child take from its parent what both have; that is filled for neither: of a job of many processes it would be there once for each. */
     @Test
     void whatAParentAndItsChildHaveInCommonIsMadeAsAlways() throws Exception {
-        comesBack(sandboxes.prepare(sandboxes.python("changing.py", "family"), "life-0"), 80 << 20);
+        comesBack(sandboxes.prepare(sandboxes.python("changing.py", "family"), "life-0"), 80 << 20, 96 << 20);
     }
 
-    private void comesBack(Life life, long least) throws Exception {
+    private void comesBack(Life life, long least, long most) throws Exception {
         JobProcess job = sandboxes.start(life);
         awaitSteps(life, 2);
         dump(life, job, "j-test.1");
@@ -72,7 +72,7 @@ class MemoryAheadIT {
         Life next = sandboxes.copy(life, "life-1");
         try (ImageReader copied = images.read("j-test.1");
                 CriuRestore restore = CriuRestore.startAhead(criu, "restore", next.spec(), next.cgroup(), next.folder(), next.plan(), copied, copiedProcesses(copied), () -> true).orElseThrow()) {
-            assertThat(restore.bytesAhead()).isGreaterThan(least);
+            assertThat(restore.bytesAhead()).isBetween(least, most);
             dump(life, job, "j-test.2");
             Files.write(next.folder().log(), Files.readAllBytes(life.folder().log()));
             job.kill(life.cgroup(), TestingSandbox.SOON);
