@@ -120,7 +120,8 @@ final class JobAgent {
                     waiting.done(command.getId());
                     job.context().outbox().result(known.get());
                 } else {
-                    work.add(() -> orders.execute(command));
+                    long came = System.nanoTime();
+                    work.add(() -> orders.execute(command, came));
                 }
                 yield true;
             }
@@ -144,7 +145,7 @@ final class JobAgent {
                     filling.remove(command.getId());
                     String image = command.getFill().getImage();
                     if (job.filled().isPresent()) {
-                        work.addLater(Duration.ofMillis(command.getFill().getHoldMillis()), () -> giveBack(image));
+                        work.addLater(Duration.ofMillis(command.getFill().getHoldMillis()), () -> holds(image), () -> giveBack(image));
                     } else {
                         life.clear();
                     }
@@ -153,10 +154,14 @@ final class JobAgent {
 
     /** Nobody came for it in time. */
     private void giveBack(String image) {
-        if (job.filled().filter(held -> held.image().equals(image)).isPresent()) {
+        if (holds(image)) {
             job.giveBackMemory();
             life.clear();
         }
+    }
+
+    private boolean holds(String image) {
+        return job.filled().filter(held -> held.image().equals(image)).isPresent();
     }
 
     JobReport report() {

@@ -52,8 +52,12 @@ final class OrderRunner {
         this.after = after;
     }
 
-    /** Does one order, unless it has a result already or its stream is over. */
-    void execute(Command command) {
+    /**
+     * Does one order, unless it has a result already or its stream is over.
+     *
+     * @param came when it was taken, by {@link System#nanoTime}
+     */
+    void execute(Command command, long came) {
         Optional<CommandResult> known = results.of(command.getId());
         if (known.isPresent()) {
             waiting.done(command.getId());
@@ -70,6 +74,7 @@ final class OrderRunner {
         try (Phases phases = new Phases(command.getId(), job.context().outbox())) {
             try {
                 awaitLease(command);
+                requireTime(command, came);
                 Fence.check(job, command);
                 if (!waiting.begin(command)) {
                     return;
@@ -91,6 +96,17 @@ final class OrderRunner {
         job.giveBackMemory();
         conclude(command, result);
         after.run();
+    }
+
+    /**
+     * Whoever ordered it does not wait any longer, and would have the job stopped for nothing.
+     *
+     * @throws FerryException DEADLINE_EXCEEDED
+     */
+    private void requireTime(Command command, long came) {
+        if ((command.hasDump() || command.hasPark()) && System.nanoTime() - came > TimeUnit.MILLISECONDS.toNanos(command.getDeadlineMillis())) {
+            throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, "Job " + job.id() + " was not stopped: what was being done for it took until the deadline of this order was over");
+        }
     }
 
     /** What needs the job's threads waits until they may run, or until the order's stream is over: then it is passed over. */

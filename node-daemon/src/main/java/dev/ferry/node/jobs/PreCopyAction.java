@@ -44,6 +44,7 @@ final class PreCopyAction {
     private final Pace pace;
     private final Rounds rounds;
     private final Duration time;
+    private final Duration deadline;
     private final long begin = System.nanoTime();
 
     PreCopyAction(LocalJob job, Command command, Phases phases) {
@@ -53,6 +54,7 @@ final class PreCopyAction {
         PreCopyConfig limits = job.context().preCopy();
         pace = new Pace(Sizes.parse(limits.bandwidth()), limits.cpusOf(Runtime.getRuntime().availableProcessors()));
         time = Durations.parse(limits.time());
+        deadline = Duration.ofMillis(command.getDeadlineMillis());
         rounds = order.getCatchUp() ? new Rounds(CATCH_UP_ROUNDS, time) : new Rounds(limits.rounds(), time);
     }
 
@@ -134,10 +136,14 @@ final class PreCopyAction {
                 pace.after(bytes);
             }
 
-            /** A job that is too large for the time is copied ahead as far as it comes. */
+            /** A job that is too large for the time is copied ahead as far as it comes; of a round that is of no use unless it is whole the one before stays. */
             @Override
             public boolean isEnough() {
-                return mayEndEarly && System.nanoTime() - begin > time.toNanos();
+                long took = System.nanoTime() - begin;
+                if (took > deadline.toNanos()) {
+                    throw new FerryException(ErrorCode.DEADLINE_EXCEEDED, "The memory of job " + job.id() + " could not be copied within " + Durations.format(deadline) + " and the limits of node " + job.context().node());
+                }
+                return mayEndEarly && took > time.toNanos();
             }
         };
     }

@@ -6,6 +6,7 @@ import java.util.Deque;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -67,7 +68,20 @@ final class WorkQueue {
 
     /** Adds a piece of work after some time. */
     void addLater(Duration after, Runnable piece) {
-        CompletableFuture.delayedExecutor(after.toMillis(), TimeUnit.MILLISECONDS).execute(() -> add(piece));
+        addLater(after, () -> true, piece);
+    }
+
+    /**
+     * @param isNeeded asked by then, by another thread; what is not needed any more keeps nobody waiting
+     */
+    void addLater(Duration after, BooleanSupplier isNeeded, Runnable piece) {
+        CompletableFuture.delayedExecutor(after.toMillis(), TimeUnit.MILLISECONDS)
+                .execute(
+                        () -> {
+                            if (isNeeded.getAsBoolean()) {
+                                boolean ignored = add(piece);
+                            }
+                        });
     }
 
     private void work() {

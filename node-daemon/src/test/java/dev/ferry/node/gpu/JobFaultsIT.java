@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import dev.ferry.node.journal.Journal;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
+import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.JobJournal;
 import dev.ferry.proto.v1.LocalState;
 import dev.ferry.proto.v1.StartJob;
@@ -120,6 +121,27 @@ class JobFaultsIT {
         node.cards.control("clear");
         CommandResult parked = node.succeed(job.park());
         assertThat(parked.getJob().getState()).isEqualTo(LocalState.LOCAL_PARKED);
+    }
+
+    /** Whoever ordered it has given it up by then, and would have the job frozen for an image that nobody wants. */
+    @Test
+    void aDumpWhoseDeadlineIsOverBeforeItIsItsTurnStopsNothing() throws Exception {
+        start();
+        node.cards.control("fault lock hang 0 1");
+        String park = node.begin(job.park(), TestingGpuNode.SOON);
+        await().atMost(TestingGpuNode.SOON).until(() -> record().getGpuMemoryLimit() > 0);
+        String late = node.begin(job.dump(true), Duration.ofMillis(1));
+        Future<CommandResult> dump = beside.submit(() -> node.await(late));
+        await().atMost(TestingGpuNode.SOON)
+                .until(
+                        () -> {
+                            node.cards.control("release");
+                            return dump.isDone();
+                        });
+        assertThat(record().getState()).as("%s is over", park).isEqualTo(LocalState.LOCAL_PARKED);
+        assertThat(dump.get().getError().getCode()).isEqualTo(ErrorCode.DEADLINE_EXCEEDED);
+        assertThat(dump.get().getError().getMessage()).contains("was not stopped");
+        node.cards.control("clear");
     }
 
     private JobJournal record() throws Exception {

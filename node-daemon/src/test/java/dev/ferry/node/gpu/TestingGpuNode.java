@@ -150,20 +150,29 @@ final class TestingGpuNode implements AutoCloseable {
         return gpu.found().stream().map(GpuDevice::uuid).toList();
     }
 
+    /** Orders something for which nobody waits yet: {@link #order} of another thing takes its result. */
+    String begin(Command.Builder command, Duration within) {
+        Command whole = command.setDeadlineMillis(within.toMillis()).build();
+        registry.submit(whole);
+        return whole.getId();
+    }
+
     /** Gives an order and waits for its end, well or not. */
     CommandResult order(Command.Builder command) throws InterruptedException {
         return order(command, SOON);
     }
 
     CommandResult order(Command.Builder command, Duration within) throws InterruptedException {
-        Command whole = command.setDeadlineMillis(within.toMillis()).build();
-        registry.submit(whole);
+        return await(begin(command, within));
+    }
+
+    CommandResult await(String id) throws InterruptedException {
         while (true) {
             CommandResult result = results.poll(SOON.toSeconds() * 2, TimeUnit.SECONDS);
-            assertThat(result).as("an answer to " + whole.getId()).isNotNull();
+            assertThat(result).as("an answer to " + id).isNotNull();
             registry.acknowledged(result.getId());
             // What an earlier daemon had left open is answered by the next one.
-            if (result.getId().equals(whole.getId())) {
+            if (result.getId().equals(id)) {
                 return result;
             }
         }

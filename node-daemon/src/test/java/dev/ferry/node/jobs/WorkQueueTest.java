@@ -32,6 +32,23 @@ class WorkQueueTest {
         await().atMost(SOON).until(() -> done.contains("later"));
     }
 
+    /** What looks whether it is waited for would give way to it. */
+    @Test
+    void whatIsNotNeededAnyMoreKeepsNobodyWaiting() {
+        CountDownLatch asked = new CountDownLatch(1);
+        queue.addLater(
+                Duration.ofMillis(1),
+                () -> {
+                    asked.countDown();
+                    return false;
+                },
+                () -> done.add("not needed"));
+        queue.addLater(Duration.ofMillis(1), () -> true, () -> done.add("needed"));
+        await().atMost(SOON).until(() -> asked.getCount() == 0 && done.contains("needed"));
+        assertThat(queue.isWaitedFor()).isFalse();
+        assertThat(done).containsExactly("needed");
+    }
+
     @Test
     void nothingIsBegunAfterTheEnd() throws Exception {
         CountDownLatch begun = new CountDownLatch(1);
