@@ -10,7 +10,6 @@ import dev.ferry.storage.image.Records;
 import dev.ferry.storage.image.StoredManifest;
 import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -18,22 +17,24 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 
 /**
  * What names packs at one time: the holds of dumps under way, and manifests. Holds are listed and read first,
- * manifests after: a dump that ended between the two is seen by its manifest.
+ * manifests after: a dump that ended between the two is seen by its manifest. Of a pack that thousands of images name one
+ * name is kept, also while they are read.
  */
 final class References {
     private final Map<String, Hold> holds = new HashMap<>();
     private final Map<String, String> writers = new HashMap<>();
     private final Map<String, GivenUp> givenUp = new HashMap<>();
-    private final Set<String> packs = new HashSet<>();
+    private final Set<String> packs = ConcurrentHashMap.newKeySet();
 
     private References() {}
 
-    /** One manifest's share. */
-    private record Named(String key, String writer, List<String> packs, Optional<GivenUp> givenUp) {}
+    /** What a manifest says besides its packs, which are in the set when it is read. */
+    private record Named(String key, String writer, Optional<GivenUp> givenUp) {}
 
     /**
      * @param readers where manifests are read, {@link Collector#READERS} at once at most
@@ -47,7 +48,7 @@ final class References {
         }
         Map<String, CompletableFuture<Optional<Named>>> read = new LinkedHashMap<>();
         for (String key : store.list(Keys.manifests(Optional.empty()))) {
-            read.put(key, CompletableFuture.supplyAsync(() -> named(store, key, Collector.READERS), readers));
+            read.put(key, CompletableFuture.supplyAsync(() -> references.named(store, key, Collector.READERS), readers));
         }
         List<String> large = new ArrayList<>();
         read.forEach(
@@ -62,7 +63,7 @@ final class References {
                     }
                 });
         // Those that want more than their share of memory have all of it, one after the other.
-        large.forEach(key -> named(store, key, 1).ifPresent(references::add));
+        large.forEach(key -> references.named(store, key, 1).ifPresent(references::add));
         return references;
     }
 
@@ -74,26 +75,27 @@ final class References {
         }
     }
 
-    private static Optional<Named> named(ObjectStore store, String key, int together) {
+    /** By several threads at once. */
+    private Optional<Named> named(ObjectStore store, String key, int together) {
         try {
             StoredManifest manifest = StoredManifest.open(store, Keys.image(key), together);
-            return Optional.of(new Named(key, manifest.writer(), manifest.tree().getPacksList(), Optional.empty()));
+            packs.addAll(manifest.tree().getPacksList());
+            return Optional.of(new Named(key, manifest.writer(), Optional.empty()));
         } catch (FerryException failed) {
             if (failed.code() != ErrorCode.IMAGE_NOT_FOUND) {
                 throw failed;
             }
             // Deleted since it was listed, or the mark of a dump that was given up.
-            return store.get(key).filter(Records::isRecord).map(object -> new Named(key, "", List.of(), Optional.of(Records.read(key, object).getGivenUp())));
+            return store.get(key).filter(Records::isRecord).map(object -> new Named(key, "", Optional.of(Records.read(key, object).getGivenUp())));
         }
     }
 
     private void add(String key, Hold hold) {
-        holds.put(key, hold);
         packs.addAll(hold.getPacksList());
+        holds.put(key, hold.toBuilder().clearPacks().build());
     }
 
     private void add(Named manifest) {
-        packs.addAll(manifest.packs());
         if (manifest.givenUp().isPresent()) {
             givenUp.put(manifest.key(), manifest.givenUp().get());
         } else {
@@ -106,7 +108,7 @@ final class References {
         return packs.contains(pack) || Keys.holdOf(pack).map(holds::containsKey).orElse(true);
     }
 
-    /** Dumps under way by the keys of their holds. */
+    /** Dumps under way by the keys of their holds, which name no packs here: see {@link #uses}. */
     Map<String, Hold> holds() {
         return holds;
     }
