@@ -39,6 +39,8 @@ import java.util.Optional;
  */
 public final class FolderStore implements ObjectStore {
     private static final String UNFINISHED = ".unfinished";
+    /** What a client of NFS makes of a file that is deleted while somebody has it open: it goes when it is closed. */
+    private static final String DELETED = ".nfs";
     private static final int SLICE = 1 << 20;
 
     private final Path root;
@@ -256,7 +258,7 @@ public final class FolderStore implements ObjectStore {
                                         throw new NotDirectoryException(from.toString());
                                     }
                                     String key = root.relativize(file).toString();
-                                    if (key.startsWith(prefix)) {
+                                    if (key.startsWith(prefix) && !file.getFileName().toString().startsWith(DELETED)) {
                                         found.add(new Entry(key, attributes.size(), attributes.lastModifiedTime().toMillis()));
                                     }
                                     return FileVisitResult.CONTINUE;

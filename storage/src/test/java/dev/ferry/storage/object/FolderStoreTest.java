@@ -3,14 +3,17 @@ package dev.ferry.storage.object;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import dev.ferry.proto.v1.ErrorCode;
+import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
 import dev.ferry.storage.StoreConfig;
 import dev.ferry.storage.Stores;
+import dev.ferry.storage.upkeep.Collector;
 import java.nio.ByteBuffer;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Duration;
 import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -45,6 +48,17 @@ class FolderStoreTest extends ObjectStoreContract {
         store.put("one", bytes("first"));
         Files.writeString(folder.resolve("store/.unfinished/half"), "ha");
         assertThat(store.list("")).containsExactly("one");
+    }
+
+    /** A file that is deleted while somebody reads it: it stopped every collection. */
+    @Test
+    void whatNfsMakesOfDeletedFilesIsNoObject() throws Exception {
+        String pack = "packs/j-a/0000000001-abcdefgh-00000";
+        store.put(pack, bytes("garbage"));
+        Path images = Files.createDirectories(folder.resolve("store/images/j-a"));
+        Files.writeString(images.resolve(".nfs0001"), "manifest");
+        assertThat(store.list("")).containsExactly(pack);
+        assertThat(new Images(store).collect(new Collector.Terms(Duration.ZERO, Duration.ofDays(1)), false).getFreedPacks()).isEqualTo(1);
     }
 
     @Test
