@@ -9,15 +9,15 @@ import java.nio.channels.ReadableByteChannel;
 import java.nio.channels.WritableByteChannel;
 
 /** A real file on a disk that is full while the test says so. It can only be read and written at places. */
-final class FullableFile extends FileChannel {
+public final class FullableFile extends FileChannel {
     private final FileChannel real;
     private volatile boolean full;
 
-    FullableFile(FileChannel real) {
+    public FullableFile(FileChannel real) {
         this.real = real;
     }
 
-    void full(boolean now) {
+    public void full(boolean now) {
         full = now;
     }
 
