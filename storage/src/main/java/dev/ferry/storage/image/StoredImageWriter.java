@@ -86,12 +86,23 @@ public final class StoredImageWriter implements ImageWriter {
         this.buffers = buffers;
         this.workers = workers;
         hold = Hold.take(store, image, before);
-        packs = new PackWriter(store, packBuffers, image, hold.writer(), cache, failed -> fail(translate(failed)));
-        before.ifPresent(this::learn);
-        known.ifPresent(this::learn);
-        windows = memory.begin(Keys.job(image));
-        if (kind == Kind.PRE_COPY) {
-            windows.remember();
+        PackWriter begun = null;
+        try {
+            begun = new PackWriter(store, packBuffers, image, hold.writer(), cache, failed -> fail(translate(failed)));
+            packs = begun;
+            before.ifPresent(this::learn);
+            known.ifPresent(this::learn);
+            windows = memory.begin(Keys.job(image));
+            if (kind == Kind.PRE_COPY) {
+                windows.remember();
+            }
+        } catch (RuntimeException | Error failed) {
+            // There is no writer that anybody could close.
+            if (begun != null) {
+                begun.close();
+            }
+            hold.close();
+            throw failed;
         }
     }
 

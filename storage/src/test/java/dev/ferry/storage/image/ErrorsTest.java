@@ -2,11 +2,16 @@ package dev.ferry.storage.image;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
+import com.google.protobuf.ByteString;
 import dev.ferry.common.FerryException;
+import dev.ferry.proto.v1.ChunkList;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.Manifest;
+import dev.ferry.proto.v1.StoredFile;
 import dev.ferry.storage.BufferPool;
 import dev.ferry.storage.ByteSink;
 import dev.ferry.storage.Images;
@@ -17,6 +22,8 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -117,5 +124,20 @@ class ErrorsTest {
             assertInternal(() -> writer.commit(Image.getDefaultInstance()));
         }
         assertThat(buffers.available()).isEqualTo(BUFFERS);
+    }
+
+    private static Set<Thread> uploads() {
+        return Thread.getAllStackTraces().keySet().stream().filter(thread -> thread.getName().equals(PackWriter.THREADS)).collect(Collectors.toSet());
+    }
+
+    /** There is none that could be closed: its hold kept packs until a collector gave it up, and its threads stayed for ever. */
+    @Test
+    void aWriterThatCanNotBeginLeavesNothing() {
+        ChunkList outside = ChunkList.newBuilder().setHashes(ByteString.copyFrom(new byte[ChunkName.BYTES])).addLengths(1).addPack(7).addOffset(0).addStored(1).build();
+        Manifest before = Manifest.newBuilder().addFiles(StoredFile.newBuilder().setName("pages-1.img").setChunks(outside)).build();
+        Set<Thread> others = uploads();
+        assertThatThrownBy(() -> new StoredImageWriter(real, IMAGE, Optional.of(before), buffers, new PackBuffers(), workers)).isInstanceOf(IndexOutOfBoundsException.class);
+        assertThat(real.list(Keys.HOLDS)).isEmpty();
+        await().untilAsserted(() -> assertThat(others).containsAll(uploads()));
     }
 }
