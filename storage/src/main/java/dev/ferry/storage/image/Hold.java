@@ -39,14 +39,21 @@ final class Hold implements AutoCloseable {
     }
 
     /**
+     * @param kind whether its writer makes the image, or a round that is copied ahead for it
      * @param before the image whose packs shall be counted on
      * @throws FerryException STORE_*
      */
-    static Hold take(ObjectStore store, String image, Optional<Manifest> before) {
+    static Hold take(ObjectStore store, StoredImageWriter.Kind kind, String image, Optional<Manifest> before) {
         Hold hold = new Hold(store, image, Ids.random(8));
         List<String> packs = before.map(Manifest::getPacksList).map(List::copyOf).orElse(List.of());
         dev.ferry.proto.v1.Hold record =
-                dev.ferry.proto.v1.Hold.newBuilder().setImage(image).setWriter(hold.writer).setCreatedAt(System.currentTimeMillis()).addAllPacks(packs).build();
+                dev.ferry.proto.v1.Hold.newBuilder()
+                        .setImage(image)
+                        .setWriter(hold.writer)
+                        .setCreatedAt(System.currentTimeMillis())
+                        .addAllPacks(packs)
+                        .setPreCopy(kind == StoredImageWriter.Kind.PRE_COPY)
+                        .build();
         store.create(Keys.hold(image, hold.writer), Records.write(StoreRecord.newBuilder().setHold(record).build()));
         try {
             if (!packs.isEmpty()) {

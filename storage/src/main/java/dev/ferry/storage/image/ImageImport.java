@@ -30,7 +30,7 @@ public final class ImageImport {
      */
     public static Image run(ObjectStore store, PackBuffers buffers, ImageFile file, String image, Image facts, JobSpec spec) throws IOException {
         AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
-        try (Hold hold = Hold.take(store, image, Optional.empty())) {
+        try (Hold hold = Hold.take(store, StoredImageWriter.Kind.IMAGE, image, Optional.empty())) {
             PackWriter packs = new PackWriter(store, buffers, image, hold.writer(), Optional.empty(), failed -> failure.compareAndSet(null, failed));
             try {
                 Map<ChunkName, ChunkPlace> places = new HashMap<>();

@@ -85,7 +85,7 @@ public final class StoredImageWriter implements ImageWriter {
         this.before = before;
         this.buffers = buffers;
         this.workers = workers;
-        hold = Hold.take(store, image, before);
+        hold = Hold.take(store, kind, image, before);
         PackWriter begun = null;
         try {
             begun = new PackWriter(store, packBuffers, image, hold.writer(), cache, failed -> fail(translate(failed)));

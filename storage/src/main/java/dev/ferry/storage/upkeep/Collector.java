@@ -17,6 +17,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.function.BooleanSupplier;
@@ -28,7 +29,8 @@ import java.util.function.Predicate;
  *
  * <ol>
  *   <li>Dumps that made no image for too long are given up: a mark in the place of their manifest, create-only, so
- *       that they can never become whole; then their hold goes.
+ *       that they can never become whole; then their hold goes. Rounds that were copied ahead for an image that is whole only lose
+ *       their holds.
  *   <li>Marks of condemned packs are listed, then packs, then holds, then manifests.
  *   <li>A pack that none of them names is condemned by a create-only mark. From here on no dump begins to count on it.
  *   <li>Holds and manifests are read once more. A condemned pack that still nothing names is deleted, then its mark.
@@ -152,6 +154,10 @@ public final class Collector {
             if (now.writer(manifest).filter(hold.getWriter()::equals).isPresent()) {
                 // It is whole; only its end was cut off.
                 remove(open.getKey(), told);
+            } else if (isLeftRound(hold, now, terms)) {
+                // Its writer can't make the image, so nothing needs to keep it out. What lists its packs goes before they may.
+                remove(Keys.preCopy(hold.getImage()), told);
+                remove(open.getKey(), told);
             } else if (age(hold.getCreatedAt()).compareTo(terms.stale()) > 0) {
                 if (!told.getDryRun()) {
                     room = room && giveUp(open.getKey(), hold, manifest, told);
@@ -167,6 +173,19 @@ public final class Collector {
             }
         });
         return room;
+    }
+
+    /**
+     * Whether a hold is of a round that was copied ahead for an image that is whole now, and nobody is left who may count on what such rounds
+     * sent: whoever else works on this image is an old round too.
+     */
+    private boolean isLeftRound(Hold round, References now, Terms terms) {
+        Optional<String> whole = now.writer(Keys.manifest(round.getImage()));
+        return round.getPreCopy()
+                && whole.isPresent()
+                && now.holds().values().stream()
+                        .filter(hold -> hold.getImage().equals(round.getImage()) && !hold.getWriter().equals(whole.get()))
+                        .allMatch(hold -> hold.getPreCopy() && age(hold.getCreatedAt()).compareTo(terms.stale()) > 0);
     }
 
     /**

@@ -287,7 +287,7 @@ class CollectorTest {
         assertThat(before.stream().mapToLong(ObjectStore.Entry::bytes).sum() - shared.entries("").stream().mapToLong(ObjectStore.Entry::bytes).sum()).isEqualTo(done.getFreedBytes());
     }
 
-    /** Its rounds, say, of which a daemon died before it could release them. */
+    /** Its dump may still make the image, when somebody deletes the other's. */
     @Test
     void aHoldBesideAWholeImageOfAnotherWriterIsNoDumpThatWasGivenUp() throws Exception {
         try (StoredImageWriter left = new StoredImageWriter(shared, "j-job0.1", Optional.empty(), new BufferPool(FILES, Images.WINDOW_BYTES), PACK_BUFFERS[1], WORKERS)) {
@@ -299,6 +299,32 @@ class CollectorTest {
             assertAllImagesAreWhole();
             left.fail(new FerryException(ErrorCode.CANCELLED, "the test"));
         }
+    }
+
+    /** Of a live migration whose source died before it could release them. */
+    @Test
+    void roundsOfAWholeImageGoWithTheNextCollection() throws Exception {
+        String image = "j-job0.1";
+        BufferPool buffers = new BufferPool(FILES, Images.WINDOW_BYTES);
+        finish(images.preCopy(image, Optional.empty(), buffers), "j-job0", 1);
+        finish(images.preCopy(image, Optional.empty(), buffers), "j-job0", 2);
+        try (StoredImageWriter other = new StoredImageWriter(shared, image, Optional.empty(), buffers, PACK_BUFFERS[1], WORKERS)) {
+            finish(images.writePreCopied(image, Optional.empty(), buffers), "j-job0", 9);
+            dev.ferry.proto.v1.Collection ignored = collector(shared).collect(BURY_ALL, false);
+            assertThat(shared.list(Keys.HOLDS)).as("one that may count on them is under way").hasSize(3);
+            other.fail(new FerryException(ErrorCode.CANCELLED, "the test"));
+        }
+        long rounds = shared.list(Keys.PACKS).size() - images.manifest(image).getPacksCount();
+        assertThat(rounds).isPositive();
+        assertThat(collector(shared).collect(KEEP_DUMPS, false).getFreedPacks()).as("they are young").isZero();
+        assertThat(collector(shared).collect(BURY_ALL, true).getFreedPacks()).isZero();
+        assertThat(shared.list(Keys.HOLDS)).hasSize(2);
+        dev.ferry.proto.v1.Collection done = collector(shared).collect(BURY_ALL, false);
+        assertThat(done.getFreedPacks()).isEqualTo(rounds);
+        assertThat(done.getGivenUpList()).isEmpty();
+        assertThat(shared.list(Keys.HOLDS)).isEmpty();
+        assertThat(images.verify(image).damage()).isEmpty();
+        assertNothingIsLeftOver();
     }
 
     @Test
