@@ -85,7 +85,7 @@ public final class Notices {
     /** A daemon speaks of its own machine only. */
     private static boolean isWellFormed(String node, Notice one) {
         boolean kind = one.getKind() == NoticeKind.ADVISORY || one.getKind() == NoticeKind.FINAL || one.getKind() == NoticeKind.MAINTENANCE;
-        boolean named = !one.getSource().isEmpty() && !one.getEvent().isEmpty() && one.getId().equals(id(node, one.getSource(), one.getEvent())) && one.getId().length() <= LONGEST_ID;
+        boolean named = one.getNode().equals(node) && !one.getSource().isEmpty() && !one.getEvent().isEmpty() && one.getId().equals(id(node, one.getSource(), one.getEvent())) && one.getId().length() <= LONGEST_ID;
         return kind && named && one.getConfidence() >= 0 && one.getConfidence() <= 1;
     }
 

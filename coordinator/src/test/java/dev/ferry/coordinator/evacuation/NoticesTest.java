@@ -87,6 +87,7 @@ class NoticesTest {
     @Test
     void whatIsNoNoticeIsPassedOver() {
         notices.reported("node-1", told(notice("node-2", "aws-spot", "of another node")));
+        notices.reported("node-1", told(notice("node-1", "aws-spot", "of another node by its field alone").setNode("node-2")));
         notices.reported("node-1", told(notice("node-1", "aws-spot", "")));
         notices.reported("node-1", told(notice("node-1", "aws-spot", "e1").setKind(NoticeKind.NOTICE_KIND_UNSPECIFIED)));
         notices.reported("node-1", told(notice("node-1", "aws-spot", "e1").setConfidence(Double.NaN)));
