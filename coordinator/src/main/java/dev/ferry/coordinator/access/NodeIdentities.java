@@ -26,6 +26,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.function.Function;
 
 /**
  * Which machines are nodes. A machine joins once by a token under a name, and from then on has that name by its
@@ -40,8 +42,18 @@ public final class NodeIdentities {
     private final StateStore store;
     private final CertificateAuthority authority;
     private final Duration lifetime;
-    /** Serial numbers that are let in, of nodes for which they changed since this coordinator leads: streams opened before must not go on by others. */
-    private final Map<String, Set<String>> changed = new ConcurrentHashMap<>();
+    /** Nodes whose identity may have changed since this coordinator leads: streams that were opened before are looked up again. */
+    private final Set<String> changed = ConcurrentHashMap.newKeySet();
+    /** What was read of those, so that a stream that goes on does not ask the database each time. */
+    private final Map<String, Seen> seen = new ConcurrentHashMap<>();
+    /** How often identities have been written, whatever came of it: what was read before is read again. */
+    private final AtomicLong writes = new AtomicLong();
+
+    /**
+     * @param serials that let a node in
+     * @param writes how many there were before it was read
+     */
+    private record Seen(Set<String> serials, long writes) {}
 
     /**
      * @param lifetime of a node's certificate
@@ -106,16 +118,20 @@ public final class NodeIdentities {
         PublicKey key = proven(asked, token);
         String used = Keys.sha256(key.getEncoded());
         List<X509Certificate> chain = authority.node(key, asked.getNode(), lifetime);
-        NodeCertificate joined = store.transact(
+        return write(
                 state -> {
                     JoinTokenRecord record = state.record(TOKEN, token).orElseThrow(() -> refused("The join token is gone"));
                     requireUsable(state, record, asked.getNode());
                     state.put(TOKEN, record.toBuilder().setUsedByKey(used).setUsedAt(state.now()).build());
-                    state.put(IDENTITY, NodeIdentity.newBuilder().setNode(asked.getNode()).setJoinedAt(state.now()).addSerials(serial(chain)).build());
+                    put(state, NodeIdentity.newBuilder().setNode(asked.getNode()).setJoinedAt(state.now()).addSerials(serial(chain)).build());
                     return certificate(chain);
                 });
-        changed.put(asked.getNode(), Set.of(serial(chain)));
-        return joined;
+    }
+
+    /** Notes the change before it can be on disk: its answer may be lost, or come after that of a later one. */
+    private void put(Transaction state, NodeIdentity identity) {
+        boolean ignored = changed.add(identity.getNode());
+        state.put(IDENTITY, identity);
     }
 
     private static void requireUsable(Transaction state, JoinTokenRecord record, String node) {
@@ -146,15 +162,13 @@ public final class NodeIdentities {
         }
         PublicKey key = proven(asked, serial);
         List<X509Certificate> chain = authority.node(key, node, lifetime);
-        NodeCertificate renewed = store.transact(
+        return write(
                 state -> {
                     NodeIdentity identity = state.record(IDENTITY, node).filter(known -> isShown(known, serial)).orElseThrow(() -> refused("Node '" + node + "' was revoked"));
                     // The one that it asked with stays good: the answer may be lost.
-                    state.put(IDENTITY, identity.toBuilder().clearSerials().addSerials(serial).addSerials(serial(chain)).build());
+                    put(state, identity.toBuilder().clearSerials().addSerials(serial).addSerials(serial(chain)).build());
                     return certificate(chain);
                 });
-        changed.put(node, Set.of(serial, serial(chain)));
-        return renewed;
     }
 
     /**
@@ -163,8 +177,28 @@ public final class NodeIdentities {
      * @throws FerryException UNAUTHENTICATED
      */
     void requireCurrent(String node, String serial) {
-        if (!changed.getOrDefault(node, Set.of(serial)).contains(serial)) {
+        if (changed.contains(node) && !serials(node).contains(serial)) {
             throw new FerryException(ErrorCode.UNAUTHENTICATED, "The certificate of node '" + node + "' was revoked or replaced meanwhile");
+        }
+    }
+
+    private Set<String> serials(String node) {
+        Seen known = seen.get(node);
+        long now = writes.get();
+        if (known == null || known.writes != now) {
+            Optional<NodeIdentity> identity = store.transact(state -> state.record(IDENTITY, node)).filter(one -> one.getRevokedAt() == 0);
+            known = new Seen(identity.map(one -> Set.copyOf(one.getSerialsList())).orElse(Set.of()), now);
+            seen.put(node, known);
+        }
+        return known.serials;
+    }
+
+    /** What is written counts from now on, also where the database did not say that it is. */
+    private <T> T write(Function<Transaction, T> change) {
+        try {
+            return store.transact(change);
+        } finally {
+            long ignored = writes.incrementAndGet();
         }
     }
 
@@ -200,6 +234,10 @@ public final class NodeIdentities {
         return identity.getRevokedAt() == 0 && identity.getSerialsList().contains(serial);
     }
 
+    private static boolean isCurrent(Transaction state, String node, String serial) {
+        return state.record(IDENTITY, node).filter(known -> isShown(known, serial)).isPresent();
+    }
+
     /**
      * The node that shows a certificate of this authority.
      *
@@ -207,8 +245,7 @@ public final class NodeIdentities {
      */
     String node(X509Certificate certificate) {
         String node = NodeNames.of(certificate).orElseThrow(() -> new FerryException(ErrorCode.UNAUTHENTICATED, "The certificate is not a node's"));
-        Optional<NodeIdentity> identity = store.transact(state -> state.record(IDENTITY, node));
-        if (identity.filter(known -> isShown(known, serial(certificate))).isEmpty()) {
+        if (!store.transact(state -> isCurrent(state, node, serial(certificate)))) {
             throw new FerryException(ErrorCode.UNAUTHENTICATED, "The certificate of node '" + node + "' was revoked or replaced; it must join again");
         }
         return node;
@@ -220,15 +257,13 @@ public final class NodeIdentities {
      * @throws FerryException NODE_NOT_FOUND
      */
     public NodeIdentity revoke(String node) {
-        NodeIdentity gone = store.transact(
+        return write(
                 state -> {
                     NodeIdentity identity = state.record(IDENTITY, node).orElseThrow(() -> new FerryException(ErrorCode.NODE_NOT_FOUND, "No node has joined under the name '" + node + "'"));
                     NodeIdentity revoked = identity.toBuilder().setRevokedAt(state.now()).build();
-                    state.put(IDENTITY, revoked);
+                    put(state, revoked);
                     return revoked;
                 });
-        changed.put(node, Set.of());
-        return gone;
     }
 
     /** The same for one that may never have joined. */
