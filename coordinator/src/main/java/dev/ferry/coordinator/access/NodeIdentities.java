@@ -241,14 +241,22 @@ public final class NodeIdentities {
     /**
      * The node that shows a certificate of this authority.
      *
-     * @throws FerryException UNAUTHENTICATED when it is no node's, or not its present one
+     * @throws FerryException UNAUTHENTICATED when it is no node's, not its present one, or has ended
      */
     String node(X509Certificate certificate) {
         String node = NodeNames.of(certificate).orElseThrow(() -> new FerryException(ErrorCode.UNAUTHENTICATED, "The certificate is not a node's"));
-        if (!store.transact(state -> isCurrent(state, node, serial(certificate)))) {
-            throw new FerryException(ErrorCode.UNAUTHENTICATED, "The certificate of node '" + node + "' was revoked or replaced; it must join again");
-        }
-        return node;
+        return store.transact(
+                state -> {
+                    if (!isCurrent(state, node, serial(certificate))) {
+                        throw new FerryException(ErrorCode.UNAUTHENTICATED, "The certificate of node '" + node + "' was revoked or replaced; it must join again");
+                    }
+                    // TLS looks at it when a connection begins; one that goes on, or a session that is taken up again, may be older.
+                    if (state.now() > certificate.getNotAfter().getTime()) {
+                        throw new FerryException(
+                                ErrorCode.UNAUTHENTICATED, "The certificate of node '" + node + "' has ended at " + certificate.getNotAfter().toInstant() + "; the machine must join again, by a new join token");
+                    }
+                    return node;
+                });
     }
 
     /**

@@ -143,4 +143,11 @@ class NodeIdentitiesTest {
         String after = serial(join(identities));
         assertThat(seen).containsExactly(after);
     }
+
+    /** The handshake of TLS looks at it too, but a connection, or a session that is taken up again, may be older than its end. */
+    @Test
+    void aCertificateThatHasEndedLetsNobodyIn() throws Exception {
+        NodeCertificate ended = join(new NodeIdentities(store, authority, Duration.ofMinutes(-1)));
+        assertOut(() -> identities.node(certificate(ended)), NODE, "has ended", "join again");
+    }
 }
