@@ -9,6 +9,7 @@ import dev.ferry.proto.v1.AuditEntry;
 import dev.ferry.proto.v1.ErrorCode;
 import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
@@ -214,29 +215,48 @@ public final class AuditLog implements AutoCloseable {
      * @param since milliseconds since 1970, UTC
      */
     public void read(long since, Consumer<AuditEntry> taker) throws IOException {
-        List<Path> files = new ArrayList<>(kept());
-        files.add(folder.resolve(CURRENT));
-        for (Path file : files) {
-            if (Files.getLastModifiedTime(file).toMillis() >= since) {
+        List<BufferedReader> files = new ArrayList<>();
+        try {
+            open(since, files);
+            for (BufferedReader file : files) {
                 read(file, since, taker);
+            }
+        } finally {
+            for (BufferedReader file : files) {
+                file.close();
             }
         }
     }
 
-    private static void read(Path file, long since, Consumer<AuditEntry> taker) throws IOException {
-        try (BufferedReader lines = Files.newBufferedReader(file)) {
-            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                AuditEntry.Builder entry = AuditEntry.newBuilder();
-                try {
-                    PARSER.merge(line, entry);
-                } catch (InvalidProtocolBufferException torn) {
-                    // Only what a crash cut off: its call was never answered.
-                    LOG.warn("{} has a line that is not an entry", file);
-                    continue;
+    /** All before any is read, which may take long: meanwhile a full file gets another name, and the oldest goes. */
+    private void open(long since, List<BufferedReader> opened) throws IOException {
+        turn.lock();
+        try {
+            List<Path> files = new ArrayList<>(kept());
+            files.add(folder.resolve(CURRENT));
+            for (Path file : files) {
+                if (Files.getLastModifiedTime(file).toMillis() >= since) {
+                    // It replaces what is no UTF-8: a crash may have cut a line off within a character.
+                    opened.add(new BufferedReader(new InputStreamReader(Files.newInputStream(file), StandardCharsets.UTF_8)));
                 }
-                if (Timestamps.toMillis(entry.getAt()) >= since) {
-                    taker.accept(entry.build());
-                }
+            }
+        } finally {
+            turn.unlock();
+        }
+    }
+
+    private void read(BufferedReader lines, long since, Consumer<AuditEntry> taker) throws IOException {
+        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+            AuditEntry.Builder entry = AuditEntry.newBuilder();
+            try {
+                PARSER.merge(line, entry);
+            } catch (InvalidProtocolBufferException torn) {
+                // Only what a crash cut off: its call was never answered.
+                LOG.warn("the audit log in {} has a line that is not an entry", folder);
+                continue;
+            }
+            if (Timestamps.toMillis(entry.getAt()) >= since) {
+                taker.accept(entry.build());
             }
         }
     }

@@ -60,6 +60,36 @@ class AuditLogTest {
     }
 
     @Test
+    void aLineThatACrashCutOffWithinACharacterLeavesTheOthersReadable() throws Exception {
+        try (AuditLog log = new AuditLog(folder, LARGE, 4)) {
+            log.write(entry(1, 1000));
+        }
+        Files.write(folder.resolve("audit.jsonl"), new byte[] {'{', '"', (byte) 0xc3}, StandardOpenOption.APPEND);
+        try (AuditLog log = new AuditLog(folder, LARGE, 4)) {
+            log.write(entry(2, 2000));
+            assertThat(read(log, 0)).containsExactly(entry(1, 1000), entry(2, 2000));
+        }
+    }
+
+    @Test
+    void filesThatArePutAsideWhileItIsReadAreReadAllTheSame() throws Exception {
+        try (AuditLog log = new AuditLog(folder, 200, 2)) {
+            IntStream.range(0, 10).forEach(number -> log.write(entry(number, 1000L + number)));
+            List<AuditEntry> before = read(log, 0);
+            List<AuditEntry> meanwhile = new ArrayList<>();
+            log.read(
+                    0,
+                    entry -> {
+                        if (meanwhile.isEmpty()) {
+                            IntStream.range(10, 30).forEach(number -> log.write(entry(number, 1000L + number)));
+                        }
+                        meanwhile.add(entry);
+                    });
+            assertThat(meanwhile).startsWith(before.toArray(AuditEntry[]::new));
+        }
+    }
+
+    @Test
     void fullFilesArePutAsideAndTheOldestGo() throws Exception {
         try (AuditLog log = new AuditLog(folder, 200, 2)) {
             IntStream.range(0, 20).forEach(number -> log.write(entry(number, 1000L + number)));
