@@ -36,6 +36,8 @@ class SandboxIT {
             thread.join()
             print("shell", os.system("true"))
             print("root", os.listdir("/root"))
+            machine = "acpi", "bus", "fs", "irq", "scsi", "sys", "sysrq-trigger"
+            print("writable", [one for one in machine if os.path.exists("/proc/" + one) and not os.statvfs("/proc/" + one).f_flag & os.ST_RDONLY])
             """;
 
     private TestingSandbox sandboxes;
@@ -63,6 +65,6 @@ class SandboxIT {
                 .containsExactlyElementsOf(
                         List.of(
                                 "clone 0x20000 1", "clone 0x2000000 1", "clone 0x4000000 1", "clone 0x8000000 1", "clone 0x10000000 1", "clone 0x20000000 1", "clone 0x40000000 1", "clone3 38",
-                                "thread", "shell 0", "root []"));
+                                "thread", "shell 0", "root []", "writable []"));
     }
 }
