@@ -2,6 +2,7 @@ package dev.ferry.node.volumes;
 
 import com.google.protobuf.ByteString;
 import dev.ferry.node.posix.Posix;
+import dev.ferry.proto.v1.EntryKind;
 import dev.ferry.proto.v1.StoredVolume;
 import dev.ferry.proto.v1.VolumeEntry;
 import dev.ferry.storage.ByteSource;
@@ -48,6 +49,10 @@ public final class VolumeRestore {
     private void make(VolumeEntry entry, Path folder) throws IOException {
         Path file = VolumePaths.resolve(folder, entry.getPath());
         requireWithin(folder, file);
+        if (file.equals(folder) && entry.getKind() != EntryKind.DIRECTORY) {
+            // A link in the folder's place would lead whoever comes to it next anywhere on the node.
+            throw new IOException("the image has a " + entry.getKind() + " in the place of the job's folder " + folder.getFileName());
+        }
         switch (entry.getKind()) {
             case DIRECTORY -> Files.createDirectories(file);
             case SYMLINK -> Posix.makeLink(entry.getTarget().toByteArray(), VolumePaths.bytes(file));

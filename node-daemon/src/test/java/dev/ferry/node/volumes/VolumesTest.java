@@ -207,6 +207,18 @@ class VolumesTest {
     }
 
     @Test
+    void theFolderItselfIsNoLink() throws Exception {
+        Path outside = Files.createDirectory(folder.resolve("outside"));
+        StoredVolume trick = StoredVolume.newBuilder().setName("scratch").addEntries(VolumeEntry.newBuilder().setKind(EntryKind.SYMLINK).setTarget(ByteString.copyFromUtf8(outside.toString()))).build();
+        Image image = capture(1, Optional.empty(), Set.of());
+        try (ImageReader reader = images.read(image.getId())) {
+            assertThatThrownBy(() -> new VolumeRestore(reader).restore(trick, target)).isInstanceOf(IOException.class).hasMessageContaining("SYMLINK");
+        }
+        assertThat(target).doesNotExist();
+        assertThat(Files.isSymbolicLink(target)).isFalse();
+    }
+
+    @Test
     void anEntryBelowALinkOfTheImageIsNotWrittenThroughIt() throws Exception {
         Path outside = Files.createDirectory(folder.resolve("outside"));
         Manifest trick =
