@@ -31,8 +31,10 @@ import dev.ferry.proto.v1.NodeFacts;
 import dev.ferry.proto.v1.Resources;
 import dev.ferry.storage.BufferPool;
 import dev.ferry.storage.DiskSpool;
+import dev.ferry.storage.EncryptionConfig;
 import dev.ferry.storage.Images;
 import dev.ferry.storage.ObjectStore;
+import dev.ferry.storage.StoreConfig;
 import dev.ferry.storage.Stores;
 import dev.ferry.storage.ZstdLibrary;
 import dev.ferry.storage.image.ChunkCache;
@@ -44,6 +46,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -120,6 +123,8 @@ public final class NodeDaemon implements AutoCloseable {
             CoordinatorLink link = new CoordinatorLink(config.name(), config.coordinator(), channels(membership), facts, capacity(config, gpu), config.pool(), lease);
             SharedStore shared = SharedStore.open(store, data, link);
             Optional<ChunkCache> cache = cache(config, data);
+            NodePolicy policy = new NodePolicy(config.policy(), own(config, data));
+            warnOfKeys(config.store(), policy);
             Hooks hooks = Hooks.open(config.hooks(), layout, config.cgroup(), data.resolve("hooks"));
             EvacuationHooks evacuations = new EvacuationHooks(hooks, config.name(), data.resolve("evacuations"));
             NodeContext context =
@@ -135,7 +140,7 @@ public final class NodeDaemon implements AutoCloseable {
                             DumpSpeeds.open(data.resolve("dump-speeds")),
                             config.preCopy(),
                             facts,
-                            new NodePolicy(config.policy(), own(config, data)),
+                            policy,
                             Durations.parse(config.freezeTimeout()),
                             link,
                             gpu,
@@ -198,6 +203,14 @@ public final class NodeDaemon implements AutoCloseable {
     private static List<Path> own(NodeConfig config, Path data) {
         String url = config.store().url();
         return url.startsWith("file://") ? List.of(data, Path.of(url.substring("file://".length()))) : List.of(data);
+    }
+
+    /** Its folder is not hidden without being asked: it may hold what jobs need, or mount. */
+    private static void warnOfKeys(StoreConfig store, NodePolicy policy) {
+        EncryptionConfig encryption = store.encryption();
+        Stream.of(store.secretKeyFile(), encryption.masterKeyFile(), encryption.previousMasterKeyFile())
+                .filter(key -> !key.isEmpty() && policy.shows(Path.of(key)))
+                .forEach(key -> LOG.warn("jobs of user 0 can read {}, a key of the store: put it into a folder that policy.hidden names, as it does /etc/ferry by default", key));
     }
 
     private static Resources capacity(NodeConfig config, GpuNode gpu) {

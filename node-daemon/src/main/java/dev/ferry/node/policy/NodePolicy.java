@@ -49,6 +49,12 @@ public final class NodePolicy {
         return Stream.concat(own.stream(), config.hidden().stream().map(Path::of)).flatMap(folder -> Stream.of(folder, resolved(folder))).distinct().toList();
     }
 
+    /** Whether a job without a root of its own has a file of this node in its sight; its user may not be allowed to read it. */
+    public boolean shows(Path file) {
+        Path real = resolved(file);
+        return config.nodeRoot() && RootPlan.isShown(real) && hidden().stream().noneMatch(real::startsWith);
+    }
+
     /**
      * @throws FerryException POLICY_REFUSED that says what is refused, MOUNT_REFUSED when a source is not there
      */

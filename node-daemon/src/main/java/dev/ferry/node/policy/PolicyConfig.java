@@ -45,7 +45,7 @@ public record PolicyConfig(List<String> allowedMounts, List<String> deniedMounts
                 true,
                 true,
                 USUAL_TASKS,
-                List.of("/etc/ssh", "/root"));
+                List.of("/etc/ferry", "/etc/ssh", "/root"));
     }
 
     /** Numbers from the first to the last. */

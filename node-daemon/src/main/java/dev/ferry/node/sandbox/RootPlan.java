@@ -99,6 +99,11 @@ public record RootPlan(Map<String, String> links, List<Bind> binds, List<Bind> r
         return new RootPlan(links, Stream.concat(binds.stream(), files.stream()).toList(), Stream.concat(runtimeBinds.stream(), nodes.stream()).toList(), masks, devices, outside);
     }
 
+    /** Whether the top-level folder in which a file lies is one that sandboxes show of the machine. */
+    public static boolean isShown(Path file) {
+        return file.getNameCount() > 0 && !NOT_SHOWN.contains(file.getName(0).toString());
+    }
+
     /** Not what is hidden, nor a folder that holds it, nor the kernel's own files; a link counts as what it leads to. */
     private static boolean mayBeShown(Path file, List<Path> hidden) throws IOException {
         if (!Files.exists(file)) {

@@ -25,7 +25,7 @@ final class TestingSandbox implements AutoCloseable {
     static final Duration SOON = Duration.ofSeconds(20);
 
     /** As the default policy says. */
-    List<Path> hidden = List.of(Path.of("/etc/ssh"), Path.of("/root"));
+    List<Path> hidden = List.of(Path.of("/etc/ferry"), Path.of("/etc/ssh"), Path.of("/root"));
 
     private final Path base;
     private final String group = "ferrytest-" + Ids.random(6);

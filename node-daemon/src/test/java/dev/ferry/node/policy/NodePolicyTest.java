@@ -130,9 +130,20 @@ class NodePolicyTest {
         refuses(policy, mounting("/etc/ssl", false), "read-only");
         refuses(policy, mounting("/var/tmp", false), "read-only");
         // What is hidden in the node's root is not shown by a mount either.
-        refuses(policy, mounting("/etc", true), "/etc/ssh", "denied");
+        refuses(policy, mounting("/etc", true), "/etc/ferry", "denied");
         refuses(policy, mounting("/root", true), "/root", "denied");
-        assertThat(policy.hidden()).contains(data, Path.of("/root"));
+        assertThat(policy.hidden()).contains(data, Path.of("/etc/ferry"), Path.of("/root"));
+    }
+
+    @Test
+    void itIsKnownWhichFilesOfTheNodeJobsSee() throws IOException {
+        NodePolicy usual = new NodePolicy(PolicyConfig.defaults(), List.of(data));
+        assertThat(usual.shows(Path.of("/etc/store.key"))).isTrue();
+        assertThat(usual.shows(Path.of("/etc/ferry/store.key"))).isFalse();
+        assertThat(usual.shows(Path.of("/run/secrets/store.key"))).isFalse();
+        assertThat(policy("nodeRoot: false").shows(Path.of("/etc/store.key"))).isFalse();
+        // A link is what it leads to.
+        assertThat(usual.shows(Files.createSymbolicLink(data.resolve("key"), Path.of("/etc/passwd")))).isTrue();
     }
 
     @Test
