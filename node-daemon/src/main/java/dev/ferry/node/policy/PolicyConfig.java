@@ -1,5 +1,6 @@
 package dev.ferry.node.policy;
 
+import java.io.File;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -74,6 +75,8 @@ public record PolicyConfig(List<String> allowedMounts, List<String> deniedMounts
         absolute(problems, "deniedMounts", deniedMounts);
         absolute(problems, "readOnlyMounts", readOnlyMounts);
         absolute(problems, "hidden", hidden);
+        // An empty folder is mounted over what is hidden.
+        hidden.stream().map(File::new).filter(path -> path.exists() && !path.isDirectory()).forEach(path -> problems.add("hidden: '" + path + "' is not a folder, and only folders can be hidden"));
         for (String text : users) {
             if (!RANGE.matcher(text).matches()) {
                 problems.add("users: '" + text + "' must be a number or a range such as 1000-60000");

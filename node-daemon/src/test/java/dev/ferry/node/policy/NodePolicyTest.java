@@ -159,9 +159,14 @@ class NodePolicyTest {
     }
 
     @Test
-    void whatIsWrongWithAPolicyIsNamed() {
+    void whatIsWrongWithAPolicyIsNamed() throws IOException {
         assertThatThrownBy(() -> policy("allowedMounts: [tmp], users: [root], hidden: [x]"))
                 .hasMessageContainingAll("policy.allowedMounts", "policy.users", "policy.hidden");
+        Path file = Files.createFile(folder.resolve("key"));
+        assertThatThrownBy(() -> policy("hidden: [" + projects + ", " + file + "]"))
+                .isInstanceOfSatisfying(FerryException.class, refused -> assertThat(refused.code()).isEqualTo(ErrorCode.CONFIG_INVALID))
+                .hasMessageContainingAll("policy.hidden: '" + file, "only folders can be hidden")
+                .hasMessageNotContaining(projects.toString());
         assertThatThrownBy(() -> policy("users: []")).hasMessageContaining("policy.users");
         assertThatThrownBy(() -> policy("tasks: 0")).hasMessageContaining("policy.tasks");
     }
