@@ -28,6 +28,23 @@ public final class DurableFile {
         write(file, content, temporary, Set.of(StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE));
     }
 
+    /**
+     * As {@link #write(Path, byte[])}, on a disk that has no room: into a file that is there already, which is moved to the place.
+     *
+     * @param spare in the same file system and no smaller than the content; it is gone afterwards
+     */
+    public static void writeInto(Path spare, Path file, byte[] content) throws IOException {
+        Path temporary = file.resolveSibling(file.getFileName() + ".new");
+        Files.move(spare, temporary, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+        write(file, content, temporary, Set.of(StandardOpenOption.WRITE));
+    }
+
+    /** Whether a write failed because there is no room. */
+    public static boolean isFull(IOException failed) {
+        String message = String.valueOf(failed.getMessage());
+        return message.contains("No space left on device") || message.contains("Disk quota exceeded");
+    }
+
     /** Writes a file that holds a secret: at no time can anyone but its owner read it. */
     public static void writePrivate(Path file, byte[] content) throws IOException {
         Path temporary = file.resolveSibling(file.getFileName() + ".new");
@@ -62,6 +79,8 @@ public final class DurableFile {
             while (remaining.hasRemaining()) {
                 channel.write(remaining);
             }
+            // What is written over may have been longer.
+            FileChannel ignored = channel.truncate(content.length);
             channel.force(true);
         }
         Files.move(temporary, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);

@@ -1,5 +1,6 @@
 package dev.ferry.cli.output;
 
+import dev.ferry.common.DurableFile;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
 import java.io.FileNotFoundException;
@@ -22,7 +23,7 @@ final class FileFailure {
         return switch (failure) {
             case UncheckedIOException wrapped -> of(Objects.requireNonNull(wrapped.getCause()));
             case InvalidPathException path -> Optional.of(new FerryException(ErrorCode.INVALID_ARGUMENT, "'" + path.getInput() + "' is no name of a file: " + path.getReason(), path));
-            case IOException failed when isFull(failed) -> Optional.of(new FerryException(ErrorCode.DISK_FULL, said(failed), failed));
+            case IOException failed when DurableFile.isFull(failed) -> Optional.of(new FerryException(ErrorCode.DISK_FULL, said(failed), failed));
             case IOException failed when text(failed).contains("Broken pipe") -> Optional.of(Failure.outputClosed());
             case FileSystemException failed -> Optional.of(new FerryException(ErrorCode.INVALID_ARGUMENT, said(failed), failed));
             case FileNotFoundException failed -> Optional.of(new FerryException(ErrorCode.INVALID_ARGUMENT, text(failed), failed));
@@ -32,10 +33,6 @@ final class FileFailure {
 
     private static String text(IOException failed) {
         return String.valueOf(failed.getMessage());
-    }
-
-    private static boolean isFull(IOException failed) {
-        return text(failed).contains("No space left on device") || text(failed).contains("Disk quota exceeded");
     }
 
     /** These three say no more than the name. */

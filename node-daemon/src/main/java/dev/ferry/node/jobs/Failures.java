@@ -1,12 +1,15 @@
 package dev.ferry.node.jobs;
 
+import dev.ferry.common.DurableFile;
 import dev.ferry.common.Errors;
 import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.ErrorDetail;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.FileSystemException;
 import java.time.Duration;
+import java.util.Objects;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -32,12 +35,21 @@ final class Failures {
      * @param otherwise the code of an I/O error that is not a full disk
      */
     static ErrorDetail detail(Throwable failure, ErrorCode otherwise) {
+        if (failure instanceof UncheckedIOException wrapped) {
+            IOException io = Objects.requireNonNull(wrapped.getCause());
+            // One that names no file is said with what was to be done.
+            String what = Objects.equals(wrapped.getMessage(), io.toString()) ? "" : wrapped.getMessage() + ": ";
+            return detail(io, what, otherwise);
+        }
         if (failure instanceof FerryException || !(failure instanceof IOException io)) {
             return Errors.detailOf(failure);
         }
+        return detail(io, "", otherwise);
+    }
+
+    private static ErrorDetail detail(IOException io, String what, ErrorCode otherwise) {
         String where = io instanceof FileSystemException file && file.getFile() != null ? file.getFile() + ": " : "";
         String message = io.getMessage() == null ? io.toString() : io.getMessage();
-        boolean full = message.contains("No space left on device") || message.contains("Disk quota exceeded");
-        return new FerryException(full ? ErrorCode.DISK_FULL : otherwise, (message.startsWith(where) ? "" : where) + message).detail();
+        return new FerryException(DurableFile.isFull(io) ? ErrorCode.DISK_FULL : otherwise, what + (message.startsWith(where) ? "" : where) + message).detail();
     }
 }

@@ -4,6 +4,7 @@ import dev.ferry.common.FerryException;
 import dev.ferry.common.PrivateFolder;
 import dev.ferry.node.gpu.GpuAccess;
 import dev.ferry.node.journal.Journal;
+import dev.ferry.node.journal.SpareFiles;
 import dev.ferry.node.sandbox.JobFolder;
 import dev.ferry.node.sandbox.RootPlan;
 import dev.ferry.proto.v1.CheckJob;
@@ -41,6 +42,8 @@ public final class JobRegistry implements AutoCloseable {
 
     private final NodeContext context;
     private final Path folder;
+    /** Room for the jobs' records. */
+    private final SpareFiles spare;
     private final Prefetches prefetches;
     private final RestoreTrials trials;
     private final Map<String, JobAgent> agents = new ConcurrentHashMap<>();
@@ -51,17 +54,19 @@ public final class JobRegistry implements AutoCloseable {
         prefetches = new Prefetches(context);
         trials = new RestoreTrials(context);
         folder = context.data().resolve("jobs");
+        spare = new SpareFiles(context.data().resolve("spare"));
     }
 
     /** Takes up every job that an earlier daemon left; returns before they are all dealt with, but when nothing is left that is no job's. */
     public void recover() throws IOException {
         trials.recover();
+        spare.fill();
         // Logs and files of jobs are in it, and programs that a job has made setuid.
         PrivateFolder.close(folder);
         try (DirectoryStream<Path> folders = Files.newDirectoryStream(folder, Files::isDirectory)) {
             for (Path jobFolder : folders) {
                 String id = jobFolder.getFileName().toString();
-                Optional<Journal> journal = Journal.open(jobFolder);
+                Optional<Journal> journal = Journal.open(jobFolder, spare);
                 if (journal.isPresent()) {
                     Strays.end(local(id, journal.get()));
                     // It may find that it has only to forget the job: it is known here before it runs.
@@ -170,7 +175,7 @@ public final class JobRegistry implements AutoCloseable {
             }
             return;
         }
-        if (!agents.computeIfAbsent(id, job -> agent(job, Journal.create(folder.resolve(job), job))).submit(command, stream)) {
+        if (!agents.computeIfAbsent(id, job -> agent(job, Journal.create(folder.resolve(job), job, spare))).submit(command, stream)) {
             // Its agent is leaving. This waits until it has; to look for it does not wait.
             JobAgent unused = agents.compute(id, (job, leaving) -> leaving);
             submit(command, stream);
@@ -196,8 +201,8 @@ public final class JobRegistry implements AutoCloseable {
     }
 
     private Journal killed(String job) {
-        Journal journal = Journal.create(folder.resolve(job), job);
-        JobJournal unused = journal.change(record -> record.setState(LocalState.LOCAL_KILLED).setSince(System.currentTimeMillis()).setDiscarded(true));
+        Journal journal = Journal.create(folder.resolve(job), job, spare);
+        JobJournal unused = journal.changeInFreeRoom(record -> record.setState(LocalState.LOCAL_KILLED).setSince(System.currentTimeMillis()).setDiscarded(true));
         return journal;
     }
 

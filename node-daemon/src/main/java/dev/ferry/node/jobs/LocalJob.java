@@ -116,6 +116,11 @@ final class LocalJob {
         return journal.change(change);
     }
 
+    /** As {@link #change}, for what can wait, or can't be done anyway, while the disk is full. */
+    JobJournal changeInFreeRoom(Consumer<JobJournal.Builder> change) {
+        return journal.changeInFreeRoom(change);
+    }
+
     /** A change of state with its time. */
     JobJournal enter(LocalState state, Consumer<JobJournal.Builder> more) {
         return journal.change(

@@ -25,6 +25,11 @@ final class OrderActs {
         }
     }
 
+    /** Whether it needs more room on the disk than its record: on a full one it fails anyway, and what is kept there is for others. */
+    static boolean needsRoom(Command command) {
+        return command.hasStart() || command.hasRestore() || command.hasDump() || command.hasPreCopy();
+    }
+
     private static void creating(JobJournal.Builder record) {
         record.setState(LocalState.LOCAL_CREATING).setSince(System.currentTimeMillis());
         record.clearPid().clearStartTime().clearBootId().clearExitStatus().clearDetail().clearDiscarded().clearHeld().clearFrozenImage();

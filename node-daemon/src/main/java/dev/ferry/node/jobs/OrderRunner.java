@@ -17,7 +17,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Does the orders for one job: waits for the lease, fences, opens, acts, concludes. An order is in the journal before its first act and its result before it is said; one that was begun has
- * one end, here or by the next daemon.
+ * one end, here or by the next daemon. One that can't be written down is not begun.
  *
  * <p>{@link #execute} and {@link #conclude} are called on the job's queue, one piece after the other; {@link #stop} and {@link #close} by whoever ends the daemon, {@link #stop} also by the
  * queue itself when the job is forgotten.
@@ -71,14 +71,17 @@ final class OrderRunner {
             return;
         }
         CommandResult.Builder result = CommandResult.newBuilder().setId(command.getId());
+        boolean written = true;
         try (Phases phases = new Phases(command.getId(), job.context().outbox())) {
             try {
                 awaitLease(command);
                 requireTime(command, came);
                 Fence.check(job, command);
+                written = false;
                 if (!waiting.begin(command)) {
                     return;
                 }
+                written = true;
                 LOG.info("job {}: {} begins", job.id(), command.getId());
                 OrderActs.act(job, command, phases, result);
             } catch (Exception | Error failed) {
@@ -94,7 +97,13 @@ final class OrderRunner {
         }
         // Of a restore that was refused before it took it.
         job.giveBackMemory();
-        conclude(command, result);
+        if (written) {
+            conclude(command, result);
+        } else if (OrderActs.needsRoom(command)) {
+            refuse(command, result);
+        } else {
+            beginLater(command, came);
+        }
         after.run();
     }
 
@@ -115,6 +124,31 @@ final class OrderRunner {
         while (needsThreads && job.context().leaseIsOver().getAsBoolean() && !closed && waiting.isOfTheNewestStream(command)) {
             LockSupport.parkNanos(LEASE_LOOK_NANOS);
         }
+    }
+
+    /**
+     * An order that could not be written down, and that nobody can do without: whoever gave it waits for it, and would give it again at once if it were refused. It is begun as soon as it can be
+     * written down, or passed over when its stream is over.
+     */
+    private void beginLater(Command command, long came) {
+        LOG.warn("job {}: {} can't be written down; it is tried again in {} s", job.id(), command.getId(), Failures.AGAIN.toSeconds());
+        work.addLater(Failures.AGAIN, () -> execute(command, came));
+    }
+
+    /** One that would fail anyway is answered at once, and neither is its answer written down: nothing was done, and it may come again. */
+    private void refuse(Command command, CommandResult.Builder result) {
+        if (closed) {
+            // The writing was interrupted: the next daemon is given the order.
+            return;
+        }
+        waiting.done(command.getId());
+        if (job.state() != LocalState.LOCAL_STATE_UNSPECIFIED) {
+            result.setJob(job.report());
+        } else {
+            // It would have been its first life here: its agent has nothing to look after, but if another order waits already.
+            boolean ignored = leaves.getAsBoolean();
+        }
+        job.context().outbox().result(result.build());
     }
 
     /**

@@ -1,6 +1,7 @@
 package dev.ferry.node.jobs;
 
 import dev.ferry.proto.v1.Command;
+import java.io.UncheckedIOException;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -72,6 +73,7 @@ final class WaitingOrders {
      * Begins an order, unless its stream is over: the coordinator may have been told since that nothing of it is here.
      *
      * @return false: it is passed over, and may be ordered again
+     * @throws UncheckedIOException it could not be written down and is not begun
      */
     boolean begin(Command command) {
         // The stream's lock comes first: who makes the first word of a stream holds it and then asks for what is waiting.
@@ -85,12 +87,16 @@ final class WaitingOrders {
                         }
                     }
                     // The order and what it makes of the job are on disk before its first act.
-                    job.change(record -> OrderActs.open(record, command));
+                    if (OrderActs.needsRoom(command)) {
+                        job.changeInFreeRoom(record -> OrderActs.open(record, command));
+                    } else {
+                        job.change(record -> OrderActs.open(record, command));
+                    }
                     return true;
                 });
     }
 
-    /** An order has its result, and the journal has it. */
+    /** An order has its result, and the journal has it; or it was refused, and may come again. */
     void done(String id) {
         synchronized (waiting) {
             waiting.remove(id);

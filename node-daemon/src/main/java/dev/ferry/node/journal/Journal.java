@@ -21,27 +21,34 @@ public final class Journal {
     private static final String FILE = "journal";
 
     private final Path file;
+    private final SpareFiles spare;
     private JobJournal record;
     private boolean written;
     private boolean erased;
 
-    private Journal(Path file, JobJournal record, boolean written) {
+    private Journal(Path file, SpareFiles spare, JobJournal record, boolean written) {
         this.file = file;
+        this.spare = spare;
         this.record = record;
         this.written = written;
     }
 
-    /** A new job's record; nothing is written before the first change. */
-    public static Journal create(Path folder, String job) {
-        return new Journal(folder.resolve(FILE), JobJournal.newBuilder().setFormatVersion(FORMAT).setJob(job).build(), false);
+    /**
+     * A new job's record; nothing is written before the first change.
+     *
+     * @param spare for a disk that is full
+     */
+    public static Journal create(Path folder, String job, SpareFiles spare) {
+        return new Journal(folder.resolve(FILE), spare, JobJournal.newBuilder().setFormatVersion(FORMAT).setJob(job).build(), false);
     }
 
     /**
      * The record of a job's folder; empty when it has none.
      *
+     * @param spare for a disk that is full
      * @throws FerryException FORMAT_UNKNOWN when a newer Ferry wrote it
      */
-    public static Optional<Journal> open(Path folder) throws IOException {
+    public static Optional<Journal> open(Path folder, SpareFiles spare) throws IOException {
         Path file = folder.resolve(FILE);
         Optional<byte[]> content = DurableFile.read(file);
         if (content.isEmpty()) {
@@ -57,7 +64,7 @@ public final class Journal {
             throw new FerryException(
                     ErrorCode.FORMAT_UNKNOWN, "The journal " + file + " has format " + record.getFormatVersion() + "; this Ferry knows format " + FORMAT);
         }
-        return Optional.of(new Journal(file, record, true));
+        return Optional.of(new Journal(file, spare, record, true));
     }
 
     /** Whether a name in a job's folder is the record's own, also while it is being written. */
@@ -69,8 +76,21 @@ public final class Journal {
         return record;
     }
 
-    /** Makes a change durable; one that changes nothing costs nothing. */
-    public synchronized JobJournal change(Consumer<JobJournal.Builder> change) {
+    /**
+     * Makes a change durable; one that changes nothing costs nothing. On a full disk the room is used that is kept for that.
+     *
+     * @throws UncheckedIOException nothing is changed then
+     */
+    public JobJournal change(Consumer<JobJournal.Builder> change) {
+        return change(change, true);
+    }
+
+    /** As {@link #change}, but the room that is kept is left to what needs it more. */
+    public JobJournal changeInFreeRoom(Consumer<JobJournal.Builder> change) {
+        return change(change, false);
+    }
+
+    private synchronized JobJournal change(Consumer<JobJournal.Builder> change, boolean mayUseSpare) {
         JobJournal.Builder builder = record.toBuilder();
         change.accept(builder);
         JobJournal changed = builder.build();
@@ -84,14 +104,26 @@ public final class Journal {
         // What the file says after an error is not known.
         written = false;
         try {
-            Files.createDirectories(file.getParent());
-            DurableFile.write(file, changed.toByteArray());
+            write(changed.toByteArray(), mayUseSpare);
         } catch (IOException failed) {
             throw new UncheckedIOException("can't write the journal " + file, failed);
         }
         record = changed;
         written = true;
         return changed;
+    }
+
+    private void write(byte[] content, boolean mayUseSpare) throws IOException {
+        try {
+            Files.createDirectories(file.getParent());
+            DurableFile.write(file, content);
+        } catch (IOException failed) {
+            if (!mayUseSpare || !DurableFile.isFull(failed) || !spare.write(file, content)) {
+                throw failed;
+            }
+            return;
+        }
+        spare.replace();
     }
 
     /** Removes the record; a change that comes after this is in memory only. */

@@ -7,6 +7,7 @@ import dev.ferry.common.Ids;
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.cgroup.JobCgroup;
 import dev.ferry.node.journal.Journal;
+import dev.ferry.node.journal.SpareFiles;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
@@ -59,7 +60,7 @@ class ForgetIT {
         Files.createDirectories(home().resolve("scratch").resolve("deep"));
         Files.writeString(home().resolve("scratch").resolve("deep").resolve("data"), "of the job");
         Files.writeString(home().resolve("log-cut-1"), "of an earlier life");
-        Journal journal = Journal.create(home(), JOB);
+        Journal journal = Journal.create(home(), JOB, new SpareFiles(folder.resolve("spare")));
         var ignored = journal.change(record -> record.setIncarnation(2).setHighestIncarnation(2).setState(state).addResults(CommandResult.newBuilder().setId("op-1/START/1")));
         return journal;
     }

@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.journal.Journal;
+import dev.ferry.node.journal.SpareFiles;
 import dev.ferry.node.sandbox.JobFolder;
 import dev.ferry.node.sandbox.JobProcess;
 import dev.ferry.proto.v1.Command;
@@ -53,7 +54,7 @@ class UnfinishedLivesTest {
 
     private LocalJob job(LocalState state) throws Exception {
         Files.createDirectories(home());
-        Journal journal = Journal.create(home(), JOB);
+        Journal journal = Journal.create(home(), JOB, new SpareFiles(folder.resolve("spare")));
         var ignored = journal.change(record -> record.setIncarnation(1).setHighestIncarnation(1).setState(state));
         return new LocalJob(context(), JOB, journal, new JobFolder(home()));
     }

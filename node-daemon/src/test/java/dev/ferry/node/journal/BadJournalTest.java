@@ -19,12 +19,13 @@ class BadJournalTest {
 
     @Test
     void isReadOrRefused() throws Exception {
+        SpareFiles spare = new SpareFiles(folder.resolve("spare"));
         for (int seed = 0; seed < SEEDS; seed++) {
             Mutations mutations = new Mutations(seed);
             byte[] good = ((JobJournal) mutations.message(JobJournal.getDefaultInstance())).toBuilder().setFormatVersion(1).build().toByteArray();
             Files.write(folder.resolve("journal"), seed % 3 == 0 ? mutations.noise(300) : mutations.damage(good));
             try {
-                assertThat(Journal.open(folder)).as("seed %d", seed).isPresent();
+                assertThat(Journal.open(folder, spare)).as("seed %d", seed).isPresent();
             } catch (FerryException refused) {
                 assertThat(refused.code()).as("seed %d", seed).isIn(ErrorCode.INTERNAL, ErrorCode.FORMAT_UNKNOWN);
                 assertThat(refused.getMessage()).contains(folder.toString());
