@@ -17,7 +17,7 @@ final class Holds {
 
     private Holds() {}
 
-    /** Stops what is there now and what may still come into the life's group. The journal says so already. */
+    /** Stops what is there now and what may still come into the life's group. The journal says so already, or at least the job does. */
     static void hold(LocalJob job) throws IOException {
         if (!job.cgroup().exists()) {
             return;
@@ -36,13 +36,13 @@ final class Holds {
     }
 
     /**
-     * Asked when a life's group is there and before anything runs in it: so either this finds the journal's word, or {@link #hold}
+     * Asked when a life's group is there and before anything runs in it: so either this finds the job's word, or {@link #hold}
      * finds the group. Asked again before the life is said to run.
      *
      * @throws FerryException STALE_INCARNATION
      */
     static void requireThatItStands(LocalJob job) {
-        if (job.record().getHeld()) {
+        if (job.isHeld()) {
             throw new FerryException(
                     ErrorCode.STALE_INCARNATION, "Life " + job.record().getIncarnation() + " of job " + job.id() + " shall not run on node " + job.context().node() + ": the coordinator has said so meanwhile");
         }

@@ -91,7 +91,7 @@ final class JobAgent {
         // An older journal may not know of a hold that the group does.
         if (record.getHeld() == stands || job.cgroup().isHeld() == stands) {
             LOG.warn("job {}: life {} {}", job.id(), record.getIncarnation(), stands ? "may run here after all" : "shall not run here: it is held");
-            job.change(changed -> changed.setHeld(!stands));
+            Failures.guarded(job, "writing down what may run", () -> job.setHeld(!stands));
             if (stands) {
                 Failures.guarded(job, "letting go", () -> job.cgroup().letGo());
                 work.add(() -> life.lively("going on", () -> Recovery.goOn(job)));
@@ -204,7 +204,8 @@ final class JobAgent {
     }
 
     void acknowledged(String command) {
-        results.acknowledged(command);
+        // The link lives on, and other jobs' agents are told.
+        Failures.guarded(job, "writing down that the result of " + command + " was acknowledged", () -> results.acknowledged(command));
     }
 
     /**

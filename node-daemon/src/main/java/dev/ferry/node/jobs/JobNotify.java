@@ -57,7 +57,7 @@ final class JobNotify {
     private void tellAndAwait(Duration grace) throws IOException, InterruptedException {
         long end = System.nanoTime() + grace.toNanos();
         tell(FREEZE);
-        while (System.nanoTime() < end && job.isAlive() && !job.record().getHeld() && !isReady()) {
+        while (System.nanoTime() < end && job.isAlive() && !job.isHeld() && !isReady()) {
             if (Thread.interrupted()) {
                 throw new InterruptedException();
             }

@@ -31,6 +31,8 @@ final class LocalJob {
     private final Journal journal;
     private final JobFolder folder;
     private final JobCgroup.Hold hold;
+    /** The life that shall not run here, also while the journal can't be written; 0: none. */
+    private volatile long heldLife;
     private @Nullable FilledMemory filled;
     private boolean closed;
 
@@ -39,7 +41,7 @@ final class LocalJob {
         this.id = id;
         this.journal = journal;
         this.folder = folder;
-        hold = () -> journal.get().getHeld();
+        hold = this::isHeld;
     }
 
     NodeContext context() {
@@ -114,6 +116,18 @@ final class LocalJob {
 
     JobJournal change(Consumer<JobJournal.Builder> change) {
         return journal.change(change);
+    }
+
+    /** The coordinator has said whether the life that is here may run. */
+    void setHeld(boolean held) {
+        heldLife = held ? record().getIncarnation() : 0;
+        change(record -> record.setHeld(held));
+    }
+
+    /** Whether the life that is here shall not run. */
+    boolean isHeld() {
+        JobJournal record = record();
+        return record.getHeld() || heldLife != 0 && heldLife == record.getIncarnation();
     }
 
     /** As {@link #change}, for what can wait, or can't be done anyway, while the disk is full. */

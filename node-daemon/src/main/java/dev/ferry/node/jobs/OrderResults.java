@@ -30,10 +30,10 @@ final class OrderResults {
         return job.record().getResultsList();
     }
 
-    /** The coordinator has heard the result of an order, of this job or of another one. */
+    /** The coordinator has heard the result of an order, of this job or of another one. What can't be written down is acknowledged again at the next Hello. */
     void acknowledged(String command) {
         if (of(command).isPresent()) {
-            job.change(record -> remove(record, command));
+            job.changeInFreeRoom(record -> remove(record, command));
         }
     }
 

@@ -162,4 +162,17 @@ class FullDiskIT {
         results.clear();
         assertThat(ordered(order("op-1/START/1").setStart(StartJob.newBuilder().setSpec(spec))).getError().getMessage()).contains("/nowhere");
     }
+
+    /** The link would end at what is thrown. */
+    @Test
+    void anAcknowledgementThatCanNotBeWrittenIsWrittenLater() throws Exception {
+        var ignored = journal(LocalState.LOCAL_EXITED);
+        jobs.recover();
+        fill();
+        jobs.acknowledged("op-1/START/1");
+        assertThat(jobs.unacknowledged()).hasSize(1);
+        Files.delete(disk.resolve("full"));
+        jobs.acknowledged("op-1/START/1");
+        assertThat(jobs.unacknowledged()).isEmpty();
+    }
 }

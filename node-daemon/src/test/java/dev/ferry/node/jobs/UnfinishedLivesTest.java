@@ -1,8 +1,10 @@
 package dev.ferry.node.jobs;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import dev.ferry.common.FerryException;
 import dev.ferry.node.cgroup.CgroupLayout;
 import dev.ferry.node.journal.Journal;
 import dev.ferry.node.journal.SpareFiles;
@@ -136,5 +138,27 @@ class UnfinishedLivesTest {
         LogCut.keep(job, 12);
         assertThat(job.folder().logCut(1)).hasContent(", and after it");
         assertThat(job.folder().logCut(3)).doesNotExist();
+    }
+
+    /** The coordinator has said so, and the group knows it; the journal's own file is in the way. */
+    @Test
+    void aLifeThatShallNotRunIsHeldThoughTheJournalCanNotBeWritten() throws Exception {
+        Files.writeString(group.resolve("cgroup.freeze"), "0");
+        Files.writeString(group.resolve("cgroup.events"), "populated 1\nfrozen 0\n");
+        LocalJob job = job(LocalState.LOCAL_RUNNING);
+        Files.createDirectories(home().resolve("journal.new").resolve("x"));
+        JobAgent agent = new JobAgent(job, new OrderStreams(), leaving -> false);
+        agent.stands(0);
+        assertThat(group.resolve("cgroup.freeze")).hasContent("1");
+        assertThat(job.cgroup().isHeld()).isTrue();
+        assertThat(job.isHeld()).isTrue();
+        assertThatThrownBy(() -> Holds.requireThatItStands(job)).isInstanceOf(FerryException.class);
+        Trees.delete(home().resolve("journal.new"));
+        agent.stands(0);
+        assertThat(job.record().getHeld()).isTrue();
+        agent.stands(1);
+        assertThat(job.isHeld()).isFalse();
+        await().atMost(SOON).until(() -> Files.readString(group.resolve("cgroup.freeze")).equals("0"));
+        agent.close(SOON);
     }
 }
