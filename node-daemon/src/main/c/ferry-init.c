@@ -45,6 +45,8 @@
 
 #define CONTROL "/.ferry/ctl"
 #define LOG "/.ferry/log/output.log"
+/* Longer than any exit status. */
+#define EXIT_ROOM "               \n"
 
 enum { EXIT_SETUP = 70, EXIT_NOT_EXECUTABLE = 126, EXIT_NOT_FOUND = 127 };
 
@@ -54,17 +56,17 @@ static void fail(const char *what, const char *which)
 	_exit(EXIT_SETUP);
 }
 
-/* Old content or new content after a crash, never something between. */
+/* Old content or new content after a crash, never something between. What lies in its place already gives its room: the disk may be full. */
 static int write_durably(const char *name, const char *text)
 {
 	char path[128], temporary[128];
 	snprintf(path, sizeof path, "%s/%s", CONTROL, name);
 	snprintf(temporary, sizeof temporary, "%s/%s.new", CONTROL, name);
-	int file = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int file = open(temporary, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	if (file < 0)
 		return -1;
 	size_t length = strlen(text);
-	if (write(file, text, length) != (ssize_t)length || fsync(file) < 0) {
+	if (write(file, text, length) != (ssize_t)length || ftruncate(file, length) < 0 || fsync(file) < 0) {
 		close(file);
 		return -1;
 	}
@@ -77,6 +79,20 @@ static int write_durably(const char *name, const char *text)
 		close(folder);
 	}
 	return 0;
+}
+
+/*
+ * A job that has filled the disk has an exit status too: its file is there before the job is, and lies in its images.
+ * Without it (a full disk at the begin) it is made at the end, if it can be.
+ */
+static void keep_room_for_exit(void)
+{
+	int file = open(CONTROL "/exit.new", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	if (file < 0)
+		return;
+	if (write(file, EXIT_ROOM, strlen(EXIT_ROOM)) > 0)
+		fsync(file);
+	close(file);
 }
 
 static void open_output(void)
@@ -166,6 +182,7 @@ static int run(char **command)
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &before);
 	open_output();
+	keep_room_for_exit();
 	return attend(start(command, &before), &all);
 }
 
@@ -175,6 +192,7 @@ static int adopt(const char *command)
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
 	open_output();
+	keep_room_for_exit();
 	char text[16];
 	pid_t child = atoi(command);
 	if (child <= 1) {

@@ -44,6 +44,31 @@ class InitTest {
         assertThat(folder.resolve(".ferry/log/output.log")).content().contains("ferry-init: write /.ferry/ctl: Not a directory");
     }
 
+    /** The job has filled the disk on which its end is written down. */
+    @Test
+    void theEndOfACommandThatHasFilledTheDiskIsWrittenDown() throws Exception {
+        assumeThat(Files.getOwner(folder).getName()).as("chroot and mounts are root's").isEqualTo("root");
+        Path control = Files.createDirectories(folder.resolve(".ferry/ctl"));
+        Path programs = Files.createDirectory(folder.resolve("usr"));
+        for (String name : List.of("bin", "lib", "lib64")) {
+            Files.createSymbolicLink(folder.resolve(name), Path.of("usr", name));
+        }
+        Files.createDirectories(folder.resolve(".ferry/log"));
+        Files.createFile(Files.createDirectory(folder.resolve("dev")).resolve("null"));
+        assertThat(run(List.of("mount", "--bind", "/usr", programs.toString()))).isZero();
+        assertThat(run(List.of("mount", "-t", "tmpfs", "-o", "size=256k", "ferry-test-disk", control.toString()))).isZero();
+        try {
+            int status = run(List.of("chroot", folder.toString(), "/ferry-init", "run", "/bin/sh", "-c", "yes > /.ferry/ctl/full; exit 3"));
+            assertThat(folder.resolve(".ferry/log/output.log")).content().contains("No space left on device").doesNotContain("can't record");
+            assertThat(status).isEqualTo(3);
+            assertThat(control.resolve("exit")).hasContent("3\n");
+            assertThat(JobProcess.exitStatus(control)).hasValue(3);
+        } finally {
+            assertThat(run(List.of("umount", "--lazy", control.toString()))).isZero();
+            assertThat(run(List.of("umount", "--lazy", programs.toString()))).isZero();
+        }
+    }
+
     /** A folder is one that can be opened and not read. */
     @Test
     void aListOfMountsThatCantBeReadIsNoEmptyOne() throws Exception {
