@@ -7,7 +7,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -37,30 +36,34 @@ final class LogCut {
     }
 
     /**
-     * Keeps the end of the log that lies here, if there is more of it than the image knows.
+     * Keeps the end of the log that lies here, if there is more of it than the image knows. Where it can't be copied (a full disk) all of the log is kept, which needs no room: the restore
+     * must not fail for it.
      *
      * @param from length of the log that the next life has
      */
-    static void keep(LocalJob job, long from) throws IOException {
+    static void keep(LocalJob job, long from) {
         Path log = job.folder().log();
-        Optional<FileChannel> opened = Posix.openRegular(log);
-        if (opened.isEmpty()) {
-            return;
-        }
-        Path cut = cut(job);
-        try (FileChannel source = opened.get()) {
-            long at = from;
-            long size = source.size();
-            if (size <= from) {
+        try (FileChannel source = Posix.openRegular(log).orElse(null)) {
+            if (source == null || source.size() <= from) {
                 return;
             }
-            try (FileChannel target = FileChannel.open(cut, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
-                while (at < size) {
-                    at += source.transferTo(at, size - at, target);
-                }
-                target.force(true);
-            }
+            Path cut = cut(job);
+            copy(source, from, cut);
+            LOG.info("job {}: the log after byte {} is kept in {}", job.id(), from, cut);
+        } catch (IOException failed) {
+            LOG.warn("job {}: the log after byte {} can't be copied, and all of it is kept: {}", job.id(), from, failed.toString());
+            keepAll(job);
         }
-        LOG.info("job {}: the log after byte {} is kept in {}", job.id(), from, cut);
+    }
+
+    private static void copy(FileChannel source, long from, Path cut) throws IOException {
+        try (FileChannel target = FileChannel.open(cut, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
+            long at = from;
+            long size = source.size();
+            while (at < size) {
+                at += source.transferTo(at, size - at, target);
+            }
+            target.force(true);
+        }
     }
 }

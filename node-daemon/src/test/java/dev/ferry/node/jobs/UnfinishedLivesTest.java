@@ -140,6 +140,18 @@ class UnfinishedLivesTest {
         assertThat(job.folder().logCut(3)).doesNotExist();
     }
 
+    /** What is in the way lets no file be opened there, as a full disk lets none be written; it can be replaced. */
+    @Test
+    void aLogWhoseEndCanNotBeCopiedIsKeptWhole() throws Exception {
+        LocalJob job = job(LocalState.LOCAL_CREATING);
+        var ignored = job.enter(LocalState.LOCAL_RUNNING, record -> LocalJob.setProcess(record, new JobProcess(1, 1, "boot")));
+        Files.createDirectories(job.folder().log().getParent());
+        Files.writeString(job.folder().log(), "in the image, and after it");
+        Files.createDirectory(job.folder().logCut(1));
+        LogCut.keep(job, 12);
+        assertThat(job.folder().logCut(1)).hasContent("in the image, and after it");
+    }
+
     /** The coordinator has said so, and the group knows it; the journal's own file is in the way. */
     @Test
     void aLifeThatShallNotRunIsHeldThoughTheJournalCanNotBeWritten() throws Exception {
