@@ -35,7 +35,7 @@ final class GatedCriu implements AutoCloseable {
             Map<String, String> all = new HashMap<>(environment);
             all.putAll(CriuAftermath.mark(runFolder));
             return new GatedCriu(runFolder, session, gate, ToolProcess.start(command, runFolder, runFolder.resolve(output), all));
-        } catch (IOException | RuntimeException failed) {
+        } catch (IOException | RuntimeException | Error failed) {
             if (gate != null) {
                 gate.close();
             }

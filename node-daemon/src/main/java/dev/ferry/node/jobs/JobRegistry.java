@@ -46,6 +46,7 @@ public final class JobRegistry implements AutoCloseable {
     private final SpareFiles spare;
     private final Prefetches prefetches;
     private final RestoreTrials trials;
+    private final OrderThreads estimates;
     private final Map<String, JobAgent> agents = new ConcurrentHashMap<>();
     private final OrderStreams streams = new OrderStreams();
 
@@ -53,6 +54,7 @@ public final class JobRegistry implements AutoCloseable {
         this.context = context;
         prefetches = new Prefetches(context);
         trials = new RestoreTrials(context);
+        estimates = new OrderThreads(context.outbox());
         folder = context.data().resolve("jobs");
         spare = new SpareFiles(context.data().resolve("spare"));
     }
@@ -160,7 +162,7 @@ public final class JobRegistry implements AutoCloseable {
             return;
         }
         if (command.hasEstimate()) {
-            Thread unused = Thread.ofPlatform().daemon().name("estimate " + id).start(() -> estimate(command));
+            estimates.submit("estimate " + id, command, this::estimate);
             return;
         }
         boolean creates = command.hasStart() || command.hasRestore();
@@ -223,16 +225,18 @@ public final class JobRegistry implements AutoCloseable {
     }
 
     /** Looks how large a job is; beside whatever its agent does. */
-    private void estimate(Command command) {
+    private CommandResult estimate(Command command) {
+        CommandResult.Builder result = CommandResult.newBuilder().setId(command.getId());
         try {
             JobAgent agent = agents.get(command.getJob());
             if (agent == null) {
                 throw new FerryException(ErrorCode.JOB_NOT_FOUND, "Node " + context.node() + " knows nothing of job " + command.getJob());
             }
-            context.outbox().result(CommandResult.newBuilder().setId(command.getId()).setEstimate(agent.estimate()).build());
+            result.setEstimate(agent.estimate());
         } catch (IOException | RuntimeException failed) {
-            context.outbox().result(CommandResult.newBuilder().setId(command.getId()).setError(Failures.detail(failed, ErrorCode.INTERNAL)).build());
+            result.setError(Failures.detail(failed, ErrorCode.INTERNAL));
         }
+        return result.build();
     }
 
     private static JobReport absent(Command command) {

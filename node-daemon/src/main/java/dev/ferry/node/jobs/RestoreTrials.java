@@ -21,8 +21,6 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.slf4j.Logger;
@@ -41,12 +39,13 @@ final class RestoreTrials {
     private final NodeContext context;
     private final String cgroup;
     private final Path folder;
-    private final Set<String> underWay = ConcurrentHashMap.newKeySet();
+    private final OrderThreads threads;
     private final String begun = Long.toString(System.currentTimeMillis(), Character.MAX_RADIX);
     private final AtomicLong number = new AtomicLong();
 
     RestoreTrials(NodeContext context) {
         this.context = context;
+        threads = new OrderThreads(context.outbox());
         cgroup = context.cgroup() + ".trials";
         folder = context.data().resolve("trials");
     }
@@ -81,12 +80,10 @@ final class RestoreTrials {
     }
 
     void submit(Command command) {
-        if (underWay.add(command.getId())) {
-            Thread unused = Thread.ofPlatform().daemon().name("trial " + command.getTryRestore().getImage()).start(() -> run(command));
-        }
+        threads.submit("trial " + command.getTryRestore().getImage(), command, this::run);
     }
 
-    private void run(Command command) {
+    private CommandResult run(Command command) {
         CommandResult.Builder result = CommandResult.newBuilder().setId(command.getId());
         try (Phases phases = new Phases(command.getId(), context.outbox())) {
             try {
@@ -97,8 +94,7 @@ final class RestoreTrials {
             }
             result.addAllPhases(phases.done());
         }
-        underWay.remove(command.getId());
-        context.outbox().result(result.build());
+        return result.build();
     }
 
     private TriedRestore tryOut(Command command) throws Exception {
