@@ -64,6 +64,11 @@ final class BareJob implements AutoCloseable {
         return new BareJob(CriuBinary.find(null).path(), memory, disk, (int) process.pid());
     }
 
+    /** It stands still until that is closed. */
+    StandStill standStill() throws IOException {
+        return StandStill.of(List.of(pid));
+    }
+
     /** Whole lines that it has written. */
     List<String> log() throws IOException {
         String text = Files.readString(disk.resolve("bare.log"));

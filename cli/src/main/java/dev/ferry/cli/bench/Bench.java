@@ -22,7 +22,7 @@ import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * One run of all measurements. The sides alternate, so that what else the machine does hits both. The store, the packed
+ * One run of all measurements. The sides alternate, so that what else the machine does hits both, and the workloads of the others stand still while one is measured. The store, the packed
  * images of the peers and Ferry's folders are on one disk; CRIU's plain images are on a tmpfs.
  */
 public final class Bench {
@@ -157,9 +157,11 @@ public final class Bench {
         try (BareJob bare = BareJob.start(program, Load.of(plan.mebibytes(), 0), plan.memory(), plan.folder())) {
             for (int round = 0; round < plan.rounds(); round++) {
                 theirs.add(bare.dumpRunning());
-                Job job = ferry.run(fresh(plan.mebibytes(), 0));
-                ours.add(ferry.image(ferry.checkpoint(job)).getFreezeMicros() / 1e6);
-                ferry.cancel(job);
+                try (StandStill ignored = bare.standStill()) {
+                    Job job = ferry.run(fresh(plan.mebibytes(), 0));
+                    ours.add(ferry.image(ferry.checkpoint(job)).getFreezeMicros() / 1e6);
+                    ferry.cancel(job);
+                }
             }
         }
         figures.add(Figure.beside("freeze of the first checkpoint, which goes on running", "s", ours, "criu dump -R to tmpfs", theirs, "all is new"));
@@ -177,8 +179,12 @@ public final class Bench {
         List<Double> theirs = new ArrayList<>();
         try (BareJob bare = BareJob.start(program, Load.of(plan.mebibytes(), 0), plan.memory(), plan.folder())) {
             for (int round = 0; round < plan.rounds(); round++) {
-                theirs.add(bare.dumpRunning());
-                ours.add(ferry.image(ferry.checkpoint(job)).getFreezeMicros() / 1e6);
+                try (StandStill ignored = ferry.standStill(job)) {
+                    theirs.add(bare.dumpRunning());
+                }
+                try (StandStill ignored = bare.standStill()) {
+                    ours.add(ferry.image(ferry.checkpoint(job)).getFreezeMicros() / 1e6);
+                }
             }
         }
         figures.add(Figure.compared("freeze of a checkpoint that goes on running", "s", ours, "criu dump -R to tmpfs", theirs, 0.5, ""));
@@ -221,13 +227,25 @@ public final class Bench {
             podman = peer.condition();
             for (int round = 0; round < plan.rounds(); round++) {
                 say("moves, round " + (round + 1) + " of " + plan.rounds());
-                BareJob.Moved moved = bare.move();
-                criu.add(moved.all());
-                criuRestores.add(moved.restore());
-                full.add(outage(ferry, job -> ferry.migrate(job, false), dirty));
-                packed.add(bare.moveByFile().all());
-                peer.move().ifPresent(podmans::add);
-                live.add(outage(ferry, job -> liveWith(ferry, job, work, workAhead), dirty));
+                try (StandStill ignored = peer.standStill()) {
+                    BareJob.Moved moved = bare.move();
+                    criu.add(moved.all());
+                    criuRestores.add(moved.restore());
+                }
+                try (StandStill ignored = bare.standStill();
+                        StandStill alsoIgnored = peer.standStill()) {
+                    full.add(outage(ferry, job -> ferry.migrate(job, false), dirty));
+                }
+                try (StandStill ignored = peer.standStill()) {
+                    packed.add(bare.moveByFile().all());
+                }
+                try (StandStill ignored = bare.standStill()) {
+                    peer.move().ifPresent(podmans::add);
+                }
+                try (StandStill ignored = bare.standStill();
+                        StandStill alsoIgnored = peer.standStill()) {
+                    live.add(outage(ferry, job -> liveWith(ferry, job, work, workAhead), dirty));
+                }
             }
         }
         figures.add(Figure.compared("outage of a full migration, memory new", "s", full, "criu dump + restore on tmpfs", criu, 1.1, ""));

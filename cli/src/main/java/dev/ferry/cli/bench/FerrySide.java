@@ -85,6 +85,11 @@ final class FerrySide implements AutoCloseable {
         return client.ask(stub -> stub.getNode(GetNodeRequest.newBuilder().setNode(LocalCluster.nodeName(1)).build()));
     }
 
+    /** A job stands still until that is closed. */
+    StandStill standStill(Job job) throws IOException {
+        return StandStill.of(cluster.jobProcesses(LocalCluster.nodeNumber(job.getNode()), job.getId()));
+    }
+
     LocalCluster cluster() {
         return cluster;
     }

@@ -122,19 +122,21 @@ final class Growth {
                 // Before there is a second job: its images are memory too, and the largest job must fit twice, not three times.
                 criuFreeze.add(bare.dumpRunning());
                 criuMove.add(bare.move().all());
-                Job job = fresh(load, 0);
-                try {
-                    Image image = ferry.image(ferry.checkpoint(job));
-                    first.add(image.getFreezeMicros() / 1e6);
-                    memory = image.getMemoryBytes() / MEBIBYTE;
-                    next.add(ferry.image(ferry.checkpoint(job)).getFreezeMicros() / 1e6);
-                    outage.add(seconds(ferry.migrate(job, false)));
-                } finally {
-                    ferry.cancel(job);
+                try (StandStill ignored = bare.standStill()) {
+                    Job job = fresh(load, 0);
+                    try {
+                        Image image = ferry.image(ferry.checkpoint(job));
+                        first.add(image.getFreezeMicros() / 1e6);
+                        memory = image.getMemoryBytes() / MEBIBYTE;
+                        next.add(ferry.image(ferry.checkpoint(job)).getFreezeMicros() / 1e6);
+                        outage.add(seconds(ferry.migrate(job, false)));
+                    } finally {
+                        ferry.cancel(job);
+                    }
+                    // Both of jobs that have no image yet.
+                    live.add(outageOfFresh(load, true));
+                    notLive.add(outageOfFresh(load, false));
                 }
-                // Both of jobs that have no image yet.
-                live.add(outageOfFresh(load, true));
-                notLive.add(outageOfFresh(load, false));
             }
         }
         return new Point(load, memory, List.of(figure(Curve.FIRST, first, criuFreeze), figure(Curve.NEXT, next, criuFreeze), figure(Curve.OUTAGE, outage, criuMove), figure(Curve.LIVE, live, notLive)));

@@ -136,6 +136,11 @@ final class PodmanJob implements AutoCloseable {
         return seconds;
     }
 
+    /** It stands still until that is closed. */
+    StandStill standStill() throws IOException, InterruptedException {
+        return StandStill.of(List.of(Integer.parseInt(podman(List.of("inspect", "--format", "{{.State.Pid}}", name())))));
+    }
+
     /** The version, for the conditions. */
     static String version() throws IOException, InterruptedException {
         return Tool.run(List.of(find("podman").orElseThrow().toString(), "--version"));

@@ -3,6 +3,7 @@ package dev.ferry.cli.bench;
 import dev.ferry.common.FerryException;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -27,6 +28,11 @@ record PodmanPeer(Optional<PodmanJob> job, String condition) implements AutoClos
     /** Seconds of one move; empty: it is not there. */
     Optional<Double> move() throws IOException, InterruptedException {
         return job.isEmpty() ? Optional.empty() : Optional.of(job.get().move());
+    }
+
+    /** What there is of it stands still until that is closed. */
+    StandStill standStill() throws IOException, InterruptedException {
+        return job.isEmpty() ? StandStill.of(List.of()) : job.get().standStill();
     }
 
     @Override
