@@ -103,8 +103,10 @@ public final class Notices {
         Optional<Notice> before = state.record(KIND, told.getId());
         long deadline = told.hasRemainingMillis() ? Math.max(1, state.now() + Math.clamp(told.getRemainingMillis(), -LONGEST.toMillis(), LONGEST.toMillis())) : 0;
         Notice.Builder now = told.toBuilder().clearRemainingMillis().setState(NoticeState.STANDING).setDeadline(deadline).setFirstSeenAt(before.filter(Notices::stands).map(Notice::getFirstSeenAt).orElse(state.now()));
-        if (before.isPresent() && Math.abs(before.get().getDeadline() - deadline) < SAME_MILLIS) {
-            now.setDeadline(before.get().getDeadline());
+        long known = before.map(Notice::getDeadline).orElse(0L);
+        boolean countedAnew = told.getSinceFirstSeen() && known > 0 && known < deadline && before.filter(Notices::stands).isPresent();
+        if (before.isPresent() && (countedAnew || Math.abs(known - deadline) < SAME_MILLIS)) {
+            now.setDeadline(known);
         }
         Notice written = now.setChangedAt(before.map(Notice::getChangedAt).orElse(0L)).build();
         if (before.filter(written::equals).isPresent()) {

@@ -66,6 +66,17 @@ class NoticesTest {
         assertThat(changed).hasSize(4);
     }
 
+    /** Its source gives no time, so the daemon counts from when it saw the notice first, and after a restart from then. */
+    @Test
+    void aDaemonThatWasRestartedDoesNotPostponeTheEnd() {
+        notices.reported("node-1", told(notice("node-1", "gcp-preempted", "e1").setSinceFirstSeen(true).setRemainingMillis(30_000)));
+        long deadline = standing().getFirst().getDeadline();
+        notices.reported("node-1", told(notice("node-1", "gcp-preempted", "e1").setSinceFirstSeen(true).setRemainingMillis(60_000)));
+        assertThat(standing().getFirst().getDeadline()).isEqualTo(deadline);
+        notices.reported("node-1", told(notice("node-1", "gcp-preempted", "e1").setSinceFirstSeen(true).setRemainingMillis(10_000)));
+        assertThat(standing().getFirst().getDeadline()).isLessThan(deadline);
+    }
+
     @Test
     void oneThatIsNotAnnouncedAnyMoreIsTakenBack() {
         notices.reported("node-1", told(notice("node-1", "aws-maintenance", "e1").setKind(NoticeKind.MAINTENANCE)));

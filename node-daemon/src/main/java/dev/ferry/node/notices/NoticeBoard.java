@@ -100,7 +100,7 @@ final class NoticeBoard {
                         .setConfidence(said.confidence())
                         .setDetail(said.detail())
                         .setFirstSeenAt(held.firstSeen());
-        held.deadline().ifPresent(deadline -> notice.setDeadline(deadline).setRemainingMillis(deadline - now));
+        held.deadline().ifPresent(deadline -> notice.setDeadline(deadline).setRemainingMillis(deadline - now).setSinceFirstSeen(said.deadline() instanceof Deadline.After));
         return notice.build();
     }
 }

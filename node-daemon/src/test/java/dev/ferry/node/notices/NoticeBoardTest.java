@@ -52,6 +52,7 @@ class NoticeBoardTest {
         Notice first = board.standing().getStanding(0);
         assertThat(first.getId()).isEqualTo("node-1/aws-spot/event");
         assertThat(first.getDeadline()).isEqualTo(1_030_000);
+        assertThat(first.getSinceFirstSeen()).isTrue();
         clock.now += 10_000;
         assertThat(board.looked(source, List.of(after(Duration.ofSeconds(30))))).isFalse();
         assertThat(board.standing().getStanding(0).getDeadline()).isEqualTo(1_030_000);
@@ -62,6 +63,7 @@ class NoticeBoardTest {
     void aDeadlineThatIsOverIsToldAsSuch() {
         board.looked(new Source("aws-spot", 1), List.of(new Announcement("event", NoticeKind.FINAL, new Deadline.At(Instant.ofEpochMilli(400_000)), 1, "late")));
         assertThat(board.standing().getStanding(0).getRemainingMillis()).isEqualTo(-600_000);
+        assertThat(board.standing().getStanding(0).getSinceFirstSeen()).isFalse();
     }
 
     @Test
