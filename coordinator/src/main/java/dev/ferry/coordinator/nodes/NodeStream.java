@@ -115,9 +115,9 @@ public final class NodeStream {
                                 }
                             });
             case JOB_REPORT -> later(() -> all.reconciler().report(open.node(), message.getJobReport()));
-            case NOTICES -> later(() -> all.noticed(open.node(), message.getNotices()));
             case GPU_SAMPLE -> later(() -> all.sampled(open.node(), message.getGpuSample()));
             // Of a stream that was overtaken it is what was: the other one's Hello, and what follows it, holds.
+            case NOTICES -> later(() -> ofTheNewest(open, () -> all.noticed(open.node(), message.getNotices())));
             case GPU_HEALTH -> later(() -> ofTheNewest(open, () -> all.gpus().are(open.node(), message.getGpuHealth())));
             case STORE -> later(() -> ofTheNewest(open, () -> all.directory().stores().sees(open.node(), message.getStore())));
             case HELLO, MESSAGE_NOT_SET -> LOG.warn("node {} says something this Ferry does not know", open.node());

@@ -89,8 +89,8 @@ public final class CoordinatorLink implements Outbox, AutoCloseable {
         onEvacuation = listener;
     }
 
-    /** What is announced is not what it was. Whoever has no stream now tells it on the next. */
-    public void noticesChanged() {
+    /** What is announced is not what it was. Whoever has no stream now tells it on the next. One at a time: what is said last is what is last known, and what it does not hold is taken back. */
+    public synchronized void noticesChanged() {
         NodeNotices standing = notices.get();
         if (standing.getSourcesCount() > 0) {
             send(FromNode.newBuilder().setNotices(standing).build());
