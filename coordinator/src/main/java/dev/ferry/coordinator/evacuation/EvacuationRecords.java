@@ -4,9 +4,11 @@ import dev.ferry.coordinator.store.RecordKind;
 import dev.ferry.coordinator.store.RecordQuery;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.Evacuation;
+import dev.ferry.proto.v1.EvacuationOrBuilder;
 import dev.ferry.proto.v1.EvacuationState;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.Notice;
+import dev.ferry.proto.v1.NoticeKind;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -37,6 +39,11 @@ public final class EvacuationRecords {
 
     static boolean isOpen(Evacuation evacuation) {
         return evacuation.getState() == EvacuationState.AWAITED || evacuation.getState() == EvacuationState.EVACUATING;
+    }
+
+    /** Whether its jobs are being moved off: not while it only advises, lies ahead or was taken back. */
+    static boolean isMoving(EvacuationOrBuilder evacuation) {
+        return evacuation.getState() == EvacuationState.EVACUATING && evacuation.getKind() != NoticeKind.ADVISORY && !evacuation.getTakenBack();
     }
 
     /** All that are open, in no order. */

@@ -84,7 +84,7 @@ public final class Freshness implements AutoCloseable {
         Set<String> busy =
                 state.openOperations().stream().filter(operation -> operation.getKind() == OperationKind.CHECKPOINT).map(Operation::getSourceNode).collect(Collectors.toCollection(HashSet::new));
         // What is moved away anyway gets its image by that.
-        EvacuationRecords.open(state).stream().map(evacuation -> evacuation.getNode()).forEach(busy::add);
+        EvacuationRecords.open(state).stream().filter(EvacuationRecords::isMoving).map(evacuation -> evacuation.getNode()).forEach(busy::add);
         PolicyLook look = policies.look(state);
         long most = Math.max(1, Math.round(UNASKED_PART * state.nodes().size()));
         long unasked =

@@ -43,7 +43,7 @@ final class NodeDrill {
 
     Decision decide(Transaction state, Drill before) {
         Drill.Builder after = before.toBuilder();
-        boolean broken = EvacuationRecords.open(state).stream().anyMatch(one -> one.getNode().equals(before.getNode()));
+        boolean broken = EvacuationRecords.open(state).stream().anyMatch(one -> EvacuationRecords.isMoving(one) && one.getNode().equals(before.getNode()));
         if (broken && before.getBrokenOff().isEmpty()) {
             after.setBrokenOff("the node is being evacuated");
         }

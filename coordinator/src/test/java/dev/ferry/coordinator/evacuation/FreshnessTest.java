@@ -14,6 +14,7 @@ import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobPolicy;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.ListEvacuationsRequest;
 import dev.ferry.proto.v1.ListImagesRequest;
 import dev.ferry.proto.v1.ListOperationsRequest;
 import dev.ferry.proto.v1.ListPoolsRequest;
@@ -21,6 +22,7 @@ import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.NodeLife;
 import dev.ferry.proto.v1.NodeNotices;
 import dev.ferry.proto.v1.NodeState;
+import dev.ferry.proto.v1.Notice;
 import dev.ferry.proto.v1.NoticeKind;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
@@ -67,6 +69,17 @@ class FreshnessTest extends OneNodeScene {
         JobPolicy policy = policy(often);
         assertThat(policy.getIntervalMillis()).isEqualTo(1000);
         assertThat(policy.getWhy()).contains("asked for");
+    }
+
+    /** Advice does not go away by itself, and maintenance may be two weeks ahead: meanwhile the machine may end without a word. */
+    @Test
+    void imagesAreMadeWhileAMachineIsOnlyLikelyToGo() {
+        Job job = running("1s");
+        scene.stub().setJobPolicy(SetJobPolicyRequest.newBuilder().setJob(job.getId()).setMostFrozen(1).build());
+        one.announce(NodeNotices.newBuilder().addSources("aws-rebalance").addStanding(Notice.newBuilder().setId("node-1/aws-rebalance/e1").setNode("node-1").setSource("aws-rebalance").setEvent("e1").setKind(NoticeKind.ADVISORY).setConfidence(0.5)).build());
+        await().atMost(SOON).until(() -> scene.stub().listEvacuations(ListEvacuationsRequest.getDefaultInstance()).getEvacuationsCount() == 1);
+        long before = images(job);
+        await().atMost(SOON).until(() -> images(job) >= before + 3);
     }
 
     @Test
