@@ -89,7 +89,7 @@ final class Evacuator {
         evacuees.values().stream().filter(evacuee -> ordered.stream().noneMatch(one -> one.getJob().equals(evacuee.getJob()))).forEach(ordered::add);
         after.clearJobs().addAllJobs(ordered.stream().map(evacuee -> seen(state, before, evacuee)).toList());
         after.setLinkBytesPerSecond(situation.pace().linkBytesPerSecond()).setScanBytesPerSecond(situation.pace().scanBytesPerSecond()).setFixedMillis(situation.pace().fixed().toMillis()).setPlannedAt(now);
-        if (begin.isEmpty() && isDone(after)) {
+        if (begin.isEmpty() && isDone(after) && !isAwaited(state, after)) {
             after.setState(before.getTakenBack() && before.getGone().isEmpty() ? EvacuationState.TAKEN_BACK : EvacuationState.EVACUATED).setEndedAt(now);
         }
         return new Decision(after.build(), begin, queue);
@@ -242,6 +242,13 @@ final class Evacuator {
             return EvacueeState.ELSEWHERE;
         }
         return job.getState() == JobState.LOST ? EvacueeState.IS_LOST : EvacueeState.HAS_ENDED;
+    }
+
+    /** Whether a job is still on its way to the machine, from before it was closed: it becomes one that is moved off. */
+    private static boolean isAwaited(Transaction state, Evacuation.Builder evacuation) {
+        String node = evacuation.getNode();
+        boolean matters = EvacuationRecords.isMoving(evacuation) && evacuation.getGone().isEmpty();
+        return matters && state.openOperations().stream().anyMatch(one -> one.getTargetNode().equals(node) && !one.getSourceNode().equals(node));
     }
 
     private static boolean isDone(Evacuation.Builder evacuation) {

@@ -365,6 +365,27 @@ class EvacuationsTest extends OneNodeScene {
         assertThat(operations(moving)).filteredOn(operation -> operation.getKind() == OperationKind.MIGRATE).extracting(Operation::getId).containsExactly(migration.getId());
     }
 
+    /** Its image is not whole yet when the machine to which it goes is announced to go away: what comes there is moved on. */
+    @Test
+    void aJobThatIsOnItsWayToTheMachineIsWaitedForAndMovedOn() {
+        FakeNode second = scene.add("node-2");
+        Job coming = scene.awaitState(scene.run(JobSpec.newBuilder().setNode("node-2")).getId(), JobState.RUNNING);
+        second.answer(ActionCase.DUMP, CoordinatorScene.silence());
+        var unused = scene.stub().migrateJob(MigrateJobRequest.newBuilder().setJob(coming.getId()).setTo("node-1").build());
+        await().atMost(SOON).until(() -> second.actions().contains(ActionCase.DUMP));
+        announce(notice("aws-spot", "e1", NoticeKind.FINAL, Duration.ofSeconds(120)));
+        awaitEvacuation(evacuation -> evacuation.getPlannedAt() > 0);
+        long planned = evacuations().getFirst().getPlannedAt();
+        awaitEvacuation(evacuation -> evacuation.getPlannedAt() > planned);
+        assertThat(evacuations()).singleElement().satisfies(only -> assertThat(only.getState()).isEqualTo(EvacuationState.EVACUATING));
+        second.behave(ActionCase.DUMP);
+        second.disconnect();
+        second.connect(scenePort());
+        Evacuation done = awaitEnd();
+        assertThat(of(done, coming).getState()).isEqualTo(EvacueeState.ELSEWHERE);
+        assertThat(scene.awaitState(coming.getId(), JobState.RUNNING).getNode()).isEqualTo("node-2");
+    }
+
     @Test
     void aDryRunChangesNothing() {
         Job job = scene.running();
