@@ -22,7 +22,9 @@ import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.Operation;
 import java.time.Duration;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -143,7 +145,8 @@ public final class Drills implements AutoCloseable {
             return true;
         }
         if (node) {
-            Comparator<Node> longestAgo = Comparator.comparingLong((Node one) -> all.stream().filter(drill -> drill.getNode().equals(one.getName())).mapToLong(Drill::getBeganAt).max().orElse(0));
+            Map<String, Drill> latest = latestOfNodes(state.records(KIND, RecordQuery.all().newestFirst()));
+            Comparator<Node> longestAgo = Comparator.comparingLong((Node one) -> Optional.ofNullable(latest.get(one.getName())).map(Drill::getBeganAt).orElse(0L));
             Optional<Node> longestUndrilled = state.nodes().stream().filter(NodeFit::isOpen).min(longestAgo.thenComparing(Node::getName));
             longestUndrilled.ifPresent(one -> begin(state, drill(state, one.getName(), config.told())));
             return longestUndrilled.isPresent();
@@ -171,8 +174,21 @@ public final class Drills implements AutoCloseable {
         }
         Drill begun = drill.setId("dr-" + Ids.random(8)).setState(DrillState.DRILL_OPEN).setBeganAt(state.now()).build();
         state.put(KIND, begun);
-        state.records(KIND, RecordQuery.all().newestFirst()).stream().skip(MOST_KEPT).forEach(old -> state.delete(KIND, old.getId()));
+        prune(state);
         return begun;
+    }
+
+    /** Beyond the newest only the last one of each node is kept: by it the clock knows whose turn it is. */
+    private static void prune(Transaction state) {
+        List<Drill> all = state.records(KIND, RecordQuery.all().newestFirst());
+        Map<String, Drill> latest = latestOfNodes(all);
+        all.stream().skip(MOST_KEPT).filter(old -> latest.get(old.getNode()) != old || state.node(old.getNode()).isEmpty()).forEach(old -> state.delete(KIND, old.getId()));
+    }
+
+    private static Map<String, Drill> latestOfNodes(List<Drill> newestFirst) {
+        Map<String, Drill> latest = new HashMap<>();
+        newestFirst.stream().filter(one -> one.getKind() == DrillKind.DRILL_NODE).forEach(one -> latest.putIfAbsent(one.getNode(), one));
+        return latest;
     }
 
     /**

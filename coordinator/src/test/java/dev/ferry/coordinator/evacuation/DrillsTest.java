@@ -7,10 +7,13 @@ import static org.awaitility.Awaitility.await;
 import dev.ferry.coordinator.CoordinatorScene;
 import dev.ferry.coordinator.FakeNode;
 import dev.ferry.coordinator.scheduling.SchedulingConfig;
+import dev.ferry.coordinator.store.RecordQuery;
+import dev.ferry.coordinator.store.SqliteStateStore;
 import dev.ferry.proto.v1.CheckpointJobRequest;
 import dev.ferry.proto.v1.Command;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.Drill;
+import dev.ferry.proto.v1.DrillKind;
 import dev.ferry.proto.v1.DrillNodeRequest;
 import dev.ferry.proto.v1.DrillOutcome;
 import dev.ferry.proto.v1.DrillRestoreRequest;
@@ -168,6 +171,35 @@ class DrillsTest extends OneNodeScene {
                         && done.stream().flatMap(drill -> drill.getImagesList().stream()).anyMatch(image -> image.getOutcome() == DrillOutcome.CAN_BE_RESTORED);
             });
         }
+    }
+
+    /** As many drills as are listed were made since a node had its turn: it was not forgotten that it had. */
+    @Test
+    void itIsKnownOfEachNodeWhenItHadItsTurnHoweverManyNodesThereAre() throws Exception {
+        scene.stop();
+        try (SqliteStateStore store = SqliteStateStore.open(folder.resolve("data"))) {
+            store.transact(
+                    state -> {
+                        Drill.Builder old = Drill.newBuilder().setKind(DrillKind.DRILL_NODE).setState(DrillState.DRILL_DONE);
+                        state.put(Drills.KIND, old.setId("dr-gone").setNode("node-that-is-gone").setBeganAt(1).build());
+                        state.put(Drills.KIND, old.setId("dr-first").setNode("node-1").setBeganAt(2).build());
+                        state.put(Drills.KIND, old.setId("dr-turn").setNode("node-1").setBeganAt(3).build());
+                        for (int other = 0; other < 250; other++) {
+                            state.put(Drills.KIND, Drill.newBuilder().setId("dr-" + other).setKind(DrillKind.DRILL_RESTORE).setState(DrillState.DRILL_DONE).setBeganAt(10 + other).build());
+                        }
+                        return true;
+                    });
+        }
+        scene.start();
+        var unused = awaitEnd(scene.stub().drillRestore(DrillRestoreRequest.getDefaultInstance()));
+        scene.stop();
+        try (SqliteStateStore store = SqliteStateStore.open(folder.resolve("data"))) {
+            List<Drill> left = store.transact(state -> state.records(Drills.KIND, RecordQuery.of("node-1")));
+            List<Drill> gone = store.transact(state -> state.records(Drills.KIND, RecordQuery.of("node-that-is-gone")));
+            assertThat(left).extracting(Drill::getId).containsExactly("dr-turn");
+            assertThat(gone).isEmpty();
+        }
+        scene.start();
     }
 
     private static Optional<CommandResult> tried(int processes) {
