@@ -186,8 +186,8 @@ public final class NodeIdentities {
         Seen known = seen.get(node);
         long now = writes.get();
         if (known == null || known.writes != now) {
-            Optional<NodeIdentity> identity = store.transact(state -> state.record(IDENTITY, node)).filter(one -> one.getRevokedAt() == 0);
-            known = new Seen(identity.map(one -> Set.copyOf(one.getSerialsList())).orElse(Set.of()), now);
+            Optional<NodeIdentity> identity = store.transact(state -> state.record(IDENTITY, node));
+            known = new Seen(identity.map(NodeIdentities::letIn).orElse(Set.of()), now);
             seen.put(node, known);
         }
         return known.serials;
@@ -230,8 +230,13 @@ public final class NodeIdentities {
         return NodeCertificate.newBuilder().setPem(Pem.certificates(chain)).build();
     }
 
+    /** The serial numbers by which a node is let in. */
+    private static Set<String> letIn(NodeIdentity identity) {
+        return identity.getRevokedAt() == 0 ? Set.copyOf(identity.getSerialsList()) : Set.of();
+    }
+
     private static boolean isShown(NodeIdentity identity, String serial) {
-        return identity.getRevokedAt() == 0 && identity.getSerialsList().contains(serial);
+        return letIn(identity).contains(serial);
     }
 
     private static boolean isCurrent(Transaction state, String node, String serial) {

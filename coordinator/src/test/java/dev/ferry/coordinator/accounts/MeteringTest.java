@@ -147,16 +147,21 @@ class MeteringTest {
         assertThat(look(160_000, true)).isEqualTo(use);
     }
 
-    @Test
-    void theFreezeOfACheckpointIsNotBilled() {
-        put(job(JobState.RUNNING), operation("op-1", OperationKind.START, OperationState.SUCCEEDED, step("START", 1500, 2000)));
-        JobUse ignored = look(2020, false);
+    /** The job was saved from second 10 on and stood still for 4 s of that. */
+    private void putCheckpoint() {
         store.transact(
                 state -> {
                     state.put(Image.newBuilder().setId("j-one.1").setJob("j-one").setIncarnation(1).setFreezeMicros(4_000_000).build());
                     return true;
                 });
         put(job(JobState.RUNNING).toBuilder().setLatestImage("j-one.1").build(), operation("op-2", OperationKind.CHECKPOINT, OperationState.SUCCEEDED, step("DUMP", 10_000, 15_000), step("COMMIT", 15_000, 15_001)));
+    }
+
+    @Test
+    void theFreezeOfACheckpointIsNotBilled() {
+        put(job(JobState.RUNNING), operation("op-1", OperationKind.START, OperationState.SUCCEEDED, step("START", 1500, 2000)));
+        JobUse ignored = look(2020, false);
+        putCheckpoint();
         assertThat(look(22_000, true).getRunningSeconds()).isEqualTo(16);
         assertThat(look(32_000, true).getRunningSeconds()).isEqualTo(26);
     }
@@ -168,12 +173,7 @@ class MeteringTest {
         JobUse ignored = look(2020, false);
         put(job(JobState.RUNNING).toBuilder().setOperation("op-2").build(), operation("op-2", OperationKind.CHECKPOINT, OperationState.OPEN, step("DUMP", 10_000, 0)));
         ignored = look(14_900, false);
-        store.transact(
-                state -> {
-                    state.put(Image.newBuilder().setId("j-one.1").setJob("j-one").setIncarnation(1).setFreezeMicros(4_000_000).build());
-                    return true;
-                });
-        put(job(JobState.RUNNING).toBuilder().setLatestImage("j-one.1").build(), operation("op-2", OperationKind.CHECKPOINT, OperationState.SUCCEEDED, step("DUMP", 10_000, 15_000), step("COMMIT", 15_000, 15_001)));
+        putCheckpoint();
         JobUse after = look(15_100, false);
         assertThat(after.getRunningSeconds()).as("what was billed stays billed").isEqualTo(12);
         assertThat(after.getCarriedMillis()).as("and is made up for").isEqualTo(-2900);

@@ -17,15 +17,14 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.HashMap;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Predicate;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -99,7 +98,7 @@ final class MemoryAhead implements AutoCloseable {
                 HangUp unless = new HangUp(open, goesOn)) {
             AheadSender sender = new AheadSender(open);
             Map<PageRun, Integer> sharing = new HashMap<>();
-            processes.forEach(process -> new HashSet<>(process.mappings()).forEach(one -> sharing.merge(one, 1, Integer::sum)));
+            processes.forEach(process -> count(process.mappings().stream(), sharing));
             for (CopiedProcess process : processes) {
                 send(sender, copied, process, area -> sharing.getOrDefault(area, 0) == 1);
             }
@@ -246,6 +245,11 @@ final class MemoryAhead implements AutoCloseable {
         return Optional.of(runs);
     }
 
+    /** Adds one process's mappings to how many processes have each. */
+    private static void count(Stream<PageRun> mappings, Map<PageRun, Integer> processes) {
+        mappings.distinct().forEach(one -> processes.merge(one, 1, Integer::sum));
+    }
+
     /** How many processes of the image have a mapping. */
     private Map<PageRun, Integer> mappings() {
         Map<PageRun, Integer> known = mappings;
@@ -257,11 +261,7 @@ final class MemoryAhead implements AutoCloseable {
         try {
             for (StoredFile file : reader.manifest().getFilesList()) {
                 if (file.getName().startsWith("mm-")) {
-                    Set<PageRun> its = new HashSet<>();
-                    ProcessMappings.of(new PlainImage(reader).read(file.getName())).all().forEach(one -> its.add(one.mapping().range()));
-                    for (PageRun one : its) {
-                        known.merge(one, 1, Integer::sum);
-                    }
+                    count(ProcessMappings.of(new PlainImage(reader).read(file.getName())).all().stream().map(one -> one.mapping().range()), known);
                 }
             }
         } catch (IOException malformed) {

@@ -93,7 +93,7 @@ final class FillAction {
     private void fill(Phases phases, ImageReader copied, RootPlan plan) throws Exception {
         DumpHeap.Use heap = DumpHeap.OF_PROCESS.begin();
         try {
-            if (heap.tryTake(job.id(), CopiedPages.bytes(copied))) {
+            if (heap.tryTake(CopiedPages.bytes(copied))) {
                 fill(phases, copied, plan, heap);
             } else {
                 LOG.warn("job {}: its memory is not filled before it comes, for this daemon's heap has no room to list it; it is restored as always", job.id());

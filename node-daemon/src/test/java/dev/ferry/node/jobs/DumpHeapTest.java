@@ -53,10 +53,10 @@ class DumpHeapTest {
     @Test
     void whatMayBeLeftOutIsNoError() {
         try (DumpHeap.Use use = heap.begin(); DumpHeap.Use other = heap.begin()) {
-            assertThat(other.tryTake("j-bbbbbbbb", 60 * GIB)).isFalse();
-            assertThat(other.tryTake("j-bbbbbbbb", 30 * GIB)).isTrue();
-            assertThat(use.tryTake("j-aaaaaaaa", 10 * GIB)).isFalse();
-            assertThat(use.tryTake("j-aaaaaaaa", GIB)).isTrue();
+            assertThat(other.tryTake(60 * GIB)).isFalse();
+            assertThat(other.tryTake(30 * GIB)).isTrue();
+            assertThat(use.tryTake(10 * GIB)).isFalse();
+            assertThat(use.tryTake(GIB)).isTrue();
             use.take("j-aaaaaaaa", 30 * GIB);
             assertRefused(use, 40 * GIB, "beside");
         }
