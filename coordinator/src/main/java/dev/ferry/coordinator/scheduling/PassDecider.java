@@ -160,7 +160,7 @@ final class PassDecider {
         List<WaitingJob> started = new ArrayList<>();
         Optional<Verdict.Reserved> kept = Optional.empty();
         Packing packing = input.getPolicy().getSpread() ? Packing.SPREAD : input.getPolicy().getAlign() ? Packing.ALIGN : Packing.PACK;
-        for (Verdict verdict : SchedulingPass.run(room, running, ordered(queue, claiming), packing, input.getNow())) {
+        for (Verdict verdict : SchedulingPass.run(room, running, ordered(queue, claiming), packing, input.getPolicy().getSkips(), input.getNow())) {
             output.addVerdicts(verdict(verdict));
             (verdict instanceof Verdict.Start ? started : still).add(verdict.job());
             if (verdict instanceof Verdict.Reserved reserved && reserved.at() != WaitingJob.UNKNOWN) {

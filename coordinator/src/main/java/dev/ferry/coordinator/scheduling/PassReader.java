@@ -167,6 +167,7 @@ final class PassReader {
                 .setDueFirst(guards.dueFirst())
                 .setAgeing(guards.ageing())
                 .setKeeps(true)
+                .setSkips(true)
                 .build();
     }
 

@@ -5,9 +5,10 @@ import java.util.Arrays;
 import java.util.BitSet;
 import java.util.Comparator;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
- * One pass over the queue: in the order of priority each job that has room starts; for the first that has none, nodes are kept from the time at which there will be room for it; later jobs may go
+ * One pass over the queue: in the order of priority each job that has room starts; for the first that has none and could have some, nodes are kept from the time at which there will be room for it; later jobs may go
  * ahead of it only where they don't delay it (they end before, or use what it leaves). This is backfill with one reservation, as published by Lifka (EASY, 1995).
  */
 public final class SchedulingPass {
@@ -20,16 +21,21 @@ public final class SchedulingPass {
 
     private final Room room;
     private final Packing packing;
+    private final boolean skips;
     private final long now;
     private final Alignment alignment;
     private final List<Verdict> verdicts;
     private final List<RunningJob> started = new ArrayList<>();
     private final List<Demand> noRoom = new ArrayList<>();
     private final List<Demand> noRoomBeside = new ArrayList<>();
+    private final List<Demand> noRoomEver = new ArrayList<>();
+    /** What would be free if nothing ran; made when it is first asked for. */
+    private @Nullable Room all;
 
-    private SchedulingPass(Room room, List<RunningJob> running, Packing packing, long now, int jobs) {
+    private SchedulingPass(Room room, List<RunningJob> running, Packing packing, boolean skips, long now, int jobs) {
         this.room = room;
         this.packing = packing;
+        this.skips = skips;
         this.now = now;
         alignment = new Alignment(room, packing == Packing.ALIGN ? running : List.of(), now);
         verdicts = new ArrayList<>(jobs);
@@ -42,7 +48,16 @@ public final class SchedulingPass {
      * @return one verdict for each job that waits, by priority
      */
     public static List<Verdict> run(Room room, List<RunningJob> running, List<WaitingJob> queue, Packing packing, long now) {
-        SchedulingPass pass = new SchedulingPass(room, running, packing, now, queue.size());
+        return run(room, running, queue, packing, true, now);
+    }
+
+    /**
+     * The same.
+     *
+     * @param skips whether the first that could have room is the one for which nodes are kept; false: the first, even if it could have none, so that none are kept for anybody
+     */
+    public static List<Verdict> run(Room room, List<RunningJob> running, List<WaitingJob> queue, Packing packing, boolean skips, long now) {
+        SchedulingPass pass = new SchedulingPass(room, running, packing, skips, now, queue.size());
         WaitingJob[] ordered = queue.toArray(WaitingJob[]::new);
         Arrays.sort(ordered, ORDER);
         pass.go(ordered, running);
@@ -51,7 +66,7 @@ public final class SchedulingPass {
 
     private void go(WaitingJob[] ordered, List<RunningJob> running) {
         int at = 0;
-        while (at < ordered.length && start(ordered[at], noRoom, node -> true)) {
+        while (at < ordered.length && (start(ordered[at], noRoom, node -> true) || skips && isNever(ordered[at], running))) {
             at++;
         }
         if (at == ordered.length) {
@@ -75,6 +90,21 @@ public final class SchedulingPass {
                 }
             }
         }
+    }
+
+    /** A job that would have no room if all others were gone keeps none from those behind it: its node went down or is emptied, maybe for long. */
+    private boolean isNever(WaitingJob job, List<RunningJob> running) {
+        if (all == null) {
+            all = room.copy();
+            running.forEach(one -> all.give(one.nodes(), one.freed()));
+            started.forEach(one -> all.give(one.nodes(), one.freed()));
+        }
+        boolean never = isHopeless(job.demand(), noRoomEver) || all.find(job.demand(), packing, node -> true).length == 0;
+        if (never) {
+            remember(job.demand(), noRoomEver);
+            verdicts.add(new Verdict.Waits(job, 0));
+        }
+        return never;
     }
 
     private boolean start(WaitingJob job, List<Demand> failed, Room.Allowed allowed) {

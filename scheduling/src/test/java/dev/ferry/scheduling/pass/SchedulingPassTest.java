@@ -110,6 +110,19 @@ class SchedulingPassTest {
         assertThat(SchedulingPass.run(room, running, List.of(head, small), Packing.PACK, NOW)).containsExactly(reserved(head, WaitingJob.UNKNOWN, new int[0]), new Verdict.Start(small, new int[] {0}));
     }
 
+    /** As when the only large node is being emptied. */
+    @Test
+    void aJobThatNoNodeCanEverTakeDoesNotTakeTheReservationOfThoseBehind() {
+        Room room = room(1);
+        List<RunningJob> running = List.of(running(room, 90, new int[] {0}, gpus(1, 6), NOW + 100));
+        WaitingJob never = job(1, 9, gpus(1, 9), 10);
+        WaitingJob neverEither = job(2, 8, gpus(2, 1), 10);
+        WaitingJob head = job(3, 7, gpus(1, 8), 10);
+        WaitingJob small = job(4, 5, gpus(1, 2), 101);
+        assertThat(SchedulingPass.run(room, running, List.of(never, neverEither, head, small), Packing.PACK, NOW))
+                .containsExactly(new Verdict.Waits(never, 0), new Verdict.Waits(neverEither, 0), reserved(head, NOW + 100, new int[] {0}), new Verdict.Waits(small, 3));
+    }
+
     @Test
     void aGangGetsAllOfItsNodesOrNone() {
         Room room = room(3);
