@@ -7,12 +7,14 @@ import dev.ferry.common.FerryException;
 import dev.ferry.proto.v1.DrainNodeResponse;
 import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.GetNodeRequest;
+import dev.ferry.proto.v1.ListOperationsRequest;
 import dev.ferry.proto.v1.MigrateJobRequest;
 import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.Operation;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -43,8 +45,10 @@ public final class NodeDrain implements Callable<Integer> {
                 server.print(begun, () -> begun.getNode().getName() + " is " + begun.getNode().getState() + ", " + begun.getOperationsCount() + " jobs move away\n");
                 return 0;
             }
+            // No more than these: it is closed now.
+            List<Operation> coming = client.look(stub -> stub.listOperations(ListOperationsRequest.newBuilder().setOpenOnly(true).build())).getOperationsList().stream().filter(open -> open.getTargetNode().equals(begun.getNode().getName())).toList();
             Map<String, FerryException> refused = new LinkedHashMap<>();
-            List<Operation> ended = follow(client, begun, refused);
+            List<Operation> ended = follow(client, begun, coming, refused);
             // What became of a single move does not matter if the job has ended or was moved by somebody else.
             Node after = client.look(stub -> stub.getNode(named()));
             refused.forEach((job, stays) -> {
@@ -63,8 +67,12 @@ public final class NodeDrain implements Callable<Integer> {
         return GetNodeRequest.newBuilder().setNode(node).build();
     }
 
-    /** Also moves those that another operation, an image that is made of them for example, kept from being moved. */
-    private List<Operation> follow(Client client, DrainNodeResponse begun, Map<String, FerryException> refused) {
+    /**
+     * Also moves those that another operation, an image that is made of them for example, kept from being moved, and those that came meanwhile.
+     *
+     * @param coming operations that bring jobs to the node
+     */
+    private List<Operation> follow(Client client, DrainNodeResponse begun, List<Operation> coming, Map<String, FerryException> refused) {
         List<Operation> ended = new ArrayList<>();
         for (Operation move : begun.getOperationsList()) {
             try {
@@ -74,7 +82,16 @@ public final class NodeDrain implements Callable<Integer> {
             }
         }
         Set<String> moved = begun.getOperationsList().stream().map(Operation::getJob).collect(Collectors.toSet());
-        for (String job : begun.getNode().getJobsList()) {
+        List<String> jobs = new ArrayList<>(begun.getNode().getJobsList());
+        for (Operation one : coming) {
+            try {
+                Operation ignored = Operations.toEnd(client, one, told -> {});
+                jobs.add(one.getJob());
+            } catch (FerryException unseen) {
+                refuse(refused, one.getJob(), unseen);
+            }
+        }
+        for (String job : new LinkedHashSet<>(jobs)) {
             if (moved.contains(job)) {
                 continue;
             }

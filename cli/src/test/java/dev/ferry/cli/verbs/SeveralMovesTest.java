@@ -26,6 +26,8 @@ import dev.ferry.proto.v1.GetJobRequest;
 import dev.ferry.proto.v1.GetNodeRequest;
 import dev.ferry.proto.v1.GetOperationRequest;
 import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.ListOperationsRequest;
+import dev.ferry.proto.v1.ListOperationsResponse;
 import dev.ferry.proto.v1.MigrateJobRequest;
 import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.NodeState;
@@ -90,6 +92,15 @@ class SeveralMovesTest {
         Ferry.Said said = ferry("node", "drain", "node-1");
         assertThat(cluster.asked).containsExactly("j-busy", "op-busy is waited for");
         assertThat(said.out()).contains("node-1 is DRAINED").doesNotContain("op-late");
+        assertThat(said.status()).isZero();
+    }
+
+    @Test
+    void aJobThatWasOnItsWayToTheNodeIsMovedOn() {
+        cluster.coming = List.of(Cluster.open("op-brings").toBuilder().setJob("j-comes").setTargetNode("node-1").build(), Cluster.open("op-elsewhere").toBuilder().setJob("j-other").setTargetNode("node-2").build());
+        Ferry.Said said = ferry("node", "drain", "node-1");
+        assertThat(cluster.asked).contains("j-comes").doesNotContain("j-other");
+        assertThat(said.out()).contains("op-j-comes of job");
         assertThat(said.status()).isZero();
     }
 
@@ -299,6 +310,9 @@ class SeveralMovesTest {
         private Node after = Node.newBuilder().setName("node-1").setState(NodeState.DRAINED).build();
         private final List<String> asked = new CopyOnWriteArrayList<>();
         private List<String> moves = List.of("op-fails-1", "op-well");
+        /** What was under way to the node when it was closed. */
+        private List<Operation> coming = List.of();
+
         private int busyFor = 1;
         /** Where a job is when what has kept it busy has ended. */
         private String then = "node-1";
@@ -362,6 +376,11 @@ class SeveralMovesTest {
         public void drainNode(GetNodeRequest request, StreamObserver<DrainNodeResponse> to) {
             Node node = Node.newBuilder().setName("node-1").setState(NodeState.DRAINING).addAllJobs(List.of("op-fails-1 of job", "op-well of job", "j-busy")).build();
             answer(to, DrainNodeResponse.newBuilder().setNode(node).addAllOperations(moves.stream().map(Cluster::open).toList()).build());
+        }
+
+        @Override
+        public void listOperations(ListOperationsRequest request, StreamObserver<ListOperationsResponse> to) {
+            answer(to, ListOperationsResponse.newBuilder().addAllOperations(coming).build());
         }
 
         @Override

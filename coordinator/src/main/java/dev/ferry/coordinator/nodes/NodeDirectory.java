@@ -11,14 +11,17 @@ import dev.ferry.proto.v1.Hello;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.NodeState;
+import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.ProofKind;
 import dev.ferry.proto.v1.StoreSight;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -237,9 +240,11 @@ public final class NodeDirectory implements AutoCloseable {
         });
     }
 
-    /** A node takes no new jobs from now on, for a reason that is not an operator's; one that takes none already stays as it is. */
+    /** A node takes no new jobs from now on, for a reason that is not an operator's, also when it is silent and comes back; one that takes none already stays as it is. */
     public static void close(Transaction state, String name, String why) {
-        state.node(name).filter(node -> node.getState() == NodeState.READY).ifPresent(node -> state.put(node.toBuilder().setState(NodeState.DRAINING).setReason(closedFor(why)).build()));
+        Optional<Node> node = state.node(name);
+        node.filter(one -> one.getState() == NodeState.READY).ifPresent(one -> state.put(one.toBuilder().setState(NodeState.DRAINING).setReason(closedFor(why)).build()));
+        node.filter(one -> one.getState() == NodeState.DOWN && !one.getReason().startsWith(LostNodes.DRAIN_MARK)).ifPresent(one -> state.put(one.toBuilder().setReason(closedFor(why) + LostNodes.SILENT).build()));
     }
 
     /** Opens a node again that was closed for a reason, and for no other. */
@@ -376,21 +381,26 @@ public final class NodeDirectory implements AutoCloseable {
 
     /** A node with what is used of it and by whom. */
     public Node complete(Transaction state, Node node) {
-        return complete(List.of(node), state.liveJobs(), dev.ferry.coordinator.placement.Usage.of(state)).getFirst();
+        return complete(state, List.of(node)).getFirst();
     }
 
     public List<Node> all(Transaction state) {
-        return complete(state.nodes(), state.liveJobs(), dev.ferry.coordinator.placement.Usage.of(state));
+        return complete(state, state.nodes());
     }
 
-    private List<Node> complete(List<Node> nodes, List<Job> jobs, dev.ferry.coordinator.placement.Usage usage) {
+    private List<Node> complete(Transaction state, List<Node> nodes) {
+        dev.ferry.coordinator.placement.Usage usage = dev.ferry.coordinator.placement.Usage.of(state);
+        List<Job> jobs = state.liveJobs();
+        // One that was under way when the node was closed comes there all the same.
+        Set<String> targets = state.openOperations().stream().map(Operation::getTargetNode).collect(Collectors.toSet());
         return nodes.stream()
                 .map(
                         node -> {
                             List<String> there = jobs.stream().filter(job -> job.getNode().equals(node.getName()) && JobStates.isOnNode(job.getState())).map(Job::getId).toList();
-                            NodeState state = node.getState() == NodeState.DRAINING && there.isEmpty() ? NodeState.DRAINED : node.getState();
+                            boolean empty = there.isEmpty() && !targets.contains(node.getName());
+                            NodeState stands = node.getState() == NodeState.DRAINING && empty ? NodeState.DRAINED : node.getState();
                             long heard = desk.session(node.getName()).map(session -> clock.millis() - session.silence().toMillis()).orElse(node.getLastHeardAt());
-                            return node.toBuilder().setState(state).setAllocated(usage.of(node.getName())).addAllJobs(there).setLastHeardAt(heard).setLeaseLeftMillis(leases.left(node).toMillis()).build();
+                            return node.toBuilder().setState(stands).setAllocated(usage.of(node.getName())).addAllJobs(there).setLastHeardAt(heard).setLeaseLeftMillis(leases.left(node).toMillis()).build();
                         })
                 .toList();
     }

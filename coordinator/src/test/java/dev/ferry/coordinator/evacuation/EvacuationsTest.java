@@ -378,6 +378,7 @@ class EvacuationsTest extends OneNodeScene {
         long planned = evacuations().getFirst().getPlannedAt();
         awaitEvacuation(evacuation -> evacuation.getPlannedAt() > planned);
         assertThat(evacuations()).singleElement().satisfies(only -> assertThat(only.getState()).isEqualTo(EvacuationState.EVACUATING));
+        assertThat(node("node-1").getState()).as("something comes there yet").isEqualTo(NodeState.DRAINING);
         second.behave(ActionCase.DUMP);
         second.disconnect();
         second.connect(scenePort());
