@@ -124,6 +124,15 @@ class NodeLossTest {
     }
 
     @Test
+    void aJobThatAskedForAMachineThatIsGoneForGoodIsRestoredElsewhere() {
+        Job job = saved(JobSpec.newBuilder().setNode("node-1"));
+        one.disconnect();
+        scene.stub().confirmNodeGone(ConfirmGoneRequest.newBuilder().setNode("node-1").setSource("aws").setEvidence("i-1 is terminated").build());
+        Job back = scene.awaitJob(job.getId(), now -> now.getState() == JobState.RUNNING && now.getIncarnation() == 2);
+        assertThat(back.getNode()).isEqualTo("node-2");
+    }
+
+    @Test
     void aJobWithoutAnImageGoesOnWhenItsNodeIsBack() {
         Job job = scene.running();
         one.disconnect();

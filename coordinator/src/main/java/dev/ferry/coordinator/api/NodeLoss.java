@@ -7,6 +7,7 @@ import dev.ferry.coordinator.evacuation.EvacuationRecords;
 import dev.ferry.coordinator.operations.Proofs;
 import dev.ferry.coordinator.placement.Placement;
 import dev.ferry.coordinator.placement.Usage;
+import dev.ferry.coordinator.scheduling.Queue;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.Image;
@@ -116,7 +117,7 @@ public final class NodeLoss implements AutoCloseable {
     private static boolean hasRoom(Transaction state, Job job, Usage usage) {
         Optional<Image> image = state.image(job.getLatestImage());
         try {
-            return image.isPresent() && !Placement.choose(state, new Placement.Request(job.getSpec(), image.map(Image::getRequirements), "", Set.of(), ""), usage).isEmpty();
+            return image.isPresent() && !Placement.choose(state, new Placement.Request(Queue.wish(job), image.map(Image::getRequirements), "", Set.of(), ""), usage).isEmpty();
         } catch (FerryException none) {
             return false;
         }

@@ -73,7 +73,7 @@ public final class Queue {
     }
 
     /** What a job asks for now: where it comes back may be another node than it asked for at its start. */
-    static JobSpec wish(Job job) {
+    public static JobSpec wish(Job job) {
         return job.getQueue().getAnywhere() ? job.getSpec().toBuilder().clearNode().build() : job.getSpec();
     }
 
