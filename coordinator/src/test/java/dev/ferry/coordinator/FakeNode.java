@@ -214,6 +214,11 @@ public final class FakeNode implements AutoCloseable {
                 });
     }
 
+    /** What a node would answer. */
+    public Optional<CommandResult> does(Command command) {
+        return obey(command);
+    }
+
     /** From now on an action is answered as it should be. */
     public void behave(Command.ActionCase action) {
         answers.remove(action);

@@ -181,6 +181,10 @@ public final class Evacuations implements AutoCloseable {
             if (each || its.stream().anyMatch(news::contains)) {
                 guarded(() -> look(evacuation));
             }
+            if (each && evacuation.getKind() == NoticeKind.ADVISORY) {
+                // Maintenance that was announced beside it may begin by now.
+                announced.add(evacuation.getNode());
+            }
             keys.addAll(its);
         }
         watched = Set.copyOf(keys);

@@ -31,7 +31,7 @@ import java.util.Optional;
  */
 final class Evacuator {
     /** While the machine lives on, a try that failed is soon made again. */
-    private static final Duration URGENT_PAUSE = Duration.ofSeconds(2);
+    static final Duration URGENT_PAUSE = Duration.ofSeconds(2);
 
     private static final Duration PATIENT_PAUSE = Duration.ofMinutes(1);
     /** What an advisory notice finds fresh enough. */
@@ -62,17 +62,16 @@ final class Evacuator {
         Evacuation.Builder after = before.toBuilder();
         if (before.getState() == EvacuationState.AWAITED) {
             if (now < before.getBeginsAt() && !before.getTakenBack()) {
-                return new Decision(before, List.of(), List.of());
+                return ahead(state, before);
             }
             after.setState(EvacuationState.EVACUATING);
         }
-        Map<String, Evacuee> evacuees = new LinkedHashMap<>();
-        before.getJobsList().forEach(evacuee -> evacuees.put(evacuee.getJob(), evacuee));
+        Map<String, Evacuee> evacuees = evacuees(before);
         Rooms rooms = new Rooms(state, before.getTakenBack() ? "" : before.getNode());
         List<Job> queue = waiting(state, before, evacuees, rooms);
         List<Begin> begin = new ArrayList<>();
-        Situation situation = Situation.of(state, before.getNode(), cause(before), config, rooms);
         Duration left = Duration.ofMillis(before.getDeadline() - now).minus(dev.ferry.common.Durations.parse(config.margin()));
+        Situation situation = Situation.of(state, before.getNode(), cause(before), pause(left), config, rooms);
         List<Evacuee> ordered = new ArrayList<>();
         if (before.getKind() == NoticeKind.ADVISORY) {
             begin.addAll(copies(state, before, situation, evacuees));
@@ -93,6 +92,19 @@ final class Evacuator {
             after.setState(before.getTakenBack() && before.getGone().isEmpty() ? EvacuationState.TAKEN_BACK : EvacuationState.EVACUATED).setEndedAt(now);
         }
         return new Decision(after.build(), begin, queue);
+    }
+
+    private static Map<String, Evacuee> evacuees(Evacuation evacuation) {
+        Map<String, Evacuee> evacuees = new LinkedHashMap<>();
+        evacuation.getJobsList().forEach(evacuee -> evacuees.put(evacuee.getJob(), evacuee));
+        return evacuees;
+    }
+
+    /** Nothing is begun yet; but jobs that were stored for what it was before, and was taken back, come back. */
+    private static Decision ahead(Transaction state, Evacuation before) {
+        List<Job> queue = waiting(state, before, evacuees(before), new Rooms(state, ""));
+        List<Evacuee> seen = before.getJobsList().stream().map(evacuee -> seen(state, before, evacuee)).toList();
+        return new Decision(before.toBuilder().clearJobs().addAllJobs(seen).build(), List.of(), queue);
     }
 
     /** Only what would be done, for a node about which nothing was announced. */
@@ -143,11 +155,14 @@ final class Evacuator {
         };
     }
 
+    private static Duration pause(Duration left) {
+        return left.isNegative() ? PATIENT_PAUSE : URGENT_PAUSE;
+    }
+
     /** The operation that a job's part of the plan begins with now. */
     private static Optional<Begin> next(Transaction state, Evacuation evacuation, Job job, Move move, Duration left) {
         boolean itsTurn = move.starts().isZero() && !move.underWay() && move.job().obstacle().isEmpty() && job.getOperation().isEmpty();
-        Duration pause = left.isNegative() ? PATIENT_PAUSE : URGENT_PAUSE;
-        if (!itsTurn || !new JobHistory(state, job, cause(evacuation)).mayTry(state.now(), pause)) {
+        if (!itsTurn || !new JobHistory(state, job, cause(evacuation)).mayTry(state.now(), pause(left))) {
             return Optional.empty();
         }
         return switch (move.way()) {

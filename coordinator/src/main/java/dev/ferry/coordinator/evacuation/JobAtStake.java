@@ -14,9 +14,14 @@ import java.util.Optional;
  * @param room whether another node can take it now
  * @param obstacle why no image of it can be made now; empty: one can
  * @param underWay for how long an operation has been at work that takes it away; empty: there is none
+ * @param behind whether others go first however much it is worth: tries to save it have failed, and the next one is not due or will not do better
  */
 record JobAtStake(
-        String job, double weight, Duration unsaved, Optional<String> image, long scanBytes, long sendBytes, boolean room, Optional<String> obstacle, Optional<Duration> underWay) {
+        String job, double weight, Duration unsaved, Optional<String> image, long scanBytes, long sendBytes, boolean room, Optional<String> obstacle, Optional<Duration> underWay, boolean behind) {
+    JobAtStake(String job, double weight, Duration unsaved, Optional<String> image, long scanBytes, long sendBytes, boolean room, Optional<String> obstacle, Optional<Duration> underWay) {
+        this(job, weight, unsaved, image, scanBytes, sendBytes, room, obstacle, underWay, false);
+    }
+
     /** What is lost when it is not saved, in CPU seconds. */
     double worth() {
         return weight * unsaved.toMillis() / 1000.0;

@@ -65,6 +65,11 @@ final class JobHistory {
         return ours.stream().takeWhile(operation -> operation.getState() != OperationState.SUCCEEDED).filter(operation -> operation.getState() == OperationState.FAILED_OPERATION).toList();
     }
 
+    /** Whether others are tried first: its next try is not due yet, or it failed as often as one that has no hope. */
+    boolean goesBehind(long now, Duration longestPause) {
+        return !mayTry(now, longestPause) || failures().size() >= HOPELESS;
+    }
+
     /** Whether enough time has passed since the last try that failed. */
     boolean mayTry(long now, Duration longestPause) {
         List<Operation> failures = failures();

@@ -47,7 +47,7 @@ final class NodeDrill {
         if (broken && before.getBrokenOff().isEmpty()) {
             after.setBrokenOff("the node is being evacuated");
         }
-        Situation situation = Situation.of(state, before.getNode(), cause(before), config, new Rooms(state, before.getNode()));
+        Situation situation = Situation.of(state, before.getNode(), cause(before), Evacuator.URGENT_PAUSE, config, new Rooms(state, before.getNode()));
         Duration left = Duration.ofMillis(before.getDeadline() - state.now()).minus(Durations.parse(config.margin()));
         if (before.getLinkBytesPerSecond() == 0) {
             begin(state, after, situation, left);

@@ -30,16 +30,23 @@ final class NoticesToEvacuations {
         List<Notice> notices = state.records(Notices.KIND, RecordQuery.of(node));
         List<Evacuation> evacuations = state.records(EvacuationRecords.KIND, RecordQuery.of(node).newestFirst());
         Optional<Evacuation> open = evacuations.stream().filter(EvacuationRecords::isOpen).findFirst();
-        Optional<Notice> urgent = notices.stream().filter(notice -> notice.getState() == NoticeState.STANDING && !isDealtWith(notice, evacuations)).min(mostUrgentFirst(config));
+        Optional<Notice> urgent = notices.stream().filter(notice -> notice.getState() == NoticeState.STANDING && !isDealtWith(notice, evacuations)).min(mostUrgentFirst(state.now(), config));
         if (urgent.isEmpty()) {
-            open.filter(one -> isTakenBack(notices, one)).ifPresent(one -> takeBack(state, one));
-            // It was emptied, and lives on: its machine came back, or never went.
-            evacuations.stream().filter(one -> !EvacuationRecords.isOpen(one) && isTakenBack(notices, one)).forEach(one -> NodeDirectory.reopen(state, node, Evacuations.closingReason(one)));
+            open.filter(one -> isTakenBack(notices, one)).ifPresent(one -> EvacuationRecords.put(state, one.toBuilder().setTakenBack(true).build()));
+            // It is or was emptied, and lives on: its machine came back, or never went. What else was said of it, and has been dealt with, may still stand.
+            if (notices.stream().noneMatch(Notices::stands)) {
+                evacuations.stream().filter(one -> isTakenBack(notices, one)).forEach(one -> NodeDirectory.reopen(state, node, Evacuations.closingReason(one)));
+            }
             return Optional.empty();
         }
-        Evacuation wanted = evacuation(state, urgent.get(), open, config);
+        // What has begun goes on while what it began for stands: a maintenance that is announced beside it begins nothing later.
+        boolean goesOn = open.filter(one -> EvacuationRecords.isMoving(one) && !isTakenBack(notices, one)).isPresent();
+        Evacuation wanted = evacuation(state, urgent.get(), open, goesOn, config);
         if (open.filter(wanted::equals).isPresent()) {
             return Optional.empty();
+        }
+        if (wanted.getState() == EvacuationState.AWAITED) {
+            open.ifPresent(one -> NodeDirectory.reopen(state, node, Evacuations.closingReason(one)));
         }
         EvacuationRecords.put(state, wanted);
         return Optional.of(wanted);
@@ -62,7 +69,7 @@ final class NoticesToEvacuations {
 
     /** An evacuation that has ended needs no second one, however often its notice is told. */
     private static boolean isDealtWith(Notice notice, List<Evacuation> evacuations) {
-        return evacuations.stream().anyMatch(one -> EvacuationRecords.isOf(one, notice) && !EvacuationRecords.isOpen(one));
+        return evacuations.stream().anyMatch(one -> EvacuationRecords.isOf(one, notice) && !EvacuationRecords.isOpen(one) && one.getState() != EvacuationState.TAKEN_BACK);
     }
 
     /** Whether what a notice came to is over, and jobs are there all the same: "evacuated" would be said of a machine that is not empty. */
@@ -70,14 +77,15 @@ final class NoticesToEvacuations {
         return isDealtWith(notice, state.records(EvacuationRecords.KIND, RecordQuery.of(notice.getNode()))) && state.liveJobs().stream().anyMatch(job -> Situation.isThere(job, notice.getNode()));
     }
 
-    private static Comparator<Notice> mostUrgentFirst(EvacuationConfig config) {
-        return Comparator.comparingInt((Notice notice) -> rank(notice.getKind())).thenComparingLong(notice -> deadline(notice, config)).thenComparing(Notice::getId);
+    private static Comparator<Notice> mostUrgentFirst(long now, EvacuationConfig config) {
+        return Comparator.comparingInt((Notice notice) -> rank(notice, now, config)).thenComparingLong(notice -> deadline(notice, config)).thenComparing(Notice::getId);
     }
 
-    private static int rank(NoticeKind kind) {
-        return switch (kind) {
+    /** Maintenance that lies ahead keeps nobody from making images for advice that stands now. */
+    private static int rank(Notice notice, long now, EvacuationConfig config) {
+        return switch (notice.getKind()) {
             case FINAL -> 0;
-            case MAINTENANCE -> 1;
+            case MAINTENANCE -> begins(notice, config) <= now ? 1 : 3;
             case ADVISORY, NOTICE_KIND_UNSPECIFIED, UNRECOGNIZED -> 2;
         };
     }
@@ -86,20 +94,26 @@ final class NoticesToEvacuations {
         return notice.getDeadline() != 0 ? notice.getDeadline() : notice.getFirstSeenAt() + Durations.parse(config.finalNotice()).toMillis();
     }
 
-    private static Evacuation evacuation(Transaction state, Notice notice, Optional<Evacuation> open, EvacuationConfig config) {
-        long deadline = deadline(notice, config);
-        long begins = notice.getKind() == NoticeKind.MAINTENANCE ? Math.max(notice.getFirstSeenAt(), deadline - Durations.parse(config.maintenanceLead()).toMillis()) : notice.getFirstSeenAt();
+    private static long begins(Notice notice, EvacuationConfig config) {
+        long lead = Durations.parse(config.maintenanceLead()).toMillis();
+        return notice.getKind() == NoticeKind.MAINTENANCE ? Math.max(notice.getFirstSeenAt(), deadline(notice, config) - lead) : notice.getFirstSeenAt();
+    }
+
+    private static Evacuation evacuation(Transaction state, Notice notice, Optional<Evacuation> open, boolean goesOn, EvacuationConfig config) {
+        long begins = begins(notice, config);
         Evacuation before = open.orElseGet(() -> Evacuation.newBuilder().setId("ev-" + Ids.random(8)).setNode(notice.getNode()).setState(EvacuationState.AWAITED).setBeganAt(state.now()).build());
-        // What has begun goes on: a maintenance that is announced beside it begins nothing later.
-        return before.toBuilder().setNotice(notice.getId()).setKind(notice.getKind()).setReason(notice.getDetail()).setDeadline(deadline).setBeginsAt(begins).setTakenBack(false).build();
+        return before.toBuilder()
+                .setState(begins > state.now() && !goesOn ? EvacuationState.AWAITED : before.getState())
+                .setNotice(notice.getId())
+                .setKind(notice.getKind())
+                .setReason(notice.getDetail())
+                .setDeadline(deadline(notice, config))
+                .setBeginsAt(begins)
+                .setTakenBack(false)
+                .build();
     }
 
     private static boolean isTakenBack(List<Notice> notices, Evacuation evacuation) {
         return notices.stream().filter(notice -> notice.getId().equals(evacuation.getNotice())).allMatch(notice -> notice.getState() == NoticeState.WITHDRAWN);
-    }
-
-    private static void takeBack(Transaction state, Evacuation open) {
-        EvacuationRecords.put(state, open.toBuilder().setTakenBack(true).build());
-        NodeDirectory.reopen(state, open.getNode(), Evacuations.closingReason(open));
     }
 }

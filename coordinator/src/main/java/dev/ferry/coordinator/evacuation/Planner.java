@@ -60,6 +60,7 @@ final class Planner {
                 }
             }
         }
+        order.sort(othersFirst());
         return new EvacuationPlan(moves(jobs, order));
     }
 
@@ -77,6 +78,11 @@ final class Planner {
 
     private Comparator<JobAtStake> worthMostFirst() {
         return Comparator.comparingDouble((JobAtStake job) -> -job.worth() / Math.max(1, time(job).toMillis())).thenComparing(JobAtStake::job);
+    }
+
+    /** One that could not be saved so far keeps its place in the time that is left, but waits for its next try behind those that have not been tried. */
+    private static Comparator<JobAtStake> othersFirst() {
+        return Comparator.comparing(job -> job.underWay().isEmpty() && job.behind());
     }
 
     /** The jobs that are worth the most of those sets that fit one after the other, in the order in which they are given. */
@@ -126,6 +132,7 @@ final class Planner {
         List<JobAtStake> rest = all.stream().filter(job -> !order.contains(job)).sorted(worthMostFirst()).toList();
         List<JobAtStake> longer = new ArrayList<>(order);
         longer.addAll(rest.stream().filter(job -> job.obstacle().isEmpty()).toList());
+        longer.sort(othersFirst());
         Timetable tried = Timetable.of(longer, times, pace);
         for (JobAtStake job : rest) {
             boolean possible = job.obstacle().isEmpty();

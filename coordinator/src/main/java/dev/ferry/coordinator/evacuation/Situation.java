@@ -31,12 +31,16 @@ record Situation(List<JobAtStake> jobs, Pace pace) {
     private static final int PAST_OPERATIONS = 100;
     private static final int PAST_DUMPS = 20;
 
-    static Situation of(Transaction state, String node, String cause, EvacuationConfig config, Rooms rooms) {
+    /**
+     * @param cause of the operations that are tries to save them
+     * @param pause the longest between two tries
+     */
+    static Situation of(Transaction state, String node, String cause, Duration pause, EvacuationConfig config, Rooms rooms) {
         List<JobAtStake> jobs = new ArrayList<>();
         // What is worth the most gets the room there is.
         List<Job> there = state.liveJobs().stream().filter(job -> job.getNode().equals(node) && isAtStake(state, job)).sorted(Comparator.comparingDouble((Job job) -> -weight(job)).thenComparing(Job::getId)).toList();
         for (Job job : there) {
-            jobs.add(atStake(state, job, new JobHistory(state, job, cause), rooms));
+            jobs.add(atStake(state, job, new JobHistory(state, job, cause), pause, rooms));
         }
         return new Situation(List.copyOf(jobs), pace(state, node, config));
     }
@@ -57,12 +61,12 @@ record Situation(List<JobAtStake> jobs, Pace pace) {
         return wanted.getGpus() * GPU_WEIGHT + wanted.getCpuMillis() / 1000.0;
     }
 
-    private static JobAtStake atStake(Transaction state, Job job, JobHistory history, Rooms rooms) {
+    private static JobAtStake atStake(Transaction state, Job job, JobHistory history, Duration pause, Rooms rooms) {
         Optional<Image> image = job.getLatestImage().isEmpty() ? Optional.empty() : state.image(job.getLatestImage());
         Optional<Duration> underWay = JobHistory.underWay(state, job);
         boolean room = underWay.isPresent() || (!history.foundNoTarget() && rooms.take(job.getSpec(), image.map(Image::getRequirements)).isPresent());
         return new JobAtStake(
-                job.getId(), weight(job), unsaved(state, job, image, history), image.map(Image::getId), scanBytes(job, image), sendBytes(state, job, image, unsaved(state, job, image, history)), room, obstacle(job, history), underWay);
+                job.getId(), weight(job), unsaved(state, job, image, history), image.map(Image::getId), scanBytes(job, image), sendBytes(state, job, image, unsaved(state, job, image, history)), room, obstacle(job, history), underWay, history.goesBehind(state.now(), pause));
     }
 
     private static Optional<String> obstacle(Job job, JobHistory history) {

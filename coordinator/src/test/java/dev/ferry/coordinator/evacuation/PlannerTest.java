@@ -88,6 +88,20 @@ class PlannerTest {
         assertThat(Planner.plan(Duration.ofSeconds(60), SERIAL, halves).moves().stream().filter(move -> move.starts().isZero())).hasSize(1);
     }
 
+    /** Its tries fail, and the next one is not due: the link is free meanwhile. */
+    @Test
+    void aJobThatCouldNotBeSavedSoFarWaitsBehindTheOthers() {
+        JobAtStake worthMost = job("fails", 64, 3600, 100);
+        JobAtStake fails = new JobAtStake(worthMost.job(), worthMost.weight(), worthMost.unsaved(), Optional.empty(), worthMost.scanBytes(), worthMost.sendBytes(), true, Optional.empty(), Optional.empty(), true);
+        EvacuationPlan plan = Planner.plan(Duration.ofSeconds(60), SERIAL, List.of(fails, job("other", 1, 60, 1000)));
+        assertThat(plan.moves()).allSatisfy(move -> assertThat(move.way()).isEqualTo(new Way.Migrate()));
+        assertThat(move(plan, "other").starts()).isZero();
+        assertThat(move(plan, "fails").starts()).isPositive();
+        assertThat(move(Planner.plan(Duration.ofSeconds(60), SERIAL, List.of(worthMost, job("other", 1, 60, 1000))), "fails").starts()).as("before its first try").isZero();
+        EvacuationPlan late = Planner.plan(Duration.ofSeconds(3), SERIAL, List.of(fails, job("other", 1, 60, 1000)));
+        assertThat(move(late, "other").starts()).as("it is tried all the same").isZero();
+    }
+
     @RepeatedTest(300)
     void oneAfterTheOtherNoOtherSetIsWorthMore(RepetitionInfo repetition) {
         SplittableRandom random = new SplittableRandom(repetition.getCurrentRepetition());
