@@ -135,7 +135,9 @@ void ahead_fill(const char *socket_file, const volatile void *use, size_t bytes)
 	strcpy(name.sun_path, socket_file);
 	if (areas == MAP_FAILED || from < 0 || connect(from, (struct sockaddr *) &name, sizeof name) != 0)
 		end("nobody is there to fill memory ahead");
-	setpriority(PRIO_PROCESS, 0, niceness + BEHIND);
+	/* Only where it can be taken back: criu and all that it makes would stay behind. */
+	if (setpriority(PRIO_PROCESS, 0, niceness - 1) == 0)
+		setpriority(PRIO_PROCESS, 0, niceness + BEHIND);
 	answer = (char) take_all(from);
 	/* The job stands still for what comes now. */
 	setpriority(PRIO_PROCESS, 0, niceness);
