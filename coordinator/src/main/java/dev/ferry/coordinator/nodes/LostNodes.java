@@ -85,12 +85,13 @@ public final class LostNodes {
             boolean there = job.getNode().equals(node.getName()) && (job.getState() == JobState.RUNNING || job.getState() == JobState.PARKED || job.getState() == JobState.UNREACHABLE);
             if (there) {
                 Proof ofLife = proof.toBuilder().setIncarnation(job.getIncarnation()).build();
-                Job.Builder lost = job.toBuilder().setState(JobState.LOST).setReason("node " + node.getName() + " was declared dead by " + cause).setProof(ofLife);
-                if (kind == ProofKind.PROOF_CLOUD) {
-                    // The machine that it may have asked for is not coming back.
-                    lost.getQueueBuilder().setAnywhere(true);
-                }
-                state.put(lost.build());
+                state.put(job.toBuilder().setState(JobState.LOST).setReason("node " + node.getName() + " was declared dead by " + cause).setProof(ofLife).build());
+            }
+            boolean asked = job.getSpec().getNode().equals(node.getName()) && (there || job.getState() == JobState.RESTORING || job.getState() == JobState.SUSPENDED);
+            if (kind == ProofKind.PROOF_CLOUD && asked) {
+                // The machine is not coming back.
+                Job now = state.job(job.getId()).orElseThrow();
+                state.put(now.toBuilder().setQueue(now.getQueue().toBuilder().setAnywhere(true)).build());
             }
         }
         return node.toBuilder().setState(NodeState.DEAD).setReason("declared dead by " + cause).setProof(proof).build();

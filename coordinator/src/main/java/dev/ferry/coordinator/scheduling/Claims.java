@@ -29,7 +29,7 @@ final class Claims {
         List<String> begun = new ArrayList<>();
         for (Job job : state.liveJobs()) {
             JobQueue queue = job.getQueue();
-            if (job.getState() == JobState.RUNNING && job.getOperation().isEmpty() && (queue.getComesBack() || queue.getAttempts() > 0 || queue.hasClaim())) {
+            if (job.getState() == JobState.RUNNING && job.getOperation().isEmpty() && (queue.getComesBack() || queue.getAttempts() > 0 || queue.hasClaim() || queue.getAnywhere())) {
                 Job ignored = state.put(job.toBuilder().setQueue(queue.toBuilder().clearComesBack().clearAttempts().clearNotBefore().clearClaim().clearCause().clearAnywhere()).build());
             } else if (Queue.claims(job) && queue.getClaim().getOperationsList().stream().noneMatch(id -> holds(state, id))) {
                 settle(state, job, begun);

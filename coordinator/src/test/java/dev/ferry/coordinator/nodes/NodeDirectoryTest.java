@@ -9,11 +9,17 @@ import dev.ferry.coordinator.store.SqliteStateStore;
 import dev.ferry.coordinator.store.StateStore;
 import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.Hello;
+import dev.ferry.proto.v1.Job;
+import dev.ferry.proto.v1.JobSpec;
+import dev.ferry.proto.v1.JobState;
+import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.NodeState;
+import dev.ferry.proto.v1.ProofKind;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.function.Function;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -59,6 +65,22 @@ class NodeDirectoryTest {
         assertThat(state()).isEqualTo(NodeState.READY);
         time.pass(Duration.ofSeconds(2));
         assertThat(state()).isEqualTo(NodeState.DOWN);
+    }
+
+    /** Preempted, or on its way back there, when the cloud said that the machine was gone. */
+    @Test
+    void whatAskedForAMachineThatIsGoneGoesAnywhere() {
+        List<Job> after =
+                store.transact(
+                        state -> {
+                            for (JobState one : List.of(JobState.RUNNING, JobState.SUSPENDED, JobState.RESTORING, JobState.PENDING)) {
+                                state.put(Job.newBuilder().setId("j-" + one).setState(one).setNode("node-1").setSpec(JobSpec.newBuilder().setNode("node-1")).build());
+                            }
+                            state.put(Job.newBuilder().setId("j-free").setState(JobState.RUNNING).setNode("node-1").build());
+                            Node ignored = LostNodes.dead(state, state.node("node-1").orElseThrow(), ProofKind.PROOF_CLOUD, "aws");
+                            return state.liveJobs();
+                        });
+        assertThat(after).filteredOn(job -> job.getQueue().getAnywhere()).extracting(Job::getId).containsExactlyInAnyOrder("j-RUNNING", "j-SUSPENDED", "j-RESTORING");
     }
 
     /** Its stream comes to the desk a moment after its Hello is written: a look in between must not take it down, for nothing would bring it up again. */

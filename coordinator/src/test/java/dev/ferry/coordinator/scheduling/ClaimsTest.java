@@ -73,6 +73,19 @@ class ClaimsTest {
         return state.put(Job.newBuilder().setId("j-taker").setState(JobState.PENDING).setSpec(JobSpec.newBuilder().setGpus(8).setCpuMillis(4000)).setQueue(JobQueue.newBuilder().setClaim(claim)).build());
     }
 
+    /** As one that an operator restored of a machine that was gone. */
+    @Test
+    void aJobThatRunsAgainIsBoundToItsNodeAgain() {
+        Job settled =
+                store.transact(
+                        state -> {
+                            state.put(Job.newBuilder().setId("j-back").setState(JobState.RUNNING).setNode("node-2").setQueue(JobQueue.newBuilder().setAnywhere(true)).build());
+                            assertThat(Claims.settle(state)).isEmpty();
+                            return state.job("j-back").orElseThrow();
+                        });
+        assertThat(settled.getQueue().getAnywhere()).isFalse();
+    }
+
     @Test
     void whatIsKeptForItIsGivenToNobodyElse() {
         Resources taken = store.transact((Transaction state) -> Usage.of(state).of("node-1"));
