@@ -150,14 +150,18 @@ public final class Evacuations implements AutoCloseable {
     private void takeUp(String node) {
         announced.remove(node);
         try {
-            Optional<Evacuation> closes = store.transact(state -> NoticesToEvacuations.takeUp(state, node, config));
-            closes.ifPresent(evacuation -> LOG.warn("evacuation {} of node {}: {} ({})", evacuation.getId(), node, evacuation.getReason(), evacuation.getKind()));
+            makeOne(node);
             // Said before, maybe: but nobody has surely heard it while the notice stands.
             store.transact(state -> NoticesToEvacuations.dealtWith(state, node)).forEach(this::sayEmpty);
         } catch (RuntimeException | Error failed) {
             announced.add(node);
             throw failed;
         }
+    }
+
+    private void makeOne(String node) {
+        Optional<Evacuation> closes = store.transact(state -> NoticesToEvacuations.takeUp(state, node, config));
+        closes.ifPresent(evacuation -> LOG.warn("evacuation {} of node {}: {} ({})", evacuation.getId(), node, evacuation.getReason(), evacuation.getKind()));
     }
 
     private void lookAtAll() {
@@ -181,9 +185,9 @@ public final class Evacuations implements AutoCloseable {
             if (each || its.stream().anyMatch(news::contains)) {
                 guarded(() -> look(evacuation));
             }
-            if (each && evacuation.getKind() == NoticeKind.ADVISORY) {
-                // Maintenance that was announced beside it may begin by now.
-                announced.add(evacuation.getNode());
+            // Maintenance that was announced beside it may begin by now.
+            if (each && (evacuation.getKind() == NoticeKind.ADVISORY || evacuation.getTakenBack())) {
+                guarded(() -> makeOne(evacuation.getNode()));
             }
             keys.addAll(its);
         }
@@ -216,6 +220,8 @@ public final class Evacuations implements AutoCloseable {
         }
         if (!EvacuationRecords.isOpen(now)) {
             LOG.info("evacuation {} of node {} is over: {}", now.getId(), now.getNode(), now.getState());
+            // What was announced beside it comes next.
+            announced.add(now.getNode());
         }
     }
 

@@ -62,11 +62,12 @@ final class Evacuator {
         Evacuation.Builder after = before.toBuilder();
         if (before.getState() == EvacuationState.AWAITED) {
             if (now < before.getBeginsAt() && !before.getTakenBack()) {
-                return ahead(state, before);
+                return new Decision(before, List.of(), List.of());
             }
             after.setState(EvacuationState.EVACUATING);
         }
-        Map<String, Evacuee> evacuees = evacuees(before);
+        Map<String, Evacuee> evacuees = new LinkedHashMap<>();
+        before.getJobsList().forEach(evacuee -> evacuees.put(evacuee.getJob(), evacuee));
         Rooms rooms = new Rooms(state, before.getTakenBack() ? "" : before.getNode());
         List<Job> queue = waiting(state, before, evacuees, rooms);
         List<Begin> begin = new ArrayList<>();
@@ -92,19 +93,6 @@ final class Evacuator {
             after.setState(before.getTakenBack() && before.getGone().isEmpty() ? EvacuationState.TAKEN_BACK : EvacuationState.EVACUATED).setEndedAt(now);
         }
         return new Decision(after.build(), begin, queue);
-    }
-
-    private static Map<String, Evacuee> evacuees(Evacuation evacuation) {
-        Map<String, Evacuee> evacuees = new LinkedHashMap<>();
-        evacuation.getJobsList().forEach(evacuee -> evacuees.put(evacuee.getJob(), evacuee));
-        return evacuees;
-    }
-
-    /** Nothing is begun yet; but jobs that were stored for what it was before, and was taken back, come back. */
-    private static Decision ahead(Transaction state, Evacuation before) {
-        List<Job> queue = waiting(state, before, evacuees(before), new Rooms(state, ""));
-        List<Evacuee> seen = before.getJobsList().stream().map(evacuee -> seen(state, before, evacuee)).toList();
-        return new Decision(before.toBuilder().clearJobs().addAllJobs(seen).build(), List.of(), queue);
     }
 
     /** Only what would be done, for a node about which nothing was announced. */
@@ -211,7 +199,7 @@ final class Evacuator {
         for (JobAtStake one : situation.jobs()) {
             Job job = state.job(one.job()).orElseThrow();
             Optional<Image> image = one.image().flatMap(state::image);
-            boolean fresh = image.isPresent() && image.get().getCreatedAt() >= evacuation.getBeganAt() - FRESH.toMillis();
+            boolean fresh = image.isPresent() && image.get().getCreatedAt() >= evacuation.getBeginsAt() - FRESH.toMillis();
             String why = fresh ? "image " + one.image().orElseThrow() + " was made for it" : one.obstacle().orElse("the machine may go away: a new image is made while it runs on");
             Evacuee.Builder evacuee = evacuees.getOrDefault(job.getId(), fresh(job)).toBuilder().setWay(fresh ? EvacuationWay.WAY_COVERED : EvacuationWay.WAY_COPY).setWhy(why).setImage(one.image().orElse("")).setUnsavedMillis(one.unsaved().toMillis()).setWorth(one.worth()).setSendBytes(one.sendBytes());
             evacuees.put(job.getId(), evacuee.build());
@@ -261,9 +249,8 @@ final class Evacuator {
 
     /** Whether a job is still on its way to the machine, from before it was closed: it becomes one that is moved off. */
     private static boolean isAwaited(Transaction state, Evacuation.Builder evacuation) {
-        String node = evacuation.getNode();
         boolean matters = EvacuationRecords.isMoving(evacuation) && evacuation.getGone().isEmpty();
-        return matters && state.openOperations().stream().anyMatch(one -> one.getTargetNode().equals(node) && !one.getSourceNode().equals(node));
+        return matters && state.openOperations().stream().anyMatch(one -> one.getTargetNode().equals(evacuation.getNode()));
     }
 
     private static boolean isDone(Evacuation.Builder evacuation) {

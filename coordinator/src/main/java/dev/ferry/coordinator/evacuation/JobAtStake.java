@@ -14,12 +14,21 @@ import java.util.Optional;
  * @param room whether another node can take it now
  * @param obstacle why no image of it can be made now; empty: one can
  * @param underWay for how long an operation has been at work that takes it away; empty: there is none
- * @param behind whether others go first however much it is worth: tries to save it have failed, and the next one is not due or will not do better
+ * @param turn whether others go first, however much it is worth
  */
 record JobAtStake(
-        String job, double weight, Duration unsaved, Optional<String> image, long scanBytes, long sendBytes, boolean room, Optional<String> obstacle, Optional<Duration> underWay, boolean behind) {
+        String job, double weight, Duration unsaved, Optional<String> image, long scanBytes, long sendBytes, boolean room, Optional<String> obstacle, Optional<Duration> underWay, Turn turn) {
+    /** By how tries to save it have ended; later ones go behind. */
+    enum Turn {
+        NOW,
+        /** It failed as often as one that has no hope: it is tried where nobody else waits. */
+        BEHIND_OTHERS,
+        /** The last try has only just failed. */
+        NOT_YET
+    }
+
     JobAtStake(String job, double weight, Duration unsaved, Optional<String> image, long scanBytes, long sendBytes, boolean room, Optional<String> obstacle, Optional<Duration> underWay) {
-        this(job, weight, unsaved, image, scanBytes, sendBytes, room, obstacle, underWay, false);
+        this(job, weight, unsaved, image, scanBytes, sendBytes, room, obstacle, underWay, Turn.NOW);
     }
 
     /** What is lost when it is not saved, in CPU seconds. */

@@ -65,9 +65,12 @@ final class JobHistory {
         return ours.stream().takeWhile(operation -> operation.getState() != OperationState.SUCCEEDED).filter(operation -> operation.getState() == OperationState.FAILED_OPERATION).toList();
     }
 
-    /** Whether others are tried first: its next try is not due yet, or it failed as often as one that has no hope. */
-    boolean goesBehind(long now, Duration longestPause) {
-        return !mayTry(now, longestPause) || failures().size() >= HOPELESS;
+    /** Whether others are tried first. */
+    JobAtStake.Turn turn(long now, Duration longestPause) {
+        if (!mayTry(now, longestPause)) {
+            return JobAtStake.Turn.NOT_YET;
+        }
+        return failures().size() < HOPELESS ? JobAtStake.Turn.NOW : JobAtStake.Turn.BEHIND_OTHERS;
     }
 
     /** Whether enough time has passed since the last try that failed. */

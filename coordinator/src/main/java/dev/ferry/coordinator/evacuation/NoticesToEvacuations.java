@@ -13,6 +13,7 @@ import dev.ferry.proto.v1.NoticeState;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Predicate;
 
 /**
  * Which evacuation the notices about a node come to: at most one is open for a node at a time. The most urgent notice that was not dealt with
@@ -30,23 +31,27 @@ final class NoticesToEvacuations {
         List<Notice> notices = state.records(Notices.KIND, RecordQuery.of(node));
         List<Evacuation> evacuations = state.records(EvacuationRecords.KIND, RecordQuery.of(node).newestFirst());
         Optional<Evacuation> open = evacuations.stream().filter(EvacuationRecords::isOpen).findFirst();
-        Optional<Notice> urgent = notices.stream().filter(notice -> notice.getState() == NoticeState.STANDING && !isDealtWith(notice, evacuations)).min(mostUrgentFirst(state.now(), config));
-        if (urgent.isEmpty()) {
-            open.filter(one -> isTakenBack(notices, one)).ifPresent(one -> EvacuationRecords.put(state, one.toBuilder().setTakenBack(true).build()));
-            // It is or was emptied, and lives on: its machine came back, or never went. What else was said of it, and has been dealt with, may still stand.
-            if (notices.stream().noneMatch(Notices::stands)) {
-                evacuations.stream().filter(one -> isTakenBack(notices, one)).forEach(one -> NodeDirectory.reopen(state, node, Evacuations.closingReason(one)));
-            }
+        // What has begun goes on while what it began for stands, also if that is put off: maintenance that is announced beside it begins nothing later.
+        Optional<Evacuation> goesOn = open.filter(one -> EvacuationRecords.isMoving(one) && !isTakenBack(notices, one));
+        Predicate<Notice> ahead = notice -> begins(notice, config) > state.now() && goesOn.filter(one -> one.getNotice().equals(notice.getId())).isEmpty();
+        if (goesOn.isEmpty() && notices.stream().filter(Notices::stands).allMatch(ahead)) {
+            // It is or was emptied, and lives on: its machine came back, or never went.
+            evacuations.stream().filter(one -> isTakenBack(notices, one)).forEach(one -> NodeDirectory.reopen(state, node, Evacuations.closingReason(one)));
+        }
+        Optional<Notice> urgent = notices.stream().filter(notice -> Notices.stands(notice) && !isDealtWith(notice, evacuations)).min(mostUrgentFirst(ahead, config));
+        boolean ends = goesOn.isEmpty() && urgent.filter(notice -> !ahead.test(notice)).isEmpty();
+        Optional<Evacuation> ending = open.filter(one -> ends && isTakenBack(notices, one) && (urgent.isEmpty() || one.getState() == EvacuationState.EVACUATING));
+        if (ending.isPresent()) {
+            // Also where something lies ahead: that is another evacuation, when this one is over.
+            ending.filter(one -> !one.getTakenBack()).ifPresent(one -> EvacuationRecords.put(state, one.toBuilder().setTakenBack(true).build()));
             return Optional.empty();
         }
-        // What has begun goes on while what it began for stands: a maintenance that is announced beside it begins nothing later.
-        boolean goesOn = open.filter(one -> EvacuationRecords.isMoving(one) && !isTakenBack(notices, one)).isPresent();
-        Evacuation wanted = evacuation(state, urgent.get(), open, goesOn, config);
+        if (urgent.isEmpty()) {
+            return Optional.empty();
+        }
+        Evacuation wanted = evacuation(state, urgent.get(), open, config);
         if (open.filter(wanted::equals).isPresent()) {
             return Optional.empty();
-        }
-        if (wanted.getState() == EvacuationState.AWAITED) {
-            open.ifPresent(one -> NodeDirectory.reopen(state, node, Evacuations.closingReason(one)));
         }
         EvacuationRecords.put(state, wanted);
         return Optional.of(wanted);
@@ -77,15 +82,15 @@ final class NoticesToEvacuations {
         return isDealtWith(notice, state.records(EvacuationRecords.KIND, RecordQuery.of(notice.getNode()))) && state.liveJobs().stream().anyMatch(job -> Situation.isThere(job, notice.getNode()));
     }
 
-    private static Comparator<Notice> mostUrgentFirst(long now, EvacuationConfig config) {
-        return Comparator.comparingInt((Notice notice) -> rank(notice, now, config)).thenComparingLong(notice -> deadline(notice, config)).thenComparing(Notice::getId);
+    private static Comparator<Notice> mostUrgentFirst(Predicate<Notice> ahead, EvacuationConfig config) {
+        return Comparator.comparingInt((Notice notice) -> rank(notice, ahead)).thenComparingLong(notice -> deadline(notice, config)).thenComparing(Notice::getId);
     }
 
     /** Maintenance that lies ahead keeps nobody from making images for advice that stands now. */
-    private static int rank(Notice notice, long now, EvacuationConfig config) {
+    private static int rank(Notice notice, Predicate<Notice> ahead) {
         return switch (notice.getKind()) {
             case FINAL -> 0;
-            case MAINTENANCE -> begins(notice, config) <= now ? 1 : 3;
+            case MAINTENANCE -> ahead.test(notice) ? 3 : 1;
             case ADVISORY, NOTICE_KIND_UNSPECIFIED, UNRECOGNIZED -> 2;
         };
     }
@@ -99,16 +104,14 @@ final class NoticesToEvacuations {
         return notice.getKind() == NoticeKind.MAINTENANCE ? Math.max(notice.getFirstSeenAt(), deadline(notice, config) - lead) : notice.getFirstSeenAt();
     }
 
-    private static Evacuation evacuation(Transaction state, Notice notice, Optional<Evacuation> open, boolean goesOn, EvacuationConfig config) {
-        long begins = begins(notice, config);
+    private static Evacuation evacuation(Transaction state, Notice notice, Optional<Evacuation> open, EvacuationConfig config) {
         Evacuation before = open.orElseGet(() -> Evacuation.newBuilder().setId("ev-" + Ids.random(8)).setNode(notice.getNode()).setState(EvacuationState.AWAITED).setBeganAt(state.now()).build());
         return before.toBuilder()
-                .setState(begins > state.now() && !goesOn ? EvacuationState.AWAITED : before.getState())
                 .setNotice(notice.getId())
                 .setKind(notice.getKind())
                 .setReason(notice.getDetail())
                 .setDeadline(deadline(notice, config))
-                .setBeginsAt(begins)
+                .setBeginsAt(begins(notice, config))
                 .setTakenBack(false)
                 .build();
     }

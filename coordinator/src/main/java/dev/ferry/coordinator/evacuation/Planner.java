@@ -82,7 +82,7 @@ final class Planner {
 
     /** One that could not be saved so far keeps its place in the time that is left, but waits for its next try behind those that have not been tried. */
     private static Comparator<JobAtStake> othersFirst() {
-        return Comparator.comparing(job -> job.underWay().isEmpty() && job.behind());
+        return Comparator.comparing(job -> job.underWay().isPresent() ? JobAtStake.Turn.NOW : job.turn());
     }
 
     /** The jobs that are worth the most of those sets that fit one after the other, in the order in which they are given. */
@@ -122,18 +122,18 @@ final class Planner {
 
     private List<Move> moves(List<JobAtStake> all, List<JobAtStake> order) {
         Timetable saved = Timetable.of(order, times, pace);
-        List<Move> moves = new ArrayList<>();
-        for (JobAtStake job : order) {
-            boolean late = saved.end(job).compareTo(left) > 0;
-            Way way = late ? new Way.WillNotMakeIt(late(job, saved)) : job.room() || job.underWay().isPresent() ? new Way.Migrate() : new Way.Store();
-            moves.add(new Move(job, way, saved.start(job), saved.end(job), job.underWay().isPresent()));
-        }
         // The others are tried all the same, behind those that are expected to make it: an estimate may be wrong, and there is nothing to lose.
         List<JobAtStake> rest = all.stream().filter(job -> !order.contains(job)).sorted(worthMostFirst()).toList();
         List<JobAtStake> longer = new ArrayList<>(order);
         longer.addAll(rest.stream().filter(job -> job.obstacle().isEmpty()).toList());
         longer.sort(othersFirst());
         Timetable tried = Timetable.of(longer, times, pace);
+        List<Move> moves = new ArrayList<>();
+        for (JobAtStake job : order) {
+            boolean late = saved.end(job).compareTo(left) > 0;
+            Way way = late ? new Way.WillNotMakeIt(late(job, saved)) : job.room() || job.underWay().isPresent() ? new Way.Migrate() : new Way.Store();
+            moves.add(new Move(job, way, tried.start(job), tried.end(job), job.underWay().isPresent()));
+        }
         for (JobAtStake job : rest) {
             boolean possible = job.obstacle().isEmpty();
             moves.add(new Move(job, otherWay(job), possible ? tried.start(job) : Duration.ZERO, possible ? tried.end(job) : Duration.ZERO, false));

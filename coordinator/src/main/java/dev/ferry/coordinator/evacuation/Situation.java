@@ -66,7 +66,7 @@ record Situation(List<JobAtStake> jobs, Pace pace) {
         Optional<Duration> underWay = JobHistory.underWay(state, job);
         boolean room = underWay.isPresent() || (!history.foundNoTarget() && rooms.take(job.getSpec(), image.map(Image::getRequirements)).isPresent());
         return new JobAtStake(
-                job.getId(), weight(job), unsaved(state, job, image, history), image.map(Image::getId), scanBytes(job, image), sendBytes(state, job, image, unsaved(state, job, image, history)), room, obstacle(job, history), underWay, history.goesBehind(state.now(), pause));
+                job.getId(), weight(job), unsaved(state, job, image, history), image.map(Image::getId), scanBytes(job, image), sendBytes(state, job, image, unsaved(state, job, image, history)), room, obstacle(job, history), underWay, history.turn(state.now(), pause));
     }
 
     private static Optional<String> obstacle(Job job, JobHistory history) {

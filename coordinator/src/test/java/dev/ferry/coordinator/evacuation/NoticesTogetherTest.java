@@ -14,6 +14,7 @@ import dev.ferry.proto.v1.ErrorDetail;
 import dev.ferry.proto.v1.Evacuation;
 import dev.ferry.proto.v1.EvacuationState;
 import dev.ferry.proto.v1.GetNodeRequest;
+import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.ListEvacuationsRequest;
@@ -84,6 +85,7 @@ class NoticesTogetherTest extends OneNodeScene {
         scene.awaitState(job.getId(), JobState.SUSPENDED);
         announce(FAR_AHEAD);
         awaitOne(NoticeKind.MAINTENANCE, EvacuationState.AWAITED);
+        awaitOne(NoticeKind.FINAL, EvacuationState.TAKEN_BACK);
         Job back = scene.awaitState(job.getId(), JobState.RUNNING);
         assertThat(back.getNode()).isEqualTo("node-1");
         await().during(Duration.ofSeconds(2)).atMost(CoordinatorScene.SOON).until(() -> node() == NodeState.READY && scene.job(job.getId()).getState() == JobState.RUNNING);
@@ -94,12 +96,39 @@ class NoticesTogetherTest extends OneNodeScene {
         scene.add("node-2");
         announce(FINAL, SOON);
         awaitOne(NoticeKind.FINAL, EvacuationState.EVACUATED);
-        announce(FINAL, SOON);
         awaitOne(NoticeKind.MAINTENANCE, EvacuationState.EVACUATED);
         announce(SOON);
         await().during(Duration.ofSeconds(2)).atMost(CoordinatorScene.SOON).until(() -> node() == NodeState.DRAINED);
         announce();
         await().atMost(CoordinatorScene.SOON).until(() -> node() == NodeState.READY);
+    }
+
+    @Test
+    void aNodeThatWasEmptiedServesAgainUntilMaintenanceBegins() {
+        announce(FINAL);
+        awaitOne(NoticeKind.FINAL, EvacuationState.EVACUATED);
+        announce(FINAL, FAR_AHEAD);
+        awaitOne(NoticeKind.MAINTENANCE, EvacuationState.AWAITED);
+        assertThat(node()).isEqualTo(NodeState.DRAINED);
+        announce(FAR_AHEAD);
+        await().atMost(CoordinatorScene.SOON).until(() -> node() == NodeState.READY);
+    }
+
+    /** Maintenance was announced long ago, and is what its evacuation was begun for. */
+    @Test
+    void anImageThatIsOlderThanTheAdviceIsNotMadeForIt() throws Exception {
+        long hour = Duration.ofHours(1).toMillis();
+        try (SqliteStateStore store = SqliteStateStore.open(folder.resolve("another"))) {
+            List<Evacuator.Begin> begun =
+                    store.transact(
+                            state -> {
+                                state.put(Image.newBuilder().setId("j-1.1").setJob("j-1").setCreatedAt(state.now() - 2 * hour).build());
+                                state.put(Job.newBuilder().setId("j-1").setNode("node-1").setState(JobState.RUNNING).setLatestImage("j-1.1").build());
+                                Evacuation.Builder advised = Evacuation.newBuilder().setId("ev-1").setNode("node-1").setKind(NoticeKind.ADVISORY).setState(EvacuationState.AWAITED);
+                                return new Evacuator(EvacuationConfig.defaults()).decide(state, advised.setBeganAt(state.now() - 3 * hour).setBeginsAt(state.now()).build()).begin();
+                            });
+            assertThat(begun).containsExactly(new Evacuator.Begin("j-1", OperationKind.CHECKPOINT));
+        }
     }
 
     /** Its hooks refuse, or its dump fails; it is worth the most, and one job goes at a time. */

@@ -92,12 +92,14 @@ class PlannerTest {
     @Test
     void aJobThatCouldNotBeSavedSoFarWaitsBehindTheOthers() {
         JobAtStake worthMost = job("fails", 64, 3600, 100);
-        JobAtStake fails = new JobAtStake(worthMost.job(), worthMost.weight(), worthMost.unsaved(), Optional.empty(), worthMost.scanBytes(), worthMost.sendBytes(), true, Optional.empty(), Optional.empty(), true);
+        JobAtStake fails = new JobAtStake(worthMost.job(), worthMost.weight(), worthMost.unsaved(), Optional.empty(), worthMost.scanBytes(), worthMost.sendBytes(), true, Optional.empty(), Optional.empty(), JobAtStake.Turn.NOT_YET);
         EvacuationPlan plan = Planner.plan(Duration.ofSeconds(60), SERIAL, List.of(fails, job("other", 1, 60, 1000)));
         assertThat(plan.moves()).allSatisfy(move -> assertThat(move.way()).isEqualTo(new Way.Migrate()));
         assertThat(move(plan, "other").starts()).isZero();
         assertThat(move(plan, "fails").starts()).isPositive();
         assertThat(move(Planner.plan(Duration.ofSeconds(60), SERIAL, List.of(worthMost, job("other", 1, 60, 1000))), "fails").starts()).as("before its first try").isZero();
+        JobAtStake hopeless = new JobAtStake("hopeless", 1, Duration.ofSeconds(60), Optional.empty(), MIB, MIB, true, Optional.empty(), Optional.empty(), JobAtStake.Turn.BEHIND_OTHERS);
+        assertThat(move(Planner.plan(Duration.ofSeconds(60), SERIAL, List.of(fails, hopeless)), "hopeless").starts()).as("while the other is not due").isZero();
         EvacuationPlan late = Planner.plan(Duration.ofSeconds(3), SERIAL, List.of(fails, job("other", 1, 60, 1000)));
         assertThat(move(late, "other").starts()).as("it is tried all the same").isZero();
     }
