@@ -87,9 +87,9 @@ public final class LostNodes {
                 Proof ofLife = proof.toBuilder().setIncarnation(job.getIncarnation()).build();
                 state.put(job.toBuilder().setState(JobState.LOST).setReason("node " + node.getName() + " was declared dead by " + cause).setProof(ofLife).build());
             }
-            boolean asked = job.getSpec().getNode().equals(node.getName()) && (there || job.getState() == JobState.RESTORING || job.getState() == JobState.SUSPENDED);
+            boolean asked = job.getSpec().getNode().equals(node.getName()) && job.getState() != JobState.PENDING && job.getState() != JobState.STARTING;
             if (kind == ProofKind.PROOF_CLOUD && asked) {
-                // The machine is not coming back.
+                // The machine is not coming back; also what runs elsewhere by now may have to go on from there.
                 Job now = state.job(job.getId()).orElseThrow();
                 state.put(now.toBuilder().setQueue(now.getQueue().toBuilder().setAnywhere(true)).build());
             }

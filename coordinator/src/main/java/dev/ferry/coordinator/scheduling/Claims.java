@@ -9,6 +9,7 @@ import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
 import dev.ferry.proto.v1.OperationState;
+import dev.ferry.proto.v1.ProofKind;
 import dev.ferry.proto.v1.RoomClaim;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,13 +30,23 @@ final class Claims {
         List<String> begun = new ArrayList<>();
         for (Job job : state.liveJobs()) {
             JobQueue queue = job.getQueue();
-            if (job.getState() == JobState.RUNNING && job.getOperation().isEmpty() && (queue.getComesBack() || queue.getAttempts() > 0 || queue.hasClaim() || queue.getAnywhere())) {
-                Job ignored = state.put(job.toBuilder().setQueue(queue.toBuilder().clearComesBack().clearAttempts().clearNotBefore().clearClaim().clearCause().clearAnywhere()).build());
+            if (job.getState() == JobState.RUNNING && job.getOperation().isEmpty()) {
+                boolean anywhere = queue.getAnywhere() && isGone(state, job.getSpec().getNode());
+                JobQueue forgotten = queue.toBuilder().clearComesBack().clearAttempts().clearNotBefore().clearClaim().clearCause().setAnywhere(anywhere).build();
+                boolean knows = queue.getComesBack() || queue.getAttempts() > 0 || queue.hasClaim() || queue.getAnywhere() != anywhere;
+                if (knows) {
+                    Job ignored = state.put(job.toBuilder().setQueue(forgotten).build());
+                }
             } else if (Queue.claims(job) && queue.getClaim().getOperationsList().stream().noneMatch(id -> holds(state, id))) {
                 settle(state, job, begun);
             }
         }
         return begun;
+    }
+
+    /** Whether the node that a job asked for has no machine any more, by its cloud's word, which its next Hello takes back; or no record. */
+    private static boolean isGone(Transaction state, String node) {
+        return !node.isEmpty() && state.node(node).filter(one -> one.getProof().getKind() != ProofKind.PROOF_CLOUD).isEmpty();
     }
 
     /** Whether who is to leave may still be there: one that is moved is gone once it is restored elsewhere, since that needs the receipt that it was killed. */

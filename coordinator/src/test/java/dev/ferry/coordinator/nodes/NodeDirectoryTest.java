@@ -76,11 +76,12 @@ class NodeDirectoryTest {
                             for (JobState one : List.of(JobState.RUNNING, JobState.SUSPENDED, JobState.RESTORING, JobState.PENDING)) {
                                 state.put(Job.newBuilder().setId("j-" + one).setState(one).setNode("node-1").setSpec(JobSpec.newBuilder().setNode("node-1")).build());
                             }
+                            state.put(Job.newBuilder().setId("j-moved").setState(JobState.RUNNING).setNode("node-2").setSpec(JobSpec.newBuilder().setNode("node-1")).build());
                             state.put(Job.newBuilder().setId("j-free").setState(JobState.RUNNING).setNode("node-1").build());
                             Node ignored = LostNodes.dead(state, state.node("node-1").orElseThrow(), ProofKind.PROOF_CLOUD, "aws");
                             return state.liveJobs();
                         });
-        assertThat(after).filteredOn(job -> job.getQueue().getAnywhere()).extracting(Job::getId).containsExactlyInAnyOrder("j-RUNNING", "j-SUSPENDED", "j-RESTORING");
+        assertThat(after).filteredOn(job -> job.getQueue().getAnywhere()).extracting(Job::getId).containsExactlyInAnyOrder("j-RUNNING", "j-SUSPENDED", "j-RESTORING", "j-moved");
     }
 
     /** Its stream comes to the desk a moment after its Hello is written: a look in between must not take it down, for nothing would bring it up again. */

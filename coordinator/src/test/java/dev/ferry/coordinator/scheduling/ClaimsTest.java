@@ -22,6 +22,8 @@ import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
 import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.PassNode;
+import dev.ferry.proto.v1.Proof;
+import dev.ferry.proto.v1.ProofKind;
 import dev.ferry.proto.v1.Resources;
 import dev.ferry.proto.v1.RoomClaim;
 import java.nio.file.Path;
@@ -73,17 +75,23 @@ class ClaimsTest {
         return state.put(Job.newBuilder().setId("j-taker").setState(JobState.PENDING).setSpec(JobSpec.newBuilder().setGpus(8).setCpuMillis(4000)).setQueue(JobQueue.newBuilder().setClaim(claim)).build());
     }
 
-    /** As one that an operator restored of a machine that was gone. */
+    private boolean goesAnywhereWhereItRuns(Node asked) {
+        return store.transact(
+                state -> {
+                    state.put(asked);
+                    JobSpec spec = JobSpec.newBuilder().setNode("asked").build();
+                    state.put(Job.newBuilder().setId("j-back").setState(JobState.RUNNING).setNode("node-2").setSpec(spec).setQueue(JobQueue.newBuilder().setAnywhere(true).setAttempts(1)).build());
+                    assertThat(Claims.settle(state)).isEmpty();
+                    assertThat(state.job("j-back").orElseThrow().getQueue().getAttempts()).isZero();
+                    return state.job("j-back").orElseThrow().getQueue().getAnywhere();
+                });
+    }
+
+    /** As one that an operator restored of a machine that was gone: where it runs now may be gone next. */
     @Test
-    void aJobThatRunsAgainIsBoundToItsNodeAgain() {
-        Job settled =
-                store.transact(
-                        state -> {
-                            state.put(Job.newBuilder().setId("j-back").setState(JobState.RUNNING).setNode("node-2").setQueue(JobQueue.newBuilder().setAnywhere(true)).build());
-                            assertThat(Claims.settle(state)).isEmpty();
-                            return state.job("j-back").orElseThrow();
-                        });
-        assertThat(settled.getQueue().getAnywhere()).isFalse();
+    void aJobThatRunsAgainIsBoundToItsNodeAgainWhenThatIsThere() {
+        assertThat(goesAnywhereWhereItRuns(Node.newBuilder().setName("asked").setState(NodeState.READY).build())).isFalse();
+        assertThat(goesAnywhereWhereItRuns(Node.newBuilder().setName("asked").setState(NodeState.DEAD).setProof(Proof.newBuilder().setKind(ProofKind.PROOF_CLOUD)).build())).isTrue();
     }
 
     @Test
