@@ -74,7 +74,7 @@ final class Evacuator {
         Duration left = Duration.ofMillis(before.getDeadline() - now).minus(dev.ferry.common.Durations.parse(config.margin()));
         Situation situation = Situation.of(state, before.getNode(), cause(before), pause(left), config, rooms);
         List<Evacuee> ordered = new ArrayList<>();
-        if (before.getKind() == NoticeKind.ADVISORY) {
+        if (before.getKind() == NoticeKind.ADVISORY && !before.getTakenBack()) {
             begin.addAll(copies(state, before, situation, evacuees));
         } else if (!before.getTakenBack()) {
             EvacuationPlan plan = Planner.plan(left, situation.pace(), situation.jobs());

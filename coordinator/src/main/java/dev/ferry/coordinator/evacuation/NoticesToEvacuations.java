@@ -34,15 +34,16 @@ final class NoticesToEvacuations {
         // What has begun goes on while what it began for stands, also if that is put off: maintenance that is announced beside it begins nothing later.
         Optional<Evacuation> goesOn = open.filter(one -> EvacuationRecords.isMoving(one) && !isTakenBack(notices, one));
         Predicate<Notice> ahead = notice -> begins(notice, config) > state.now() && goesOn.filter(one -> one.getNotice().equals(notice.getId())).isEmpty();
-        if (goesOn.isEmpty() && notices.stream().filter(Notices::stands).allMatch(ahead)) {
+        // What was dealt with begins nothing anew, so nothing may come there meanwhile.
+        if (goesOn.isEmpty() && notices.stream().filter(Notices::stands).allMatch(notice -> ahead.test(notice) && !isDealtWith(notice, evacuations))) {
             // It is or was emptied, and lives on: its machine came back, or never went.
-            evacuations.stream().filter(one -> isTakenBack(notices, one)).forEach(one -> NodeDirectory.reopen(state, node, Evacuations.closingReason(one)));
+            evacuations.stream().filter(one -> one.getTakenBack() || isTakenBack(notices, one)).forEach(one -> NodeDirectory.reopen(state, node, Evacuations.closingReason(one)));
         }
         Optional<Notice> urgent = notices.stream().filter(notice -> Notices.stands(notice) && !isDealtWith(notice, evacuations)).min(mostUrgentFirst(ahead, config));
         boolean ends = goesOn.isEmpty() && urgent.filter(notice -> !ahead.test(notice)).isEmpty();
-        Optional<Evacuation> ending = open.filter(one -> ends && isTakenBack(notices, one) && (urgent.isEmpty() || one.getState() == EvacuationState.EVACUATING));
+        Optional<Evacuation> ending = open.filter(one -> ends && (urgent.isEmpty() ? isTakenBack(notices, one) : one.getState() == EvacuationState.EVACUATING));
         if (ending.isPresent()) {
-            // Also where something lies ahead: that is another evacuation, when this one is over.
+            // Also where something lies ahead, were it under the same name: that is another evacuation, when this one is over.
             ending.filter(one -> !one.getTakenBack()).ifPresent(one -> EvacuationRecords.put(state, one.toBuilder().setTakenBack(true).build()));
             return Optional.empty();
         }

@@ -82,7 +82,11 @@ final class Planner {
 
     /** One that could not be saved so far keeps its place in the time that is left, but waits for its next try behind those that have not been tried. */
     private static Comparator<JobAtStake> othersFirst() {
-        return Comparator.comparing(job -> job.underWay().isPresent() ? JobAtStake.Turn.NOW : job.turn());
+        return Comparator.comparing(Planner::turn);
+    }
+
+    private static JobAtStake.Turn turn(JobAtStake job) {
+        return job.underWay().isPresent() ? JobAtStake.Turn.NOW : job.turn();
     }
 
     /** The jobs that are worth the most of those sets that fit one after the other, in the order in which they are given. */
@@ -125,8 +129,8 @@ final class Planner {
         // The others are tried all the same, behind those that are expected to make it: an estimate may be wrong, and there is nothing to lose.
         List<JobAtStake> rest = all.stream().filter(job -> !order.contains(job)).sorted(worthMostFirst()).toList();
         List<JobAtStake> longer = new ArrayList<>(order);
-        longer.addAll(rest.stream().filter(job -> job.obstacle().isEmpty()).toList());
-        longer.sort(othersFirst());
+        longer.addAll(rest.stream().filter(job -> job.obstacle().isEmpty()).sorted(othersFirst()).toList());
+        longer.sort(Comparator.comparing(job -> turn(job) == JobAtStake.Turn.NOT_YET));
         Timetable tried = Timetable.of(longer, times, pace);
         List<Move> moves = new ArrayList<>();
         for (JobAtStake job : order) {

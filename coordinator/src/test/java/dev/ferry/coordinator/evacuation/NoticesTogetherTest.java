@@ -6,7 +6,9 @@ import static org.awaitility.Awaitility.await;
 import dev.ferry.coordinator.CoordinatorScene;
 import dev.ferry.coordinator.FakeNode;
 import dev.ferry.coordinator.nodes.NodeDirectory;
+import dev.ferry.coordinator.store.RecordQuery;
 import dev.ferry.coordinator.store.SqliteStateStore;
+import dev.ferry.coordinator.store.Transaction;
 import dev.ferry.proto.v1.Command.ActionCase;
 import dev.ferry.proto.v1.CommandResult;
 import dev.ferry.proto.v1.ErrorCode;
@@ -24,6 +26,7 @@ import dev.ferry.proto.v1.NodeNotices;
 import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.Notice;
 import dev.ferry.proto.v1.NoticeKind;
+import dev.ferry.proto.v1.NoticeState;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationKind;
 import java.time.Duration;
@@ -114,6 +117,53 @@ class NoticesTogetherTest extends OneNodeScene {
         await().atMost(CoordinatorScene.SOON).until(() -> node() == NodeState.READY);
     }
 
+    /** Under the name that it had before, as Google says it of a machine. */
+    @Test
+    void whatIsTakenBackAndStandsAheadUnderTheSameNameMovesNothing() throws Exception {
+        try (SqliteStateStore store = SqliteStateStore.open(folder.resolve("another"))) {
+            store.transact(
+                    state -> {
+                        Notice again = ahead(state);
+                        Evacuation before = Evacuation.newBuilder().setId("ev-1").setNode("node-1").setNotice(again.getId()).setKind(NoticeKind.MAINTENANCE).setState(EvacuationState.EVACUATING).setTakenBack(true).build();
+                        EvacuationRecords.put(state, before);
+                        assertThat(NoticesToEvacuations.takeUp(state, "node-1", EvacuationConfig.defaults())).isEmpty();
+                        assertThat(state.records(EvacuationRecords.KIND, RecordQuery.of("node-1"))).containsExactly(before);
+                        EvacuationRecords.put(state, before.toBuilder().setState(EvacuationState.TAKEN_BACK).setEndedAt(state.now()).build());
+                        Evacuation next = NoticesToEvacuations.takeUp(state, "node-1", EvacuationConfig.defaults()).orElseThrow();
+                        assertThat(next.getState()).isEqualTo(EvacuationState.AWAITED);
+                        assertThat(next.getId()).isNotEqualTo("ev-1");
+                        return true;
+                    });
+        }
+    }
+
+    /** It was emptied for both, and the one that stands begins no other evacuation, however late it is now. */
+    @Test
+    void aNodeStaysClosedForMaintenanceThatWasDealtWithAndIsPutOff() throws Exception {
+        try (SqliteStateStore store = SqliteStateStore.open(folder.resolve("another"))) {
+            Node after =
+                    store.transact(
+                            state -> {
+                                Notice putOff = ahead(state);
+                                Evacuation first = Evacuation.newBuilder().setId("ev-1").setNode("node-1").setNotice("node-1/operator/e1").setKind(NoticeKind.FINAL).setState(EvacuationState.EVACUATED).setEndedAt(state.now()).build();
+                                EvacuationRecords.put(state, first);
+                                EvacuationRecords.put(state, first.toBuilder().setId("ev-2").setNotice(putOff.getId()).setKind(NoticeKind.MAINTENANCE).build());
+                                state.put(Notices.KIND, Notice.newBuilder().setId("node-1/operator/e1").setNode("node-1").setState(NoticeState.WITHDRAWN).build());
+                                state.put(Node.newBuilder().setName("node-1").setState(NodeState.READY).build());
+                                NodeDirectory.close(state, "node-1", Evacuations.closingReason(first));
+                                assertThat(NoticesToEvacuations.takeUp(state, "node-1", EvacuationConfig.defaults())).isEmpty();
+                                return state.node("node-1").orElseThrow();
+                            });
+            assertThat(after.getState()).isEqualTo(NodeState.DRAINING);
+        }
+    }
+
+    private static Notice ahead(Transaction state) {
+        Notice far = FAR_AHEAD.clone().clearRemainingMillis().setState(NoticeState.STANDING).setFirstSeenAt(state.now()).setDeadline(state.now() + Duration.ofDays(3).toMillis()).build();
+        state.put(Notices.KIND, far);
+        return far;
+    }
+
     /** Maintenance was announced long ago, and is what its evacuation was begun for. */
     @Test
     void anImageThatIsOlderThanTheAdviceIsNotMadeForIt() throws Exception {
@@ -128,6 +178,8 @@ class NoticesTogetherTest extends OneNodeScene {
                                 return new Evacuator(EvacuationConfig.defaults()).decide(state, advised.setBeganAt(state.now() - 3 * hour).setBeginsAt(state.now()).build()).begin();
                             });
             assertThat(begun).containsExactly(new Evacuator.Begin("j-1", OperationKind.CHECKPOINT));
+            Evacuation takenBack = Evacuation.newBuilder().setId("ev-1").setNode("node-1").setKind(NoticeKind.ADVISORY).setState(EvacuationState.EVACUATING).setTakenBack(true).build();
+            assertThat(store.transact(state -> new Evacuator(EvacuationConfig.defaults()).decide(state, takenBack)).begin()).isEmpty();
         }
     }
 

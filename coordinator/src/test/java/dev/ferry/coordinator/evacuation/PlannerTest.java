@@ -100,6 +100,10 @@ class PlannerTest {
         assertThat(move(Planner.plan(Duration.ofSeconds(60), SERIAL, List.of(worthMost, job("other", 1, 60, 1000))), "fails").starts()).as("before its first try").isZero();
         JobAtStake hopeless = new JobAtStake("hopeless", 1, Duration.ofSeconds(60), Optional.empty(), MIB, MIB, true, Optional.empty(), Optional.empty(), JobAtStake.Turn.BEHIND_OTHERS);
         assertThat(move(Planner.plan(Duration.ofSeconds(60), SERIAL, List.of(fails, hopeless)), "hopeless").starts()).as("while the other is not due").isZero();
+        JobAtStake never = job("never", 64, 3600, 5000);
+        EvacuationPlan hurried = Planner.plan(Duration.ofSeconds(20), SERIAL, List.of(never, hopeless));
+        assertThat(move(hurried, "hopeless").starts()).as("before one that can't make it").isZero();
+        assertThat(move(hurried, "never").starts()).isPositive();
         EvacuationPlan late = Planner.plan(Duration.ofSeconds(3), SERIAL, List.of(fails, job("other", 1, 60, 1000)));
         assertThat(move(late, "other").starts()).as("it is tried all the same").isZero();
     }
