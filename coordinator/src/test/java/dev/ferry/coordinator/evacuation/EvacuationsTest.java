@@ -27,14 +27,12 @@ import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
 import dev.ferry.proto.v1.Limits;
-import dev.ferry.proto.v1.ListEvacuationsRequest;
 import dev.ferry.proto.v1.ListJobsRequest;
 import dev.ferry.proto.v1.ListNoticesRequest;
 import dev.ferry.proto.v1.ListOperationsRequest;
 import dev.ferry.proto.v1.MigrateJobRequest;
 import dev.ferry.proto.v1.Node;
 import dev.ferry.proto.v1.NodeFacts;
-import dev.ferry.proto.v1.NodeNotices;
 import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.Notice;
 import dev.ferry.proto.v1.NoticeKind;
@@ -55,18 +53,6 @@ class EvacuationsTest extends OneNodeScene {
 
     private static Notice.Builder notice(String source, String event, NoticeKind kind, Duration left) {
         return NoticesTest.notice("node-1", source, event).setKind(kind).setRemainingMillis(left.toMillis());
-    }
-
-    private void announce(Notice.Builder... standing) {
-        NodeNotices.Builder told = NodeNotices.newBuilder().addSources("aws-spot").addSources("aws-maintenance").addSources("aws-rebalance");
-        for (Notice.Builder each : standing) {
-            told.addStanding(each);
-        }
-        one.announce(told.build());
-    }
-
-    private List<Evacuation> evacuations() {
-        return scene.stub().listEvacuations(ListEvacuationsRequest.getDefaultInstance()).getEvacuationsList();
     }
 
     private Evacuation awaitEvacuation(java.util.function.Predicate<Evacuation> wanted) {

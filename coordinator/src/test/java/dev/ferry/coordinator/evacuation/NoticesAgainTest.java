@@ -12,7 +12,6 @@ import dev.ferry.proto.v1.GetNodeRequest;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
 import dev.ferry.proto.v1.JobState;
-import dev.ferry.proto.v1.ListEvacuationsRequest;
 import dev.ferry.proto.v1.NodeNotices;
 import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.Notice;
@@ -35,10 +34,6 @@ class NoticesAgainTest extends OneNodeScene {
 
     private void awaitEvacuated(int evacuations) {
         await().atMost(CoordinatorScene.SOON).untilAsserted(() -> assertThat(evacuations()).hasSize(evacuations).allSatisfy(one -> assertThat(one.getState()).isEqualTo(EvacuationState.EVACUATED)));
-    }
-
-    private List<Evacuation> evacuations() {
-        return scene.stub().listEvacuations(ListEvacuationsRequest.getDefaultInstance()).getEvacuationsList();
     }
 
     @Test

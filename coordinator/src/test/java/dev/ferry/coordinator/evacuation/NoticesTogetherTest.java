@@ -19,10 +19,8 @@ import dev.ferry.proto.v1.GetNodeRequest;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
-import dev.ferry.proto.v1.ListEvacuationsRequest;
 import dev.ferry.proto.v1.ListOperationsRequest;
 import dev.ferry.proto.v1.Node;
-import dev.ferry.proto.v1.NodeNotices;
 import dev.ferry.proto.v1.NodeState;
 import dev.ferry.proto.v1.Notice;
 import dev.ferry.proto.v1.NoticeKind;
@@ -40,18 +38,6 @@ class NoticesTogetherTest extends OneNodeScene {
     private static final Notice.Builder FINAL = NoticesTest.notice("node-1", "aws-spot", "e1").setKind(NoticeKind.FINAL).setRemainingMillis(Duration.ofMinutes(2).toMillis());
     private static final Notice.Builder FAR_AHEAD = NoticesTest.notice("node-1", "aws-maintenance", "m1").setKind(NoticeKind.MAINTENANCE).setRemainingMillis(Duration.ofDays(3).toMillis());
     private static final Notice.Builder SOON = FAR_AHEAD.clone().setRemainingMillis(Duration.ofMinutes(10).toMillis());
-
-    private void announce(Notice.Builder... standing) {
-        NodeNotices.Builder told = NodeNotices.newBuilder().addSources("aws-spot").addSources("aws-maintenance").addSources("aws-rebalance");
-        for (Notice.Builder each : standing) {
-            told.addStanding(each);
-        }
-        one.announce(told.build());
-    }
-
-    private List<Evacuation> evacuations() {
-        return scene.stub().listEvacuations(ListEvacuationsRequest.getDefaultInstance()).getEvacuationsList();
-    }
 
     private void awaitOne(NoticeKind kind, EvacuationState state) {
         await().atMost(CoordinatorScene.SOON).untilAsserted(() -> assertThat(evacuations()).anySatisfy(each -> {
