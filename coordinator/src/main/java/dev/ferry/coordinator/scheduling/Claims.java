@@ -32,10 +32,8 @@ final class Claims {
             JobQueue queue = job.getQueue();
             if (job.getState() == JobState.RUNNING && job.getOperation().isEmpty()) {
                 boolean anywhere = queue.getAnywhere() && isGone(state, job.getSpec().getNode());
-                JobQueue forgotten = queue.toBuilder().clearComesBack().clearAttempts().clearNotBefore().clearClaim().clearCause().setAnywhere(anywhere).build();
-                boolean knows = queue.getComesBack() || queue.getAttempts() > 0 || queue.hasClaim() || queue.getAnywhere() != anywhere;
-                if (knows) {
-                    Job ignored = state.put(job.toBuilder().setQueue(forgotten).build());
+                if (queue.getComesBack() || queue.getAttempts() > 0 || queue.hasClaim() || queue.getAnywhere() != anywhere) {
+                    Job ignored = state.put(job.toBuilder().setQueue(queue.toBuilder().clearComesBack().clearAttempts().clearNotBefore().clearClaim().clearCause().setAnywhere(anywhere)).build());
                 }
             } else if (Queue.claims(job) && queue.getClaim().getOperationsList().stream().noneMatch(id -> holds(state, id))) {
                 settle(state, job, begun);
