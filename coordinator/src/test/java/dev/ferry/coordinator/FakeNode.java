@@ -214,11 +214,6 @@ public final class FakeNode implements AutoCloseable {
                 });
     }
 
-    /** What a node would answer. */
-    public Optional<CommandResult> does(Command command) {
-        return obey(command);
-    }
-
     /** From now on an action is answered as it should be. */
     public void behave(Command.ActionCase action) {
         answers.remove(action);
@@ -245,7 +240,8 @@ public final class FakeNode implements AutoCloseable {
         say(FromNode.newBuilder().setResult(result).build());
     }
 
-    private Optional<CommandResult> obey(Command command) {
+    /** What a node answers as it should. */
+    public Optional<CommandResult> obey(Command command) {
         CommandResult.Builder result = CommandResult.newBuilder();
         switch (command.getActionCase()) {
             case START, RESTORE, THAW, UNPARK -> jobs.put(command.getJob(), report(command, LocalState.LOCAL_RUNNING));

@@ -72,7 +72,7 @@ final class Evacuator {
         List<Job> queue = waiting(state, before, evacuees, rooms);
         List<Begin> begin = new ArrayList<>();
         Duration left = Duration.ofMillis(before.getDeadline() - now).minus(dev.ferry.common.Durations.parse(config.margin()));
-        Situation situation = Situation.of(state, before.getNode(), cause(before), pause(left), config, rooms);
+        Situation situation = Situation.of(state, before.getNode(), cause(before), left.isNegative() ? PATIENT_PAUSE : URGENT_PAUSE, config, rooms);
         List<Evacuee> ordered = new ArrayList<>();
         if (before.getKind() == NoticeKind.ADVISORY && !before.getTakenBack()) {
             begin.addAll(copies(state, before, situation, evacuees));
@@ -83,7 +83,7 @@ final class Evacuator {
                 Evacuee planned = planned(evacuees.getOrDefault(job.getId(), fresh(job)), move);
                 ordered.add(planned);
                 evacuees.put(job.getId(), planned);
-                next(state, before, job, move, left).ifPresent(begin::add);
+                next(job, move).ifPresent(begin::add);
             }
         }
         evacuees.values().stream().filter(evacuee -> ordered.stream().noneMatch(one -> one.getJob().equals(evacuee.getJob()))).forEach(ordered::add);
@@ -143,14 +143,10 @@ final class Evacuator {
         };
     }
 
-    private static Duration pause(Duration left) {
-        return left.isNegative() ? PATIENT_PAUSE : URGENT_PAUSE;
-    }
-
     /** The operation that a job's part of the plan begins with now. */
-    private static Optional<Begin> next(Transaction state, Evacuation evacuation, Job job, Move move, Duration left) {
+    private static Optional<Begin> next(Job job, Move move) {
         boolean itsTurn = move.starts().isZero() && !move.underWay() && move.job().obstacle().isEmpty() && job.getOperation().isEmpty();
-        if (!itsTurn || !new JobHistory(state, job, cause(evacuation)).mayTry(state.now(), pause(left))) {
+        if (!itsTurn || move.job().turn() == JobAtStake.Turn.NOT_YET) {
             return Optional.empty();
         }
         return switch (move.way()) {

@@ -179,7 +179,7 @@ class NoticesTogetherTest extends OneNodeScene {
                 ActionCase.DUMP,
                 command -> {
                     ErrorDetail refused = ErrorDetail.newBuilder().setCode(ErrorCode.HOOK_REFUSED).setMessage("as the test says").build();
-                    return command.getJob().equals(fails.getId()) ? Optional.of(CommandResult.newBuilder().setError(refused).build()) : one.does(command);
+                    return command.getJob().equals(fails.getId()) ? Optional.of(CommandResult.newBuilder().setError(refused).build()) : one.obey(command);
                 });
         announce(FINAL);
         scene.awaitJob(other.getId(), now -> now.getNode().equals("node-2") && now.getState() == JobState.RUNNING);
