@@ -19,7 +19,6 @@ import dev.ferry.proto.v1.EvacuationWord;
 import dev.ferry.proto.v1.Evacuee;
 import dev.ferry.proto.v1.Notice;
 import dev.ferry.proto.v1.NoticeKind;
-import dev.ferry.proto.v1.NoticeState;
 import dev.ferry.proto.v1.Operation;
 import java.time.Duration;
 import java.util.HashSet;
@@ -41,7 +40,6 @@ public final class Evacuations implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(Evacuations.class);
     private static final Duration LOOK = Duration.ofSeconds(1);
     private static final Duration GATHERING = Duration.ofMillis(20);
-    private static final String OPERATOR = "operator";
     private static final int MOST_LISTED = 200;
     /** Between two plans that differ only by the time that has passed. */
     private static final long SAME_PLAN_MILLIS = 5000;
@@ -55,6 +53,7 @@ public final class Evacuations implements AutoCloseable {
     private final Scheduler scheduler;
     private final GoneWords words;
     private final Evacuator evacuator;
+    private final OperatorWords operators;
     private final Strand strand;
     private final AtomicBoolean due = new AtomicBoolean();
     /** Nodes whose notices are to be looked at. */
@@ -79,6 +78,7 @@ public final class Evacuations implements AutoCloseable {
         this.scheduler = scheduler;
         words = new GoneWords(store, directory, desk, clock);
         evacuator = new Evacuator(config);
+        operators = new OperatorWords(store, evacuator, config, this::noticed);
         strand = new Strand(scheduler);
         store.onChange(this::changed);
     }
@@ -226,7 +226,7 @@ public final class Evacuations implements AutoCloseable {
     }
 
     /** Nothing new comes to a machine that goes away, also when there is nothing on it that would have to leave. */
-    private static void closeNode(Transaction state, Evacuation evacuation) {
+    static void closeNode(Transaction state, Evacuation evacuation) {
         boolean goesAway = evacuation.getState() == EvacuationState.EVACUATING || evacuation.getState() == EvacuationState.EVACUATED;
         if (goesAway && !evacuation.getTakenBack() && evacuation.getGone().isEmpty()) {
             NodeDirectory.close(state, evacuation.getNode(), closingReason(evacuation));
@@ -306,73 +306,19 @@ public final class Evacuations implements AutoCloseable {
         }
     }
 
-    /** An operator's word, or that of a hook, that a machine goes away: told twice under one name, it is one evacuation. */
+    /** {@link OperatorWords#evacuate}. */
     public Evacuation evacuate(String node, Duration deadline, String reason, String event) {
-        Notice notice =
-                store.transact(
-                        state -> {
-                            String known = NodeDirectory.up(state, node).getName();
-                            String name = event.isEmpty() ? Ids.random(8) : event;
-                            Notice told =
-                                    Notice.newBuilder()
-                                            .setId(Notices.id(known, OPERATOR, name))
-                                            .setNode(known)
-                                            .setSource(OPERATOR)
-                                            .setEvent(name)
-                                            .setKind(NoticeKind.FINAL)
-                                            .setState(NoticeState.STANDING)
-                                            .setDeadline(state.now() + deadline.toMillis())
-                                            .setConfidence(1)
-                                            .setDetail(reason.isEmpty() ? "an operator" : reason)
-                                            .setFirstSeenAt(state.now())
-                                            .setChangedAt(state.now())
-                                            .build();
-                            Notice first = state.record(Notices.KIND, told.getId()).filter(before -> Notices.stands(before) && !NoticesToEvacuations.mustBeginAnew(state, before)).orElse(told);
-                            state.put(Notices.KIND, first);
-                            return first;
-                        });
-        announced.add(notice.getNode());
-        try {
-            // Here and not on the strand: whoever asks is told what was made of it.
-            return store.transact(state -> {
-                Optional<Evacuation> ignored = NoticesToEvacuations.takeUp(state, notice.getNode(), config);
-                Evacuation found = NoticesToEvacuations.of(state, notice);
-                Evacuation planned = evacuator.decide(state, found).after();
-                EvacuationRecords.put(state, planned);
-                closeNode(state, planned);
-                return planned;
-            });
-        } finally {
-            wake();
-        }
+        return operators.evacuate(node, deadline, reason, event);
     }
 
-    /** An operator takes back what operators and hooks have said of a node; what its cloud says stands. */
+    /** {@link OperatorWords#takeBack}. */
     public void takeBack(String node) {
-        announced.add(node);
-        try {
-            store.transact(
-                    state -> {
-                        for (Notice notice : state.records(Notices.KIND, RecordQuery.of(node))) {
-                            if (notice.getSource().equals(OPERATOR) && notice.getState() == NoticeState.STANDING) {
-                                state.put(Notices.KIND, notice.toBuilder().setState(NoticeState.WITHDRAWN).setChangedAt(state.now()).build());
-                            }
-                        }
-                        return NoticesToEvacuations.takeUp(state, node, config);
-                    });
-        } finally {
-            wake();
-        }
+        operators.takeBack(node);
     }
 
-    /** What would be done if a machine went away. */
+    /** {@link OperatorWords#dryRun}. */
     public Evacuation dryRun(String node, Duration deadline, String reason) {
-        return store.transact(
-                state -> {
-                    Evacuation.Builder wanted =
-                            Evacuation.newBuilder().setNode(NodeDirectory.up(state, node).getName()).setKind(NoticeKind.FINAL).setState(EvacuationState.EVACUATING).setReason(reason).setDeadline(state.now() + deadline.toMillis()).setBeganAt(state.now());
-                    return evacuator.dryRun(state, wanted.build());
-                });
+        return operators.dryRun(node, deadline, reason);
     }
 
     /**
