@@ -63,7 +63,7 @@ trap 'rm -rf "$new"' EXIT
 touch "$root/target/build-started"
 # All jars anew: one whose classes are as before is of another commit all the same.
 # Maven finds the JDK to compile with by itself in the usual folders; the variable tells it of others.
-if ! JAVA25_HOME=${FERRY_JAVA_HOME:-} logged mvn -B -ntp -q -f "$root/pom.xml" -Dstyle.color=never "-Dferry.build=$(commit_id)" -Dmaven.jar.forceCreation=true \
+if ! JAVA25_HOME=${FERRY_JAVA_HOME:-} logged mvn -T 2 -B -ntp -q -f "$root/pom.xml" -Dstyle.color=never "-Dferry.build=$(commit_id)" -Dmaven.jar.forceCreation=true \
     "-Dferry.dist=$new" -DskipTests package; then
     if grep -q 'Cannot find matching toolchain' "$log_file"; then
         unavailable "the build needs a JDK 25; a newer one can only run the product: install one (Eclipse Temurin 25, say) or set JAVA_HOME to it (log: $log_file)"
