@@ -174,12 +174,9 @@ public final class NodeDaemon implements AutoCloseable {
     }
 
     private static BufferPool spool(NodeConfig config, Path data) throws IOException {
-        long memory = Sizes.parse(config.spoolMemory());
-        DirectMemory.requireRoom(memory);
-        int buffers = (int) Math.max(8, memory / BUFFER_BYTES);
         long disk = Sizes.parse(config.spoolDisk());
         Path folder = config.spoolFolder().isEmpty() ? data.resolve("spool") : Path.of(config.spoolFolder());
-        return new BufferPool(buffers, BUFFER_BYTES, disk == 0 ? null : new DiskSpool(folder, disk, BUFFER_BYTES));
+        return new BufferPool(SpoolMemory.buffers(Sizes.parse(config.spoolMemory()), BUFFER_BYTES), disk == 0 ? null : new DiskSpool(folder, disk, BUFFER_BYTES));
     }
 
     private static Optional<ChunkCache> cache(NodeConfig config, Path data) throws IOException {

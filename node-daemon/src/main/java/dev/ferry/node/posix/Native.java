@@ -101,6 +101,13 @@ final class Native {
     static final MethodHandle BPF =
             handle("syscall", FunctionDescriptor.of(JAVA_LONG, JAVA_LONG, JAVA_INT, ADDRESS, JAVA_INT), Linker.Option.firstVariadicArg(1));
 
+    /** void *mmap(void *address, size_t bytes, int protection, int flags, int descriptor, off_t offset); no address of a process is negative */
+    static final MethodHandle MMAP =
+            handle("mmap", FunctionDescriptor.of(JAVA_LONG, ADDRESS, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG));
+
+    /** int madvise(void *address, size_t bytes, int advice) */
+    static final MethodHandle MADVISE = handle("madvise", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, JAVA_INT));
+
     /** Its number is older than the ones that all architectures share. */
     static final long SYS_BPF = System.getProperty("os.arch").equals("amd64") ? 321 : 280;
 
