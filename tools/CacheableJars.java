@@ -7,23 +7,31 @@ import java.lang.classfile.ClassTransform;
 import java.net.MalformedURLException;
 import java.net.URL;
 import java.net.URLClassLoader;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.Collections;
+import java.util.jar.JarFile;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipFile;
 import java.util.zip.ZipOutputStream;
 
 /**
- * Brings classes of a version before 50 in the jars of a folder to a version that the JVM's AOT cache takes: it archives no class that only its old verifier can
- * check. Picocli is compiled so, and every command begins with it. The code stays the same; what the new verifier wants, the stack map frames, is computed.
+ * Makes of the jars of a folder what the JVM's AOT cache takes.
  *
- * <p>A class that does not verify afterwards is left as it was. Called by Maven after it copied the libraries: {@code java NewerClasses.java FOLDER}.
+ * <p>It archives no class that only its old verifier can check: classes of a version before 50 are brought to a newer one. Picocli is compiled so, and every command begins with it. The code stays
+ * the same; what the new verifier wants, the stack map frames, is computed. A class that does not verify afterwards is left as it was.
+ *
+ * <p>It archives no class of a signed jar either, and the JVM checks the digest of each such class whenever it is loaded: the signatures of Bouncy Castle's jars, which nobody asks for, are left out.
+ *
+ * <p>Called by Maven after it copied the libraries: {@code java CacheableJars.java FOLDER}.
  * In the end it makes the file {@code complete} there: the launcher takes a folder without it for what a build left that was broken off.
  */
-final class NewerClasses {
+final class CacheableJars {
     /** The first version whose classes the cache takes. */
     private static final int ARCHIVED = 50;
 
@@ -33,14 +41,20 @@ final class NewerClasses {
     /** Where the two bytes of the major version end. */
     private static final int VERSION_END = 8;
 
-    private NewerClasses() {}
+    /** As the JAR file specification names them. */
+    private static final Pattern SIGNATURE = Pattern.compile("META-INF/(SIG-[^/]*|[^/]*\\.(SF|DSA|RSA|EC))", Pattern.CASE_INSENSITIVE);
+
+    private static final Pattern EMPTY_LINE = Pattern.compile("\r?\n\r?\n");
+
+    private CacheableJars() {}
 
     public static void main(String[] arguments) throws IOException {
         try (DirectoryStream<Path> jars = Files.newDirectoryStream(Path.of(arguments[0]), "*.jar")) {
             for (Path jar : jars) {
                 int old = old(jar);
-                if (old > 0) {
-                    System.out.println(jar.getFileName() + ": " + rewrite(jar) + " of " + old + " old classes brought to version " + TARGET);
+                boolean signed = isSigned(jar);
+                if (old > 0 || signed) {
+                    System.out.println(jar.getFileName() + ": " + rewrite(jar) + " of " + old + " old classes brought to version " + TARGET + (signed ? ", signatures left out" : ""));
                 }
             }
         }
@@ -56,6 +70,23 @@ final class NewerClasses {
             }
         }
         return count;
+    }
+
+    private static boolean isSigned(Path jar) throws IOException {
+        try (ZipFile zip = new ZipFile(jar.toFile())) {
+            return zip.stream().anyMatch(CacheableJars::isSignature);
+        }
+    }
+
+    private static boolean isSignature(ZipEntry entry) {
+        return SIGNATURE.matcher(entry.getName()).matches();
+    }
+
+    /** The jar's manifest has a section with a digest for each signed file; the main one, up to the first empty line, stays. */
+    private static byte[] mainSection(byte[] manifest) {
+        String text = new String(manifest, StandardCharsets.UTF_8);
+        Matcher end = EMPTY_LINE.matcher(text);
+        return end.find() ? text.substring(0, end.end()).getBytes(StandardCharsets.UTF_8) : manifest;
     }
 
     private static byte[] beginning(ZipFile zip, ZipEntry entry) throws IOException {
@@ -82,10 +113,19 @@ final class NewerClasses {
             ClassFile format = ClassFile.of(
                     ClassFile.StackMapsOption.GENERATE_STACK_MAPS,
                     ClassFile.ClassHierarchyResolverOption.of(ClassHierarchyResolver.ofResourceParsing(neighbours).orElse(ClassHierarchyResolver.defaultResolver())));
+            boolean signed = zip.stream().anyMatch(CacheableJars::isSignature);
             for (ZipEntry entry : Collections.list(zip.entries())) {
+                if (isSignature(entry)) {
+                    continue;
+                }
                 byte[] before = read(zip, entry);
-                byte[] after = isOld(entry, before) ? newer(format, before) : before;
-                rewritten += before == after ? 0 : 1;
+                byte[] after = before;
+                if (isOld(entry, before)) {
+                    after = newer(format, before);
+                    rewritten += before == after ? 0 : 1;
+                } else if (signed && entry.getName().equals(JarFile.MANIFEST_NAME)) {
+                    after = mainSection(before);
+                }
                 ZipEntry copy = new ZipEntry(entry.getName());
                 copy.setTime(entry.getTime());
                 out.putNextEntry(copy);
@@ -100,7 +140,7 @@ final class NewerClasses {
     /** A class's frames need to know the classes it names: its own jar's, and those of the jars beside it. */
     private static URLClassLoader neighbours(Path jar) throws IOException {
         try (var files = Files.list(jar.toAbsolutePath().getParent())) {
-            return new URLClassLoader(files.filter(file -> file.toString().endsWith(".jar")).map(NewerClasses::url).toArray(URL[]::new));
+            return new URLClassLoader(files.filter(file -> file.toString().endsWith(".jar")).map(CacheableJars::url).toArray(URL[]::new));
         }
     }
 
