@@ -92,10 +92,10 @@ final class Scene implements AutoCloseable {
     }
 
     /**
-     * @param nodeSettings more keys of the nodes' configurations, which have caches though the store is on their disk
+     * @param nodeSettings more keys of the nodes' configurations, which have caches though the store is on their disk, and a small spool: to touch 256 MiB takes a second where page faults are slow
      */
     Scene(Path folder, String store, String gpus, Duration nodeTimeout, Map<String, String> settings, Optional<Cloud> spot, Map<String, String> nodeSettings) throws Exception {
-        this(new LocalCluster.Plan(folder, 2, store, "127.0.0.1:0", "127.0.0.1:0", quick(nodeTimeout, settings), gpus, spot, cached(nodeSettings)));
+        this(new LocalCluster.Plan(folder, 2, store, "127.0.0.1:0", "127.0.0.1:0", quick(nodeTimeout, settings), gpus, spot, light(nodeSettings)));
     }
 
     Scene(LocalCluster.Plan plan) throws Exception {
@@ -114,10 +114,10 @@ final class Scene implements AutoCloseable {
         return quick;
     }
 
-    private static Map<String, String> cached(Map<String, String> nodeSettings) {
-        Map<String, String> cached = new HashMap<>(Map.of("chunkCache", "1GiB"));
-        cached.putAll(nodeSettings);
-        return cached;
+    private static Map<String, String> light(Map<String, String> nodeSettings) {
+        Map<String, String> light = new HashMap<>(Map.of("chunkCache", "1GiB", "spoolMemory", "64MiB"));
+        light.putAll(nodeSettings);
+        return light;
     }
 
     /** Runs one of the test programs as a job and waits until it has written a few lines. */

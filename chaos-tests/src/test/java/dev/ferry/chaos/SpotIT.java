@@ -68,7 +68,7 @@ class SpotIT {
 
     /** Large jobs for one cloud: how much there is to save is the same for all, how they tell it is not. */
     private static List<Integer> mebibytes(Cloud cloud) {
-        return cloud == Cloud.AWS ? List.of(256, 256, 512, 1024) : List.of(64, 64, 128, 256);
+        return cloud == Cloud.AWS ? List.of(128, 128, 256, 512) : List.of(64, 64, 128, 256);
     }
 
     private static JobSpec.Builder counter(int mebibytes) {

@@ -15,10 +15,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -26,6 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** {@code ferry up} and the verbs as a user types them: jobs outlive a stop and a start, in a folder and in an S3 server. */
 class UpIT {
     private static final Pattern READY = Pattern.compile("^ready grpc=(\\S+) http=(\\S+)", Pattern.MULTILINE);
+    private static final Set<String> SETS_UP = Set.of("up", "demo");
     private static final long STOP_SECONDS = 60;
     private static final Duration START = Duration.ofMinutes(3);
 
@@ -42,6 +45,10 @@ class UpIT {
     }
 
     static List<String> command(String... words) {
+        if (!SETS_UP.contains(words[0])) {
+            // As a user does, and in a tenth of the time.
+            return Stream.concat(Stream.of(System.getProperty("ferry.launcher")), Stream.of(words)).toList();
+        }
         // The product itself: the launcher would set the machine up first.
         List<String> command = new ArrayList<>(List.of(Path.of(System.getProperty("java.home"), "bin", "java").toString(), "--enable-native-access=ALL-UNNAMED"));
         command.addAll(List.of("-Dferry.launcher=" + System.getProperty("ferry.launcher"), "-Dferry.root=" + System.getProperty("ferry.root")));
