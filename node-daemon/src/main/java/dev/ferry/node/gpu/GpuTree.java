@@ -168,22 +168,31 @@ public final class GpuTree {
                 error = node.driver().checkpoint(process).error();
             } catch (GpuHelper.Gone inDoubt) {
                 LOG.warn("the checkpoint of process {} was interrupted: {}", process.pid(), inDoubt.getMessage());
+            } catch (FerryException failed) {
+                if (!hasEnded(process, failed)) {
+                    throw failed;
+                }
+                continue;
             }
             if (error == CudaResult.SUCCESS) {
                 done.add(holder);
             } else {
-                requireCheckpointed(process, error, node.driver().state(process));
+                requireCheckpointed(List.of(holder), error);
             }
         }
         // What counts is the driver's state, not what it answered.
-        for (Map.Entry<CudaProcess, FutureTask<CudaState>> asked : Together.ask(done, one -> node.driver().state(one.process())).entrySet()) {
-            requireCheckpointed(asked.getKey().process(), CudaResult.SUCCESS, Together.result(asked.getValue()));
-        }
+        requireCheckpointed(done, CudaResult.SUCCESS);
     }
 
-    private static void requireCheckpointed(JobProcess process, int error, CudaState state) {
-        if (state != CudaState.CHECKPOINTED) {
-            throw failure(process, "could not be checkpointed: the driver answers " + CudaResult.name(error) + ", its state is " + state, ErrorCode.GPU_SAVE_FAILED);
+    /** A process may end by itself also then: it holds nothing any more, and of one that is not yet reaped the driver says that it runs. */
+    private void requireCheckpointed(List<CudaProcess> holders, int error) throws IOException, InterruptedException {
+        for (Map.Entry<CudaProcess, FutureTask<CudaState>> asked : states(holders).entrySet()) {
+            JobProcess process = asked.getKey().process();
+            unlessEnded(asked.getKey(), asked.getValue(), state -> {
+                if (state != CudaState.CHECKPOINTED && !process.awaitDeath(ON_ITS_WAY)) {
+                    throw failure(process, "could not be checkpointed: the driver answers " + CudaResult.name(error) + ", its state is " + state, ErrorCode.GPU_SAVE_FAILED);
+                }
+            });
         }
     }
 
