@@ -145,7 +145,7 @@ class CollectorTest {
 
     static LongStream seeds() {
         long first = Long.getLong("ferry.seed", 0);
-        return LongStream.range(first, first + Integer.getInteger("ferry.collector.seeds", 300));
+        return LongStream.range(first, first + Integer.getInteger("ferry.collector.seeds", 100));
     }
 
     @ParameterizedTest
