@@ -174,6 +174,7 @@ public final class NodeDaemon implements AutoCloseable {
     }
 
     private static BufferPool spool(NodeConfig config, Path data) throws IOException {
+        DirectMemory.requireRoom();
         long disk = Sizes.parse(config.spoolDisk());
         Path folder = config.spoolFolder().isEmpty() ? data.resolve("spool") : Path.of(config.spoolFolder());
         return new BufferPool(SpoolMemory.buffers(Sizes.parse(config.spoolMemory()), BUFFER_BYTES), disk == 0 ? null : new DiskSpool(folder, disk, BUFFER_BYTES));
