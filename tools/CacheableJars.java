@@ -54,7 +54,7 @@ final class CacheableJars {
                 int old = old(jar);
                 boolean signed = isSigned(jar);
                 if (old > 0 || signed) {
-                    System.out.println(jar.getFileName() + ": " + rewrite(jar) + " of " + old + " old classes brought to version " + TARGET + (signed ? ", signatures left out" : ""));
+                    System.out.println(jar.getFileName() + ": " + rewrite(jar, signed) + " of " + old + " old classes brought to version " + TARGET + (signed ? ", signatures left out" : ""));
                 }
             }
         }
@@ -106,14 +106,13 @@ final class CacheableJars {
         return entry.getName().endsWith(".class") && bytes.length >= VERSION_END && ((bytes[6] & 0xff) << 8 | bytes[7] & 0xff) < ARCHIVED;
     }
 
-    private static int rewrite(Path jar) throws IOException {
+    private static int rewrite(Path jar, boolean signed) throws IOException {
         Path fresh = jar.resolveSibling(jar.getFileName() + ".new");
         int rewritten = 0;
         try (ZipFile zip = new ZipFile(jar.toFile()); OutputStream file = Files.newOutputStream(fresh); ZipOutputStream out = new ZipOutputStream(file); URLClassLoader neighbours = neighbours(jar)) {
             ClassFile format = ClassFile.of(
                     ClassFile.StackMapsOption.GENERATE_STACK_MAPS,
                     ClassFile.ClassHierarchyResolverOption.of(ClassHierarchyResolver.ofResourceParsing(neighbours).orElse(ClassHierarchyResolver.defaultResolver())));
-            boolean signed = zip.stream().anyMatch(CacheableJars::isSignature);
             for (ZipEntry entry : Collections.list(zip.entries())) {
                 if (isSignature(entry)) {
                     continue;

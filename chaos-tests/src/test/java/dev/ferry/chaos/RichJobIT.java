@@ -2,6 +2,7 @@ package dev.ferry.chaos;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import dev.ferry.node.NodeConfig;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobState;
@@ -39,7 +40,7 @@ class RichJobIT {
     @BeforeAll
     void open() throws Exception {
         // Of the size that a daemon has by itself: how much memory it takes is looked at.
-        scene = new Scene(folder, "", "", Duration.ofSeconds(30), Map.of(), Optional.empty(), Map.of("spoolMemory", "256MiB"));
+        scene = new Scene(folder, "", "", Duration.ofSeconds(30), Map.of(), Optional.empty(), Map.of("spoolMemory", NodeConfig.defaults().spoolMemory()));
     }
 
     @AfterAll

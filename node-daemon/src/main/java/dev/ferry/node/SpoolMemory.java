@@ -10,11 +10,11 @@ import java.lang.management.ManagementFactory;
 import java.nio.ByteBuffer;
 import java.util.List;
 
-/** The buffers of the spool: made at the start, so that no dump waits for memory, and not a part of the JVM's direct memory. */
+/** The buffers of the spool, which are no part of the JVM's direct memory. */
 final class SpoolMemory {
     private static final int FEWEST = 8;
     /** The usual one, with which a daemon also starts on the smallest machine. */
-    private static final long USUAL = 256L << 20;
+    private static final long USUAL = Sizes.parse(NodeConfig.defaults().spoolMemory());
 
     private SpoolMemory() {}
 

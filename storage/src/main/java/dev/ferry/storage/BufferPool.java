@@ -9,7 +9,7 @@ import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A fixed set of direct buffers whose memory is there from the start: the memory spool between CRIU's pipes
+ * A fixed set of direct buffers, allocated and touched once: the memory spool between CRIU's pipes
  * and the store. Whoever takes a buffer owns it until it is given back; when none is free, taking
  * waits, which is the back-pressure that bounds the daemon's memory. A pool may have a spool on a disk:
  * then buffers that only wait are emptied into it before the last one is gone.
@@ -32,11 +32,11 @@ public final class BufferPool {
      * @param disk where bytes wait when memory is full; its slots are as long as a buffer; null: nowhere
      */
     public BufferPool(int count, int bufferBytes, @Nullable DiskSpool disk) {
-        this(IntStream.range(0, count).mapToObj(each -> touched(bufferBytes)).toList(), disk);
+        this(IntStream.range(0, count).mapToObj(each -> ByteBuffer.allocateDirect(bufferBytes)).toList(), disk);
     }
 
     /**
-     * @param buffers direct ones of one length, in memory that is there
+     * @param buffers direct ones of one length, of zeros; they are touched here
      * @param disk as of the other
      */
     public BufferPool(List<ByteBuffer> buffers, @Nullable DiskSpool disk) {
@@ -44,14 +44,11 @@ public final class BufferPool {
         count = buffers.size();
         bufferBytes = buffers.getFirst().capacity();
         free = new ArrayBlockingQueue<>(count, false, buffers);
-    }
-
-    private static ByteBuffer touched(int bytes) {
-        ByteBuffer buffer = ByteBuffer.allocateDirect(bytes);
-        for (int at = 0; at < bytes; at += PAGE) {
-            buffer.put(at, (byte) 0);
+        for (ByteBuffer buffer : buffers) {
+            for (int at = 0; at < bufferBytes; at += PAGE) {
+                buffer.put(at, (byte) 0);
+            }
         }
-        return buffer;
     }
 
     /** A cleared buffer; waits while none is free. */

@@ -120,7 +120,7 @@ public final class Defaults {
         MEANING.put("node.cgroup", "Control group below which each job gets its own, relative to each hierarchy's root.");
         MEANING.put("node.cpus", "How many CPUs jobs may use; 0: all of the machine's.");
         MEANING.put("node.memory", "How much memory jobs may use, for example 200GiB; empty: all of the machine's.");
-        MEANING.put("node.spoolMemory", "Buffers between CRIU's pipes and the store, made at the start, in huge pages where there are some; at most half of the machine's memory.");
+        MEANING.put("node.spoolMemory", "Buffers between CRIU's pipes and the store, made at the start, in huge pages where there are some; at most half of the machine's memory, or 256MiB if that is more.");
         MEANING.put("node.spoolDisk", "How much may wait in a file when those are full, before a dump goes at the store's speed; 0: nothing.");
         MEANING.put("node.spoolFolder", "Where that file lies; empty: in data.");
         MEANING.put("node.chunkCache", "How many bytes of chunks that were fetched or stored here are kept in data, so that a job that comes back finds them, and other nodes get them from here (peers); 0: none; auto: 2GiB, or none where the store is a folder on the same disk.");

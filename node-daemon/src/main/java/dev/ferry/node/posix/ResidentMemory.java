@@ -6,11 +6,10 @@ import java.util.List;
 import java.util.stream.IntStream;
 
 /**
- * Memory of this process that is there for as long as it lives, and is never given back: made at once, in huge pages where the kernel has some, so that whoever writes to it waits for no page. On a machine of slow page faults 256
- * MiB in pages of 4 KiB take longer than all else that a daemon does at its start.
+ * Memory that this process never gives back, in huge pages where the kernel has some. On a machine of slow page faults to touch 256 MiB in pages of 4 KiB takes longer than all else that a daemon does at
+ * its start.
  */
 public final class ResidentMemory {
-    private static final int PAGE = 4096;
     private static final long HUGE_PAGE = 2L << 20;
     // Of mman.h, the same on all architectures of Linux that the JVM runs on.
     private static final int PROT_READ_WRITE = 3;
@@ -20,6 +19,8 @@ public final class ResidentMemory {
     private ResidentMemory() {}
 
     /**
+     * Buffers of zeros, whose pages come when they are touched first.
+     *
      * @param bytes of each buffer
      * @throws PosixException ENOMEM
      */
@@ -35,13 +36,6 @@ public final class ResidentMemory {
             // A kernel without huge pages: small ones do as well.
         }
         MemorySegment all = MemorySegment.ofAddress(begin).reinterpret(size);
-        return IntStream.range(0, count).mapToObj(each -> touched(all.asSlice((long) each * bytes, bytes).asByteBuffer())).toList();
-    }
-
-    private static ByteBuffer touched(ByteBuffer buffer) {
-        for (int at = 0; at < buffer.capacity(); at += PAGE) {
-            buffer.put(at, (byte) 0);
-        }
-        return buffer;
+        return IntStream.range(0, count).mapToObj(each -> all.asSlice((long) each * bytes, bytes).asByteBuffer()).toList();
     }
 }
