@@ -12,6 +12,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.FutureTask;
 import org.slf4j.Logger;
@@ -154,10 +155,12 @@ public final class GpuTree {
     /**
      * Takes the device memory of every locked process into its own memory, one after the other; then the GPUs are free.
      *
+     * @return those that ended meanwhile: they hold nothing any more, and nothing of them is saved
      * @throws FerryException GPU_SAVE_FAILED, GPU_STUCK; some may be checkpointed then: bring them back
      */
-    public void checkpointAll() throws IOException, InterruptedException {
+    public List<JobProcess> checkpointAll() throws IOException, InterruptedException {
         List<CudaProcess> done = new ArrayList<>();
+        List<JobProcess> ended = new ArrayList<>();
         for (CudaProcess holder : find()) {
             JobProcess process = holder.process();
             if (!lockedHere.remove(holder) && soundState(process) != CudaState.LOCKED) {
@@ -172,28 +175,35 @@ public final class GpuTree {
                 if (!hasEnded(process, failed)) {
                     throw failed;
                 }
+                ended.add(process);
                 continue;
             }
             if (error == CudaResult.SUCCESS) {
                 done.add(holder);
             } else {
-                requireCheckpointed(List.of(holder), error);
+                ended.addAll(requireCheckpointed(List.of(holder), error));
             }
         }
         // What counts is the driver's state, not what it answered.
-        requireCheckpointed(done, CudaResult.SUCCESS);
+        ended.addAll(requireCheckpointed(done, CudaResult.SUCCESS));
+        return ended;
     }
 
-    /** A process may end by itself also then: it holds nothing any more, and of one that is not yet reaped the driver says that it runs. */
-    private void requireCheckpointed(List<CudaProcess> holders, int error) throws IOException, InterruptedException {
+    /** Returns those that have ended: of one that is not yet reaped the driver says that it runs. */
+    private List<JobProcess> requireCheckpointed(List<CudaProcess> holders, int error) throws IOException, InterruptedException {
+        List<JobProcess> ended = new ArrayList<>();
         for (Map.Entry<CudaProcess, FutureTask<CudaState>> asked : states(holders).entrySet()) {
             JobProcess process = asked.getKey().process();
-            unlessEnded(asked.getKey(), asked.getValue(), state -> {
-                if (state != CudaState.CHECKPOINTED && !process.awaitDeath(ON_ITS_WAY)) {
-                    throw failure(process, "could not be checkpointed: the driver answers " + CudaResult.name(error) + ", its state is " + state, ErrorCode.GPU_SAVE_FAILED);
-                }
-            });
+            Optional<CudaState> state = unlessEnded(process, asked.getValue());
+            if (state.filter(CudaState.CHECKPOINTED::equals).isPresent()) {
+                continue;
+            }
+            if (state.isPresent() && !process.awaitDeath(ON_ITS_WAY)) {
+                throw failure(process, "could not be checkpointed: the driver answers " + CudaResult.name(error) + ", its state is " + state.get(), ErrorCode.GPU_SAVE_FAILED);
+            }
+            ended.add(process);
         }
+        return ended;
     }
 
     /**
@@ -329,16 +339,21 @@ public final class GpuTree {
 
     /** Goes on by a process's state. Only what it does on the GPU is locked: it may end by itself at any moment, which is nobody's failure; in the driver's restore it is one. */
     private static void unlessEnded(CudaProcess one, FutureTask<CudaState> asked, Next next) throws IOException, InterruptedException {
-        CudaState state;
+        Optional<CudaState> state = unlessEnded(one.process(), asked);
+        if (state.isPresent()) {
+            next.go(state.get());
+        }
+    }
+
+    private static Optional<CudaState> unlessEnded(JobProcess process, FutureTask<CudaState> asked) throws IOException, InterruptedException {
         try {
-            state = Together.result(asked);
+            return Optional.of(Together.result(asked));
         } catch (FerryException failed) {
-            if (!hasEnded(one.process(), failed)) {
+            if (!hasEnded(process, failed)) {
                 throw failed;
             }
-            return;
+            return Optional.empty();
         }
-        next.go(state);
     }
 
     private static boolean hasEnded(JobProcess process, FerryException failed) throws IOException {

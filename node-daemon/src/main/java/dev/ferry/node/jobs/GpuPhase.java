@@ -114,7 +114,7 @@ final class GpuPhase {
         long end = System.nanoTime() + atMost.toNanos();
         Map<String, Long> used = phases.measure("gpu look", () -> 0, 0, () -> look(room));
         try {
-            leaveAndFreeze(end, used.values().stream().mapToLong(Long::longValue).sum());
+            leaveAndFreeze(end, used.values().stream().mapToLong(Long::longValue).sum(), Ended.IS_A_FAILURE);
             freeAt = System.currentTimeMillis();
         } catch (Exception | Error failed) {
             undo(failed);
@@ -122,12 +122,23 @@ final class GpuPhase {
         }
     }
 
+    /** What it is when a process ends while its GPU state is saved. */
+    private enum Ended {
+        /** Whatever ended it: an image of the others is no better than the one before, and they can run on. */
+        IS_A_FAILURE,
+        /** They can't run on, as their GPUs are others' by now, and it has left them as one that was saved. */
+        IS_NONE
+    }
+
     /** @param bytes how many there are on the GPUs, for who watches */
-    private void leaveAndFreeze(long end, long bytes) throws Exception {
+    private void leaveAndFreeze(long end, long bytes, Ended ended) throws Exception {
         for (int round = 1; ; round++) {
             List<CudaProcess> locked = phases.measure("gpu lock", () -> 0, 0, () -> tree.lockAll(Duration.ofNanos(Math.max(1, end - System.nanoTime()))));
             phases.measure("gpu checkpoint", () -> bytes, bytes, () -> {
-                tree.checkpointAll();
+                List<JobProcess> gone = tree.checkpointAll();
+                if (ended == Ended.IS_A_FAILURE && !gone.isEmpty()) {
+                    throw new FerryException(ErrorCode.GPU_SAVE_FAILED, "Process " + gone.getFirst().pid() + " ended while its GPU state was saved");
+                }
                 return locked;
             });
             phases.measure("freeze", () -> job.cgroup().freeze(job.context().freezeTimeout()));
@@ -164,7 +175,7 @@ final class GpuPhase {
             }
             long bytes = record.getGpuUsesList().stream().mapToLong(GpuUse::getUsedBytes).sum();
             raiseLimit(bytes, changed -> {});
-            leaveAndFreeze(System.nanoTime() + LEAVING.toNanos(), bytes);
+            leaveAndFreeze(System.nanoTime() + LEAVING.toNanos(), bytes, Ended.IS_NONE);
         } catch (FerryException failed) {
             if (failed.code() == ErrorCode.GPU_SAVE_FAILED || failed.code() == ErrorCode.GPU_BLOCKED) {
                 EndActions.lose(job, failed.getMessage());

@@ -139,10 +139,15 @@ class GpuFaultsIT {
         await().atMost(TestingGpuNode.SOON).until(() -> node.cgroup(job.id).processes().isEmpty());
     }
 
-    @Test
-    void aProcessThatEndsBeforeItIsLockedIsNotMissed() throws Exception {
+    /** Neither of which knows of the other. */
+    private void startTwo() throws Exception {
         start("../bin/sh", "-c", "/jobs/train 100000 1 1 & /jobs/train 100000 1 1 & wait");
         await().atMost(TestingGpuNode.SOON).until(() -> new GpuTree(node.gpu, node.cgroup(job.id)).find().size() == 2);
+    }
+
+    @Test
+    void aProcessThatEndsBeforeItIsLockedIsNotMissed() throws Exception {
+        startTwo();
         node.cards.control("fault lock die 0 2");
         node.succeed(job.park());
         assertThat(node.cards.used()).isZero();
@@ -177,6 +182,17 @@ class GpuFaultsIT {
         start("train", "100000", "2", "1");
         node.succeed(job.park());
         refuse("restore", 2, 2);
+        assertParkedAfter(node.order(job.unpark(node.uuids())));
+        node.succeed(job.unpark(node.uuids()));
+        assertRuns();
+    }
+
+    @Test
+    void aProcessThatEndsOnItsWayBackFromAnUnparkIsNotMissed() throws Exception {
+        startTwo();
+        node.succeed(job.park());
+        refuse("unlock", 1, 8);
+        node.cards.control("fault checkpoint die 0 1");
         assertParkedAfter(node.order(job.unpark(node.uuids())));
         node.succeed(job.unpark(node.uuids()));
         assertRuns();
