@@ -6,20 +6,17 @@ import dev.ferry.proto.v1.ErrorCode;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.Operation;
-import dev.ferry.proto.v1.OperationState;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.locks.LockSupport;
 
 /**
  * One run of all measurements. The sides alternate, so that what else the machine does hits both, and the workloads of the others stand still while one is measured. The store, the packed
@@ -29,8 +26,6 @@ public final class Bench {
     private static final double MEBIBYTE = 1 << 20;
     private static final double GIBIBYTE = 1 << 30;
     private static final int SHARERS = 8;
-    /** The workload's own arithmetic needs so many steps of 50 ms to be told from noise. */
-    private static final int STEPS = 40;
 
     /**
      * What is wanted.
@@ -149,22 +144,33 @@ public final class Bench {
         tell.println("measuring " + what + " ...");
     }
 
-    /** Freezes of first checkpoints: each of a job that shares nothing with what is in the store. */
+    /** First and second checkpoints, each of a job that shares nothing with what is in the store. */
     private void firsts(FerrySide ferry, Path program) throws IOException, InterruptedException {
-        say("first checkpoints");
+        say("first and second checkpoints");
         List<Double> ours = new ArrayList<>();
         List<Double> theirs = new ArrayList<>();
+        List<Double> seconds = new ArrayList<>();
+        List<Double> sent = new ArrayList<>();
+        List<Double> sentAgain = new ArrayList<>();
         try (BareJob bare = BareJob.start(program, Load.of(plan.mebibytes(), 0), plan.memory(), plan.folder())) {
             for (int round = 0; round < plan.rounds(); round++) {
                 theirs.add(bare.dumpRunning());
                 try (StandStill ignored = bare.standStill()) {
                     Job job = ferry.run(fresh(plan.mebibytes(), 0));
-                    ours.add(ferry.image(ferry.checkpoint(job)).getFreezeMicros() / 1e6);
+                    Image first = ferry.image(ferry.checkpoint(job));
+                    ferry.changeOnePercent(job);
+                    Image second = ferry.image(ferry.checkpoint(job));
+                    ours.add(first.getFreezeMicros() / 1e6);
+                    seconds.add(second.getFreezeMicros() / 1e6);
+                    sent.add(first.getSentBytes() / MEBIBYTE);
+                    sentAgain.add(second.getSentBytes() / MEBIBYTE);
                     ferry.cancel(job);
                 }
             }
         }
         figures.add(Figure.beside("freeze of the first checkpoint, which goes on running", "s", ours, "criu dump -R to tmpfs", theirs, "all is new"));
+        figures.add(Figure.compared("second image after 1 % changed: sent", "MiB", sentAgain, "first image", sent, 0.02, ""));
+        figures.add(Figure.compared("second image after 1 % changed: frozen", "s", seconds, "first image", ours, 1.0, ""));
     }
 
     /** Freezes of checkpoints, sizes of images, and what they cost. */
@@ -188,12 +194,7 @@ public final class Bench {
             }
         }
         figures.add(Figure.compared("freeze of a checkpoint that goes on running", "s", ours, "criu dump -R to tmpfs", theirs, 0.5, ""));
-        double firstFreeze = first.getFreezeMicros() / 1e6;
         figures.add(Figure.alone("image by memory", "of it", List.of((double) first.getSentBytes() / first.getMemoryBytes()), Optional.of(0.65), "half noise, a fifth zeros, the rest text"));
-        ferry.changeOnePercent(job);
-        Image second = ferry.image(ferry.checkpoint(job));
-        figures.add(Figure.compared("second image after 1 % changed: sent", "MiB", List.of(second.getSentBytes() / MEBIBYTE), "first image", List.of(first.getSentBytes() / MEBIBYTE), 0.02, ""));
-        figures.add(Figure.compared("second image after 1 % changed: frozen", "s", List.of(second.getFreezeMicros() / 1e6), "first image", List.of(firstFreeze), 1.0, ""));
         costs(before, after, first.getBytes() / GIBIBYTE);
         ferry.cancel(job);
     }
@@ -218,8 +219,7 @@ public final class Bench {
         List<Double> live = new ArrayList<>();
         List<Double> criu = new ArrayList<>();
         List<Double> packed = new ArrayList<>();
-        List<Double> work = new ArrayList<>();
-        List<Double> workAhead = new ArrayList<>();
+        WorkBeside work = new WorkBeside();
         List<Double> podmans = new ArrayList<>();
         Load load = Load.of(plan.mebibytes(), dirty);
         try (BareJob bare = BareJob.start(program, load, plan.memory(), plan.folder());
@@ -244,7 +244,7 @@ public final class Bench {
                 }
                 try (StandStill ignored = bare.standStill();
                         StandStill alsoIgnored = peer.standStill()) {
-                    live.add(outage(ferry, job -> liveWith(ferry, job, work, workAhead), dirty));
+                    live.add(outage(ferry, job -> work.migrate(ferry, job), dirty));
                 }
             }
         }
@@ -255,14 +255,7 @@ public final class Bench {
         }
         figures.add(Figure.compared("outage of a live migration, 1 % written a second", "s", live, "full migration", full, 0.35, ""));
         figures.add(Figure.compared("restore, memory warm", "s", restores, "criu restore from tmpfs", criuRestores, 1.2, "all of the step RESTORE"));
-        if (!workAhead.isEmpty()) {
-            figures.add(Figure.compared("time for a piece of the job's work while it is copied ahead", "ms", inverse(work, workAhead), "before", inverse(work, work), 1.05, ""));
-        }
-    }
-
-    /** Time of a piece of work by how many were done in 25 ms. */
-    private static List<Double> inverse(List<Double> all, List<Double> done) {
-        return done.stream().map(pieces -> 25.0 / Math.max(1e-3, pieces)).limit(all.size()).toList();
+        work.figure().ifPresent(figures::add);
     }
 
     private interface Move {
@@ -277,31 +270,6 @@ public final class Bench {
         }
         ferry.cancel(job);
         return moved.getOutageMicros() / 1e6;
-    }
-
-    /** A live migration, with a look at how much the job gets done meanwhile. */
-    private static Operation liveWith(FerrySide ferry, Job job, List<Double> work, List<Double> workAhead) {
-        FerrySide.await("the job has worked alone for a while", () -> ferry.log(job).size() > STEPS);
-        List<String> alone = ferry.log(job);
-        Operation begun = ferry.beginLive(job);
-        int until = alone.size();
-        Operation now = begun;
-        while (now.getState() == OperationState.OPEN && !FerrySide.hasStep(now, "DUMP")) {
-            until = Math.max(until, ferry.log(job).size());
-            LockSupport.parkNanos(Duration.ofMillis(20).toNanos());
-            now = ferry.operation(begun);
-        }
-        Operation ended = ferry.end(begun);
-        List<String> log = ferry.log(job);
-        if (until - alone.size() >= STEPS / 4) {
-            work.add(mean(log.subList(Math.max(0, alone.size() - STEPS), alone.size())));
-            workAhead.add(mean(log.subList(alone.size(), Math.min(until, log.size()))));
-        }
-        return ended;
-    }
-
-    private static double mean(List<String> lines) {
-        return lines.stream().mapToDouble(line -> Double.parseDouble(line.split(" ")[5])).average().orElseThrow();
     }
 
     /** What jobs that loaded the same cost together. */

@@ -39,6 +39,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import java.util.stream.Stream;
 
@@ -46,6 +47,9 @@ import java.util.stream.Stream;
 final class FerrySide implements AutoCloseable {
     static final int CHANGE_ONE_PERCENT = 10;
     private static final Duration LONG = Duration.ofMinutes(10);
+
+    /** Seldom: who looks takes time from what is measured. */
+    private static final Duration LOOK = Duration.ofMillis(200);
 
     /** Large jobs take all that a small machine has: nobody is to take a slow daemon for a dead one. */
     private static final Map<String, String> PATIENT = Map.of("nodeTimeout", "1m", "lease", "5m");
@@ -167,17 +171,23 @@ final class FerrySide implements AutoCloseable {
         return client.ask(stub -> stub.getImage(GetImageRequest.newBuilder().setImage(operation.getImage()).build())).getImage();
     }
 
-    Operation operation(Operation begun) {
-        return client.ask(stub -> stub.getOperation(GetOperationRequest.newBuilder().setOperation(begun.getId()).build()));
-    }
-
     private Operation succeed(Function<FerryGrpc.FerryBlockingStub, Operation> call) {
         return end(client.ask(call));
     }
 
     /** Waits for the end of an operation, which must be a good one. */
     Operation end(Operation begun) {
-        Operation ended = client.follow(stub -> stub.watchOperation(GetOperationRequest.newBuilder().setOperation(begun.getId()).build()), told -> {});
+        return end(begun, told -> {});
+    }
+
+    /**
+     * Waits for an operation's end.
+     *
+     * @param told of each change
+     * @throws FerryException with its error when it does not succeed
+     */
+    Operation end(Operation begun, Consumer<Operation> told) {
+        Operation ended = client.follow(stub -> stub.watchOperation(GetOperationRequest.newBuilder().setOperation(begun.getId()).build()), told);
         if (ended.getState() != OperationState.SUCCEEDED) {
             throw new FerryException(ended.getError());
         }
@@ -224,7 +234,7 @@ final class FerrySide implements AutoCloseable {
             if (Thread.currentThread().isInterrupted()) {
                 throw new FerryException(ErrorCode.CANCELLED, "Interrupted before " + what);
             }
-            LockSupport.parkNanos(50_000_000);
+            LockSupport.parkNanos(LOOK.toNanos());
         }
     }
 
