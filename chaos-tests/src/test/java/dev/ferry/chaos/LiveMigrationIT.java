@@ -1,7 +1,9 @@
 package dev.ferry.chaos;
 
+import static dev.ferry.chaos.LiveJobs.MEBIBYTES;
+import static dev.ferry.chaos.LiveJobs.bytes;
+import static dev.ferry.chaos.LiveJobs.step;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.awaitility.Awaitility.await;
 
 import dev.ferry.proto.v1.CheckpointEstimate;
 import dev.ferry.proto.v1.CheckpointJobRequest;
@@ -10,32 +12,22 @@ import dev.ferry.proto.v1.GetImageRequest;
 import dev.ferry.proto.v1.Image;
 import dev.ferry.proto.v1.Job;
 import dev.ferry.proto.v1.JobSpec;
-import dev.ferry.proto.v1.JobState;
-import dev.ferry.proto.v1.MigrateJobRequest;
-import dev.ferry.proto.v1.Mount;
 import dev.ferry.proto.v1.Operation;
 import dev.ferry.proto.v1.OperationState;
 import dev.ferry.proto.v1.PhaseTime;
-import dev.ferry.proto.v1.Step;
 import dev.ferry.proto.v1.StepState;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.api.io.TempDir;
-import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.CsvSource;
 
 /** Migrations whose memory is copied ahead: of a job that writes to its memory all the time and checks it. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class LiveMigrationIT {
-    private static final Path WORKLOAD = Path.of("../cli/src/main/resources/dev/ferry/cli/bench").toAbsolutePath().normalize();
-    private static final int MEBIBYTES = 192;
-
     /** Fills its whole memory anew, several times a second. */
     private static final String RESTLESS =
             """
@@ -51,10 +43,12 @@ class LiveMigrationIT {
 
     @TempDir static Path folder;
     private Scene scene;
+    private LiveJobs jobs;
 
     @BeforeAll
     void open() throws Exception {
         scene = new Scene(folder);
+        jobs = new LiveJobs(scene);
     }
 
     @AfterAll
@@ -62,43 +56,10 @@ class LiveMigrationIT {
         scene.close();
     }
 
-    private Job run() {
-        JobSpec.Builder spec =
-                JobSpec.newBuilder()
-                        .addAllCommand(List.of("/usr/bin/python3", "/bench/workload.py", Integer.toString(MEBIBYTES), "4096"))
-                        .setMemoryBytes((MEBIBYTES + 128L) << 20)
-                        .addMounts(Mount.newBuilder().setSource(WORKLOAD.toString()).setDestination("/bench").setReadOnly(true));
-        return scene.run(spec);
-    }
-
-    private Operation begin(Job job) {
-        return scene.begin(stub -> stub.migrateJob(MigrateJobRequest.newBuilder().setJob(job.getId()).setLive(true).build()));
-    }
-
-    private static Step step(Operation operation, String name) {
-        return operation.getStepsList().stream().filter(each -> each.getName().equals(name)).findFirst().orElseThrow(() -> new AssertionError("no step " + name + ": " + operation));
-    }
-
-    private static long bytes(Step step, String phase) {
-        return step.getPhasesList().stream().filter(each -> each.getName().equals(phase)).mapToLong(PhaseTime::getBytes).sum();
-    }
-
-    /** The job goes on: each step once, in order. It ends itself with status 3 if its memory is not what it must be. */
-    private void assertGoesOnWithItsMemory(Job job) {
-        await().atMost(Scene.SOON).until(() -> scene.job(job.getId()).getState() == JobState.RUNNING && scene.job(job.getId()).getOperation().isEmpty());
-        int before = scene.log(job.getId()).size();
-        // Enough for the program to have looked at a good part of its pages.
-        await().atMost(Scene.SOON).until(() -> scene.log(job.getId()).size() > before + 60);
-        List<String> log = scene.log(job.getId());
-        List<String> steps = log.stream().map(line -> line.split(" ")[0] + " " + line.split(" ")[1]).toList();
-        assertThat(steps).isEqualTo(IntStream.range(0, log.size()).mapToObj(step -> "step " + step).toList());
-        assertThat(scene.job(job.getId()).getState()).isEqualTo(JobState.RUNNING);
-    }
-
     @Test
     void memoryThatIsWrittenToWhileItIsCopiedArrivesAsItIs() {
-        Job job = run();
-        Operation moved = scene.awaitEnd(begin(job));
+        Job job = jobs.run();
+        Operation moved = scene.awaitEnd(jobs.begin(job));
         assertThat(moved.getState()).as(moved.toString()).isEqualTo(OperationState.SUCCEEDED);
         for (String name : List.of("PRE_COPY", "PREFETCH", "CATCH_UP", "FILL", "DUMP", "RESTORE")) {
             assertThat(step(moved, name).getState()).as(name).isEqualTo(StepState.STEP_DONE);
@@ -116,7 +77,7 @@ class LiveMigrationIT {
         assertThat(fromSource).as("straight from the source").isGreaterThan(sentAhead / 2);
         assertThat(image.getSentBytes()).as("the frozen job sends little").isLessThan(sentAhead / 3);
         assertThat(scene.job(job.getId()).getNode()).isNotEqualTo(job.getNode());
-        assertGoesOnWithItsMemory(job);
+        jobs.assertGoesOnWithItsMemory(job);
         scene.cancel(job.getId());
         assertThat(folder.resolve("store/precopy")).satisfiesAnyOf(gone -> assertThat(gone).doesNotExist(), left -> assertThat(Files.walk(left).filter(Files::isRegularFile)).isEmpty());
     }
@@ -124,7 +85,7 @@ class LiveMigrationIT {
     @Test
     void aJobThatWritesTooFastIsMovedAsWithout() {
         Job job = scene.run(JobSpec.newBuilder().addAllCommand(List.of("/usr/bin/python3", "-c", RESTLESS)).setMemoryBytes(256L << 20));
-        Operation moved = scene.awaitEnd(begin(job));
+        Operation moved = scene.awaitEnd(jobs.begin(job));
         assertThat(moved.getState()).as(moved.toString()).isEqualTo(OperationState.SUCCEEDED);
         assertThat(step(moved, "PRE_COPY").getState()).isEqualTo(StepState.STEP_FAILED);
         assertThat(step(moved, "PRE_COPY").getError().getMessage()).contains("faster than it can be copied");
@@ -134,46 +95,13 @@ class LiveMigrationIT {
         scene.cancel(job.getId());
     }
 
-    enum Victim {
-        COORDINATOR,
-        SOURCE,
-        TARGET
-    }
-
-    @ParameterizedTest(name = "{0} killed at {1}")
-    @CsvSource({"COORDINATOR, PRE_COPY", "SOURCE, PRE_COPY", "TARGET, PRE_COPY", "COORDINATOR, PREFETCH", "TARGET, PREFETCH", "SOURCE, CATCH_UP", "COORDINATOR, FILL", "TARGET, FILL", "SOURCE, DUMP", "TARGET, DUMP"})
-    void aJobRunsOnThroughTheDeathOfWhoCopiesIt(Victim victim, String at) throws Exception {
-        scene.awaitNodes();
-        Job job = run();
-        int source = Scene.nodeNumber(job.getNode());
-        Operation begun = begin(job);
-        boolean reached = scene.awaitStep(begun, at);
-        kill(victim, source);
-        Operation ended = scene.awaitEnd(begun);
-        assertThat(reached).as("step %s was seen", at).isTrue();
-        assertThat(ended.getStepsList()).as(ended.toString()).allSatisfy(each -> assertThat(each.getState()).isNotEqualTo(StepState.STEP_OPEN));
-        if (!at.equals("DUMP") || victim == Victim.TARGET) {
-            assertThat(ended.getState()).as("copying ahead is no reason to fail: " + ended).isEqualTo(OperationState.SUCCEEDED);
-        }
-        assertGoesOnWithItsMemory(job);
-        scene.cancel(job.getId());
-    }
-
-    private void kill(Victim victim, int source) throws Exception {
-        switch (victim) {
-            case COORDINATOR -> scene.killCoordinator();
-            case SOURCE -> scene.killNode(source);
-            case TARGET -> scene.killNode(3 - source);
-        }
-    }
-
     /** Whatever becomes of what was filled, the job is restored, and on the same node. */
     @Test
-    void aJobIsRestoredAsAlwaysWhenTheMemoryThatWasFilledForItIsGone() {
+    void aJobIsRestoredAsAlwaysWhenTheMemoryThatWasFilledForItIsGone() throws Exception {
         scene.awaitNodes();
-        Job job = run();
+        Job job = jobs.run();
         int target = 3 - Scene.nodeNumber(job.getNode());
-        Operation begun = begin(job);
+        Operation begun = jobs.begin(job);
         assertThat(scene.awaitStep(begun, "DUMP")).isTrue();
         List<Integer> criu = scene.cluster.jobProcesses(target, job.getId());
         assertThat(criu).as("criu, with the memory, while the job still runs elsewhere").isNotEmpty();
@@ -182,13 +110,13 @@ class LiveMigrationIT {
         assertThat(moved.getState()).as(moved.toString()).isEqualTo(OperationState.SUCCEEDED);
         assertThat(moved.getStepsList()).filteredOn(each -> each.getName().equals("RESTORE")).singleElement().satisfies(only -> assertThat(only.getNode()).isEqualTo("node-" + target));
         assertThat(bytes(step(moved, "RESTORE"), "was there")).isZero();
-        assertGoesOnWithItsMemory(job);
+        jobs.assertGoesOnWithItsMemory(job);
         scene.cancel(job.getId());
     }
 
     @Test
     void howLongACheckpointTakesIsToldBefore() {
-        Job job = run();
+        Job job = jobs.run();
         Operation saved = scene.succeed(stub -> stub.checkpointJob(CheckpointJobRequest.newBuilder().setJob(job.getId()).build()));
         CheckpointEstimate told = scene.ask(stub -> stub.estimateCheckpoint(CheckpointJobRequest.newBuilder().setJob(job.getId()).build()));
         assertThat(told.getDump().getMemoryBytes()).isBetween((long) MEBIBYTES << 20, (MEBIBYTES + 64L) << 20);

@@ -28,6 +28,7 @@ import dev.ferry.proto.v1.ReadLogRequest;
 import dev.ferry.proto.v1.RunJobRequest;
 import dev.ferry.proto.v1.Step;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -35,7 +36,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.Function;
 import java.util.stream.IntStream;
 
@@ -43,7 +43,6 @@ import java.util.stream.IntStream;
 final class Scene implements AutoCloseable {
     private static final long HEARD_MILLIS = 1000;
     /** Some steps take only milliseconds. */
-    private static final long LOOK_NANOS = 1_000_000;
     static final Duration SOON = Duration.ofSeconds(60);
     // A full disk queue of a shared machine writes an image of 2 GiB in minutes.
     private static final Duration LONG = Duration.ofMinutes(4);
@@ -256,20 +255,17 @@ final class Scene implements AutoCloseable {
         assertThat(nodesWith(job)).isEmpty();
     }
 
-    /** Returns as soon as a step is open, or has been: some take only milliseconds. */
-    boolean awaitStep(Operation begun, String step) {
-        long end = System.nanoTime() + SOON.toNanos();
-        while (System.nanoTime() < end) {
-            Operation now = operation(begun.getId());
-            if (now.getStepsList().stream().map(Step::getName).anyMatch(step::equals)) {
-                return true;
+    /** Returns as soon as a step is open, or has been: some take only milliseconds. It is told and does not ask, which would take time from those who do the steps before. */
+    boolean awaitStep(Operation begun, String step) throws IOException {
+        GetOperationRequest request = GetOperationRequest.newBuilder().setOperation(begun.getId()).build();
+        return client.read(SOON, stub -> stub.watchOperation(request), told -> {
+            while (told.hasNext()) {
+                if (told.next().getStepsList().stream().map(Step::getName).anyMatch(step::equals)) {
+                    return true;
+                }
             }
-            if (now.getState() != OperationState.OPEN) {
-                return false;
-            }
-            LockSupport.parkNanos(LOOK_NANOS);
-        }
-        return false;
+            return false;
+        });
     }
 
     /** kill -9 of the coordinator; another one takes its place at once. */
