@@ -226,11 +226,6 @@ void ahead_move(const struct ahead_process *process, uintptr_t area, uintptr_t a
 	drop(process, area, mapping->offset, mapping->offset + mapping->bytes);
 }
 
-int ahead_holds(const struct ahead_process *process, uintptr_t area, uintptr_t at)
-{
-	return mapping_at(process, at - area) != NULL;
-}
-
 size_t ahead_kept(const struct ahead_process *process, uintptr_t area, uintptr_t at, size_t *most, uint64_t *next)
 {
 	const struct ahead_run *runs = part(process->kept_at, process->kept, sizeof *runs);

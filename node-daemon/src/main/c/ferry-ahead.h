@@ -62,10 +62,7 @@ const struct ahead_process *ahead_of(int32_t pid);
 /* Puts what is there into a mapping that criu has just made, if there is something for it. */
 void ahead_move(const struct ahead_process *process, uintptr_t area, uintptr_t at, size_t bytes, int protection);
 
-/* Whether an address lies in a mapping that was moved here. */
-int ahead_holds(const struct ahead_process *process, uintptr_t area, uintptr_t at);
-
-/* How many of the bytes at an address, which lies in such a mapping, are there; if none, *most becomes how many are not. `next` is where the last call was. */
+/* How many of the bytes at an address are there; if none, *most becomes how many are not. `next` is where the last call was. */
 size_t ahead_kept(const struct ahead_process *process, uintptr_t area, uintptr_t at, size_t *most, uint64_t *next);
 
 /* Anonymous memory whose address has this remainder modulo a huge page. */

@@ -208,6 +208,9 @@ __attribute__((visibility("default"))) void *mmap64(void *address, size_t bytes,
 
 static void make_huge(uintptr_t from, uintptr_t end)
 {
+	/* What was filled ahead is also that of the processes of criu's that made this one, as long as they are there: of what is written into it the kernel would make a copy, page by page. */
+	if (is_ahead(from) && madvise((void *) from, end - from, MADV_DONTNEED) != 0)
+		return;
 	if (pages_collapse(from, end) == 0)
 		mine.failures = 0;
 	else if (errno == EINVAL || ++mine.failures == MOST_FAILURES)
@@ -237,7 +240,6 @@ static void prepare(uintptr_t from, uintptr_t end)
 __attribute__((visibility("default"))) ssize_t read(int file, void *into, size_t bytes)
 {
 	uintptr_t at = (uintptr_t) into;
-	int is_there = 0;
 
 	/* A child begins with what its parent knew. */
 	if (mine.ahead != NULL)
@@ -247,9 +249,8 @@ __attribute__((visibility("default"))) ssize_t read(int file, void *into, size_t
 
 		if (kept > 0)
 			return (ssize_t) kept;
-		is_there = ahead_holds(mine.ahead, mine.area, at);
 	}
-	if (mine.allowed && bytes >= HUGE_PAGE && !is_there) {
+	if (mine.allowed && bytes >= HUGE_PAGE) {
 		int before = errno;
 
 		know_process();

@@ -1,4 +1,4 @@
-"""Holds 96 MiB of which each page has its own content, writes a few of them in each step, and gives some back to the system when /scratch/give-back is there; checks all of it in each step.
+"""Holds 96 MiB of which each page has its own content, writes a few of them in each step, and gives some back to the system and writes 13 MiB anew when /scratch/give-back is there; checks all of it in each step.
 
 With an argument a child does so, which has a mapping in common with its parent.
 """
@@ -11,6 +11,7 @@ import time
 PAGE = 4096
 PAGES = 96 << 8
 GIVEN_BACK = range(3000, 3600)
+ANEW = range(12100, 15500)
 
 
 def take(pages):
@@ -53,4 +54,7 @@ while True:
         memory.madvise(mmap.MADV_DONTNEED, GIVEN_BACK[0] * PAGE, len(GIVEN_BACK) * PAGE)
         for n in GIVEN_BACK:
             versions[n] = -1
+        for n in ANEW:
+            versions[n] += 1
+            memory[n * PAGE:(n + 1) * PAGE] = page(n, versions[n])
         print("given back", flush=True)

@@ -78,10 +78,12 @@ class MemoryAheadIT {
             job.kill(life.cgroup(), TestingSandbox.SOON);
             try (ImageReader image = images.read("j-test.2")) {
                 restore.restores(image);
+                long made = HugePagesIT.hugePagesMade();
                 CriuRestore.Restored restored = restore.restore(TestingSandbox.SOON);
                 job = restored.process();
                 long memory = image.manifest().getFilesList().stream().filter(file -> file.getName().startsWith("pages-")).mapToLong(StoredFile::getSize).sum();
                 assertThat(restored.bytes()).isLessThan(memory - least / 2);
+                assertThat(HugePagesIT.hugePagesMade() - made).as("what was written anew as a whole comes into new huge pages, not into copies of what was filled, page by page").isGreaterThanOrEqualTo(5);
             }
         }
         awaitSteps(next, TestingSandbox.log(next).size() + 3);
